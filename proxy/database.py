@@ -1,0 +1,128 @@
+"""The store's engine: one SQLite file in WAL mode, shared by the server and the command line.
+
+Rooms declare their tables on ``METADATA`` and keep their SQL in their own ``store.py``. Hot reads are served from memory;
+``generation`` tells in microseconds whether another process (``showcause cases import`` beside a running server) has
+committed a change to a subject, so that a cached answer is never older than the last commit.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, event
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+METADATA: Final = MetaData()
+SCHEMA_VERSION: Final = 1
+
+_generations: Final = Table(
+    "generations",
+    METADATA,
+    Column("subject", String, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
+
+class DatabaseUnusable(Exception):  # noqa: N818 -- reads as a sentence where it is raised
+    """The store cannot be opened; the message says what to do."""
+
+
+class Database:
+    """One store. Open before use, close after; safe for any number of tasks of one event loop."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file; nothing is opened yet."""
+        self.path = path
+        self._engine: AsyncEngine | None = None
+        self._watch: sqlite3.Connection | None = None
+        self._data_version = -1
+        self._generations: dict[str, int] = {}
+
+    async def open(self) -> None:
+        """Open or create the file (mode 0600) and its tables.
+
+        Raises:
+            DatabaseUnusable: the file cannot be opened or was made by a newer version.
+        """
+        engine = create_async_engine(f"sqlite+aiosqlite:///{self.path}", pool_size=4, connect_args={"timeout": 10})
+        event.listen(engine.sync_engine, "connect", _prepare)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            async with engine.begin() as connection:
+                version = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
+                if version > SCHEMA_VERSION:
+                    msg = f"{self.path} has schema {version}, this program knows {SCHEMA_VERSION}: run the newer version"
+                    raise DatabaseUnusable(msg)
+                await connection.run_sync(METADATA.create_all)
+                await connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._watch = sqlite3.connect(self.path, isolation_level=None, timeout=5)
+        except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+            await engine.dispose()
+            msg = f"{self.path} cannot be opened as the store: {error}"
+            raise DatabaseUnusable(msg) from error
+        except DatabaseUnusable:
+            await engine.dispose()
+            raise
+        self._engine = engine
+
+    async def close(self) -> None:
+        """Close every connection; closing twice is harmless."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if self._engine is not None:
+            await self._engine.dispose()
+            self._engine = None
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection in a transaction that commits at the end, or rolls back on an error."""
+        if self._engine is None:
+            msg = "the store is not open"
+            raise DatabaseUnusable(msg)
+        async with self._engine.begin() as connection:
+            yield connection
+
+    async def bump(self, connection: AsyncConnection, subject: str) -> None:
+        """Tell every process, at this transaction's commit, that ``subject`` (``cases``, ``registry`` …) has changed."""
+        statement = insert(_generations).values(subject=subject, number=1)
+        await connection.execute(
+            statement.on_conflict_do_update(index_elements=["subject"], set_={"number": _generations.c.number + 1}),
+        )
+
+    def generation(self, subject: str) -> int:
+        """Return the number of commits that changed ``subject``, of any process; some microseconds, no waiting.
+
+        Raises:
+            DatabaseUnusable: the file can no longer be read.
+        """
+        if self._watch is None:
+            msg = "the store is not open"
+            raise DatabaseUnusable(msg)
+        try:
+            # data_version moves when another connection commits; this one never writes, so it sees every commit.
+            version = self._watch.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._data_version:
+                self._generations = dict(self._watch.execute("SELECT subject, number FROM generations"))
+                self._data_version = version
+        except sqlite3.Error as error:
+            msg = f"{self.path} cannot be read: {error}"
+            raise DatabaseUnusable(msg) from error
+        return self._generations.get(subject, 0)
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

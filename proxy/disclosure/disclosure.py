@@ -1,0 +1,40 @@
+"""What leaves us of a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from proxy.policy.decision import Ruling
+from proxy.registry.protection import Recognition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What policy says of one record: the strictest ruling over everybody it concerns, and who they are."""
+
+    ruling: Ruling
+    recognition: Recognition
+
+
+Judge = Callable[[Mapping[str, Sequence[str]]], Judgement]
+"""Given a record's fields by kind (inquiry.FIELD_KINDS), recognize and rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosure:
+    """The bytes that may leave, and what the log has to say of them.
+
+    ``masked`` and ``disclosed`` are field classes (fields.yaml); ``judgements`` are those of records that were masked or
+    withheld; ``subjects`` are the person ids that the disclosed records hold, for the log's keyed tokens.
+    """
+
+    status: int
+    media_type: str
+    body: bytes
+    records: int = 0
+    withheld: int = 0
+    masked: frozenset[str] = frozenset()
+    disclosed: frozenset[str] = frozenset()
+    judgements: tuple[Judgement, ...] = ()
+    subjects: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Has a supervisor agreed: escalations, and the grants they yield."""

@@ -1,0 +1,1 @@
+"""Who asks: a credential becomes a principal."""

@@ -1,0 +1,102 @@
+"""The normalized "what about whom": an inbound request, and what the route map makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from proxy.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from proxy.inquiry.routes import Route
+
+# The closed list of what a criterion or a record's field can say about a person, place or vehicle. Route map and
+# registry speak only these words. `name` is a whole name in free text, `address` a whole address in free text.
+FIELD_KINDS: Final = frozenset(
+    {
+        "person_id", "name", "given_name", "middle_name", "surname", "suffix", "alias", "dob", "ssn", "phone", "email",
+        "plate", "vin", "license", "address", "street", "unit", "city", "state", "postal_code", "case",
+    },
+)  # fmt: skip
+
+
+class RouteUnknown(Refusal):
+    """No route says what this request means."""
+
+
+class MethodNotAllowed(Refusal):
+    """The path has routes, but none for this method; ``allow`` lists those there are."""
+
+
+class NotCanonical(Refusal):
+    """The request can be read in more than one way."""
+
+
+class ParameterUnknown(Refusal):
+    """The route does not know this parameter."""
+
+
+class ParameterDuplicate(Refusal):
+    """A parameter or a key of the body is there twice."""
+
+
+class BodyUnreadable(Refusal):
+    """The body is not the JSON object that the route expects."""
+
+
+class BodyTooLarge(Refusal):
+    """The body is over the limit."""
+
+
+class MediaTypeUnsupported(Refusal):
+    """The body is not identity-coded JSON in UTF-8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """One HTTP request as it came. ``target`` is the raw request target, undecoded; ``headers`` keep case and order."""
+
+    query_id: str
+    received_at: datetime
+    source: str
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """Return the one value of a header, or None.
+
+        Raises:
+            NotCanonical: the header is there more than once.
+        """
+        wanted = name.lower()
+        values = [value for key, value in self.headers if key.lower() == wanted]
+        if len(values) > 1:
+            raise NotCanonical(f"The header {name} is there {len(values)} times; send it once.")
+        return values[0] if values else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbound:
+    """What is sent upstream: built from what was matched and from nothing else. ``target`` is percent-encoded, canonical."""
+
+    method: str
+    target: str
+    body: bytes | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """What is sought. ``criteria`` maps a field kind (FIELD_KINDS) to the values the request gave for it."""
+
+    query_id: str
+    route: Route
+    action: str
+    criteria: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    outbound: Outbound
+    bytes_in: int = 0

@@ -1,0 +1,1 @@
+"""What follows: facts become a ruling (casbin) and a decision (ours)."""

@@ -1,0 +1,64 @@
+"""Facts, the ruling on them, and the decision: closed unions, deciding is arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Outcome(StrEnum):
+    """The five outcomes, strictest first."""
+
+    CONCEAL = "conceal"
+    DENY = "deny"
+    ESCALATE = "escalate"
+    MASK = "mask"
+    PERMIT = "permit"
+
+    @property
+    def severity(self) -> int:
+        """Return 1 for the strictest, 5 for the loosest: Casbin's priority column."""
+        return _SEVERITY[self]
+
+
+_SEVERITY: Final[Mapping[Outcome, int]] = {outcome: position for position, outcome in enumerate(Outcome, start=1)}
+
+
+class Facts(NamedTuple):
+    """The seven words Casbin is asked about, all from closed vocabularies. ``approval`` is ``none`` or ``granted``."""
+
+    role: str
+    action: str
+    purpose: str
+    category: str
+    standing: str
+    relation: str
+    approval: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """Casbin's answer with the row that decided. ``rule`` is ``default`` where no row matched (deny)."""
+
+    outcome: Outcome
+    rule: str
+    because: str
+    masked: frozenset[str] = field(default_factory=frozenset)  # field classes of fields.yaml
+    notify: tuple[str, ...] = ()
+
+
+class Policy(Protocol):
+    """One loaded, checked, immutable policy."""
+
+    @property
+    def version(self) -> str:
+        """Return the content hash of the policy files."""
+        ...
+
+    def rule(self, facts: Facts) -> Ruling:
+        """Rule on the facts. Never raises: an unknown word or any engine error is a deny."""
+        ...

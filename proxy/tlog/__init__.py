@@ -1,0 +1,1 @@
+"""The log itself: bytes become a receipt (segments, Merkle tree, checkpoints, proofs)."""

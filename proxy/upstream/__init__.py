@@ -1,0 +1,1 @@
+"""Fetch: a permitted inquiry and its receipt become a reply."""

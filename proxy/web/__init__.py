@@ -1,0 +1,1 @@
+"""The doors: terminals, ops, and the problem types they answer with."""
