@@ -20,7 +20,7 @@ Json = None | bool | int | float | str | list["Json"] | tuple["Json", ...] | dic
 
 
 class Party(NamedTuple):
-    """One identifier to search by: ``kind`` is officer, requestor, subject, case, terminal, person_id, phone …"""
+    """One identifier to search by: ``kind`` is officer, requestor, subject, case, terminal, person_id, phone …."""
 
     kind: str
     value: str

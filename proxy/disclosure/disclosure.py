@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from proxy.policy.decision import Ruling
-from proxy.registry.protection import Recognition
+if TYPE_CHECKING:
+    from proxy.policy.decision import Ruling
+    from proxy.registry.protection import Recognition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
