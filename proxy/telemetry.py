@@ -1,0 +1,112 @@
+"""Metrics and operational logs, both made once and handed in.
+
+Metrics are criminal-justice metadata (CJIS SC-28): every label value comes from a closed list, never from a query. Never a
+person, a case, an officer or an agency. Logs go through an allow-list of fields for the same reason: what is not named
+here is not printed, whoever asks.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import orjson
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from structlog.typing import EventDict, WrappedLogger
+
+FAST: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+HUMAN: Final = (5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
+
+STAGES: Final = ("identity", "inquiry", "purpose", "registry", "policy", "decided", "upstream", "disclosure", "recorded")
+"""The stages of a query, in order: ``decided`` and ``recorded`` are the two waits for a durable entry."""
+
+ALLOWED_LOG_FIELDS: Final = frozenset(
+    {
+        "event", "level", "timestamp", "origin", "index", "leaf_hash", "kind", "at", "facts", "problem", "door", "url", "path",
+        "version", "signal", "seconds", "count", "reason", "error", "error_type", "where", "file", "node", "port", "host",
+    },
+)  # fmt: skip
+
+
+class Metrics:
+    """Every metric of the contract, registered in one registry."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        """Register all metrics; a second instance needs a registry of its own."""
+        self.registry = registry or CollectorRegistry()
+        self.decisions_total = self._counter(
+            "decisions", "Decisions, of the inquiry and of each record", "outcome", "action", "purpose"
+        )
+        self.refusals_total = self._counter("refusals", "Queries refused, by problem type", "problem")
+        self.roots_total = self._counter("root_queries", "Queries that were not caused by another query", "action")
+        self.stage_seconds = self._histogram("stage_seconds", "Time in each stage of a query", "stage")
+        self.query_seconds = self._histogram("query_seconds", "Time from request to answer", "outcome")
+        self.records_total = self._counter("records", "Records in replies, by what became of them", "outcome")
+        self.escalations_pending = self._gauge("escalations_pending", "Escalations that wait for a supervisor")
+        self.escalation_oldest_seconds = self._gauge("escalation_oldest_seconds", "Age of the oldest pending escalation")
+        self.escalation_decision_seconds = self._histogram(
+            "escalation_decision_seconds", "Time from escalation to its end", "outcome", buckets=HUMAN,
+        )  # fmt: skip
+        self.audit_entries_total = self._counter("audit_entries", "Entries durable in the log", "type")
+        self.audit_commit_seconds = self._histogram("audit_commit_seconds", "Time from an event to its durable entry")
+        self.audit_head_age_seconds = self._gauge("audit_head_age_seconds", "Age of the newest signed checkpoint")
+        self.audit_poisoned = self._gauge("audit_poisoned", "1 after a failed write or fsync: this node answers nothing")
+        self.policy_info = Info("showcause_policy", "The policy that rules", registry=self.registry)
+        self.policy_errors_total = self._counter("policy_errors", "Rulings that failed and were turned into a deny")
+        self.policy_cache_total = self._counter("policy_cache", "Rulings by whether the cache had them", "result")
+        self.case_directory_seconds = self._histogram("case_directory_seconds", "Time to verify a purpose", "outcome")
+        self.upstream_seconds = self._histogram("upstream_seconds", "Time for the records server to reply", "outcome")
+        self.upstream_up = self._gauge("upstream_up", "1 when the records server answered the last probe or query")
+        self.registry_size = self._gauge("registry_size", "Enrolled protected persons", "category_group")
+        self.recognition_seconds = self._histogram("recognition_seconds", "Time to recognize criteria or a record")
+        self.simultaneous_use_total = self._counter("simultaneous_use", "The same person active at two terminals at once")
+        self.statement_reuse_total = self._counter("statement_reuse", "Statements used again, word for word, on another case")
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"showcause_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"showcause_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = FAST) -> Histogram:
+        return Histogram(f"showcause_{name}", text, labels, registry=self.registry, buckets=buckets)
+
+
+def _only_allowed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: value for key, value in event.items() if key in ALLOWED_LOG_FIELDS}
+
+
+def _as_bytes(value: EventDict, **_: Any) -> bytes:
+    return orjson.dumps(value, default=str)
+
+
+def make_logger(style: Literal["json", "console"] = "json", level: int = 20) -> structlog.typing.FilteringBoundLogger:
+    """Return the operational logger: one JSON object a line on standard error, fields from an allow-list only."""
+    common: list[Callable[..., Any]] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _only_allowed,
+    ]
+    wrapper = structlog.make_filtering_bound_logger(level)
+    logger: structlog.typing.FilteringBoundLogger
+    if style == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        text = structlog.PrintLogger(sys.stderr)
+        logger = structlog.wrap_logger(text, processors=[*common, renderer], wrapper_class=wrapper)
+    else:
+        lines = structlog.BytesLogger(sys.stderr.buffer)
+        logger = structlog.wrap_logger(
+            lines, processors=[*common, structlog.processors.JSONRenderer(_as_bytes)], wrapper_class=wrapper
+        )
+    return logger
