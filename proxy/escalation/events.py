@@ -1,0 +1,70 @@
+"""What the log says of an escalation: every move with its actor, before it takes effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from proxy.audit.event import Event, Party
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxy.audit.event import Json
+    from proxy.escalation.lifecycle import Escalation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalated(Event):
+    """An escalation was opened."""
+
+    kind: ClassVar[str] = "escalated"
+    escalation: Escalation
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return which row escalated, for what."""
+        asked = self.escalation.asked
+        return {
+            "escalation": self.escalation.id,
+            "agency": asked.agency,
+            "action": asked.action,
+            "purpose": asked.purpose,
+            "rule": asked.rule,
+            "categories": asked.categories,
+            "relations": asked.relations,
+            "policy": asked.policy_version,
+        }
+
+    def parties(self) -> Iterable[Party]:
+        """Return who asked, under which case, about which registry entries."""
+        asked = self.escalation.asked
+        yield Party("officer", asked.person)
+        yield Party("case", asked.case)
+        for subject in asked.subjects:
+            yield Party("subject", subject)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationMove(Event):
+    """An escalation is about to move; ``actor`` is a person, or ``clock`` for an expiry."""
+
+    kind: ClassVar[str] = "escalation-move"
+    escalation: Escalation
+    move: str
+    to: str
+    actor: str
+    reason: str = ""
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return the move."""
+        return {"escalation": self.escalation.id, "move": self.move, "from": str(self.escalation.state), "to": self.to}
+
+    def parties(self) -> Iterable[Party]:
+        """Return who moved it, whose it is, and under which case."""
+        yield Party("actor", self.actor)
+        yield Party("officer", self.escalation.asked.person)
+        yield Party("case", self.escalation.asked.case)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return the actor in clear and the reason in words."""
+        return {"actor": self.actor, "reason": self.reason}

@@ -1,0 +1,153 @@
+"""The life of an escalation: a table of states and moves, and what a grant is bound to.
+
+An approval is not a bearer grant. It is bound to principal, case, purpose, action, criteria, recognized subjects and
+policy version; it is redeemed once, and only by a fresh evaluation of policy (AuthZEN Access Request and Approval
+Profile, draft 1: "approval only permits a new evaluation").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from proxy.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+
+class EscalationRequired(Refusal):
+    """A supervisor has to agree; the extras hold the escalation and when to ask again."""
+
+
+class EscalationRefused(Refusal):
+    """A supervisor said no; the detail holds the reason."""
+
+
+class GrantSpent(Refusal):
+    """The grant was redeemed already: it answers once."""
+
+
+class GrantMismatch(Refusal):
+    """The grant was given under another policy version, or for other subjects."""
+
+
+class EscalationUnknown(Refusal):
+    """There is no such escalation, or it is none of theirs: the two are not told apart."""
+
+
+class EscalationMoved(Refusal):
+    """The escalation is not in a state that allows this move."""
+
+
+class ApproverIneligible(Refusal):
+    """This person may not decide this escalation."""
+
+
+class ReasonMissing(Refusal):
+    """A decision needs its reason in words."""
+
+
+class BudgetSpent(Refusal):
+    """Too many of something are open already."""
+
+
+class State(StrEnum):
+    """Where an escalation stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+    REDEEMED = "redeemed"
+
+
+class Move(StrEnum):
+    """What can be done to one."""
+
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    EXPIRE = "expire"
+    CANCEL = "cancel"
+    REDEEM = "redeem"
+
+
+MOVES: Final[Mapping[tuple[State, Move], State]] = {
+    (State.PENDING, Move.APPROVE): State.APPROVED,
+    (State.PENDING, Move.REFUSE): State.REFUSED,
+    (State.PENDING, Move.EXPIRE): State.EXPIRED,
+    (State.PENDING, Move.CANCEL): State.CANCELED,
+    (State.APPROVED, Move.REDEEM): State.REDEEMED,
+    (State.APPROVED, Move.EXPIRE): State.EXPIRED,
+    (State.APPROVED, Move.CANCEL): State.CANCELED,
+}
+"""What is absent is illegal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The query that escalated, as far as a supervisor and a later redemption need it."""
+
+    person: str
+    agency: str
+    role: str
+    terminal: str
+    case: str
+    purpose: str
+    statement: str
+    action: str
+    criteria: Mapping[str, Sequence[str]]
+    categories: tuple[str, ...]
+    subjects: tuple[str, ...]
+    relations: tuple[str, ...]
+    rule: str
+    because: str
+    policy_version: str
+
+    def fingerprint(self, key: bytes) -> str:
+        """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""
+        criteria = {kind: sorted(values) for kind, values in self.criteria.items()}
+        material = orjson.dumps(
+            [self.person, self.agency, self.role, self.case, self.purpose, self.action, criteria],
+            option=orjson.OPT_SORT_KEYS,
+        )
+        return hmac.digest(key, material, hashlib.sha256).hex()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """One escalation as it stands. ``decided_by`` and ``reason`` are the supervisor's; times are aware, in UTC."""
+
+    id: str
+    asked: Asked
+    fingerprint: str
+    state: State
+    created_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    reason: str | None = None
+    grant_expires_at: datetime | None = None
+
+    def at(self, now: datetime) -> State:
+        """Return the state at ``now``: a deadline that has passed counts although nobody has written it down yet."""
+        if self.state is State.PENDING and now >= self.expires_at:
+            return State.EXPIRED
+        if self.state is State.APPROVED and (self.grant_expires_at is None or now >= self.grant_expires_at):
+            return State.EXPIRED
+        return self.state
+
+    def fits(self, asked: Asked) -> bool:
+        """Tell whether a grant still covers the query: same policy version, and nobody concerned who was not approved."""
+        return (
+            self.asked.policy_version == asked.policy_version
+            and set(asked.subjects) <= set(self.asked.subjects)
+            and set(asked.relations) <= set(self.asked.relations)
+        )

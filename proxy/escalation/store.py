@@ -1,0 +1,169 @@
+"""Escalations in the store: who asked lies open, what was asked is sealed (AES-256-GCM, the id as associated data)."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Column, Index, LargeBinary, String, Table, func, select, update
+
+from proxy.database import METADATA
+from proxy.escalation.lifecycle import Asked, Escalation, State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Row, Select
+
+    from proxy.database import Database
+
+SUBJECT: Final = "escalations"
+
+_escalations: Final = Table(
+    "escalations",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("agency", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("expires_at", String, nullable=False),
+    Column("decided_at", String),
+    Column("decided_by", String),
+    Column("grant_expires_at", String),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("sealed_reason", LargeBinary),
+    Index("escalations_by_fingerprint", "fingerprint", "created_at"),
+    Index("escalations_by_state", "state", "agency", "created_at"),
+)
+
+
+class EscalationStore:
+    """Reads and compare-and-swap writes; the service owns the rules."""
+
+    def __init__(self, database: Database, key: bytes) -> None:
+        """Take the store and a 32-byte key."""
+        self._database = database
+        self._cipher = AESGCM(key)
+
+    def generation(self) -> int:
+        """Return the number of commits that changed an escalation, of any process."""
+        return self._database.generation(SUBJECT)
+
+    async def insert(self, escalation: Escalation) -> None:
+        """Add a new escalation."""
+        values = {
+            "id": escalation.id,
+            "fingerprint": escalation.fingerprint,
+            "person": escalation.asked.person,
+            "agency": escalation.asked.agency,
+            "state": str(escalation.state),
+            "created_at": _text(escalation.created_at),
+            "expires_at": _text(escalation.expires_at),
+            "sealed": self._seal(orjson.dumps(asdict(escalation.asked)), escalation.id, "asked"),
+        }
+        async with self._database.begin() as connection:
+            await connection.execute(_escalations.insert().values(values))
+            await self._database.bump(connection, SUBJECT)
+
+    async def get(self, escalation_id: str) -> Escalation | None:
+        """Return one escalation, or None."""
+        found = await self._select(select(_escalations).where(_escalations.c.id == escalation_id))
+        return found[0] if found else None
+
+    async def latest(self, fingerprint: str) -> Escalation | None:
+        """Return the newest escalation of the same query, or None."""
+        statement = select(_escalations).where(_escalations.c.fingerprint == fingerprint)
+        found = await self._select(statement.order_by(_escalations.c.created_at.desc()).limit(1))
+        return found[0] if found else None
+
+    async def listed(
+        self, *, state: State | None = None, agency: str | None = None, person: str | None = None, most: int = 100
+    ) -> Sequence[Escalation]:
+        """Return escalations, oldest first."""
+        statement = select(_escalations)
+        for column, wanted in ((_escalations.c.state, state), (_escalations.c.agency, agency), (_escalations.c.person, person)):
+            if wanted is not None:
+                statement = statement.where(column == str(wanted))
+        return await self._select(statement.order_by(_escalations.c.created_at).limit(most))
+
+    async def count_pending(self, person: str, now: datetime) -> int:
+        """Return how many escalations of a person wait."""
+        statement = select(func.count()).where(
+            _escalations.c.person == person,
+            _escalations.c.state == str(State.PENDING),
+            _escalations.c.expires_at > _text(now),
+        )
+        async with self._database.begin() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
+    async def move(
+        self,
+        escalation: Escalation,
+        to: State,
+        *,
+        now: datetime,
+        decided_by: str | None = None,
+        reason: str | None = None,
+        grant_expires_at: datetime | None = None,
+    ) -> bool:
+        """Compare-and-swap from the state that ``escalation`` was read in; False when somebody was faster."""
+        values: dict[str, Any] = {"state": str(to)}
+        if decided_by is not None:
+            values |= {"decided_by": decided_by, "decided_at": _text(now)}
+        if reason is not None:
+            values["sealed_reason"] = self._seal(reason.encode(), escalation.id, "reason")
+        if grant_expires_at is not None:
+            values["grant_expires_at"] = _text(grant_expires_at)
+        statement = update(_escalations).where(
+            _escalations.c.id == escalation.id, _escalations.c.state == str(escalation.state)
+        )
+        async with self._database.begin() as connection:
+            moved = (await connection.execute(statement.values(values))).rowcount == 1
+            if moved:
+                await self._database.bump(connection, SUBJECT)
+        return moved
+
+    async def _select(self, statement: Select[Any]) -> list[Escalation]:
+        async with self._database.begin() as connection:
+            return [self._read(row) for row in (await connection.execute(statement)).all()]
+
+    def _read(self, row: Row[Any]) -> Escalation:
+        asked = orjson.loads(self._open(row.sealed, row.id, "asked"))
+        for member in ("categories", "subjects", "relations"):
+            asked[member] = tuple(asked[member])
+        return Escalation(
+            id=row.id,
+            asked=Asked(**asked),
+            fingerprint=row.fingerprint,
+            state=State(row.state),
+            created_at=datetime.fromisoformat(row.created_at),
+            expires_at=datetime.fromisoformat(row.expires_at),
+            decided_at=datetime.fromisoformat(row.decided_at) if row.decided_at else None,
+            decided_by=row.decided_by,
+            reason=self._open(row.sealed_reason, row.id, "reason").decode() if row.sealed_reason else None,
+            grant_expires_at=datetime.fromisoformat(row.grant_expires_at) if row.grant_expires_at else None,
+        )
+
+    def _seal(self, plain: bytes, row: str, column: str) -> bytes:
+        nonce = secrets.token_bytes(12)
+        return nonce + self._cipher.encrypt(nonce, plain, f"{row}/{column}".encode())
+
+    def _open(self, sealed: bytes, row: str, column: str) -> bytes:
+        try:
+            return self._cipher.decrypt(sealed[:12], sealed[12:], f"{row}/{column}".encode())
+        except InvalidTag as error:
+            # A row that was moved, altered, or sealed under another key: trust none of it.
+            msg = f"escalation {row} cannot be opened: it was altered, or the key is another"
+            raise ValueError(msg) from error
+
+
+def _text(moment: datetime) -> str:
+    """Return a form whose order as text is the order in time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
