@@ -7,10 +7,13 @@ terminal: it says what is wrong and what to do next, and never more about a subj
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_WORD_START: Final = re.compile(r"(?<=.)(?=[A-Z])")
 
 
 class Refusal(Exception):  # noqa: N818 -- the domain's word; what it says is a decision, not a malfunction
@@ -21,3 +24,8 @@ class Refusal(Exception):  # noqa: N818 -- the domain's word; what it says is a 
         super().__init__(detail)
         self.detail = detail
         self.extras: Mapping[str, object] = extras
+
+    @classmethod
+    def slug(cls) -> str:
+        """Return the problem type's last segment, which is the class's name: ``PurposeMissing`` is ``purpose-missing``."""
+        return _WORD_START.sub("-", cls.__name__).lower()

@@ -83,11 +83,10 @@ class Escalations:
         self._lock = asyncio.Lock()
         self._changed = asyncio.Condition()
 
-    async def grant_for(self, asked: Asked, about: str) -> Escalation | None:
-        """Return the approved escalation that covers this very query, or None when a new one has to be opened.
+    async def current(self, asked: Asked, about: str) -> Escalation | None:
+        """Return this very query's escalation if it waits or is approved, or None when a new one has to be opened.
 
         Raises:
-            EscalationRequired: one is open already and waits.
             EscalationRefused: it was refused a short time ago.
             GrantSpent: it was approved and has answered.
             GrantMismatch: it was approved, but not for what is asked now.
@@ -98,14 +97,14 @@ class Escalations:
             return None
         match found.at(now):
             case State.PENDING:
-                raise required(found, now)
+                return found
             case State.APPROVED if found.fits(asked):
                 return found
             case State.APPROVED:
                 await self._move(found, Move.EXPIRE, actor="clock", about=about)
                 raise GrantMismatch("What was approved is not what this query would do now. Send it again to ask anew.")
             case State.REFUSED if found.decided_at is not None and now < found.decided_at + self._expires:
-                raise EscalationRefused(f"A supervisor refused this query: {found.reason}", escalation=view(found, now))
+                raise refused(found, now)
             case State.REDEEMED if found.grant_expires_at is not None and now < found.grant_expires_at:
                 raise GrantSpent(
                     "This approval has answered once already. To see the record again, ask again after the time given.",
@@ -285,6 +284,11 @@ def required(escalation: Escalation, now: datetime) -> EscalationRequired:
         escalation=view(escalation, now),
         retry_after=RETRY_AFTER_SECONDS,
     )
+
+
+def refused(escalation: Escalation, now: datetime) -> EscalationRefused:
+    """Return the refusal that holds the supervisor's reason."""
+    return EscalationRefused(f"A supervisor refused this query: {escalation.reason}", escalation=view(escalation, now))
 
 
 def view(escalation: Escalation, now: datetime) -> dict[str, object]:

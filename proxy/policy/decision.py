@@ -49,6 +49,7 @@ class Ruling:
     because: str
     masked: frozenset[str] = field(default_factory=frozenset)  # field classes of fields.yaml
     notify: tuple[str, ...] = ()
+    tell: bool = False  # whether the terminal may learn that a record was withheld
 
 
 class Policy(Protocol):

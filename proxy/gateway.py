@@ -1,0 +1,403 @@
+"""The street, as one sentence.
+
+*Who* asks, for *what* and about *whom*, *why*; is that person *protected*; what does *policy* say; has a supervisor
+*agreed*; write it down; *fetch*; let out only what may *leave*; write that down; answer.
+
+The request is read before the case directory is asked, so that what cannot be read costs nobody a lookup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from proxy.audit.errors import AuditUnavailable
+from proxy.audit.failed import Failed
+from proxy.disclosure.disclosure import Disclosure, Judgement
+from proxy.disclosure.events import Disclosed, Withheld
+from proxy.disclosure.service import disclose
+from proxy.escalation.lifecycle import Asked, State
+from proxy.escalation.service import refused, required
+from proxy.inquiry.service import inquire
+from proxy.policy.decide import decide
+from proxy.policy.decision import Outcome, Ruling
+from proxy.policy.events import Decided, Refused
+from proxy.refusal import Refusal
+from proxy.telemetry import STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from proxy.audit.event import AuditLog, Receipt
+    from proxy.clock import Clock
+    from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.service import Escalations
+    from proxy.identity.principal import Principal
+    from proxy.identity.service import Identities
+    from proxy.inquiry.inquiry import Inbound, Inquiry
+    from proxy.policy.decision import Facts
+    from proxy.policy.service import PolicySet
+    from proxy.purpose.purpose import VerifiedPurpose
+    from proxy.purpose.service import Purposes
+    from proxy.registry.protection import Recognition, Recognizer
+    from proxy.telemetry import Metrics
+    from proxy.upstream.client import Upstream
+
+ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
+"""Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
+
+WITHHELD: Final = frozenset({Outcome.ESCALATE, Outcome.DENY})
+
+
+class PolicyDenied(Refusal):
+    """A row said no."""
+
+
+class NotReady(Refusal):
+    """A part that every decision rests on is not loaded."""
+
+
+class InternalError(Refusal):
+    """Something failed that nobody foresaw; nothing was released."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the terminal gets. ``withheld`` is the count that policy lets it know, else None."""
+
+    entry: str
+    status: int
+    media_type: str
+    body: bytes
+    masked: frozenset[str]
+    withheld: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """A refusal, and the entry that remembers it (None when the log is unavailable, or a flood of strangers is only counted)."""
+
+    refusal: Refusal
+    entry: str | None
+
+
+@dataclass(slots=True)
+class _Query:
+    """One query on its way down the street: how far it has come, and when each room was left."""
+
+    inbound: Inbound
+    certificates: tuple[str, ...]
+    started: float
+    left: float
+    stages: list[tuple[str, float]] = field(default_factory=list)
+    principal: Principal | None = None
+    inquiry: Inquiry | None = None
+    receipt: Receipt | None = None
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """A query that was understood: who asks, what about whom, why, and who is concerned."""
+
+    policies: PolicySet
+    principal: Principal
+    inquiry: Inquiry
+    verified: VerifiedPurpose
+    recognition: Recognition
+
+    def ruled(self, recognition: Recognition, *, approval: str) -> tuple[Facts, Ruling]:
+        """Rule on the inquiry, or on one record of the reply."""
+        return decide(
+            self.policies.policy,
+            role=self.principal.role,
+            action=self.inquiry.action,
+            purpose=self.verified.purpose.code,
+            standing=str(self.verified.standing),
+            approval=approval,
+            recognition=recognition,
+        )
+
+    def judged(
+        self, fields: Mapping[str, Sequence[str]], recognizer: Recognizer, ruling: Ruling, grant: Escalation | None
+    ) -> Judgement:
+        """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about."""
+        recognition = recognizer.recognize(fields, self.principal)
+        if ruling.outcome is Outcome.CONCEAL:
+            return Judgement(ruling=ruling, recognition=recognition)
+        covered = (
+            grant is not None
+            and {protection.entry for protection in recognition.protections} <= set(grant.asked.subjects)
+            and recognition.relations <= self.recognition.relations
+        )
+        _, of_record = self.ruled(recognition, approval="granted" if covered else "none")
+        if ruling.outcome is Outcome.MASK:
+            of_record = _stricter(of_record, ruling)
+        return Judgement(ruling=of_record, recognition=recognition)
+
+    def asked(self, ruling: Ruling) -> Asked:
+        """Return what a supervisor is asked."""
+        return Asked(
+            person=self.principal.person,
+            agency=self.principal.agency,
+            role=self.principal.role,
+            terminal=self.principal.terminal,
+            case=self.verified.purpose.case,
+            purpose=self.verified.purpose.code,
+            statement=self.verified.purpose.statement,
+            action=self.inquiry.action,
+            criteria={kind: list(values) for kind, values in self.inquiry.criteria.items()},
+            categories=tuple(sorted({protection.category for protection in self.recognition.protections})),
+            subjects=tuple(sorted(protection.entry for protection in self.recognition.protections)),
+            relations=tuple(sorted(self.recognition.relations)),
+            rule=ruling.rule,
+            because=ruling.because,
+            policy_version=self.policies.version,
+        )
+
+
+class _Strangers:
+    """A bound on the entries that senders without an identity can make us write: the rest are counted into the next one."""
+
+    def __init__(self, per_second: float = 10, burst: float = 100) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._left = burst
+        self._at = 0.0
+        self._suppressed = 0
+
+    def admit(self, now: float) -> int | None:
+        """Return how many were suppressed since the last entry, or None when this one is suppressed too."""
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            self._suppressed += 1
+            return None
+        self._left -= 1
+        suppressed, self._suppressed = self._suppressed, 0
+        return suppressed
+
+
+class Gateway:
+    """Every room of the street, wired once; any number of queries walk it at a time."""
+
+    def __init__(
+        self,
+        *,
+        policies: Callable[[], PolicySet],
+        identities: Identities,
+        purposes: Purposes,
+        recognizer: Recognizer,
+        escalations: Escalations,
+        upstream: Upstream,
+        audit: AuditLog,
+        metrics: Metrics,
+        clock: Clock,
+        monotonic: Callable[[], float],
+        on_error: Callable[[BaseException], None],
+    ) -> None:
+        """Wire the street; ``on_error`` is told of errors nobody foresaw, never with a query's words."""
+        self._policies = policies
+        self._identities = identities
+        self._purposes = purposes
+        self._recognizer = recognizer
+        self._escalations = escalations
+        self._upstream = upstream
+        self._audit = audit
+        self._metrics = metrics
+        self._clock = clock
+        self._monotonic = monotonic
+        self._on_error = on_error
+        self._strangers = _Strangers()
+        self._stages = {stage: metrics.stage_seconds.labels(stage) for stage in STAGES}
+
+    async def answer(self, inbound: Inbound, certificates: tuple[str, ...] = (), *, wait: float = 0) -> Answer | Declined:
+        """Walk one query down the street; ``wait`` seconds may be spent on a supervisor's decision."""
+        now = self._monotonic()
+        query = _Query(inbound=inbound, certificates=certificates, started=now, left=now)
+        try:
+            answer: Answer | Declined = await self._walk(query, wait)
+        except Refusal as refusal:
+            answer = await self._decline(query, refusal)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, nothing is released and the entry is closed
+            self._on_error(error)
+            failure = InternalError("Something went wrong here; nothing was released. Tell the operator the instance.")
+            answer = await self._decline(query, failure)
+        for stage, seconds in query.stages:
+            self._stages[stage].observe(seconds)
+        outcome = "refused" if isinstance(answer, Declined) else "answered"
+        self._metrics.query_seconds.labels(outcome).observe(self._monotonic() - query.started)
+        return answer
+
+    async def _walk(self, query: _Query, wait: float) -> Answer:
+        if not self._recognizer.ready:
+            raise NotReady("The registry of protected persons is not loaded. Try again in a moment.", retry_after=5)
+
+        asking = await self._understand(query)
+        facts, ruling = asking.ruled(asking.recognition, approval="none")
+        self._leave(query, "policy")
+
+        grant = None
+        if ruling.outcome is Outcome.ESCALATE:
+            grant = await self._agreed(query, asking, facts, ruling, wait)
+            if grant is None:
+                return await self._walk(query, 0)  # approved while we held the query: everything is evaluated afresh
+            facts, ruling = asking.ruled(asking.recognition, approval="granted")
+            if ruling.outcome in ANSWERED:
+                await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
+
+        receipt = await self._record_decision(query, asking, facts, ruling, grant)
+        if ruling.outcome not in ANSWERED:
+            raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
+        self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, self._clock())
+
+        reply = await self._upstream.forward(asking.inquiry, receipt)
+        self._leave(query, "upstream")
+        disclosure = await disclose(
+            reply,
+            asking.inquiry,
+            lambda fields: asking.judged(fields, self._recognizer, ruling, grant),
+            asking.policies.fields,
+        )
+        self._leave(query, "disclosure")
+        await self._record_disclosure(query, asking, disclosure, len(reply.body))
+        return Answer(
+            entry=receipt.reference,
+            status=disclosure.status,
+            media_type=disclosure.media_type,
+            body=disclosure.body,
+            masked=disclosure.masked,
+            withheld=_told(disclosure),
+        )
+
+    async def _understand(self, query: _Query) -> _Asking:
+        """Learn who asks, what about whom, why, and who of those concerned is protected."""
+        inbound, policies = query.inbound, self._policies()
+        authorization = inbound.header("Authorization")
+        principal = query.principal = self._identities.authenticate(authorization, query.certificates, self._clock())
+        self._leave(query, "identity")
+        inquiry = query.inquiry = inquire(policies.routes, inbound)
+        self._leave(query, "inquiry")
+        verified = await self._purposes.verify(inbound.header("Query-Purpose"), principal, inquiry.action, self._clock())
+        self._leave(query, "purpose")
+        recognition = self._recognizer.recognize(inquiry.criteria, principal)
+        self._leave(query, "registry")
+        return _Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
+
+    async def _agreed(self, query: _Query, asking: _Asking, facts: Facts, ruling: Ruling, wait: float) -> Escalation | None:
+        """Return the grant that covers this query; None when it was approved while the query was held; else refuse."""
+        asked = asking.asked(ruling)
+        escalation = await self._escalations.current(asked, query.inbound.query_id)
+        if escalation is None:
+            await self._record_decision(query, asking, facts, ruling, None)
+            escalation = await self._escalations.open(asked, query.inbound.query_id)
+        if escalation.state is State.APPROVED:
+            return escalation
+        if wait > 0:
+            escalation = await self._escalations.wait(escalation, wait)
+            query.left = self._monotonic()
+            if escalation.at(self._clock()) is State.APPROVED:
+                return None
+            if escalation.state is State.REFUSED:
+                raise refused(escalation, self._clock())
+        raise required(escalation, self._clock())
+
+    async def _record_decision(
+        self, query: _Query, asking: _Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
+    ) -> Receipt:
+        forward = ruling.outcome in ANSWERED
+        receipt = await self._audit.record(
+            Decided(
+                about=query.inbound.query_id,
+                inbound=query.inbound,
+                principal=asking.principal,
+                verified=asking.verified,
+                inquiry=asking.inquiry,
+                recognition=asking.recognition,
+                asked=facts,
+                ruling=ruling,
+                policy_version=asking.policies.version,
+                destination=self._upstream.origin,
+                forward=forward,
+                escalation=grant.id if grant else "",
+            ),
+        )
+        query.receipt, query.closed = receipt, not forward
+        self._metrics.decisions_total.labels(ruling.outcome, facts.action, facts.purpose).inc()
+        if asking.verified.purpose.root is None:
+            self._metrics.roots_total.labels(facts.action).inc()
+        self._leave(query, "decided")
+        return receipt
+
+    async def _record_disclosure(self, query: _Query, asking: _Asking, disclosure: Disclosure, bytes_in: int) -> None:
+        kind = Withheld if disclosure.withheld and not disclosure.records else Disclosed
+        event = kind(
+            about=query.inbound.query_id,
+            disclosure=disclosure,
+            officer=asking.principal.person,
+            case=asking.verified.purpose.case,
+            terminal=asking.principal.terminal,
+            bytes_in=bytes_in,
+            duration_ms=round((self._monotonic() - query.started) * 1000, 2),
+            upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
+            sha256=hashlib.sha256(disclosure.body).hexdigest(),
+        )
+        await self._audit.record(event)
+        query.closed = True
+        self._leave(query, "recorded")
+
+    async def _decline(self, query: _Query, refusal: Refusal) -> Declined:
+        """Remember a refusal: close what was decided and forwarded, or write down that it never came to that."""
+        self._metrics.refusals_total.labels(refusal.slug()).inc()
+        duration = round((self._monotonic() - query.started) * 1000, 2)
+        about = query.inbound.query_id
+        try:
+            if query.receipt is not None and not query.closed:
+                outcome = "audit" if isinstance(refusal, AuditUnavailable) else "upstream"
+                await self._audit.record(Failed(about=about, outcome=outcome, problem=refusal.slug(), duration_ms=duration))
+                query.closed = True
+            if query.receipt is not None:
+                return Declined(refusal=refusal, entry=query.receipt.reference)
+            suppressed = 0 if query.principal else self._strangers.admit(self._monotonic())
+            if suppressed is None:
+                return Declined(refusal=refusal, entry=None)
+            receipt = await self._audit.record(
+                Refused(
+                    about=about,
+                    suppressed=suppressed,
+                    problem=refusal.slug(),
+                    inbound=query.inbound,
+                    principal=query.principal,
+                    action=query.inquiry.action if query.inquiry else "",
+                    policy_version=self._policies().version,
+                    duration_ms=duration,
+                ),
+            )
+        except AuditUnavailable as unavailable:
+            return Declined(refusal=unavailable, entry=None)
+        return Declined(refusal=refusal, entry=receipt.reference)
+
+    def _leave(self, query: _Query, stage: str) -> None:
+        now = self._monotonic()
+        query.stages.append((stage, now - query.left))
+        query.left = now
+
+
+def _stricter(of_record: Ruling, of_inquiry: Ruling) -> Ruling:
+    """Join a record's ruling with the inquiry's mask: the stricter outcome, and every mask of both."""
+    if of_record.outcome.severity < of_inquiry.outcome.severity:
+        return of_record
+    return Ruling(
+        outcome=Outcome.MASK,
+        rule=of_inquiry.rule if of_record.outcome is Outcome.PERMIT else of_record.rule,
+        because=of_inquiry.because,
+        masked=of_record.masked | of_inquiry.masked,
+        notify=of_record.notify,
+    )
+
+
+def _told(disclosure: Disclosure) -> int | None:
+    """Return how many records were withheld by rows that let it be told; silence is the default."""
+    told = sum(1 for judgement in disclosure.judgements if judgement.ruling.tell and judgement.ruling.outcome in WITHHELD)
+    return told or None

@@ -1,0 +1,140 @@
+"""What the log says before anything is forwarded: the facts of CJIS AU-3(1), the purpose, and the row that ruled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from proxy.audit.event import Event, Party
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxy.audit.event import Json
+    from proxy.identity.principal import Principal
+    from proxy.inquiry.inquiry import Inbound, Inquiry
+    from proxy.policy.decision import Facts, Ruling
+    from proxy.purpose.purpose import VerifiedPurpose
+    from proxy.registry.protection import Recognition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided(Event):
+    """A query was ruled on. ``forward`` tells whether it goes upstream: exactly one terminal entry then follows."""
+
+    kind: ClassVar[str] = "decided"
+    inbound: Inbound
+    principal: Principal
+    verified: VerifiedPurpose
+    inquiry: Inquiry
+    recognition: Recognition
+    asked: Facts
+    ruling: Ruling
+    policy_version: str
+    destination: str
+    forward: bool
+    escalation: str = ""
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return what may lie open: closed words, the policy's row and version, sizes and addresses."""
+        purpose = self.verified.purpose
+        return {
+            "forward": self.forward,
+            "outcome": self.ruling.outcome,
+            "rule": self.ruling.rule,
+            "policy": self.policy_version,
+            "action": self.inquiry.action,
+            "route": self.inquiry.route.id,
+            "purpose": purpose.code,
+            "derived": purpose.derived,
+            "standing": self.verified.standing,
+            "category": self.asked.category,
+            "relation": self.asked.relation,
+            "approval": self.asked.approval,
+            "role": self.principal.role,
+            "agency": self.principal.agency,
+            "recipient": purpose.recipient,
+            "location": purpose.location is not None,
+            "root": purpose.root,
+            "reuse": self.verified.reuse,
+            "source": self.inbound.source,
+            "destination": self.destination,
+            "criteria": sorted(self.inquiry.criteria),
+            "roads": sorted({road for protection in self.recognition.protections for road in protection.matched}),
+            "bytes_in": self.inquiry.bytes_in,
+            "methods": self.principal.methods,
+            "escalation": self.escalation,
+        }
+
+    def parties(self) -> Iterable[Party]:
+        """Return who asked, where, under which case, on whose behalf, and about whom."""
+        yield Party("officer", self.principal.person)
+        yield Party("terminal", self.principal.terminal)
+        yield Party("case", self.verified.purpose.case)
+        if self.verified.purpose.requestor:
+            yield Party("requestor", self.verified.purpose.requestor)
+        for protection in self.recognition.protections:
+            yield Party("subject", protection.entry)
+        for criterion, values in self.inquiry.criteria.items():
+            for value in values:
+                yield Party(criterion, value.casefold())
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return the people and the words of the query."""
+        purpose = self.verified.purpose
+        return {
+            "operator": self.principal.person,
+            "unit": self.principal.unit,
+            "terminal": self.principal.terminal,
+            "case": purpose.case,
+            "statement": purpose.statement,
+            "requestor": purpose.requestor,
+            "location": purpose.location,
+            "method": self.inquiry.outbound.method,
+            "object": self.inquiry.outbound.target,
+            "criteria": {kind: list(values) for kind, values in self.inquiry.criteria.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Event):
+    """A query ended before it was ruled on, or was refused by the ruling's consequences."""
+
+    kind: ClassVar[str] = "refused"
+    problem: str
+    inbound: Inbound
+    principal: Principal | None
+    action: str
+    policy_version: str
+    duration_ms: float
+    suppressed: int = 0
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return why and from where; ``suppressed`` counts the refusals before this one that were not written one by one."""
+        return {
+            "problem": self.problem,
+            "action": self.action,
+            "policy": self.policy_version,
+            "role": self.principal.role if self.principal else None,
+            "agency": self.principal.agency if self.principal else None,
+            "source": self.inbound.source,
+            "bytes_in": len(self.inbound.body),
+            "duration_ms": self.duration_ms,
+            "suppressed": self.suppressed,
+        }
+
+    def parties(self) -> Iterable[Party]:
+        """Return who asked, when that is known."""
+        if self.principal is not None:
+            yield Party("officer", self.principal.person)
+            yield Party("terminal", self.principal.terminal)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return the request as it came, bounded: a refused query is evidence too."""
+        purposes = [value for name, value in self.inbound.headers if name.lower() == "query-purpose"]
+        return {
+            "operator": self.principal.person if self.principal else None,
+            "method": self.inbound.method[:16],
+            "target": self.inbound.target[:2048],
+            "purpose": [value[:2048] for value in purposes[:2]],
+        }

@@ -1,0 +1,173 @@
+"""The one table that speaks HTTP: every refusal's status, title, and what to do next (RFC 9457).
+
+``type`` is ``/problems/<slug>``; the door itself serves that page. A test holds the table against every subclass of
+``Refusal``, so a room cannot invent a refusal that nobody explains.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+from proxy.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Problem(NamedTuple):
+    """One problem type: what it means, and what the reader can do."""
+
+    status: int
+    title: str
+    advice: str
+
+
+PROBLEMS: Final[Mapping[str, Problem]] = {
+    "credential-missing": Problem(401, "No credential", "Send `Authorization: Bearer <key>`, or a client certificate."),
+    "credential-invalid": Problem(
+        401,
+        "Credential not valid",
+        "The key or certificate is unknown, revoked or expired. Ask your administrator for a new one.",
+    ),
+    "purpose-missing": Problem(
+        400, "No purpose", 'Send the header `Query-Purpose: code=C, case="26-004217", statement="why this lookup"`.'
+    ),
+    "purpose-malformed": Problem(
+        400, "Purpose not readable", "Query-Purpose is an RFC 9651 dictionary; `position` is the byte where reading stopped."
+    ),
+    "purpose-unknown": Problem(400, "Purpose not known here", "Use a registered code that serves this kind of query."),
+    "statement-uninformative": Problem(
+        422,
+        "The statement says nothing",
+        "Say in a few words who or what it is about and what happened, as you would tell a judge.",
+    ),
+    "case-unknown": Problem(422, "No such case", "Check the number. A new case can take a moment to reach the case directory."),
+    "case-closed": Problem(422, "The case is closed", "Use an open case, or have this one reopened."),
+    "case-kind-mismatch": Problem(422, "Wrong kind of reference", "This purpose code needs another kind of reference."),
+    "standing-missing": Problem(
+        403,
+        "The case is not yours",
+        "You are neither assigned nor dispatched to it. Have yourself assigned, or use your own case.",
+    ),
+    "route-unknown": Problem(
+        404, "No such query", "No route says what this request means. See the list of routes you were given."
+    ),
+    "request-not-canonical": Problem(
+        400, "The request can be read in two ways", "Send plain paths and each parameter once, percent-encoded where needed."
+    ),
+    "parameter-unknown": Problem(400, "Unknown parameter", "Send only the parameters that the route lists."),
+    "parameter-duplicate": Problem(400, "Parameter given twice", "Send each parameter once."),
+    "body-unreadable": Problem(400, "Body not readable", "Send one JSON object, in UTF-8, each key once."),
+    "body-too-large": Problem(413, "Body too large", "Send less."),
+    "media-type-unsupported": Problem(415, "Media type not supported", "Send `application/json`, not compressed."),
+    "method-not-allowed": Problem(405, "Method not allowed", "The header Allow lists the methods of this path."),
+    "too-broad": Problem(403, "Too broad", "Narrow the search: a full name with date of birth, a whole address, or a number."),
+    "policy-denied": Problem(403, "Policy does not allow this", "If the record is needed for this case, ask the records desk."),
+    "escalation-required": Problem(
+        403, "A supervisor has to agree", "Poll `escalation.href`; when it is approved, send the same query again."
+    ),
+    "escalation-refused": Problem(403, "A supervisor refused", "The detail holds the reason. Speak to your supervisor."),
+    "escalation-unknown": Problem(404, "No such escalation", "It does not exist, or is none of yours."),
+    "escalation-moved": Problem(409, "Not possible any more", "The escalation has been decided, canceled or has expired."),
+    "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
+    "reason-missing": Problem(422, "A decision needs its reason", 'Send {"reason": "…"}, eight characters or more.'),
+    "grant-spent": Problem(
+        403, "The approval has been used", "An approval answers once. Ask again if you need the record again."
+    ),
+    "grant-mismatch": Problem(
+        403, "The approval does not fit", "Policy or the subjects have changed since. Send the query again to ask anew."
+    ),
+    "budget-spent": Problem(429, "Too many", "Wait for the time in Retry-After."),
+    "upstream-failed": Problem(
+        502, "The records server failed", "Nothing was released. Try again; if it stays, tell the operator."
+    ),
+    "reply-unreadable": Problem(
+        502, "The reply could not be inspected", "Nothing was released. Tell the operator the instance."
+    ),
+    "upstream-unavailable": Problem(503, "The records server is not there", "Nothing was released. Try again."),
+    "upstream-timeout": Problem(504, "The records server took too long", "Nothing was released. Try again."),
+    "overloaded": Problem(503, "Too many queries at once", "Try again after the time in Retry-After."),
+    "audit-unavailable": Problem(
+        503, "The log is not available", "Nothing was released: no answer leaves unrecorded. Tell the operator."
+    ),
+    "case-directory-unavailable": Problem(503, "The case directory does not answer", "Nothing was released. Try again."),
+    "not-ready": Problem(503, "Not ready", "Try again after the time in Retry-After."),
+    "internal-error": Problem(500, "Something went wrong", "Nothing was released. Tell the operator the instance."),
+    "bad-request": Problem(400, "Not HTTP as we read it", "Send a well-formed HTTP/1.1 request."),
+    "request-timeout": Problem(408, "The request took too long to arrive", "Send it again."),
+    "transfer-coding-unsupported": Problem(501, "Transfer coding not supported", "Send a plain or chunked body."),
+    "version-unsupported": Problem(505, "HTTP version not supported", "Use HTTP/1.1."),
+}
+
+
+class BadRequest(Refusal):
+    """The bytes are not HTTP as RFC 9112 has it."""
+
+
+class RequestTimeout(Refusal):
+    """The body did not arrive in time."""
+
+
+class TransferCodingUnsupported(Refusal):
+    """A transfer coding other than chunked."""
+
+
+class VersionUnsupported(Refusal):
+    """Neither HTTP/1.0 nor HTTP/1.1."""
+
+
+def render(refusal: Refusal, *, instance: str | None, status: int | None = None) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body of a refusal."""
+    slug = refusal.slug()
+    problem = PROBLEMS[slug]
+    status = status or problem.status
+    extras = dict(refusal.extras)
+    headers = {"Content-Type": MEDIA_TYPE}
+    retry_after = extras.pop("retry_after", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    elif status == 503:
+        headers["Retry-After"] = "5"
+    allow = extras.pop("allow", None)
+    if allow is not None:
+        headers["Allow"] = ", ".join(allow) if isinstance(allow, (list, tuple, set, frozenset)) else str(allow)
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="showcause"'
+    body: dict[str, object] = {
+        "type": f"/problems/{slug}",
+        "title": problem.title,
+        "status": status,
+        "detail": refusal.detail,
+    }
+    if instance is not None:
+        body["instance"] = instance
+    return status, headers, orjson.dumps(body | extras, default=str)
+
+
+def page(slug: str) -> bytes | None:
+    """Return the page of a problem type: what it means and what to do, or None when there is no such type."""
+    problem = PROBLEMS.get(slug)
+    if problem is None:
+        return None
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{html.escape(problem.title)}</title>"
+        "<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;"
+        "color-scheme:light dark}code{font-size:.95em}</style>"
+        f"<h1>{html.escape(problem.title)}</h1><p><code>{slug}</code> · HTTP {problem.status}</p>"
+        f"<p>{html.escape(problem.advice)}</p>"
+    ).encode()
+
+
+def refusals() -> Iterator[type[Refusal]]:
+    """Yield every class of refusal that is loaded."""
+    waiting = list(Refusal.__subclasses__())
+    while waiting:
+        found = waiting.pop()
+        waiting.extend(found.__subclasses__())
+        yield found

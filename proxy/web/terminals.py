@@ -1,0 +1,230 @@
+"""The terminals' door: queries, escalations, problem pages. It turns HTTP into an ``Inbound`` and an answer into HTTP.
+
+Nothing of a client's request is forwarded but what the route map matched; so a header such as ``Range`` or
+``X-HTTP-Method-Override`` has no effect here, and there is none by which a client could say who it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from aiohttp import web
+
+from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
+from proxy.escalation.service import supervisor_view, view
+from proxy.gateway import Answer, Declined, InternalError
+from proxy.identity.tls import certificate_uris
+from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.refusal import Refusal
+from proxy.web import problems
+from proxy.web.server import COMMON_HEADERS, respond
+from proxy.web.server import refuse as _refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.clock import Clock
+    from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.service import Escalations
+    from proxy.gateway import Gateway
+    from proxy.identity.principal import Principal
+    from proxy.identity.service import Identities
+    from proxy.web.server import Limits
+
+VIA: Final = "1.1 showcause"
+_ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel))?\Z")
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")
+_ASYNC: Final = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])")
+_DECISIONS: Final = {"approve": Move.APPROVE, "refuse": Move.REFUSE}
+
+
+class Terminals:
+    """Handler of the terminals' door; the console's door serves the same escalations until it has pages of its own."""
+
+    def __init__(
+        self,
+        *,
+        gateway: Gateway,
+        identities: Identities,
+        escalations: Escalations,
+        clock: Clock,
+        limits: Limits,
+        wait_seconds_max: float,
+        on_error: Callable[[BaseException], None],
+        queries: bool = True,
+    ) -> None:
+        """Wire the door; ``queries`` is false where only escalations are served."""
+        self._gateway = gateway
+        self._identities = identities
+        self._escalations = escalations
+        self._clock = clock
+        self._limits = limits
+        self._wait_seconds_max = wait_seconds_max
+        self._on_error = on_error
+        self._queries = queries
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        try:
+            inbound = await self._read(request)
+            path = inbound.target.partition("?")[0]
+            if path.startswith("/problems/"):
+                return _problem_page(inbound)
+            certificates = _certificates(request)
+            if path == "/escalations" or path.startswith("/escalations/"):
+                return await self._escalation(inbound, path, certificates)
+            if not self._queries:
+                return _refuse(RouteUnknown("Queries are answered at the terminals' door."), instance=None)
+            return await self._query(inbound, certificates)
+        except Refusal as refusal:
+            return _refuse(refusal, instance=None)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the client gets our words and nothing else
+            self._on_error(error)
+            return _refuse(InternalError("Something went wrong here; nothing was released."), instance=None)
+
+    async def _query(self, inbound: Inbound, certificates: tuple[str, ...]) -> web.StreamResponse:
+        prefer = inbound.header("Prefer") or ""
+        asked = _WAIT.search(prefer)
+        wait = min(float(asked[1]), self._wait_seconds_max) if asked else 0
+        answer = await self._gateway.answer(inbound, certificates, wait=wait)
+        match answer:
+            case Answer():
+                return _answered(answer)
+            case Declined(refusal=refusal, entry=entry):
+                status = 202 if isinstance(refusal, EscalationRequired) and _ASYNC.search(prefer) else None
+                response = _refuse(refusal, instance=entry, status=status)
+                if entry is not None:
+                    response.headers["Audit-Entry"] = entry
+                if status == 202:
+                    response.headers["Preference-Applied"] = "respond-async"
+                    response.headers["Location"] = str(_member(refusal.extras.get("escalation"), "href"))
+                return response
+
+    async def _escalation(self, inbound: Inbound, path: str, certificates: tuple[str, ...]) -> web.StreamResponse:
+        principal = self._identities.authenticate(inbound.header("Authorization"), certificates, self._clock())
+        if path == "/escalations":
+            return await self._listed(inbound, principal)
+        named = _ESCALATION.match(path)
+        if named is None or "?" in inbound.target:
+            raise EscalationUnknown("There is no such escalation among yours.")
+        escalation_id, verb = named.groups()
+        wanted = "POST" if verb else "GET"
+        if inbound.method != wanted:
+            raise MethodNotAllowed(f"Use {wanted} here.", allow=[wanted])
+        if verb is None:
+            escalation = await self._escalations.seen(escalation_id, principal)
+        elif verb == "cancel":
+            escalation = await self._escalations.cancel(escalation_id, principal)
+        else:
+            escalation = await self._escalations.decide(escalation_id, principal, _DECISIONS[verb], _reason(inbound))
+        return self._shown(escalation, principal)
+
+    async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
+        if inbound.method != "GET":
+            raise MethodNotAllowed("Use GET here.", allow=["GET"])
+        query = inbound.target.partition("?")[2]
+        state = None
+        if query:
+            name, _, value = query.partition("=")
+            if name != "state" or value not in set(State):
+                raise ParameterUnknown(f"The only parameter here is state, one of {', '.join(State)}.")
+            state = State(value)
+        found = await self._escalations.listed(principal, state)
+        now = self._clock()
+        rows = [self._view(escalation, principal) for escalation in found if state is None or escalation.at(now) is state]
+        return respond(200, orjson.dumps({"escalations": rows}), "application/json")
+
+    def _shown(self, escalation: Escalation, principal: Principal) -> web.StreamResponse:
+        response = respond(200, orjson.dumps(self._view(escalation, principal)), "application/json")
+        if escalation.at(self._clock()) is State.PENDING:
+            response.headers["Retry-After"] = "2"
+        return response
+
+    def _view(self, escalation: Escalation, principal: Principal) -> dict[str, object]:
+        own = escalation.asked.person == principal.person
+        return (view if own else supervisor_view)(escalation, self._clock())
+
+    async def _read(self, request: web.BaseRequest) -> Inbound:
+        """Read one request within the door's bounds.
+
+        Raises:
+            VersionUnsupported, TransferCodingUnsupported, BodyTooLarge, RequestTimeout.
+        """
+        version = request.version
+        if version not in {(1, 0), (1, 1)}:
+            raise problems.VersionUnsupported("Use HTTP/1.1.")
+        coding = request.headers.get("Transfer-Encoding")
+        if coding is not None and (coding.strip().lower() != "chunked" or version == (1, 0)):
+            # RFC 9112 section 6.1: a coding we do not undo would leave us inspecting other bytes than the upstream.
+            raise problems.TransferCodingUnsupported("Send the body plain or chunked.")
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        if sum(len(name) + len(value) + 4 for name, value in headers) > self._limits.header_bytes:
+            raise problems.BadRequest(f"The headers are larger than {self._limits.header_bytes} bytes.")
+        return Inbound(
+            query_id=secrets.token_hex(16),
+            received_at=self._clock(),
+            source=request.remote or "",
+            method=request.method,
+            target=request.raw_path,
+            headers=headers,
+            body=await self._body(request) if request.body_exists else b"",
+        )
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        parts: list[bytes] = []
+        left = self._limits.body_bytes
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                while part := await request.content.readany():
+                    left -= len(part)
+                    if left < 0:
+                        raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
+                    parts.append(part)
+        except TimeoutError:
+            raise problems.RequestTimeout("The body did not arrive in time.") from None
+        except (web.RequestPayloadError, OSError):
+            raise problems.BadRequest("The body is not framed as HTTP has it.") from None
+        return b"".join(parts)
+
+
+def _certificates(request: web.BaseRequest) -> tuple[str, ...]:
+    transport = request.transport
+    peer = transport.get_extra_info("peercert") if transport is not None else None
+    return certificate_uris(peer) if peer else ()
+
+
+def _answered(answer: Answer) -> web.Response:
+    headers = {**COMMON_HEADERS, "Content-Type": answer.media_type, "Audit-Entry": answer.entry, "Via": VIA}
+    told = []
+    if answer.masked:
+        told.append(f"masked=({' '.join(sorted(answer.masked))})")
+    if answer.withheld:
+        told.append(f"withheld={answer.withheld}")
+    if told:
+        headers["Disclosure"] = ", ".join(told)
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+def _problem_page(inbound: Inbound) -> web.Response:
+    body = problems.page(inbound.target.removeprefix("/problems/"))
+    if body is None or inbound.method != "GET":
+        raise RouteUnknown("There is no such problem type.")
+    return respond(200, body, "text/html; charset=utf-8")
+
+
+def _reason(inbound: Inbound) -> str:
+    try:
+        body = orjson.loads(inbound.body)
+    except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict) or set(body) != {"reason"} or not isinstance(body["reason"], str):
+        raise BodyUnreadable('Send {"reason": "…"} as JSON.')
+    return body["reason"]
+
+
+def _member(value: object, name: str) -> object:
+    return value.get(name, "") if isinstance(value, dict) else ""

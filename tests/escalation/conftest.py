@@ -1,0 +1,118 @@
+"""A real store, a journal of what was recorded, and a clock that is moved by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from proxy.audit.errors import AuditUnavailable
+from proxy.audit.event import Event, Receipt
+from proxy.database import Database
+from proxy.escalation.lifecycle import Asked
+from proxy.escalation.service import Escalations
+from proxy.identity.principal import Principal
+from proxy.registry.protection import Recognition, Relation
+from proxy.telemetry import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass
+class Journal:
+    """An audit log that keeps its events, and can be told to fail."""
+
+    events: list[Event] = field(default_factory=list)
+    down: bool = False
+
+    async def record(self, event: Event) -> Receipt:
+        if self.down:
+            raise AuditUnavailable("The log is not available.")
+        self.events.append(event)
+        return Receipt(origin="log.test", index=len(self.events), kind=event.kind, about=event.about)
+
+
+@dataclass
+class Relations:
+    """A recognizer that knows who is close to whom."""
+
+    close: dict[str, Relation] = field(default_factory=dict)
+    ready: bool = True
+
+    def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
+        assert fields
+        relation = self.close.get(principal.person)
+        return Recognition(relations=frozenset({relation} if relation else ()))
+
+
+@dataclass
+class Desk:
+    """The room under test with its surroundings."""
+
+    escalations: Escalations
+    journal: Journal
+    relations: Relations
+    metrics: Metrics
+    database: Database
+    now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+    def pass_time(self, **kwargs: float) -> None:
+        self.now += timedelta(**kwargs)
+
+
+def person(name: str, role: str = "patrol", agency: str = "MO0950000") -> Principal:
+    return Principal(
+        person=name,
+        agency=agency,
+        role=role,
+        unit=None,
+        terminal=f"car-{name}",
+        credential=f"key-{name}",
+        methods=("key",),
+        authenticated_at=datetime(2026, 11, 23, 2, 0, tzinfo=UTC),
+    )
+
+
+def asked(**changes: object) -> Asked:
+    values: dict[str, object] = {
+        "person": "officer-1",
+        "agency": "MO0950000",
+        "role": "patrol",
+        "terminal": "car-12",
+        "case": "26-004217",
+        "purpose": "C",
+        "statement": "threats reported against the mayor's family",
+        "action": "person.read",
+        "criteria": {"person_id": ["100123"]},
+        "categories": ("official",),
+        "subjects": ("entry-1",),
+        "relations": (),
+        "rule": "E01",
+        "because": "protected person",
+        "policy_version": "abc",
+    }
+    return Asked(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    database = Database(tmp_path / "store.sqlite3")
+    await database.open()
+    journal, relations, metrics = Journal(), Relations(), Metrics()
+    made: list[Desk] = []
+    escalations = Escalations(
+        database=database,
+        key=b"k" * 32,
+        audit=journal,
+        recognizer=relations,
+        clock=lambda: made[0].now,
+        metrics=metrics,
+        approvers=frozenset({"supervisor"}),
+    )
+    made.append(Desk(escalations, journal, relations, metrics, database))
+    yield made[0]
+    await database.close()
