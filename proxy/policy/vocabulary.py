@@ -1,0 +1,132 @@
+"""The closed vocabularies: every word that a row may say and a fact may hold, and nothing else.
+
+Roles, categories and the names of groups come from ``vocabulary.yaml``; actions from the routes, purposes from the
+catalogue; standings and relations are the street's own. ``closed`` and ``unknown`` standings are refused before policy
+is asked, so they are no words here: should one ever arrive, it is denied as an unknown word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.policy.decision import Facts
+from proxy.policy.fields import Phrase, Word
+from proxy.purpose.purpose import Standing
+from proxy.registry.protection import Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from proxy.document import Mistake, Positions
+
+ANY: Final = "any"
+NONE: Final = "none"
+GRANTED: Final = "granted"
+COLUMNS: Final = Facts._fields
+STANDINGS: Final = frozenset(
+    str(standing) for standing in (Standing.ASSIGNED, Standing.UNIT, Standing.DISPATCHED, Standing.UNASSIGNED)
+)
+
+GroupColumn = Literal["role", "category", "purpose", "action", "standing", "relation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """Column by column, the words a fact may hold and the names of groups that a row may say instead of one."""
+
+    words: Mapping[str, frozenset[str]]
+    groups: Mapping[str, frozenset[str]]
+
+    def known(self, facts: Facts) -> bool:
+        """Tell whether every fact is a word of its column."""
+        return all(fact in self.words[column] for column, fact in zip(COLUMNS, facts, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """``vocabulary.yaml``: meanings by word. ``category_groups`` maps a category to its label in metrics."""
+
+    roles: Mapping[str, str]
+    categories: Mapping[str, str]
+    category_groups: Mapping[str, str]
+    groups: Mapping[str, Mapping[str, str]]
+
+    def category_group(self, category: str) -> str:
+        """Return the label that metrics may carry for a category (never the category itself), or ``none``."""
+        return self.category_groups.get(category, NONE)
+
+    def words(self, *, actions: Iterable[str], purposes: Iterable[str]) -> Words:
+        """Join in the actions of the routes and the codes of the catalogue."""
+        words = {
+            "role": frozenset(self.roles),
+            "action": frozenset(actions),
+            "purpose": frozenset(purposes),
+            "category": frozenset(self.categories) | {NONE},
+            "standing": STANDINGS,
+            "relation": frozenset(str(relation) for relation in Relation),
+            "approval": frozenset({NONE, GRANTED}),
+        }
+        groups = {column: frozenset(self.groups.get(column, {})) for column in COLUMNS}
+        return Words(words=MappingProxyType(words), groups=MappingProxyType(groups))
+
+
+class _Category(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    meaning: Phrase
+    group: Word
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    roles: dict[Word, Phrase]
+    categories: dict[Word, _Category]
+    groups: dict[GroupColumn, dict[Word, Phrase]]
+
+
+def load_vocabulary(path: Path) -> Vocabulary:
+    """Read ``vocabulary.yaml``.
+
+    Raises:
+        DocumentInvalid: with every mistake found.
+    """
+    document, positions = load_with_positions(path, _Document)
+    mistakes = list(_mistakes(document, positions))
+    if mistakes:
+        raise DocumentInvalid(mistakes)
+    return Vocabulary(
+        roles=MappingProxyType(dict(document.roles)),
+        categories=MappingProxyType({name: entry.meaning for name, entry in document.categories.items()}),
+        category_groups=MappingProxyType({name: entry.group for name, entry in document.categories.items()}),
+        groups=MappingProxyType({column: MappingProxyType(dict(names)) for column, names in document.groups.items()}),
+    )
+
+
+def _mistakes(document: _Document, positions: Positions) -> Iterator[Mistake]:
+    """Find what a model of types cannot: reserved words, words with two meanings, groups that are not declared."""
+    taken: dict[str, frozenset[str]] = {
+        "role": frozenset(document.roles),
+        "category": frozenset(document.categories),
+        "standing": STANDINGS,
+        "relation": frozenset(str(relation) for relation in Relation),
+    }
+    for section, column in (("roles", "role"), ("categories", "category")):
+        for word in sorted(taken[column] & {ANY, NONE, GRANTED}):
+            yield positions.mistake((section, word), f"'{word}' is a word of the policy itself", value=False)
+    for name, names in document.groups.items():
+        for group in names:
+            if group in taken.get(name, frozenset()) or group in {ANY, NONE, GRANTED}:
+                message = f"the group '{group}' has the name of a {name}, so a row could not tell them apart"
+                yield positions.mistake(("groups", name, group), message, value=False, hint="give the group another name")
+    known = document.groups.get("category", {})
+    for category, entry in document.categories.items():
+        if entry.group not in known:
+            hint = suggest(entry.group, known) or "declare it under groups: category:"
+            yield positions.mistake(("categories", category, "group"), f"unknown category group '{entry.group}'", hint=hint)
