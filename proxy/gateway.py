@@ -76,7 +76,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
-    """A refusal, and the entry that remembers it (None when the log is unavailable, or a flood of strangers is only counted)."""
+    """A refusal, and its entry (None when the log is unavailable, or a flood of strangers is only counted)."""
 
     refusal: Refusal
     entry: str | None
