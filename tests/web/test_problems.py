@@ -12,17 +12,41 @@ from proxy.web import problems
 
 # The slugs of the contract: rename nothing lightly.
 CONTRACT = {
-    "credential-missing": 401, "credential-invalid": 401, "purpose-missing": 400, "purpose-malformed": 400, "purpose-unknown": 400,
-    "statement-uninformative": 422, "case-unknown": 422, "case-closed": 422, "case-kind-mismatch": 422, "standing-missing": 403,
-    "route-unknown": 404, "request-not-canonical": 400, "parameter-unknown": 400, "parameter-duplicate": 400,
-    "body-unreadable": 400, "too-broad": 403, "policy-denied": 403, "escalation-required": 403, "escalation-refused": 403,
-    "grant-spent": 403, "grant-mismatch": 403, "budget-spent": 429, "reply-unreadable": 502, "upstream-failed": 502,
-    "audit-unavailable": 503, "case-directory-unavailable": 503, "upstream-unavailable": 503, "overloaded": 503, "not-ready": 503,
+    "credential-missing": 401,
+    "credential-invalid": 401,
+    "purpose-missing": 400,
+    "purpose-malformed": 400,
+    "purpose-unknown": 400,
+    "statement-uninformative": 422,
+    "case-unknown": 422,
+    "case-closed": 422,
+    "case-kind-mismatch": 422,
+    "standing-missing": 403,
+    "route-unknown": 404,
+    "request-not-canonical": 400,
+    "parameter-unknown": 400,
+    "parameter-duplicate": 400,
+    "body-unreadable": 400,
+    "too-broad": 403,
+    "policy-denied": 403,
+    "escalation-required": 403,
+    "escalation-refused": 403,
+    "grant-spent": 403,
+    "grant-mismatch": 403,
+    "budget-spent": 429,
+    "reply-unreadable": 502,
+    "upstream-failed": 502,
+    "audit-unavailable": 503,
+    "case-directory-unavailable": 503,
+    "upstream-unavailable": 503,
+    "overloaded": 503,
+    "not-ready": 503,
     "upstream-timeout": 504,
-}  # fmt: skip
+}
 
 
 def load_every_room() -> None:
+    """Import every module, so that every class of refusal exists."""
     for module in pkgutil.walk_packages(proxy.__path__, "proxy."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
