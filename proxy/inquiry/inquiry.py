@@ -31,7 +31,7 @@ class MethodNotAllowed(Refusal):
     """The path has routes, but none for this method; ``allow`` lists those there are."""
 
 
-class NotCanonical(Refusal):
+class RequestNotCanonical(Refusal):
     """The request can be read in more than one way."""
 
 
@@ -41,6 +41,14 @@ class ParameterUnknown(Refusal):
 
 class ParameterDuplicate(Refusal):
     """A parameter or a key of the body is there twice."""
+
+
+class ParameterInvalid(Refusal):
+    """A value is not one that its parameter can have."""
+
+
+class TooBroad(Refusal):
+    """The parameters given are not enough to look for one person, place or vehicle."""
 
 
 class BodyUnreadable(Refusal):
@@ -71,12 +79,12 @@ class Inbound:
         """Return the one value of a header, or None.
 
         Raises:
-            NotCanonical: the header is there more than once.
+            RequestNotCanonical: the header is there more than once.
         """
         wanted = name.lower()
         values = [value for key, value in self.headers if key.lower() == wanted]
         if len(values) > 1:
-            raise NotCanonical(f"The header {name} is there {len(values)} times; send it once.")
+            raise RequestNotCanonical(f"The header {name} is there {len(values)} times; send it once.")
         return values[0] if values else None
 
 

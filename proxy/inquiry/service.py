@@ -1,0 +1,92 @@
+"""From an HTTP request to an inquiry: one reading, one route, declared criteria, and the request that will be forwarded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.document import suggest
+from proxy.inquiry.body import read_body, write_body
+from proxy.inquiry.canonical import read_target
+from proxy.inquiry.inquiry import BodyUnreadable, Inquiry, Outbound, ParameterInvalid, ParameterUnknown, TooBroad
+from proxy.inquiry.route import JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxy.inquiry.inquiry import Inbound
+    from proxy.inquiry.parameter import Parameter
+    from proxy.inquiry.route import Route, RouteMap
+
+
+def inquire(routes: RouteMap, inbound: Inbound) -> Inquiry:
+    """Read the request and say what it asks about whom.
+
+    Nothing of the client's headers is carried over: neither a method override, a range, a validator nor another target can
+    change what is forwarded, which is built from the matched values alone.
+
+    Raises:
+        Refusal: every class of ``inquiry.py``, each with what to do next, none with what was sent.
+    """
+    target = read_target(inbound.target)
+    route, values = routes.match(inbound.method, target.segments)
+    for name, value in target.query.items():
+        declared = route.query.get(name)
+        if declared is None:
+            raise _unknown(name, route.query)
+        values[name] = declared.check(value)
+    if route.body is not None:
+        values.update(read_body(inbound, route.body))
+    elif inbound.body:
+        raise BodyUnreadable("This route takes no body; send its parameters in the path and the query.")
+    _check_enough(route, values)
+    return Inquiry(
+        query_id=inbound.query_id,
+        route=route,
+        action=route.action,
+        criteria=_criteria(route, values),
+        outbound=_outbound(route, values),
+        bytes_in=len(inbound.body),
+    )
+
+
+def _check_enough(route: Route, values: Mapping[str, str]) -> None:
+    for declared in _declared(route):
+        if declared.required and declared.name not in values:
+            raise ParameterInvalid(f"The parameter '{declared.name}' is missing: send {declared.hint}.", parameter=declared.name)
+    if route.require and not any([values.keys() >= enough for enough in route.require]):
+        ways = "; or ".join(" with ".join(sorted(enough)) for enough in route.require)
+        raise TooBroad(f"This could mean too many people. Give {ways}.")
+
+
+def _criteria(route: Route, values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    criteria: dict[str, tuple[str, ...]] = {}
+    for declared in _declared(route):
+        if declared.kind is not None and declared.name in values:
+            criteria[declared.kind] = (*criteria.get(declared.kind, ()), values[declared.name])
+    return criteria
+
+
+def _declared(route: Route) -> Iterable[Parameter]:
+    yield from route.path_parameters
+    yield from route.query.values()
+    if route.body is not None:
+        yield from route.body.values()
+
+
+def _outbound(route: Route, values: Mapping[str, str]) -> Outbound:
+    target = route.forward.target(values)
+    if route.body is None:
+        return Outbound(method=route.method, target=target)
+    return Outbound(
+        method=route.method,
+        target=target,
+        body=write_body(values, route.body, route.forward.body),
+        content_type=JSON,
+    )
+
+
+def _unknown(name: str, declared: Mapping[str, Parameter]) -> ParameterUnknown:
+    if not declared:
+        return ParameterUnknown("This route takes no parameters.")
+    near = suggest(name, declared)
+    return ParameterUnknown(f"A parameter is not known here{f'; {near}' if near else '.'}", known=sorted(declared))
