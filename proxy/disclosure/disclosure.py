@@ -27,8 +27,10 @@ Judge = Callable[[Mapping[str, Sequence[str]]], Judgement]
 class Disclosure:
     """The bytes that may leave, and what the log has to say of them.
 
-    ``masked`` and ``disclosed`` are field classes (fields.yaml); ``judgements`` are those of records that were masked or
-    withheld; ``subjects`` are the person ids that the disclosed records hold, for the log's keyed tokens.
+    ``records`` counts those that left, ``withheld`` those that did not, ``unjudged`` the withheld ones that were not as their
+    route declares. ``masked`` and ``disclosed`` are field classes (fields.yaml). ``judgements`` are those of records that were
+    masked or withheld or concern somebody protected or related; ``subjects`` are the person ids that the disclosed records
+    hold, for the log's keyed tokens.
     """
 
     status: int
@@ -36,6 +38,7 @@ class Disclosure:
     body: bytes
     records: int = 0
     withheld: int = 0
+    unjudged: int = 0
     masked: frozenset[str] = frozenset()
     disclosed: frozenset[str] = frozenset()
     judgements: tuple[Judgement, ...] = ()

@@ -1,0 +1,87 @@
+"""The terminal entries of an answered query: what left, what was masked, what was held back, and by which rows.
+
+Never a byte of the reply: its digest proves later which bytes were released (CJIS AU-3), and field classes say what kind of
+thing they held.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from proxy.audit.event import Event, Party
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxy.audit.event import Json
+    from proxy.disclosure.disclosure import Disclosure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosed(Event):
+    """A reply was inspected and is about to leave, or the answer that stands for no record is.
+
+    ``bytes_in`` is what came from upstream, ``sha256`` the hex digest of the body released; times are milliseconds.
+    """
+
+    kind: ClassVar[str] = "disclosed"
+    disclosure: Disclosure
+    officer: str
+    case: str
+    terminal: str
+    bytes_in: int
+    duration_ms: float
+    upstream_ms: float
+    sha256: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return what may lie open: counts, sizes, times, field classes, categories and the policy's rows."""
+        disclosure = self.disclosure
+        rules = Counter(judgement.ruling.rule for judgement in disclosure.judgements)
+        categories = Counter(
+            category
+            for judgement in disclosure.judgements
+            for category in {protection.category for protection in judgement.recognition.protections}
+        )
+        return {
+            "outcome": self._outcome(),
+            "status": disclosure.status,
+            "records": disclosure.records,
+            "withheld": disclosure.withheld,
+            "unjudged": disclosure.unjudged,
+            "masked": tuple(sorted(disclosure.masked)),
+            "disclosed": tuple(sorted(disclosure.disclosed)),
+            "rules": dict(sorted(rules.items())),
+            "categories": dict(sorted(categories.items())),
+            "bytes_in": self.bytes_in,
+            "bytes_out": len(disclosure.body),
+            "duration_ms": self.duration_ms,
+            "upstream_ms": self.upstream_ms,
+            "sha256": self.sha256,
+        }
+
+    def parties(self) -> Iterable[Party]:
+        """Return who asked, where, under which case, and everybody concerned whom the registry or the record names."""
+        yield Party("officer", self.officer)
+        yield Party("terminal", self.terminal)
+        yield Party("case", self.case)
+        for entry in dict.fromkeys(
+            protection.entry for judgement in self.disclosure.judgements for protection in judgement.recognition.protections
+        ):
+            yield Party("subject", entry)
+        for person_id in self.disclosure.subjects:
+            yield Party("person_id", person_id)
+
+    def _outcome(self) -> str:
+        if self.disclosure.records:
+            return "mask" if self.disclosure.masked else "permit"
+        return "withhold" if self.disclosure.withheld else "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld(Disclosed):
+    """Every record of the reply was withheld: what leaves is the answer for no record."""
+
+    kind: ClassVar[str] = "withheld"

@@ -1,0 +1,145 @@
+"""The walk through a reply, record by record: read it, have it judged, release, mask or withhold it.
+
+Pure, and a step at a time, so that whoever drives it decides when others get their turn. Whatever is not as the route
+declares it is withheld: an undeclared member may hold anybody's name, and a nested value hides members from the route.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never
+
+from proxy.disclosure.disclosure import Disclosure
+from proxy.disclosure.record import masks_of, read, shape
+from proxy.disclosure.splice import Splice
+from proxy.inquiry.inquiry import TooBroad
+from proxy.policy.decision import Outcome
+from proxy.registry.protection import Relation
+from proxy.upstream.reply import ReplyUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from proxy.disclosure.disclosure import Judge, Judgement
+    from proxy.disclosure.splice import Masks, Record
+    from proxy.inquiry.route import Route
+    from proxy.policy.decision import Ruling
+    from proxy.policy.fields import FieldClass
+
+JSON: Final = "application/json"
+MOST_SUBJECTS: Final = 4096
+_NOBODY: Final = frozenset({Relation.NONE})
+
+
+class Inspection:
+    """One reply under inspection: ``steps`` until they end, then ``disclosure``."""
+
+    def __init__(self, body: bytes, route: Route, judge: Judge, fields: Mapping[str, FieldClass]) -> None:
+        """Prepare; nothing is read yet.
+
+        Raises:
+            ReplyUnreadable: the body is not UTF-8, or the route does not say where records lie.
+        """
+        if route.records is None:
+            raise ReplyUnreadable("This route does not say where the records of a reply lie. Tell the operator the instance.")
+        path = route.records
+        steps = (*path.before, *((None,) if path.many else ()), *path.after)
+        self._splice = Splice(body, path=steps, envelope=route.envelope)
+        self._route = route
+        self._judge = judge
+        self._fields = fields
+        self._shape = shape(route.fields.values())
+        self._has_kinds = any(field.kind is not None for field in route.fields.values())
+        self._masks: dict[frozenset[str], Masks] = {}
+        self._seen = 0
+        self._released = 0
+        self._unjudged = 0
+        self._masked: set[str] = set()
+        self._disclosed: set[str] = set()
+        self._judgements: list[Judgement] = []
+        self._subjects: dict[str, None] = {}
+
+    def steps(self) -> Iterator[None]:
+        """Decide on one record a step.
+
+        Raises:
+            ReplyUnreadable: the reply is not JSON in one reading only, or not as its route describes.
+            TooBroad: there are more records than the route lets out at once.
+        """
+        for record in self._splice.records():
+            self._seen += 1
+            if self._seen > self._route.most:
+                raise TooBroad(f"More than {self._route.most} records match. Narrow the search and ask again.")
+            self._decide(record)
+            yield
+
+    def disclosure(self) -> Disclosure:
+        """Return what may leave: the spliced reply, or the route's answer for no record when none is left."""
+        absent = self._route.absent
+        left = self._released > 0
+        return Disclosure(
+            status=200 if left else absent.status,
+            media_type=JSON if left else absent.media_type,
+            body=self._splice.result() if left else absent.body,
+            records=self._released,
+            withheld=self._seen - self._released,
+            unjudged=self._unjudged,
+            masked=frozenset(self._masked),
+            disclosed=frozenset(self._disclosed),
+            judgements=tuple(self._judgements),
+            subjects=tuple(self._subjects),
+        )
+
+    def _decide(self, record: Record) -> None:
+        kinds: dict[str, list[str]] = {}
+        present: set[str] = set()
+        judgement = None
+        if read(record.value, self._shape, kinds, present) and (kinds or not self._has_kinds):
+            judgement = self._judged(kinds)
+        if judgement is None:
+            record.withheld = True
+            self._unjudged += 1
+            return
+        if judgement.ruling.outcome is not Outcome.PERMIT or _concerns(judgement):
+            self._judgements.append(judgement)
+        if self._release(record, judgement.ruling, present):
+            self._released += 1
+            self._subjects.update(dict.fromkeys(kinds.get("person_id", ())))
+            if len(self._subjects) > MOST_SUBJECTS:
+                raise TooBroad("The records concern too many persons at once. Narrow the search and ask again.")
+        else:
+            record.withheld = True
+
+    def _judged(self, kinds: Mapping[str, Sequence[str]]) -> Judgement | None:
+        try:
+            return self._judge(kinds)
+        except Exception:  # noqa: BLE001 -- a record that nobody can judge is withheld, whatever the reason
+            return None
+
+    def _release(self, record: Record, ruling: Ruling, present: set[str]) -> bool:
+        """Let a record out as policy says; false when it must stay."""
+        match ruling.outcome:
+            case Outcome.PERMIT:
+                self._disclosed |= present
+                return True
+            case Outcome.MASK:
+                if not ruling.masked or not ruling.masked <= self._fields.keys():
+                    return False  # an obligation that cannot be met voids the permit (XACML 3.0 §7.18)
+                self._splice.mask(record, self._masks_for(ruling.masked))
+                self._masked |= present & ruling.masked
+                self._disclosed |= present - ruling.masked
+                return True
+            case Outcome.ESCALATE | Outcome.DENY | Outcome.CONCEAL:
+                return False
+            case _:
+                assert_never(ruling.outcome)
+
+    def _masks_for(self, classes: frozenset[str]) -> Masks:
+        masks = self._masks.get(classes)
+        if masks is None:
+            masks = self._masks[classes] = masks_of(self._shape, classes, self._fields)
+        return masks
+
+
+def _concerns(judgement: Judgement) -> bool:
+    """Tell whether a record is about somebody protected, or somebody close to the principal."""
+    return bool(judgement.recognition.protections or judgement.recognition.relations - _NOBODY)

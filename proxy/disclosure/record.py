@@ -1,0 +1,112 @@
+"""One record against its declaration: which kinds of identifier it holds, and which classes of data.
+
+A record with a member that the route does not declare is not read: it may hold anybody's name. So is one with a nested value
+where none is declared, and one whose identifiers could be spelled in several ways (``100123.0`` is not the id ``100123``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+from proxy.disclosure.splice import Number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxy.disclosure.splice import Masks
+    from proxy.inquiry.route import Field
+    from proxy.policy.fields import FieldClass
+
+Shape = dict[str, "Field | Shape"]
+"""The members a record may have: a field, or an object with members of its own."""
+
+_INTEGER: Final = re.compile(r"-?[0-9]{1,40}\Z")
+
+
+def shape(fields: Iterable[Field]) -> Shape:
+    """Return the tree of a record's members."""
+    root: Shape = {}
+    for field in fields:
+        node = root
+        for step in field.path[:-1]:
+            inner = node.setdefault(step, {})
+            assert isinstance(inner, dict)
+            node = inner
+        node[field.path[-1]] = field
+    return root
+
+
+def read(value: object, declared: Shape, kinds: dict[str, list[str]], classes: set[str]) -> bool:
+    """Collect a record's identifiers by kind and the classes of what is there; false when it is not as declared.
+
+    Null and empty text say nothing and are passed over; a number is its text; an array of texts is several values.
+    """
+    if type(value) is not dict:
+        return False
+    for name, content in value.items():
+        member = declared.get(name)
+        if member is None:
+            return False
+        if content is None or content == "":
+            continue
+        if isinstance(member, dict):
+            if not read(content, member, kinds, classes):
+                return False
+            continue
+        classes.add(member.field_class)
+        if member.kind is None:
+            if not _plain(content):
+                return False
+        elif not _identifiers(content, kinds.setdefault(member.kind, [])):
+            return False
+    return True
+
+
+def masks_of(declared: Shape, masked: frozenset[str], fields: Mapping[str, FieldClass]) -> Masks:
+    """Return the JSON text that stands in the place of each member whose class is masked."""
+    masks: dict[str, str | Masks] = {}
+    for name, member in declared.items():
+        if isinstance(member, dict):
+            inner = masks_of(member, masked, fields)
+            if inner:
+                masks[name] = inner
+        elif member.field_class in masked:
+            masks[name] = json.dumps(fields[member.field_class].mask)
+    return masks
+
+
+def _plain(content: object) -> bool:
+    """Tell whether a value without a kind is what can be declared: a scalar, or an array of scalars."""
+    if type(content) is list:
+        return not any(isinstance(element, (dict, list)) for element in content)
+    return type(content) is not dict
+
+
+def _identifiers(content: object, values: list[str]) -> bool:
+    """Append the texts that a value holds; false when it could be read as another identifier than it is."""
+    if type(content) is str:
+        if not content.isascii() and not _encodable(content):
+            return False
+        values.append(content)
+        return True
+    if type(content) is Number:
+        values.append(str(content))
+        return _INTEGER.match(content) is not None
+    if type(content) is list:
+        return all(element is None or element == "" or _identifier(element, values) for element in content)
+    return False
+
+
+def _identifier(element: object, values: list[str]) -> bool:
+    return type(element) is not list and _identifiers(element, values)
+
+
+def _encodable(text: str) -> bool:
+    """Tell whether a text is one: an escaped lone surrogate is no character, and nothing would match it (RFC 8259 §8.2)."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
