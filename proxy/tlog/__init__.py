@@ -1,1 +1,1 @@
-"""The log itself: bytes become a receipt (segments, Merkle tree, checkpoints, proofs)."""
+"""The transparency log: segments, Merkle tree, signed checkpoints, tiles and proofs. It knows bytes, never events."""

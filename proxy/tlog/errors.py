@@ -1,0 +1,40 @@
+"""Every way in which the log can refuse."""
+
+from __future__ import annotations
+
+
+class LogError(Exception):
+    """The log did not do what it was asked; the message says what to do next."""
+
+
+class LogBusy(LogError):  # noqa: N818 -- reads as a sentence where it is raised
+    """Another process writes this log."""
+
+
+class LogDamaged(LogError):  # noqa: N818
+    """What is on disk is not what was signed. ``index`` is the first entry that is gone or altered, if that is known."""
+
+    def __init__(self, message: str, index: int | None = None) -> None:
+        """Keep the sentence and the entry."""
+        super().__init__(message)
+        self.index = index
+
+
+class LogPoisoned(LogError):  # noqa: N818
+    """A write or fsync has failed: nothing more is accepted until the node restarts and recovers."""
+
+
+class LogClosed(LogError):  # noqa: N818
+    """The log was closed."""
+
+
+class EntryTooLarge(LogError):  # noqa: N818
+    """An entry is empty or over 65,535 bytes (C2SP tlog-tiles: bundles prefix entries with a uint16)."""
+
+
+class NoteInvalid(LogError):  # noqa: N818
+    """A key, note or checkpoint is not well formed, or its signature does not hold."""
+
+
+class KeyUnusable(LogError):  # noqa: N818
+    """A key file is missing, malformed, or readable by others than its owner."""

@@ -1,0 +1,102 @@
+"""Secrets lie in files that only their owner can read; the Ed25519 key signs checkpoints and nothing else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from proxy.tlog.errors import KeyUnusable
+from proxy.tlog.files import make_directory, sync_directory, write_all
+from proxy.tlog.note import Signer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_SECRET: Final = 16_384
+
+
+def create_secret(path: Path, content: bytes) -> None:
+    """Write a new secret file, mode 0600, durably; never over one that exists.
+
+    Raises:
+        KeyUnusable: it exists already or cannot be written.
+    """
+    try:
+        make_directory(path.parent)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            write_all(descriptor, content)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_directory(path.parent)
+    except FileExistsError:
+        msg = f"{path} exists already: a key that has been used is never overwritten; move it away if it must go"
+        raise KeyUnusable(msg) from None
+    except OSError as error:
+        msg = f"{path} cannot be written: {error.strerror or error}"
+        raise KeyUnusable(msg) from error
+
+
+def load_secret(path: Path) -> bytes:
+    """Return the content of a secret file.
+
+    Raises:
+        KeyUnusable: it is missing, not a plain file, over 16 KiB, or open to its group or to others.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise KeyUnusable(msg) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            msg = f"{path} is not a plain file"
+            raise KeyUnusable(msg)
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            msg = f"{path} can be read by others than its owner (mode {stat.S_IMODE(status.st_mode):04o}): chmod 600 {path}"
+            raise KeyUnusable(msg)
+        content = file.read(MAX_SECRET + 1)
+    if len(content) > MAX_SECRET:
+        msg = f"{path} is too large to be a key"
+        raise KeyUnusable(msg)
+    return content
+
+
+def create_signing_key(path: Path) -> None:
+    """Make a new Ed25519 key as PKCS #8 PEM in a file of mode 0600.
+
+    Raises:
+        KeyUnusable: the file exists already or cannot be written.
+    """
+    key = Ed25519PrivateKey.generate()
+    create_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def load_signer(path: Path, origin: str) -> Signer:
+    """Return the signer of the log ``origin``; its ``verifier.vkey`` is what to publish.
+
+    Raises:
+        KeyUnusable: the file is not an unencrypted Ed25519 key that only its owner can read.
+        NoteInvalid: ``origin`` cannot name a log.
+    """
+    content = load_secret(path)
+    try:
+        key = load_pem_private_key(content, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        msg = f"{path} is not an unencrypted Ed25519 key in PEM"
+        raise KeyUnusable(msg)
+    return Signer(origin, key)

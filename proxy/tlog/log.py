@@ -1,0 +1,300 @@
+"""The log: many tasks append, one thread writes.
+
+A batch is everything that waits when the thread comes round. Its way, and what a crash leaves at each step:
+
+1. The entries are hashed and the new checkpoint signed, in memory. *Crash:* nothing happened; nobody was told anything.
+2. Entries and checkpoint go to the segment in one write, then one ``fdatasync``. *Crash:* a part of the batch, or all of it, is
+   there. Recovery keeps a whole one (its checkpoint proves it) and cuts off a part. Both are right: nobody was told.
+3. The checkpoint goes into the ``acknowledged`` slots. *Crash:* the batch is durable, so it stays.
+4. The callers are told. From here on a damaged batch is no longer "unfinished", it is damage, and opening refuses.
+5. Tiles and the published checkpoint follow, within a second. *Crash:* they are derived again.
+
+Two checkpoints of one size can be signed only when a crash between 1 and 4 loses the first; it was never shown to anybody,
+since only 5 shows checkpoints, and only those that went through 3.
+
+If step 2 fails in any way, the log is poisoned. The entry may or may not be on disk, and trying again would only tell us
+about the page cache: Linux reports a failed writeback once and then marks the pages clean. Every later append is refused
+until the node is restarted and recovery has decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from proxy.tlog.acknowledged import Acknowledged
+from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogError, LogPoisoned
+from proxy.tlog.files import make_directory
+from proxy.tlog.frames import MAX_ENTRY, decode_bundle, encode_entries
+from proxy.tlog.merkle import Tree, inclusion_proof, leaf_hash
+from proxy.tlog.publisher import Publisher
+from proxy.tlog.recovery import recover
+from proxy.tlog.segment import OpenSegment, create_segment
+from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader
+from proxy.tlog.tiles import WIDTH, parse_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from proxy.clock import Clock
+    from proxy.tlog.note import Checkpoint, Signer
+    from proxy.tlog.recovery import Recovered
+
+SEGMENT_ENTRIES: Final = 65_536
+MAX_BATCH: Final = 1024
+
+
+class _Waiting(NamedTuple):
+    entry: bytes
+    future: asyncio.Future[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The newest durable state. ``checkpoint`` is the signed note; ``time`` is when it was made (or recovered)."""
+
+    size: int
+    root: bytes
+    checkpoint: str
+    time: datetime
+
+
+class Log:
+    """An open log, the only one of its directory. ``append`` belongs to one event loop; everything else to any thread."""
+
+    def __init__(self, directory: Path, *, signer: Signer, clock: Clock, segment_entries: int = SEGMENT_ENTRIES) -> None:
+        """Take the lock, recover, and start writing. Blocks: some microseconds for each entry of the last segment.
+
+        Args:
+            directory: created, mode 0700, if it is not there.
+            signer: the log's name and Ed25519 key.
+            clock: for ``head.time`` only.
+            segment_entries: entries in a segment file, a multiple of 256.
+
+        Raises:
+            LogBusy: another process has it open.
+            LogDamaged: what is on disk is not what was signed.
+            LogError: the directory cannot be used.
+        """
+        if segment_entries % WIDTH:
+            msg = "a segment holds a multiple of 256 entries"
+            raise ValueError(msg)
+        self.directory = directory
+        self.origin = signer.verifier.name
+        self.verifier = signer.verifier
+        self._signer = signer
+        self._clock = clock
+        self._segment_entries = segment_entries
+        self._failure: BaseException | None = None
+        self._closed = False
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        try:
+            make_directory(directory)
+            self._lock = _take_lock(directory)
+            try:
+                self._recover(recover(directory, signer.verifier))
+            except BaseException:
+                os.close(self._lock)
+                raise
+        except OSError as error:
+            msg = f"the log in {directory} cannot be opened: {error.strerror or error}"
+            raise LogError(msg) from error
+        self._reader = SegmentReader(directory)
+        self._thread = threading.Thread(target=self._run, name="tlog-writer", daemon=True)
+        self._thread.start()
+        self._publisher.start()
+
+    def _recover(self, found: Recovered | None) -> None:
+        self.torn_bytes = 0 if found is None else found.torn
+        if found is None:
+            self._tree = Tree()
+            checkpoint = self._signer.checkpoint(0, self._tree.root())
+            self._segment = OpenSegment(create_segment(self.directory, checkpoint))
+            self._publisher = Publisher(self.directory, start=0, rows=(), published=0)
+            self._publisher.feed((), (), checkpoint)
+        else:
+            self._tree, checkpoint, self._publisher = found.tree, found.checkpoint, found.publisher
+            self._segment = OpenSegment(found.segment)
+        self._acknowledged = Acknowledged(self.directory / ACKNOWLEDGED)
+        self._acknowledged.write(checkpoint)
+        self._head = self._head_at(checkpoint)
+
+    @property
+    def head(self) -> Head:
+        """Return the newest durable state."""
+        return self._head
+
+    @property
+    def poisoned(self) -> bool:
+        """Tell whether a write or fsync has failed: nothing is accepted any more."""
+        return self._failure is not None
+
+    @property
+    def publish_failure(self) -> OSError | None:
+        """Return why tiles lag behind, if they do; no evidence is lost by that."""
+        return self._publisher.failure
+
+    async def append(self, entry: bytes) -> int:
+        """Return the entry's index once it, and everything before it, is durable.
+
+        A caller who is cancelled has still appended: the entry is in the log or will be.
+
+        Raises:
+            EntryTooLarge: it is empty or over 65,535 bytes.
+            LogPoisoned: it is not confirmed, now or ever in this process.
+            LogClosed: the log was closed before.
+        """
+        if not 0 < len(entry) <= MAX_ENTRY:
+            msg = f"an entry has 1 to {MAX_ENTRY} bytes, not {len(entry)}"
+            raise EntryTooLarge(msg)
+        if self._failure is not None:
+            raise _poisoned(self._failure)
+        if self._closed:
+            raise LogClosed("the log is closed")
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Waiting(entry, future))
+        return await future
+
+    def read(self, index: int) -> bytes:
+        """Return an entry; up to 40 ms for one that is deep in a large segment.
+
+        Raises:
+            IndexError: the log has no such entry.
+        """
+        return self._reader.read(index)
+
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield (index, entry) of the durable entries from ``start`` up to ``end``, exclusive."""
+        size = self._head.size
+        return self._reader.entries(start, size if end is None else min(end, size))
+
+    def prove(self, index: int, size: int | None = None) -> tuple[bytes, ...]:
+        """Return the RFC 6962 inclusion proof of an entry in the tree of ``size`` entries (default: the head's).
+
+        Raises:
+            ValueError: the entry is not among the first ``size``, or the log is not that long.
+            LogDamaged: a tile is missing.
+        """
+        newest = self._head.size
+        size = newest if size is None else size
+        if size > newest:
+            msg = f"the log has {newest} entries, not {size}"
+            raise ValueError(msg)
+        return inclusion_proof(self._publisher, index, size)
+
+    def tile(self, path: str) -> bytes | None:
+        """Return the tile at a C2SP path (``tile/0/x001/234.p/5``), or None when the log has none there."""
+        tile = parse_path(path)
+        if tile is None:
+            return None
+        if self._head.size >> 8 * max(tile.level, 0) < tile.number * WIDTH + tile.width:
+            return None
+        if tile.level < 0:
+            entries = decode_bundle(self._publisher.entries(tile.number))
+            return encode_entries(entries[: tile.width])
+        return self._publisher.hashes(tile.level, tile.number)[: tile.width * 32]
+
+    async def close(self) -> None:
+        """Write what waits, publish, and release the lock; closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._finish)
+
+    def _finish(self) -> None:
+        self._thread.join()
+        self._publisher.stop(publish=self._failure is None)
+        self._segment.close()
+        self._acknowledged.close()
+        os.close(self._lock)
+
+    async def __aenter__(self) -> Self:
+        """Return the log itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self.close()
+
+    def _run(self) -> None:
+        """Write batch after batch until told to end; a poisoned log goes on answering, with refusals."""
+        ended = False
+        while not ended:
+            batch, ended = self._take()
+            while batch:
+                room = self._segment_entries - self._head.size % self._segment_entries
+                self._write(batch[: min(room, MAX_BATCH)])
+                batch = batch[min(room, MAX_BATCH) :]
+
+    def _take(self) -> tuple[list[_Waiting], bool]:
+        item = self._queue.get()
+        batch: list[_Waiting] = []
+        try:
+            while item is not None:
+                batch.append(item)
+                item = self._queue.get_nowait()
+        except Empty:
+            return batch, False
+        return batch, True
+
+    def _write(self, batch: list[_Waiting]) -> None:
+        first = self._head.size
+        if self._failure is None:
+            try:
+                self._commit([waiting.entry for waiting in batch])
+            except BaseException as error:  # noqa: BLE001 -- whatever it was, these entries are not confirmed
+                self._failure = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            batch[0].future.get_loop().call_soon_threadsafe(_tell, batch, first, self._failure)
+
+    def _commit(self, entries: list[bytes]) -> None:
+        head = self._head
+        if head.size and head.size % self._segment_entries == 0 and self._segment.first != head.size:
+            opening = self._signer.checkpoint(head.size, head.root)
+            self._segment.close()
+            self._segment = OpenSegment(create_segment(self.directory, opening))
+        hashes = [leaf_hash(entry) for entry in entries]
+        for leaf in hashes:
+            self._tree.push(leaf)
+        checkpoint = self._signer.checkpoint(self._tree.size, self._tree.root())
+        self._segment.commit(entries, checkpoint)
+        self._acknowledged.write(checkpoint)
+        self._publisher.feed(entries, hashes, checkpoint)
+        self._head = self._head_at(checkpoint)
+
+    def _head_at(self, checkpoint: Checkpoint) -> Head:
+        return Head(size=checkpoint.size, root=checkpoint.root, checkpoint=checkpoint.text, time=self._clock())
+
+
+def _take_lock(directory: Path) -> int:
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        msg = f"the log in {directory} is open in another process: stop that one first"
+        raise LogBusy(msg) from None
+    return descriptor
+
+
+def _poisoned(failure: BaseException) -> LogPoisoned:
+    return LogPoisoned(f"a write to the log has failed ({failure}): restart this node; recovery decides what is durable")
+
+
+def _tell(batch: list[_Waiting], first: int, failure: BaseException | None) -> None:
+    for number, waiting in enumerate(batch, first):
+        if waiting.future.done():  # its caller was cancelled; the entry is in the log all the same
+            continue
+        if failure is None:
+            waiting.future.set_result(number)
+        else:
+            waiting.future.set_exception(_poisoned(failure))

@@ -1,0 +1,170 @@
+"""What a log's directory holds, read without holding its lock.
+
+======================  ==========================================================================================
+``segments/<first>.seg``  the log itself: entries and, after each batch, the checkpoint that seals it (``frames``)
+``acknowledged``          two slots with the newest checkpoints that somebody was told of (``acknowledged``)
+``checkpoint``, ``tile/`` the C2SP tlog-tiles layout, derived from the segments after the fact (``publisher``)
+``lock``                  held by the one process that writes
+======================  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from proxy.tlog.errors import LogDamaged, NoteInvalid
+from proxy.tlog.frames import SEGMENT_NAME, Frame, frames
+from proxy.tlog.note import parse_unverified
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SEGMENTS: Final = "segments"
+CHECKPOINT: Final = "checkpoint"
+ACKNOWLEDGED: Final = "acknowledged"
+LOCK: Final = "lock"
+
+
+class Segment(NamedTuple):
+    """One segment file and the index of its first entry."""
+
+    first: int
+    path: Path
+
+
+def segments_of(directory: Path) -> list[Segment]:
+    """Return the segments in order; none when the log does not exist yet."""
+    found = []
+    try:
+        with os.scandir(directory / SEGMENTS) as names:
+            for name in names:
+                match = SEGMENT_NAME.match(name.name)
+                if match is not None:
+                    found.append(Segment(int(match[1]), directory / SEGMENTS / name.name))
+    except FileNotFoundError:
+        return []
+    return sorted(found)
+
+
+class SegmentReader:
+    """Reads sealed entries: those that a checkpoint of the segments follows. A batch in the making is not seen."""
+
+    def __init__(self, directory: Path) -> None:
+        """Name the log's directory; nothing is opened yet."""
+        self.directory = directory
+
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield (index, entry) from ``start`` up to ``end`` (exclusive) or the newest seal.
+
+        Signatures and hashes are not checked here; ``verify`` does that.
+
+        Raises:
+            LogDamaged: entries are missing before the end.
+        """
+        index = start
+        while end is None or index < end:
+            cursor = Cursor(self.directory, index)
+            batch = cursor.sealed()
+            if not batch:
+                return
+            for item in batch:
+                if end is not None and item[0] >= end:
+                    return
+                yield item
+            index = cursor.next
+
+    def read(self, index: int) -> bytes:
+        """Return one entry.
+
+        Raises:
+            IndexError: the log has no such sealed entry.
+            LogDamaged: entries are missing before it.
+        """
+        if index >= 0:
+            for _, entry in self.entries(index, index + 1):
+                return entry
+        msg = f"the log has no entry {index}"
+        raise IndexError(msg)
+
+
+class Cursor:
+    """A place in the log from which one can go on as the log grows, without reading anything twice."""
+
+    def __init__(self, directory: Path, start: int = 0) -> None:
+        """Stand before entry ``start``."""
+        self.next = start
+        self._directory = directory
+        self._segment: Segment | None = None
+        self._at = 0  # the index of the entry at `_offset`
+        self._offset = 0
+
+    def sealed(self) -> list[tuple[int, bytes]]:
+        """Return the sealed entries that follow in this segment and pass them; empty when there are none yet.
+
+        Raises:
+            LogDamaged: the segment that should hold the next entry is missing.
+        """
+        found = self._advance()
+        if not found and self._segment is not None:
+            newest = segments_of(self._directory)[-1:]
+            if newest and newest[0].first > self._segment.first and self._at == self.next:
+                behind, self._segment = self._segment, None
+                found = self._advance()
+                if self._segment == behind:
+                    msg = f"the segment that holds entry {self.next} is missing"
+                    raise LogDamaged(msg, self.next)
+        return found
+
+    def _advance(self) -> list[tuple[int, bytes]]:
+        if self._segment is None:
+            self._segment = self._locate()
+            if self._segment is None:
+                return []
+            self._at, self._offset = self._segment.first, 0
+        with self._segment.path.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        found: list[tuple[int, bytes]] = []
+        pending: list[Frame] = []
+        passed = 0
+        for frame in frames(data):
+            if not frame.sealed:
+                pending.append(frame)
+                continue
+            for number, entry in enumerate(pending, self._at):
+                if number >= self.next:
+                    found.append((number, entry.content))
+            self._at += len(pending)
+            pending, passed = [], frame.end
+        self._offset += passed
+        if found:
+            self.next = found[-1][0] + 1
+        return found
+
+    def _locate(self) -> Segment | None:
+        segments = segments_of(self._directory)
+        place = bisect_right([segment.first for segment in segments], self.next) - 1
+        if place < 0:
+            if segments:
+                msg = f"the segment that holds entry {self.next} is missing"
+                raise LogDamaged(msg, self.next)
+            return None
+        return segments[place]
+
+
+def newest_seal(directory: Path) -> int:
+    """Return the size that the newest seal of the segments names, unverified: where ``tail`` starts counting from."""
+    size = 0
+    for segment in reversed(segments_of(directory)):
+        for frame in frames(segment.path.read_bytes()):
+            if frame.sealed:
+                try:
+                    size = parse_unverified(frame.content.decode()).size
+                except (NoteInvalid, UnicodeDecodeError):
+                    break
+        if size:
+            break
+    return size
