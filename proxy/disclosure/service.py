@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TURN_RECORDS: Final = 25
 TURN_SECONDS: Final = 0.002
 """Others get their turn after so many records, or after this time, whichever comes first."""
+OPAQUE: Final = frozenset({"opaque"})
+"""Stands among the field classes disclosed for whatever an uninspected reply holds."""
 
 
 async def disclose(reply: Reply, inquiry: Inquiry, judge: Judge, fields: Mapping[str, FieldClass]) -> Disclosure:
@@ -73,7 +75,7 @@ def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge) -> Disclosure:
         media_type=reply.media_type,
         body=reply.body,
         records=1,
-        disclosed=frozenset(field.field_class for field in route.fields.values()),
+        disclosed=OPAQUE,
         judgements=(judgement,),
         subjects=tuple(inquiry.criteria.get("person_id", ())),
     )
