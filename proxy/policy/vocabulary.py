@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from proxy.document import DocumentInvalid, load_with_positions, suggest
 from proxy.policy.decision import Facts
-from proxy.policy.fields import Phrase, Word
+from proxy.policy.fields import Phrase, Word  # noqa: TC001 -- pydantic reads the annotations at run time
 from proxy.purpose.purpose import Standing
 from proxy.registry.protection import Relation
 

@@ -1,0 +1,90 @@
+"""What ``policy.csv`` holds once it has been read: rows that rule, and lines that put words into groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from proxy.policy.decision import Facts, Outcome
+from proxy.policy.vocabulary import ANY, COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
+    {"g": "role", "g2": "category", "g3": "purpose", "g4": "action", "g5": "standing", "g6": "relation"},
+)
+"""Casbin's grouping sections, and the column that each one groups."""
+
+ROW_COLUMNS: Final = ("outcome", "rule", *COLUMNS, "obligations", "because")
+
+OPEN: Final = frozenset({Outcome.MASK, Outcome.PERMIT})
+"""Outcomes under which a record leaves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One rule. ``conditions`` says for each of the seven facts a word, a group, or ``any``."""
+
+    outcome: Outcome
+    rule: str
+    conditions: Facts
+    because: str
+    masked: frozenset[str] = field(default_factory=frozenset)
+    notify: tuple[str, ...] = ()
+    line: int = 0
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Return the place among all rows: the strictest first, then by rule; the line in the file has no say."""
+        return self.outcome.severity, self.rule
+
+    def __str__(self) -> str:
+        """Return the row as the file could hold it."""
+        clauses = [f"mask={'+'.join(sorted(self.masked))}"] if self.masked else []
+        clauses += [f"notify={'+'.join(self.notify)}"] if self.notify else []
+        return ", ".join((self.outcome, self.rule, *self.conditions, "; ".join(clauses) or "none", self.because))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """One line that puts a word into a group."""
+
+    prefix: str
+    member: str
+    group: str
+    line: int = 0
+
+    @property
+    def column(self) -> str:
+        """Return the column whose words are grouped."""
+        return GROUP_PREFIXES[self.prefix]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A whole policy: its rows in deciding order, and its groupings in the order of the file."""
+
+    rows: tuple[Row, ...]
+    groupings: tuple[Grouping, ...]
+
+    def members(self) -> Mapping[tuple[str, str], frozenset[str]]:
+        """Return the words of each ``(column, group)``."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for grouping in self.groupings:
+            found.setdefault((grouping.column, grouping.group), set()).add(grouping.member)
+        return {key: frozenset(words) for key, words in found.items()}
+
+
+def make_sheet(rows: Iterable[Row], groupings: Iterable[Grouping]) -> Sheet:
+    """Return a sheet with its rows in deciding order."""
+    return Sheet(rows=tuple(sorted(rows, key=lambda row: row.order)), groupings=tuple(groupings))
+
+
+def matches(row: Row, facts: Facts, members: Mapping[tuple[str, str], frozenset[str]]) -> bool:
+    """Tell whether every condition of a row holds for the facts: equal, ``any``, or the fact is in the named group."""
+    for column, said, fact in zip(COLUMNS, row.conditions, facts, strict=True):
+        if said not in (ANY, fact) and fact not in members.get((column, said), ()):
+            return False
+    return True
