@@ -64,7 +64,9 @@ def read_body(inbound: Inbound, declared: Mapping[str, Parameter]) -> dict[str, 
     return {name: _text(declared[name], value) for name, value in found.items()}
 
 
-def write_body(values: Mapping[str, str], declared: Mapping[str, Parameter], order: tuple[tuple[str, tuple[str, ...]], ...]) -> bytes:
+def write_body(
+    values: Mapping[str, str], declared: Mapping[str, Parameter], order: tuple[tuple[str, tuple[str, ...]], ...]
+) -> bytes:
     """Return the upstream's JSON object; ``order`` pairs our names with the members that lead to theirs."""
     root: dict[str, object] = {}
     for name, path in order:

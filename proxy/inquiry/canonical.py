@@ -86,7 +86,7 @@ def text_of(text: str, what: str) -> str:
         _refuse(f"{what} is longer than {MAX_TEXT} characters.")
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-        if any([_unseen(character) for character in text]):
+        if any(map(_unseen, text)):
             _refuse(f"{what} holds characters that cannot be seen; type it anew.")
     if _FORBIDDEN.search(text):
         _refuse(f"{what} holds a control character, a percent sign or a backslash; leave it out.")
@@ -108,8 +108,8 @@ def _segment(piece: str) -> str:
     if _PATH_ESCAPE.search(piece):
         _refuse("The path has an encoded dot, slash, backslash, semicolon, percent sign or control character.")
     text = text_of(_decoded(piece, "The path"), "The path")
-    # Normalization can make a slash or dots out of nothing known today; a segment is checked as it will be read.
-    if "/" in text or text in _DOTS:
+    # NFC makes a semicolon of the Greek question mark (U+037E), so a segment is checked as it will be read.
+    if "/" in text or ";" in text or text in _DOTS:
         _refuse("The path can be read in two ways.")
     return text
 

@@ -1,8 +1,8 @@
-"""What a value may look like, by its kind.
+r"""What a value may look like, by its kind.
 
 A records server may read more into a value than it says: a wildcard, a format suffix, an escape of its own (Datasette
 decodes ``~31`` in a path as ``1``, so that ``~310`` would reach person 10 unrecognized). Every kind therefore has a narrow
-pattern that admits none of ``* % ~ \\ < > " ;`` or a line break, and a route can only narrow it further.
+pattern that admits none of ``* % ~ \ < > " ;`` or a line break, and a route can only narrow it further.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LETTER: Final = r"[^\W\d_]"
-_NAME: Final = rf"{_LETTER}(?:{_LETTER}|[ .,'’\u0300-\u036f-])*"
-_WORDS: Final = rf"(?:{_LETTER}|[0-9])(?:{_LETTER}|[0-9 .,'’#/&()\u0300-\u036f-])*"
+_NAME: Final = rf"{_LETTER}(?:{_LETTER}|[ .,'\u2019\u0300-\u036f-])*"
+_WORDS: Final = rf"(?:{_LETTER}|[0-9])(?:{_LETTER}|[0-9 .,'\u2019#/&()\u0300-\u036f-])*"
 _ID: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 
 # Longest value in characters, the pattern, and how it is described to somebody who sent something else.
@@ -76,7 +76,7 @@ class Parameter:
             return False
         if self.choices and value not in self.choices:
             return False
-        return all([pattern.fullmatch(value) for pattern in self.patterns])
+        return all(pattern.fullmatch(value) for pattern in self.patterns)
 
     def check(self, value: str) -> str:
         """Return ``value`` as it is.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from proxy.inquiry.canonical import encode
 from proxy.inquiry.inquiry import MethodNotAllowed, ParameterInvalid, RouteUnknown
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from proxy.document import Positions
     from proxy.inquiry.parameter import Parameter
+    from proxy.refusal import Refusal
 
 Place = tuple[str | int, ...]
 """Where something stands in routes.yaml, as ``Positions`` takes it."""
@@ -59,7 +60,7 @@ class Forward:
     """How the upstream's target is built from what was matched.
 
     ``path`` is the template in pieces: text at even places (encoded), names of parameters at odd ones. ``query`` and ``body``
-    pair the terminal's names with the upstream's, in the order they are sent. ``fixed`` is the encoded query that the route adds.
+    pair the terminal's names with the upstream's, in the order they are sent. ``fixed`` is the encoded query the route adds.
     """
 
     path: tuple[str, ...]
@@ -109,8 +110,8 @@ class Route:
 class RouteMap:
     """Every route, found by method and segments in a few dictionary lookups.
 
-    ``actions`` and ``classes`` tell each action and field class with its place, for the checks of the rooms that own those words;
-    ``positions`` turns a place into a mistake.
+    ``actions`` and ``classes`` tell each action and field class with its place, for the checks of the rooms that own
+    those words; ``positions`` turns a place into a mistake.
     """
 
     def __init__(
@@ -151,9 +152,7 @@ class RouteMap:
                 return route, _path_values(route, segments)
             except ParameterInvalid as error:
                 invalid = invalid or error
-        if invalid is not None:
-            raise invalid
-        _no_route(allowed)
+        raise invalid or _no_route(allowed)
 
 
 _Shape = tuple[tuple[int, ...], dict[tuple[str, ...], dict[str, Route]]]
@@ -174,13 +173,11 @@ def _index(routes: Iterable[Route]) -> dict[int, tuple[_Shape, ...]]:
 
 def _path_values(route: Route, segments: Sequence[str]) -> dict[str, str]:
     given = [segment for segment, literal in zip(segments, route.template, strict=True) if literal is None]
-    return {
-        parameter.name: parameter.check(value) for parameter, value in zip(route.path_parameters, given, strict=True)
-    }
+    return {parameter.name: parameter.check(value) for parameter, value in zip(route.path_parameters, given, strict=True)}
 
 
-def _no_route(allowed: set[str]) -> NoReturn:
+def _no_route(allowed: set[str]) -> Refusal:
     if allowed:
         methods = sorted(allowed)
-        raise MethodNotAllowed(f"This path is asked by {' or '.join(methods)}.", allow=methods)
-    raise RouteUnknown("No route says what this request means; ask only for what the list of routes offers.")
+        return MethodNotAllowed(f"This path is asked by {' or '.join(methods)}.", allow=methods)
+    return RouteUnknown("No route says what this request means; ask only for what the list of routes offers.")

@@ -52,8 +52,8 @@ def inquire(routes: RouteMap, inbound: Inbound) -> Inquiry:
 def _check_enough(route: Route, values: Mapping[str, str]) -> None:
     for declared in _declared(route):
         if declared.required and declared.name not in values:
-            raise ParameterInvalid(f"The parameter '{declared.name}' is missing: send {declared.hint}.", parameter=declared.name)
-    if route.require and not any([values.keys() >= enough for enough in route.require]):
+            raise ParameterInvalid(f"'{declared.name}' is missing: send {declared.hint}.", parameter=declared.name)
+    if route.require and not any(values.keys() >= enough for enough in route.require):
         ways = "; or ".join(" with ".join(sorted(enough)) for enough in route.require)
         raise TooBroad(f"This could mean too many people. Give {ways}.")
 

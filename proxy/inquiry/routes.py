@@ -1,0 +1,356 @@
+"""``routes.yaml``: read, checked as a whole, every mistake told with its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import jsonpath_rfc9535
+from jsonpath_rfc9535.exceptions import JSONPathError
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import Field as Constraint
+
+from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.inquiry.canonical import encode
+from proxy.inquiry.inquiry import FIELD_KINDS
+from proxy.inquiry.parameter import LONGEST, Parameter, parameter
+from proxy.inquiry.route import JSON, Absent, Field, Forward, Place, RecordsPath, Route, RouteMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from proxy.document import Mistake, Positions
+
+__all__ = ["Absent", "Field", "Forward", "Place", "RecordsPath", "Route", "RouteMap", "load_routes"]
+
+_LITERAL: Final = re.compile(r"[A-Za-z0-9._-]+")
+_HOLE: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_STEP: Final = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_]*)|\['([^'"\\\]]+)'\]|\["([^'"\\\]]+)"\]|(\[\*\]|\.\*)""")
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(\.[A-Za-z_][A-Za-z0-9_-]{0,63}){0,7}$")]
+ActionName = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\.[a-z]+)+$")]
+PathText = Annotated[str, StringConstraints(pattern=r"^/", max_length=512)]
+MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Parameter(_Model):
+    kind: str | None = None
+    pattern: str | None = None
+    max_length: Annotated[int, Constraint(ge=1, le=LONGEST)] | None = None
+    enum: list[str] = Constraint(default_factory=list)
+    required: bool = False
+    integer: bool = False
+
+
+class _Forward(_Model):
+    path: PathText
+    query: dict[Name, str | int] = Constraint(default_factory=dict)
+    rename: dict[Name, Name] = Constraint(default_factory=dict)
+
+
+class _Field(_Model):
+    kind: str | None = None
+    field_class: Word = Constraint(alias="class")
+
+
+class _Absent(_Model):
+    status: Literal[200, 404]
+    body: Any
+
+
+class _Opaque(_Model):
+    media_types: Annotated[list[MediaType], Constraint(min_length=1)]
+
+
+class _Route(_Model):
+    method: Literal["GET", "POST"]
+    path: PathText
+    action: ActionName
+    params: dict[Name, _Parameter] = Constraint(default_factory=dict)
+    body: dict[Name, _Parameter] | None = None
+    require: list[Annotated[list[Name], Constraint(min_length=1)]] = Constraint(default_factory=list)
+    unsafe_unbounded: bool = False
+    forward: _Forward
+    records: str | None = None
+    shape: Word | None = None
+    fields: dict[Name, _Field] = Constraint(default_factory=dict)
+    envelope: dict[Name, Literal["keep", "drop"]] = Constraint(default_factory=dict)
+    most: Annotated[int, Constraint(ge=1, le=10000)] = 100
+    absent: _Absent
+    opaque: _Opaque | None = None
+    officer_safety: bool = False
+
+
+class _Document(_Model):
+    shapes: dict[Word, dict[Name, _Field]] = Constraint(default_factory=dict)
+    routes: Annotated[dict[Word, _Route], Constraint(min_length=1)]
+
+
+def load_routes(path: Path) -> RouteMap:
+    """Read the route map.
+
+    Raises:
+        DocumentInvalid: with every mistake found, among them routes that could both mean the same request.
+    """
+    document, positions = load_with_positions(path, _Document)
+    reader = _Reader(document, positions)
+    routes = [route for name, model in document.routes.items() if (route := reader.route(name, model)) is not None]
+    reader.mistakes.extend(_ambiguities(routes, positions))
+    if reader.mistakes:
+        raise DocumentInvalid(reader.mistakes)
+    return RouteMap(
+        routes,
+        actions=((model.action, ("routes", name, "action")) for name, model in document.routes.items()),
+        classes=reader.classes,
+        positions=positions,
+    )
+
+
+class _Reader:
+    """Turns the model of one file into routes, and gathers mistakes on the way."""
+
+    def __init__(self, document: _Document, positions: Positions) -> None:
+        self._document = document
+        self._positions = positions
+        self.mistakes: list[Mistake] = []
+        self.classes: list[tuple[str, Place]] = []
+        self._shapes = {name: self._fields(shape, ("shapes", name)) for name, shape in document.shapes.items()}
+
+    def route(self, name: str, model: _Route) -> Route | None:
+        """Return the route, or None when its mistakes leave none."""
+        place: Place = ("routes", name)
+        before = len(self.mistakes)
+        template, in_path = self._template(model.path, (*place, "path"))
+        params = self._parameters(model.params, (*place, "params"), in_path=frozenset(in_path))
+        body = None if model.body is None else self._parameters(model.body, (*place, "body"))
+        for missing in (hole for hole in in_path if hole not in model.params):
+            self._wrong((*place, "path"), f"'{missing}' is in the path, but not among params", "declare it with its kind")
+        self._check_names(model, place)
+        self._check_require(model, place, in_path)
+        records = self._records(model, place)
+        fields = self._route_fields(model, place)
+        forward = self._forward(model, place, in_path)
+        if len(self.mistakes) > before or forward is None:
+            return None
+        return Route(
+            id=name,
+            method=model.method,
+            path=model.path,
+            template=template,
+            action=model.action,
+            path_parameters=tuple(params[hole] for hole in in_path),
+            query={key: value for key, value in params.items() if key not in in_path},
+            body=body,
+            require=tuple(frozenset(enough) for enough in model.require),
+            forward=forward,
+            records=records,
+            fields=fields,
+            envelope={member: fate == "keep" for member, fate in model.envelope.items()},
+            most=model.most,
+            absent=Absent(status=model.absent.status, body=_json(model.absent.body)),
+            media_types=frozenset(model.opaque.media_types) if model.opaque else frozenset({JSON}),
+            opaque=model.opaque is not None,
+            officer_safety=model.officer_safety,
+        )
+
+    def _wrong(self, place: Place, message: str, hint: str | None = None, *, value: bool = True) -> None:
+        self.mistakes.append(self._positions.mistake(place, message, value=value, hint=hint))
+
+    def _template(self, path: str, place: Place) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
+        template: list[str | None] = []
+        holes: list[str] = []
+        for segment in path[1:].split("/"):
+            hole = _HOLE.fullmatch(segment)
+            if hole is not None:
+                template.append(None)
+                holes.append(hole[1])
+            elif _LITERAL.fullmatch(segment) and segment not in {".", ".."}:
+                template.append(segment)
+            else:
+                self._wrong(place, "a segment of a path is plain text or one {parameter}", "letters, digits, . _ - only")
+        for twice in {hole for hole in holes if holes.count(hole) > 1}:
+            self._wrong(place, f"'{twice}' is in the path twice")
+        return tuple(template), tuple(holes)
+
+    def _parameters(
+        self, models: Mapping[str, _Parameter], place: Place, in_path: frozenset[str] = frozenset()
+    ) -> dict[str, Parameter]:
+        found: dict[str, Parameter] = {}
+        for name, model in models.items():
+            if not self._kind(model.kind, (*place, name, "kind")):
+                continue
+            try:
+                found[name] = parameter(
+                    name,
+                    kind=model.kind,
+                    pattern=model.pattern,
+                    max_length=model.max_length,
+                    choices=frozenset(model.enum),
+                    required=model.required or name in in_path,
+                    integer=model.integer,
+                    in_path=name in in_path,
+                )
+            except re.error as error:
+                self._wrong((*place, name, "pattern"), f"not a regular expression: {error}")
+        return found
+
+    def _kind(self, kind: str | None, place: Place) -> bool:
+        if kind is None or kind in FIELD_KINDS:
+            return True
+        self._wrong(place, f"'{kind}' is no kind of field", suggest(kind, FIELD_KINDS) or ", ".join(sorted(FIELD_KINDS)))
+        return False
+
+    def _check_names(self, model: _Route, place: Place) -> None:
+        if model.method == "GET" and model.body is not None:
+            self._wrong((*place, "body"), "a GET has no body", "use POST, or put the fields among params")
+        for name in model.body or {}:
+            if name in model.params:
+                self._wrong((*place, "body", name), f"'{name}' is among params too", "one name, one place", value=False)
+            if any(other.startswith(f"{name}.") for other in model.body or {}):
+                self._wrong((*place, "body", name), f"'{name}' is a value and an object at once", value=False)
+        for name in (name for name in model.params if "." in name):
+            self._wrong((*place, "params", name), "a dotted name is for bodies", "plain names among params", value=False)
+        for name in (name for name, one in model.params.items() if one.integer):
+            self._wrong((*place, "params", name, "integer"), "only a field of a body is an integer; a parameter is text")
+
+    def _check_require(self, model: _Route, place: Place, in_path: tuple[str, ...]) -> None:
+        names = [*model.params, *(model.body or {})]
+        for number, enough in enumerate(model.require):
+            for at, name in enumerate(enough):
+                if name not in names:
+                    self._wrong(
+                        (*place, "require", number, at), f"'{name}' is no parameter of this route", suggest(name, names)
+                    )
+        declared = [*model.params.values(), *(model.body or {}).values()]
+        bounded = in_path or model.require or any(one.required for one in declared)
+        if not bounded and not model.unsafe_unbounded:
+            hint = "add `require` with the combinations that are enough, or `unsafe_unbounded: true`"
+            self._wrong(place, "a request without any parameter would be answered", hint, value=False)
+
+    def _records(self, model: _Route, place: Place) -> RecordsPath | None:
+        if model.opaque is not None:
+            for key in ("records", "shape", "fields", "envelope"):
+                if getattr(model, key):
+                    self._wrong((*place, key), f"an opaque route has no {key}", "its replies are not looked into", value=False)
+            return None
+        if model.records is None:
+            self._wrong(place, "'records' is missing", "say where the records lie, as `$[*]`", value=False)
+            return None
+        try:
+            jsonpath_rfc9535.compile(model.records)
+        except JSONPathError as error:
+            self._wrong((*place, "records"), f"not an RFC 9535 path: {str(error).splitlines()[0]}")
+            return None
+        found = _records_path(model.records)
+        if found is None:
+            self._wrong((*place, "records"), "only names and at most one [*] are understood here", "as `$[*]` or `$.rows[*]`")
+        return found
+
+    def _route_fields(self, model: _Route, place: Place) -> Mapping[str, Field]:
+        if model.opaque is not None:
+            return {}
+        if (model.shape is None) == (not model.fields):
+            self._wrong(place, "a route has either 'shape' or 'fields'", "name what a record holds, once", value=False)
+            return {}
+        if model.shape is None:
+            return self._fields(model.fields, (*place, "fields"))
+        if model.shape not in self._shapes:
+            self._wrong((*place, "shape"), f"there is no shape '{model.shape}'", suggest(model.shape, self._shapes))
+            return {}
+        return self._shapes[model.shape]
+
+    def _fields(self, models: Mapping[str, _Field], place: Place) -> dict[str, Field]:
+        found: dict[str, Field] = {}
+        for name, model in models.items():
+            self._kind(model.kind, (*place, name, "kind"))
+            if any(other.startswith(f"{name}.") for other in models):
+                self._wrong((*place, name), f"'{name}' is a value and an object at once", value=False)
+            self.classes.append((model.field_class, (*place, name, "class")))
+            found[name] = Field(name=name, path=tuple(name.split(".")), kind=model.kind, field_class=model.field_class)
+        return found
+
+    def _forward(self, model: _Route, place: Place, in_path: tuple[str, ...]) -> Forward | None:
+        spot: Place = (*place, "forward")
+        pieces = _HOLE.split(model.forward.path)
+        plain = all(
+            _LITERAL.fullmatch(segment) and segment not in {".", ".."}
+            for segment in _HOLE.sub("x", model.forward.path)[1:].split("/")
+        )
+        if not plain:
+            self._wrong((*spot, "path"), "an upstream path is plain text and {parameters}", "letters, digits, . _ - only")
+            return None
+        used = frozenset(pieces[1::2])
+        for hole in used:
+            if hole not in model.params or (hole not in in_path and not model.params[hole].required):
+                self._wrong((*spot, "path"), f"'{hole}' is no required parameter of this route", suggest(hole, in_path))
+        rename = model.forward.rename
+        for name in rename:
+            if name in used or (name not in model.params and name not in (model.body or {})):
+                self._wrong((*spot, "rename", name), f"'{name}' is no parameter that goes into query or body", value=False)
+        query = tuple((name, rename.get(name, name)) for name in model.params if name not in used)
+        body = tuple((name, tuple(rename.get(name, name).split("."))) for name in model.body or {})
+        sent = [theirs for _, theirs in query]
+        for name in {name for name in (*sent, *model.forward.query) if (*sent, *model.forward.query).count(name) > 1}:
+            self._wrong(spot, f"'{name}' would be sent upstream twice", "rename one of them", value=False)
+        for at, (name, members) in enumerate(body):
+            others = [other for _, other in body[:at]] + [other for _, other in body[at + 1 :]]
+            if any(other[: len(members)] == members for other in others):
+                self._wrong((*spot, "rename", name), "two fields would take the same place in the upstream's body")
+        fixed = "&".join(f"{encode(name)}={encode(str(value))}" for name, value in model.forward.query.items())
+        return Forward(path=tuple(pieces), query=query, body=body, fixed=fixed)
+
+
+def _records_path(text: str) -> RecordsPath | None:
+    """Read the part of RFC 9535 that a route may use, or return None."""
+    before: list[str] = []
+    after: list[str] = []
+    many = False
+    at = 1
+    while at < len(text):
+        step = _STEP.match(text, at)
+        if step is None or (step[4] and many):
+            return None
+        if step[4]:
+            many = True
+        else:
+            (after if many else before).append(step[1] or step[2] or step[3])
+        at = step.end()
+    return RecordsPath(text=text, before=tuple(before), many=many, after=tuple(after))
+
+
+def _ambiguities(routes: Iterable[Route], positions: Positions) -> Iterator[Mistake]:
+    seen: list[Route] = []
+    for route in routes:
+        for other in seen:
+            if route.method == other.method and _overlap(route, other):
+                message = f"'{route.id}' and '{other.id}' could both mean the same request"
+                yield positions.mistake(("routes", route.id, "path"), message, hint="narrow a parameter by `pattern`")
+        seen.append(route)
+
+
+def _overlap(one: Route, other: Route) -> bool:
+    """Tell whether some path could match both: no place where two texts differ, or where a text is no value of the other's."""
+    if len(one.template) != len(other.template):
+        return False
+    ours, theirs = iter(one.path_parameters), iter(other.path_parameters)
+    for mine, yours in zip(one.template, other.template, strict=True):
+        my_hole = next(ours) if mine is None else None
+        your_hole = next(theirs) if yours is None else None
+        if mine is not None and yours is not None and mine != yours:
+            return False
+        if mine is not None and your_hole is not None and not your_hole.admits(mine):
+            return False
+        if yours is not None and my_hole is not None and not my_hole.admits(yours):
+            return False
+    return True
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
