@@ -1,15 +1,14 @@
 """Field classes: what a piece of a record is about, and what stands in its place when policy masks it.
 
-A mask keeps the reply's shape: text becomes the class's mask text (empty text too, since an empty field tells as well),
-and a value of any other kind becomes null, because no number is visibly not a number.
+A mask keeps the reply's shape: the member stays, with its key, and its value, whatever it was, becomes the class's mask.
+An absent value is masked like any other, because that there is none tells as well.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -19,24 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-WORD_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
-
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Phrase = Annotated[str, StringConstraints(min_length=3, max_length=300, strip_whitespace=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldClass:
-    """One class of fields. ``mask`` is the text that replaces masked text, or None where null does."""
+    """One class of fields. ``mask`` is the text that stands in the place of any value, or None for null."""
 
     name: str
     label: str
     meaning: str
     mask: str | None
-
-    def masked(self, value: object) -> str | None:
-        """Return what stands in the place of ``value``: the mask for text, null for everything else."""
-        return self.mask if isinstance(value, str) else None
 
 
 class _FieldClass(BaseModel):

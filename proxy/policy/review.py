@@ -1,0 +1,95 @@
+"""What is not wrong, but what an author should know: exhaustive, since the lattice of facts is small and closed.
+
+* a row that never decides and masks nothing that others do not is dead;
+* a line whose loss would open access is one careless deletion away from a leak (a broad permit behind a deny);
+* an action that no row answers makes its route useless; a group that no row names is noise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from proxy.policy.decision import Facts, Outcome, Ruling
+from proxy.policy.lattice import Lattice, ruling_of
+from proxy.policy.rows import OPEN, Grouping, Row, Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxy.policy.vocabulary import Words
+
+
+class Loss(NamedTuple):
+    """A line whose loss opens access, with one question that shows it."""
+
+    line: Row | Grouping
+    facts: Facts
+    before: Ruling
+    after: Ruling
+
+
+def opens(before: Ruling, after: Ruling) -> bool:
+    """Tell whether more leaves under ``after``: it answers where ``before`` did not, or shows what ``before`` hid."""
+    if after.outcome not in OPEN:
+        return False
+    if after.outcome is Outcome.MASK and before.outcome is Outcome.MASK:
+        return not before.masked <= after.masked
+    return after.outcome.severity > before.outcome.severity
+
+
+def dead_rows(lattice: Lattice) -> tuple[Row, ...]:
+    """Return the rows that decide nothing and add no mask anywhere."""
+    alive: set[str] = set()
+    for facts in lattice.cells():
+        matching = lattice.matching(facts)
+        if matching:
+            alive.add(matching[0].rule)
+            alive.update(row.rule for row in matching if row.outcome is Outcome.MASK and matching[0].outcome is Outcome.MASK)
+    return tuple(row for row in lattice.rows if row.rule not in alive)
+
+
+def losses(sheet: Sheet, words: Words) -> tuple[Loss, ...]:
+    """Return every row and grouping whose loss alone opens access, each with one example."""
+    lattice = Lattice(sheet, words)
+    return (*_row_losses(lattice), *_grouping_losses(sheet, words, lattice))
+
+
+def _row_losses(lattice: Lattice) -> Iterator[Loss]:
+    found: set[str] = set()
+    for facts in lattice.cells():
+        matching = lattice.matching(facts)
+        before = ruling_of(matching)
+        for row in matching:
+            if row.rule in found or row.outcome is not before.outcome:
+                continue
+            after = ruling_of([other for other in matching if other is not row])
+            if opens(before, after):
+                found.add(row.rule)
+                yield Loss(row, facts, before, after)
+
+
+def _grouping_losses(sheet: Sheet, words: Words, lattice: Lattice) -> Iterator[Loss]:
+    for grouping in sheet.groupings:
+        rest = tuple(other for other in sheet.groupings if other is not grouping)
+        without = Lattice(Sheet(rows=sheet.rows, groupings=rest), words)
+        for facts in lattice.cells(**{grouping.column: grouping.member}):
+            before, after = ruling_of(lattice.matching(facts)), ruling_of(without.matching(facts))
+            if opens(before, after):
+                yield Loss(grouping, facts, before, after)
+                break
+
+
+def unanswered(lattice: Lattice, actions: frozenset[str]) -> tuple[str, ...]:
+    """Return the actions that no row ever answers or escalates."""
+    useful = OPEN | {Outcome.ESCALATE}
+    return tuple(
+        action
+        for action in sorted(actions)
+        if not any(ruling_of(lattice.matching(facts)).outcome in useful for facts in lattice.cells(action=action))
+    )
+
+
+def idle_groupings(sheet: Sheet) -> tuple[Grouping, ...]:
+    """Return the groupings whose group no row names."""
+    named = {(column, said) for row in sheet.rows for column, said in zip(Facts._fields, row.conditions, strict=True)}
+    return tuple(grouping for grouping in sheet.groupings if (grouping.column, grouping.group) not in named)

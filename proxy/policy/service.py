@@ -1,0 +1,201 @@
+"""The policy files become one frozen ``PolicySet``, or the list of every mistake in all of them.
+
+Everything is read, checked and built aside; only a set without a mistake is ever returned. Its version is the SHA-256 of
+the files' names and contents, so equal versions mean equal rulings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from proxy.document import DocumentInvalid, Mistake, suggest
+from proxy.inquiry.routes import load_routes
+from proxy.policy.engine import CasbinPolicy
+from proxy.policy.fields import load_fields
+from proxy.policy.model import check_model
+from proxy.policy.parser import parse_policy
+from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
+from proxy.policy.vocabulary import Vocabulary, load_vocabulary
+from proxy.purpose.catalogue import load_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from proxy.inquiry.routes import RouteMap
+    from proxy.policy.decision import Facts, Policy, Ruling
+    from proxy.policy.fields import FieldClass
+    from proxy.policy.lattice import Lattice
+    from proxy.policy.review import Loss
+    from proxy.policy.rows import Row, Sheet
+    from proxy.policy.vocabulary import Words
+    from proxy.purpose.catalogue import Catalogue
+
+FILES: Final = ("fields.yaml", "model.conf", "policy.csv", "purposes.yaml", "routes.yaml", "vocabulary.yaml")
+"""The files that together are the policy; the version covers these and no others."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySet:
+    """One loaded policy. ``version`` is the first twelve hex digits of ``digest``, which is the SHA-256 of the files."""
+
+    directory: Path
+    policy: Policy
+    catalogue: Catalogue
+    routes: RouteMap
+    fields: Mapping[str, FieldClass]
+    vocabulary: Vocabulary
+    words: Words
+    sheet: Sheet
+    lattice: Lattice
+    digest: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why the facts are ruled on as they are: the deciding row (None is the default deny), and the others that matched."""
+
+    facts: Facts
+    ruling: Ruling
+    deciding: Row | None
+    others: tuple[Row, ...]
+
+
+def load_policies(
+    directory: Path,
+    *,
+    on_error: Callable[[Exception], None] | None = None,
+    on_lookup: Callable[[str], None] | None = None,
+) -> PolicySet:
+    """Read, check and build the policy of a directory.
+
+    ``on_error`` is told of every ruling that failed and became a deny, ``on_lookup`` of each cache ``hit`` and ``miss``.
+
+    Raises:
+        DocumentInvalid: with every mistake of every file.
+        EngineUnsafe: the installed Casbin is not the one this program is safe with.
+    """
+    contents = _contents(directory)
+    mistakes: list[Mistake] = []
+    fields = _attempt(mistakes, lambda: load_fields(directory / "fields.yaml"))
+    vocabulary = _attempt(mistakes, lambda: load_vocabulary(directory / "vocabulary.yaml"))
+    routes = _attempt(mistakes, lambda: load_routes(directory / "routes.yaml"))
+    catalogue = _attempt(mistakes, lambda: load_catalogue(directory / "purposes.yaml"))
+    _attempt(mistakes, lambda: check_model(directory / "model.conf", contents["model.conf"]))
+    # Where a file that gives words is itself wrong, its words go unchecked for once, so that the mistakes of all the others
+    # are told in the same run. Nothing is built from that.
+    anything = frozenset(re.split(r"[,\s]+", contents["policy.csv"].decode("utf-8", "replace")))
+    words = (vocabulary or _unchecked(anything)).words(
+        actions={action for action, _ in routes.actions} if routes else anything,
+        purposes=catalogue.codes if catalogue else anything,
+    )
+    known = frozenset(fields) if fields is not None else frozenset(re.split(r"[,;+=\s]+", " ".join(anything)))
+    path = directory / "policy.csv"
+    sheet = _attempt(mistakes, lambda: parse_policy(path, contents["policy.csv"], words=words, fields=known))
+    if routes is not None:
+        mistakes.extend(_crossed(routes, catalogue, fields))
+    if contents != _contents(directory):
+        mistakes.append(Mistake(file=directory, line=1, column=1, message="a file changed while it was read", help="try again"))
+    if mistakes:
+        raise DocumentInvalid(mistakes)
+    assert fields is not None
+    assert vocabulary is not None
+    assert routes is not None
+    assert catalogue is not None
+    assert sheet is not None
+    digest = _digest(contents)
+    policy = CasbinPolicy(sheet=sheet, words=words, version=digest[:12], on_error=on_error, on_lookup=on_lookup)
+    return PolicySet(
+        directory=directory,
+        policy=policy,
+        catalogue=catalogue,
+        routes=routes,
+        fields=fields,
+        vocabulary=vocabulary,
+        words=words,
+        sheet=sheet,
+        lattice=policy.lattice,
+        digest=digest,
+        version=digest[:12],
+    )
+
+
+def explain(policies: PolicySet, facts: Facts) -> Explanation:
+    """Return the ruling on the facts and every row that matched."""
+    ruling = policies.policy.rule(facts)
+    matching = policies.lattice.matching(facts)
+    deciding = matching[0] if matching and matching[0].rule == ruling.rule else None
+    return Explanation(
+        facts=facts, ruling=ruling, deciding=deciding, others=tuple(row for row in matching if row is not deciding)
+    )
+
+
+def review(policies: PolicySet) -> tuple[Mistake, ...]:
+    """Return what is not wrong but should be known: dead rows, lines whose loss opens access, useless routes, idle groups."""
+    actions = policies.words.words["action"]
+    found = [
+        (row.line, f"rule {row.rule} never decides: stricter rows match wherever it does")
+        for row in dead_rows(policies.lattice)
+    ]
+    found += [(loss.line.line, _told(loss)) for loss in losses(policies.sheet, policies.words)]
+    found += [(1, f"no row ever answers the action '{action}'") for action in unanswered(policies.lattice, actions)]
+    found += [(idle.line, f"no row names the group '{idle.group}'") for idle in idle_groupings(policies.sheet)]
+    path = policies.directory / "policy.csv"
+    return tuple(Mistake(file=path, line=line, column=1, message=message) for line, message in sorted(found))
+
+
+def _told(loss: Loss) -> str:
+    asked = ", ".join(loss.facts)
+    return f"without this line ({asked}) would be {loss.after.outcome}, by {loss.after.rule}; it is {loss.before.outcome} now"
+
+
+def _contents(directory: Path) -> dict[str, bytes]:
+    contents: dict[str, bytes] = {}
+    mistakes = []
+    for name in FILES:
+        path = directory / name
+        try:
+            contents[name] = path.read_bytes()
+        except OSError as error:
+            message = error.strerror or "cannot be read"
+            mistakes.append(Mistake(file=path, line=1, column=1, message=message, help="a policy is all of these files"))
+    if mistakes:
+        raise DocumentInvalid(mistakes)
+    return contents
+
+
+def _digest(contents: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _attempt(mistakes: list[Mistake], read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except DocumentInvalid as invalid:
+        mistakes.extend(invalid.mistakes)
+        return None
+
+
+def _unchecked(anything: frozenset[str]) -> Vocabulary:
+    meanings = dict.fromkeys(anything, "")
+    columns = ("role", "category", "purpose", "action", "standing", "relation")
+    return Vocabulary(roles=meanings, categories=meanings, category_groups={}, groups=dict.fromkeys(columns, meanings))
+
+
+def _crossed(routes: RouteMap, catalogue: Catalogue | None, fields: Mapping[str, FieldClass] | None) -> Iterator[Mistake]:
+    """Hold the files against one another: field classes of routes, actions of purposes."""
+    if fields is not None and routes.positions is not None:
+        for name, place in routes.classes:
+            if name not in fields:
+                hint = suggest(name, fields) or "declare it in fields.yaml"
+                yield routes.positions.mistake(place, f"unknown field class '{name}'", hint=hint)
