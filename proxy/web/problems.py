@@ -61,6 +61,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         400, "The request can be read in two ways", "Send plain paths and each parameter once, percent-encoded where needed."
     ),
     "parameter-unknown": Problem(400, "Unknown parameter", "Send only the parameters that the route lists."),
+    "parameter-invalid": Problem(400, "Not a value of this parameter", "The detail says what the parameter can be."),
     "parameter-duplicate": Problem(400, "Parameter given twice", "Send each parameter once."),
     "body-unreadable": Problem(400, "Body not readable", "Send one JSON object, in UTF-8, each key once."),
     "body-too-large": Problem(413, "Body too large", "Send less."),
