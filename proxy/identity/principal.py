@@ -23,6 +23,20 @@ class CredentialInvalid(Refusal):
     """A credential was presented and is not, or no longer, good."""
 
 
+def require_person(person: str, agency: str) -> None:
+    """Return when both are of their form.
+
+    Raises:
+        ValueError: they are not a personnel id and an ORI.
+    """
+    if not PERSON_PATTERN.match(person):
+        msg = f"person {person!r} is not a personnel id (lower-case letters, digits, . _ -)"
+        raise ValueError(msg)
+    if not ORI_PATTERN.match(agency):
+        msg = f"agency {agency!r} is not a nine-character ORI"
+        raise ValueError(msg)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A person, never a shared account.
@@ -42,12 +56,7 @@ class Principal:
 
     def __post_init__(self) -> None:
         """Refuse an identity that is not one."""
-        if not PERSON_PATTERN.match(self.person):
-            msg = f"person {self.person!r} is not a personnel id (lower-case letters, digits, . _ -)"
-            raise ValueError(msg)
-        if not ORI_PATTERN.match(self.agency):
-            msg = f"agency {self.agency!r} is not a nine-character ORI"
-            raise ValueError(msg)
+        require_person(self.person, self.agency)
         if not self.role or not self.terminal:
             msg = "a principal has a role and a terminal"
             raise ValueError(msg)

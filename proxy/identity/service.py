@@ -1,0 +1,109 @@
+"""Who asks: an ``Authorization`` header, a client certificate's URI, or both, become the one person they belong to.
+
+Nothing else a client sends says who it is. Credentials lie in memory; the store's generation, which costs microseconds,
+tells when another process has added or revoked one, so a revocation takes effect at the next query.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from proxy.identity.credential import Credential, Kind, bearer, digest
+from proxy.identity.presence import WINDOW, Presence, SimultaneousUse
+from proxy.identity.principal import CredentialInvalid, CredentialMissing, Principal
+from proxy.identity.store import CredentialStore
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from proxy.database import Database
+
+NOTICES = 1000
+
+
+class Authenticator(Protocol):
+    """Whoever can tell a principal from credentials; an identity provider's tokens come in by this door."""
+
+    def authenticate(self, authorization: str | None, certificate_uris: tuple[str, ...], now: datetime) -> Principal:
+        """Return the principal.
+
+        Raises:
+            CredentialMissing: there is no credential.
+            CredentialInvalid: a credential is not, or no longer, good, or two of them disagree.
+        """
+        ...
+
+
+class Identities:
+    """The embedded authenticator: opaque keys and enrolled certificates."""
+
+    def __init__(self, *, database: Database, presence: timedelta = WINDOW) -> None:
+        """Take the store, and how close in time two terminals of one person are noticed."""
+        self._store = CredentialStore(database)
+        self._presence = Presence(presence)
+        self._notices: list[SimultaneousUse] = []
+        self._generation = -1
+        self._credentials: dict[tuple[Kind, str], Credential] = {}
+
+    def authenticate(self, authorization: str | None, certificate_uris: tuple[str, ...], now: datetime) -> Principal:
+        """Return who asks; no waiting, some microseconds.
+
+        Raises:
+            CredentialMissing: there is no credential.
+            CredentialInvalid: a credential is not, or no longer, good, or two of them disagree.
+            DatabaseUnusable: the store cannot be read, so no revocation would be seen.
+        """
+        if authorization is None and not certificate_uris:
+            raise CredentialMissing("Send a key (Authorization: Bearer <key>) or use an enrolled client certificate.")
+        self._refresh()
+        found = []
+        # Every credential that was sent has to be good: a bad one is never passed over because another is fine.
+        if certificate_uris:
+            found.append(self._by_certificate(certificate_uris, now))
+        if authorization is not None:
+            found.append(self._by_key(authorization, now))
+        credential = found[-1]
+        if found[0].holder != credential.holder:
+            raise CredentialInvalid("The key and the client certificate belong to different holders. Send the two of one.")
+        holder = credential.holder
+        principal = Principal(
+            person=holder.person,
+            agency=holder.agency,
+            role=holder.role,
+            unit=holder.unit,
+            terminal=holder.terminal,
+            credential=credential.id,
+            methods=tuple(str(each.kind) for each in found),
+            authenticated_at=now,
+        )
+        if (notices := self._presence.seen(holder.person, holder.terminal, now)) and len(self._notices) < NOTICES:
+            self._notices.extend(notices)
+        return principal
+
+    def take_notices(self) -> list[SimultaneousUse]:
+        """Return what was noticed since the last call, for the caller to count and record."""
+        taken, self._notices = self._notices, []
+        return taken
+
+    def _refresh(self) -> None:
+        generation = self._store.generation()
+        if generation != self._generation:
+            # The number is read before the rows: a commit in between costs one more load, never a missed revocation.
+            self._credentials = {(each.kind, each.mark): each for each in self._store.load()}
+            self._generation = generation
+
+    def _by_key(self, authorization: str, now: datetime) -> Credential:
+        credential = self._credentials.get((Kind.KEY, digest(bearer(authorization))))
+        if credential is None:
+            raise CredentialInvalid("This key is not known here. Ask the identity desk for one.")
+        credential.require_good(now)
+        return credential
+
+    def _by_certificate(self, uris: tuple[str, ...], now: datetime) -> Credential:
+        if len(uris) != 1:
+            raise CredentialInvalid("The client certificate names more than one identity; it must name one.")
+        credential = self._credentials.get((Kind.CERTIFICATE, uris[0]))
+        if credential is None:
+            raise CredentialInvalid("The client certificate's URI is not enrolled here. Ask the identity desk to enroll it.")
+        credential.require_good(now)
+        return credential
