@@ -45,14 +45,12 @@ class Ops:
         *,
         metrics: Metrics,
         ready: Callable[[], Awaitable[Sequence[Check]]],
-        before_scrape: Callable[[], None],
         log: Path,
         token: str | None,
     ) -> None:
         """Wire the door; ``log`` is the directory of the log's checkpoint and tiles."""
         self._metrics = metrics
         self._ready = ready
-        self._before_scrape = before_scrape
         self._log = log
         self._token = token
 
@@ -76,7 +74,6 @@ class Ops:
             if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
                 raise CredentialInvalid("This door wants its own bearer token.")
         if path == "/metrics":
-            self._before_scrape()
             if "application/openmetrics-text" in request.headers.get("Accept", ""):
                 return respond(200, openmetrics(self._metrics.registry), OPENMETRICS)
             return respond(200, generate_latest(self._metrics.registry), CONTENT_TYPE_LATEST)

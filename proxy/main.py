@@ -1,0 +1,318 @@
+"""The one composition root: settings become running servers.
+
+Everything is made here, handed to whoever needs it, and closed here in the opposite order. What cannot be opened stops
+the start with a sentence that says what to do; nothing starts half.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import os
+import signal
+import time
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from proxy import __version__
+from proxy.audit.errors import AuditUnavailable
+from proxy.audit.keys import load_key
+from proxy.audit.outbox import Outbox
+from proxy.audit.sealing import Sealer
+from proxy.audit.service import AuditTrail
+from proxy.clock import utc_now
+from proxy.database import Database, DatabaseUnusable
+from proxy.escalation.service import Escalations
+from proxy.gateway import Gateway
+from proxy.identity.service import Identities
+from proxy.identity.tls import server_context
+from proxy.policy.service import PolicySet, load_policies
+from proxy.purpose.directory import StoredCases
+from proxy.purpose.service import Purposes
+from proxy.refusal import Refusal
+from proxy.registry.service import Registry
+from proxy.telemetry import Metrics, make_logger
+from proxy.tlog.keys import load_signer
+from proxy.tlog.log import Log
+from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.ops import Check, Ops
+from proxy.web.server import Door, Limits
+from proxy.web.terminals import Terminals
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from proxy.audit.event import Json
+    from proxy.clock import Clock
+    from proxy.settings import Settings, Tls
+    from proxy.web.server import Handler
+
+HOUSEKEEPING_SECONDS: Final = 0.5
+PROBE_SECONDS: Final = 10.0
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """The three doors, open, and what stands behind them."""
+
+    terminals: Door
+    console: Door
+    ops: Door
+    audit: AuditTrail
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what is under way and close."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, stop.set)
+    try:
+        async with running(settings):
+            await stop.wait()
+    finally:
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(signum)
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Servers]:
+    """Yield the open doors; on leaving, drain and close.
+
+    Raises:
+        DocumentInvalid: a policy file is wrong.
+        DatabaseUnusable, LogError, KeyUnusable, OSError: a part cannot be opened; the message says which and what to do.
+    """
+    async with AsyncExitStack() as stack:
+        yield await _Composition(settings, clock, stack).compose()
+
+
+class _Composition:
+    """One start: each part is made, opened, and put on the stack that closes it."""
+
+    def __init__(self, settings: Settings, clock: Clock, stack: AsyncExitStack) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._stack = stack
+        self._logger = make_logger(settings.logging.format, LEVELS[settings.logging.level])
+        self._metrics = Metrics()
+        self._upstream_trouble = "not asked yet"
+
+    async def compose(self) -> Servers:
+        settings, clock, metrics, stack = self._settings, self._clock, self._metrics, self._stack
+        policies = self._load_policies()
+        database = Database(settings.store)
+        await database.open()
+        stack.push_async_callback(database.close)
+        body_key = load_key(settings.keys.body)
+        sealer = Sealer(index_key=load_key(settings.keys.index), body_key=body_key)
+        audit = await self._open_log(sealer)
+        outbox = Outbox(database, sealer, clock, os.urandom)
+        registry = Registry(database=database, key=load_key(settings.keys.registry), clock=clock, metrics=metrics)
+        await registry.refresh()
+        identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
+        purposes = Purposes(
+            catalogue=policies.catalogue,
+            directory=StoredCases(database),
+            root_lifetime=timedelta(seconds=settings.root_seconds),
+        )
+        upstream = await self._open_upstream()
+        escalations = Escalations(
+            database=database,
+            key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
+            audit=audit,
+            recognizer=registry.recognizer,
+            clock=clock,
+            metrics=metrics,
+            approvers=frozenset({"supervisor"}),
+            expires=timedelta(seconds=settings.escalations.expires_seconds),
+            grant=timedelta(seconds=settings.escalations.grant_seconds),
+        )
+        gateway = Gateway(
+            policies=lambda: policies,
+            identities=identities,
+            purposes=purposes,
+            recognizer=registry.recognizer,
+            escalations=escalations,
+            upstream=upstream,
+            audit=audit,
+            metrics=metrics,
+            clock=clock,
+            monotonic=time.perf_counter,
+            on_error=self._report,
+        )
+        await audit.start(version=__version__, policy=policies.version)
+        stack.push_async_callback(self._say_goodbye, audit)
+
+        async def ready() -> Sequence[Check]:
+            return _readiness(database, audit, policies, registry, self._upstream_trouble)
+
+        def escalation_door(*, queries: bool) -> Handler:
+            return Terminals(
+                gateway=gateway,
+                identities=identities,
+                escalations=escalations,
+                clock=clock,
+                limits=self._limits,
+                wait_seconds_max=settings.escalations.wait_seconds_max,
+                on_error=self._report,
+                queries=queries,
+            ).handle
+
+        await self._keep(self._drain, outbox, audit)
+        await self._keep(self._notice, identities, audit)
+        await self._keep(registry.refresh)
+        await self._keep(escalations.sweep)
+        await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
+        doors = settings.doors
+        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
+        ops = Ops(metrics=metrics, ready=ready, log=settings.log, token=token)
+        return Servers(
+            ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
+            console=await self._open_door(
+                "console", escalation_door(queries=False), doors.console.host, doors.console.port, doors.console.tls
+            ),
+            terminals=await self._open_door(
+                "terminals", escalation_door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
+            ),
+            audit=audit,
+        )
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(**self._settings.limits.model_dump())
+
+    def _load_policies(self) -> PolicySet:
+        metrics = self._metrics
+
+        def on_error(error: Exception) -> None:
+            metrics.policy_errors_total.inc()
+            self._report(error)
+
+        looked_up = {result: metrics.policy_cache_total.labels(result) for result in ("hit", "miss")}
+        policies = load_policies(self._settings.policies, on_error=on_error, on_lookup=lambda result: looked_up[result].inc())
+        metrics.policy_info.info({"version": policies.version})
+        return policies
+
+    async def _open_log(self, sealer: Sealer) -> AuditTrail:
+        settings = self._settings
+        signer = load_signer(settings.keys.checkpoint, settings.origin)
+        log = await asyncio.to_thread(Log, settings.log, signer=signer, clock=self._clock)
+        self._stack.push_async_callback(log.close)
+        return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=self._copy)
+
+    async def _open_upstream(self) -> Upstream:
+        chosen = self._settings.upstream
+        options = UpstreamOptions(
+            url=chosen.url,
+            ca=chosen.ca,
+            certificate=chosen.certificate,
+            key=chosen.key,
+            credential=chosen.credential,
+            connections=chosen.connections,
+            queue=chosen.queue,
+            connect_seconds=chosen.connect_seconds,
+            first_byte_seconds=chosen.reply_seconds,
+            total_seconds=chosen.reply_seconds * 2,
+            reply_bytes=chosen.max_bytes,
+        )
+        upstream = Upstream(options, metrics=self._metrics)
+        await upstream.open()
+        self._stack.push_async_callback(upstream.close)
+        return upstream
+
+    async def _open_door(self, name: str, handler: Handler, host: str, port: int, tls: Tls | None) -> Door:
+        context: ssl.SSLContext | None = None
+        if tls is not None:
+            context = server_context(
+                certificate=tls.certificate,
+                key=tls.key,
+                client_ca=tls.client_ca,
+                crl=tls.crl,
+                required=tls.require_client_certificate,
+            )
+        door = Door(name, handler, host=host, port=port, tls=context, limits=self._limits)
+        await door.open()
+        self._stack.push_async_callback(door.close)
+        self._logger.info("door open", door=name, host=door.host, port=door.port)
+        return door
+
+    async def _keep(self, work: Callable[..., Awaitable[object]], *args: object, seconds: float = HOUSEKEEPING_SECONDS) -> None:
+        """Do a piece of housekeeping again and again until the end; a failure is reported and the next turn tries anew."""
+
+        async def turn() -> None:
+            while True:
+                try:
+                    await work(*args)
+                except Exception as error:  # noqa: BLE001 -- housekeeping never ends the service; readiness tells what is wrong
+                    self._report(error)
+                await asyncio.sleep(seconds)
+
+        task = asyncio.create_task(turn())
+
+        async def end() -> None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+        self._stack.push_async_callback(end)
+
+    async def _drain(self, outbox: Outbox, audit: AuditTrail) -> None:
+        if outbox.waiting():
+            await outbox.drain(audit)
+
+    async def _notice(self, identities: Identities, audit: AuditTrail) -> None:
+        for event in identities.take_notices():
+            self._metrics.simultaneous_use_total.inc()
+            await audit.record(event)
+
+    async def _probe(self, upstream: Upstream) -> None:
+        try:
+            await upstream.check()
+        except Refusal as refusal:
+            self._upstream_trouble = f"{refusal.detail} Check upstream.url and the network."
+        else:
+            self._upstream_trouble = ""
+
+    async def _say_goodbye(self, audit: AuditTrail) -> None:
+        with suppress(AuditUnavailable):
+            await audit.stop("stopped in good order")
+
+    def _copy(self, entry: Mapping[str, Json]) -> None:
+        self._logger.info("entry", **entry)
+
+    def _report(self, error: BaseException) -> None:
+        # Only the class and the place: an exception's text may hold a query's words.
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""
+        self._logger.error("internal error", error_type=type(error).__name__, where=where)
+
+
+def _readiness(
+    database: Database, audit: AuditTrail, policies: PolicySet, registry: Registry, upstream_trouble: str
+) -> Sequence[Check]:
+    store = Check(name="store", ok=True)
+    try:
+        database.generation("cases")
+    except DatabaseUnusable as error:
+        store = Check(name="store", ok=False, reason=str(error))
+    poisoned = audit.log.poisoned
+    return (
+        store,
+        Check(name="case_directory", ok=store.ok, reason=store.reason),
+        Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
+        Check(name="policy", ok=True, reason=f"version {policies.version}"),
+        Check(
+            name="registry",
+            ok=registry.recognizer.ready,
+            reason="" if registry.recognizer.ready else "not loaded: check the registry key and the store",
+        ),
+        Check(name="upstream", ok=not upstream_trouble, reason=upstream_trouble),
+    )
