@@ -1,0 +1,110 @@
+"""The command line. A group's module is imported when its command is called, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED: Final = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A file of ``proxy/cli``: one command of its name, or a group of commands under it."""
+
+    name: str
+    help: str
+    single: bool = False
+
+
+GROUPS: Final = (
+    Group(name="demo", help="Run a records server, this proxy before it, and play the story.", single=True),
+    Group(name="serve", help="Run the proxy.", single=True),
+    Group(name="check", help="Validate configuration and policies, without network.", single=True),
+    Group(name="doctor", help="Try every part that a start needs, and say what to do.", single=True),
+    Group(name="explain", help="Say what would be decided for a principal, purpose and route, and by which row.", single=True),
+    Group(name="identity", help="Who may ask: keys and certificates."),
+    Group(name="cases", help="The case directory."),
+    Group(name="personnel", help="The personnel directory."),
+    Group(name="registry", help="The registry of protected persons."),
+    Group(name="policy", help="The policy: check, test, explain."),
+    Group(name="escalations", help="What waits for a supervisor."),
+    Group(name="audit", help="The audit log: verify, tail, show."),
+)
+
+
+def make_app(wanted: str | None) -> typer.Typer:
+    """Return the command line with the group ``wanted`` in full and the others by name; None is all in full."""
+    app = typer.Typer(
+        name="showcause",
+        help="Every query of a police records database shows cause.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_version)
+    for group in GROUPS:
+        if wanted not in {None, group.name}:
+            app.command(group.name, help=group.help)(_elsewhere)
+            continue
+        inner: typer.Typer = importlib.import_module(f"proxy.cli.{group.name}").app
+        app.add_typer(inner, name=None if group.single else group.name, help=group.help)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code: 0 done, 1 found something, 2 wrong use, 3 unavailable."""
+    try:
+        completing = "_SHOWCAUSE_COMPLETE" in os.environ
+        app = make_app(None if completing else next((each for each in arguments if not each.startswith("-")), ""))
+        app(list(arguments), prog_name=_name())
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough; say nothing, and leave Python nothing to flush into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 -- the last one to hear of it: a sentence, not a traceback
+        from proxy.cli.common import fail  # noqa: PLC0415 -- pydantic and YAML, wanted only by those who fail
+
+        return int(fail(error, as_json="--json" in arguments))
+    return 0
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _name() -> str:
+    return "showcause" if os.path.basename(sys.argv[0]) == "showcause" else "python -m proxy"  # noqa: PTH119 -- pathlib is not needed
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it
+    if wanted:
+        from proxy import __version__  # noqa: PLC0415
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _version(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),  # noqa: FBT001, FBT003
+) -> None: ...
+
+
+def _elsewhere() -> None: ...
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""``check``: is what people edit right? No network, no store, no keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from proxy.cli.common import (
+    DEFAULT_CONFIG,
+    Code,
+    ConfigOption,
+    JsonOption,
+    done,
+    emit,
+    mistakes_as_json,
+    say,
+    settings_of,
+    warn,
+)
+from proxy.document import DocumentInvalid, read_mapping
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from proxy.document import Mistake
+
+app = typer.Typer()
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:  # noqa: FBT002 -- typer's way
+    """Validate configuration and policies without network; every mistake at once. Exit 1 when there are any."""
+    mistakes: list[Mistake] = []
+    folder = version = None
+    try:
+        folder = settings_of(config).policies
+    except DocumentInvalid as invalid:
+        mistakes.extend(invalid.mistakes)
+        folder = _policies_of(config)
+    if folder is not None:
+        from proxy.policy.service import load_policies  # noqa: PLC0415 -- Casbin takes its time
+
+        try:
+            version = load_policies(folder).version
+        except DocumentInvalid as invalid:
+            mistakes.extend(invalid.mistakes)
+    if as_json:
+        emit({"ok": not mistakes, "policy": version, "mistakes": mistakes_as_json(mistakes)})
+    elif mistakes:
+        warn(str(DocumentInvalid(mistakes)))
+        warn(f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}")
+    else:
+        say(f"{config} and {folder} are valid; policy version {version}")
+    if mistakes:
+        raise done(Code.FOUND)
+
+
+def _policies_of(config: Path) -> Path | None:
+    """Return the policies' folder of a configuration that is wrong elsewhere, or None when that is not known."""
+    try:
+        value = read_mapping(config)[0].get("policies")
+    except DocumentInvalid:
+        return None
+    return config.absolute().parent / value if isinstance(value, str) and value else None
