@@ -159,6 +159,15 @@ class Tls(_Section):
             raise ValueError(msg)
         return value
 
+    @field_validator("crl")
+    @classmethod
+    def _revocable(cls, crl: Path | None, info: ValidationInfo) -> Path | None:
+        # A lost laptop's certificate is good for years; without a list there is no way to say that it is not.
+        if crl is None and info.data.get("client_ca") is not None:
+            msg = "'client_ca' needs a revocation list 'crl', even an empty one"
+            raise ValueError(msg)
+        return crl
+
 
 class DoorSettings(_Section):
     """Where one door listens. Port 0 takes any free one."""

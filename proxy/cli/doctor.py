@@ -1,0 +1,41 @@
+"""``doctor``: would it start, and if not, what is to be done?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, done, emit, progress, say, settings_of
+from proxy.cli.examination import Level, examine
+from proxy.clock import utc_now
+
+app = typer.Typer()
+
+_MARKS = {Level.OK: "ok", Level.WARNING: "warn", Level.FAILURE: "FAIL"}
+
+
+@app.command()
+def doctor(
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,  # noqa: FBT002 -- typer's way
+    network: Annotated[bool, typer.Option(help="Ask the records server, too.")] = True,  # noqa: FBT002
+) -> None:
+    """Try policies, keys, certificates, store, log, disk, doors, upstream and clock. Exit 1 when something is to be done."""
+    settings = settings_of(config)
+    with progress("Looking") as advance:
+        found = []
+        for seen in examine(settings, utc_now, network=network):
+            found.append(seen)
+            advance(1)
+    well = all(seen.level is Level.OK for seen in found)
+    if as_json:
+        emit({"ok": well, "checks": [seen.as_json() for seen in found]})
+    else:
+        width = max(len(seen.part) for seen in found)
+        for seen in found:
+            say(f"{_MARKS[seen.level]:4}  {seen.part:{width}}  {seen.detail}")
+            if seen.next:
+                say(f"      {'':{width}}  -> {seen.next}")
+    if not well:
+        raise done(Code.FOUND)
