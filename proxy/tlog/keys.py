@@ -59,7 +59,7 @@ def load_secret(path: Path) -> bytes:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise KeyUnusable(msg) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             msg = f"{path} is not a plain file"
@@ -67,7 +67,9 @@ def load_secret(path: Path) -> bytes:
         if stat.S_IMODE(status.st_mode) & 0o077:
             msg = f"{path} can be read by others than its owner (mode {stat.S_IMODE(status.st_mode):04o}): chmod 600 {path}"
             raise KeyUnusable(msg)
-        content = file.read(MAX_SECRET + 1)
+        content = os.read(descriptor, MAX_SECRET + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_SECRET:
         msg = f"{path} is too large to be a key"
         raise KeyUnusable(msg)

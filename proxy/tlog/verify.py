@@ -207,11 +207,11 @@ class _Verification:
         try:
             checkpoint = self._verifier.checkpoint(frame.content.decode())
         except (NoteInvalid, UnicodeDecodeError) as error:
-            return _Fault(False, str(error))
+            return _Fault(signed=False, message=str(error))
         if checkpoint.size != tree.size:
-            return _Fault(True, f"its checkpoint is of {checkpoint.size} entries, here are {tree.size}")
+            return _Fault(signed=True, message=f"its checkpoint is of {checkpoint.size} entries, here are {tree.size}")
         if checkpoint.root != tree.root():
-            return _Fault(True, "its checkpoint has another root")
+            return _Fault(signed=True, message="its checkpoint has another root")
         return None
 
     def _open_end(self, batch: _Batch, rest: int, name: str, *, newest: bool) -> bool:
