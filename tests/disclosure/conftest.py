@@ -18,7 +18,7 @@ from proxy.registry.protection import Protection, Recognition, Relation
 from proxy.upstream.reply import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 FIELDS = {
     "person_id": ("person_id", "identifier"),
@@ -100,9 +100,3 @@ class World:
 @pytest.fixture(name="world")
 def _world() -> World:
     return World()
-
-
-@pytest.fixture(scope="session")
-def make_world() -> Callable[[], World]:
-    """Return the maker of fresh worlds, for properties."""
-    return World
