@@ -31,6 +31,9 @@ def decide(
 ) -> tuple[Facts, Ruling]:
     """Rule on every pairing of category and relation; return the facts that decided, and the ruling over all of them."""
     categories = sorted({protection.category for protection in recognition.protections}) or [NONE]
+    if recognition.protections and NONE in categories:
+        # A registry entry that says ``none`` is broken, and must not pass for an ordinary person: "" is no word, so denied.
+        categories[categories.index(NONE)] = ""
     relations = sorted({str(relation) for relation in recognition.relations}) or [NONE]
     asked = [
         Facts(role, action, purpose, category, standing, relation, approval)
@@ -57,7 +60,7 @@ def ruled(policy: Policy, facts: Facts, recognition: Recognition) -> tuple[Facts
 
 
 def strictest(rulings: Sequence[Ruling]) -> Ruling:
-    """Return the strictest of one or more rulings; those of equal outcome join their masks and notices."""
+    """Return the strictest of one or more rulings; those of equal outcome join their masks, notices and silence."""
     first, *others = sorted(rulings, key=_order)
     equals = [first, *(ruling for ruling in others if ruling.outcome is first.outcome)]
     if len(equals) == 1:
@@ -68,6 +71,7 @@ def strictest(rulings: Sequence[Ruling]) -> Ruling:
         because=first.because,
         masked=frozenset().union(*(ruling.masked for ruling in equals)),
         notify=tuple(sorted({role for ruling in equals for role in ruling.notify})),
+        tell=all(ruling.tell for ruling in equals),
     )
 
 

@@ -70,7 +70,8 @@ class Lattice:
 def ruling_of(matching: Sequence[Row]) -> Ruling:
     """Return what the matching rows (the deciding one first) come to.
 
-    Rows of the deciding outcome join their obligations: what one of two mask rows hides is hidden, whichever is named.
+    Rows of the deciding outcome join their obligations: what one of two mask rows hides is hidden, whichever is named,
+    and one that is silent silences the others.
     """
     if not matching:
         return DEFAULT
@@ -82,4 +83,5 @@ def ruling_of(matching: Sequence[Row]) -> Ruling:
         because=first.because,
         masked=frozenset().union(*(row.masked for row in equals)),
         notify=tuple(sorted({role for row in equals for role in row.notify})),
+        tell=all(row.tell for row in equals),
     )

@@ -34,6 +34,7 @@ MAX_LINE: Final = 600
 
 _RULE: Final = re.compile(r"[A-Z][A-Z0-9-]{0,15}\Z")
 _BECAUSE: Final = re.compile(r"[\w .;:'/&%+§\u2013-]{4,240}\Z")
+_OBLIGED: Final = {"mask": "field class", "notify": "role", "tell": "word after tell="}
 _FORBIDDEN: Final = {
     '"': "quotes are not read as quotes: write the words without them",
     "`": "write the words without quotes",
@@ -220,7 +221,7 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
         _among(reading, cell, reading.words.words[column] | reading.words.groups[column] | {ANY}, column)
     said = Facts(*(cell.text for cell in conditions))
     _leaning(reading, outcome, said, conditions)
-    masked, notify = _obligations(reading, outcome, cells[-2])
+    obliged = _obligations(reading, outcome, cells[-2])
     if not _BECAUSE.match(cells[-1].text) or not any(character.isalpha() for character in cells[-1].text):
         reading.wrong(
             cells[-1].column, "'because' says nothing that can be read", "a reason in plain words, 4 to 240 characters"
@@ -232,8 +233,9 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
                 rule=rule.text,
                 conditions=said,
                 because=cells[-1].text,
-                masked=masked,
-                notify=notify,
+                masked=frozenset(obliged.get("mask", ())),
+                notify=tuple(sorted(obliged.get("notify", ()))),
+                tell="tell" in obliged,
                 line=reading.number,
             )
         )
@@ -257,22 +259,21 @@ def _leaning(reading: _Reading, outcome: Outcome, said: Facts, cells: list[_Cell
         reading.wrong(cells[-1].column, "an escalate row asks for an approval, so 'approval' is 'none'", "write none")
 
 
-def _obligations(reading: _Reading, outcome: Outcome, cell: _Cell) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Read ``none``, or clauses ``name=word+word`` joined by ``;``. An obligation nobody performs is refused here."""
+def _obligations(reading: _Reading, outcome: Outcome, cell: _Cell) -> dict[str, tuple[str, ...]]:
+    """Read ``none``, or clauses ``name=word+word`` joined by ``;``. An obligation that nobody performs is refused here."""
     found: dict[str, tuple[str, ...]] = {}
-    known = {"mask": frozenset(reading.fields), "notify": reading.words.words["role"]}
+    known = {"mask": frozenset(reading.fields), "notify": reading.words.words["role"], "tell": frozenset({"withheld"})}
     for clause in () if cell.text == NONE else cell.text.split(";"):
         name, equals, rest = (part.strip(" ") for part in clause.partition("="))
         if name not in known or not equals:
-            hint = _near(name, known) or "obligations are: none, mask=class+class, notify=role+role"
+            hint = _near(name, known) or "obligations are: none, mask=class+class, notify=role+role, tell=withheld"
             reading.wrong(cell.column, f"unknown obligation '{clause.strip(' ')}'", hint)
             continue
         if name in found:
             reading.wrong(cell.column, f"'{name}' is there twice", "join the words with +")
         values = tuple(value.strip(" ") for value in rest.split("+"))
-        what = "field class" if name == "mask" else "role"
         for value in values:
-            _among(reading, _Cell(value, cell.column), known[name], what)
+            _among(reading, _Cell(value, cell.column), known[name], _OBLIGED[name])
         if len(set(values)) != len(values):
             reading.wrong(cell.column, f"'{name}' names a word twice")
         found[name] = values
@@ -280,7 +281,9 @@ def _obligations(reading: _Reading, outcome: Outcome, cell: _Cell) -> tuple[froz
         reading.wrong(cell.column, "a mask row says what it masks", "mask=ssn+photo, in the words of fields.yaml")
     if outcome is not Outcome.MASK and "mask" in found:
         reading.wrong(cell.column, f"a {outcome} row masks nothing", "write mask as the outcome, or take mask= away")
-    return frozenset(found.get("mask", ())), tuple(sorted(found.get("notify", ())))
+    if outcome in {Outcome.CONCEAL, *OPEN} and "tell" in found:
+        reading.wrong(cell.column, f"a {outcome} row tells of nothing withheld", "tell=withheld goes with deny and escalate")
+    return found
 
 
 def _among(reading: _Reading, cell: _Cell, choices: Iterable[str], what: str) -> bool:

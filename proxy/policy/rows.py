@@ -33,6 +33,7 @@ class Row:
     because: str
     masked: frozenset[str] = field(default_factory=frozenset)
     notify: tuple[str, ...] = ()
+    tell: bool = False
     line: int = 0
 
     @property
@@ -44,6 +45,7 @@ class Row:
         """Return the row as the file could hold it."""
         clauses = [f"mask={'+'.join(sorted(self.masked))}"] if self.masked else []
         clauses += [f"notify={'+'.join(self.notify)}"] if self.notify else []
+        clauses += ["tell=withheld"] if self.tell else []
         return ", ".join((self.outcome, self.rule, *self.conditions, "; ".join(clauses) or "none", self.because))
 
 
