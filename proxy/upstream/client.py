@@ -238,7 +238,7 @@ class Upstream:
         except TimeoutError:
             raise UpstreamTimeout("The records server did not answer in time; nothing was released. Try again.") from None
         except (ClientError, OSError):
-            _fail("The records server broke off or sent what is not HTTP; nothing was released.")
+            raise UpstreamFailed("The records server broke off or sent what is not HTTP; nothing was released.") from None
         finally:
             # What is not read to its very end, whatever the reason, is never used again.
             if response is not None and not response.closed:
@@ -304,7 +304,7 @@ class Upstream:
         except TimeoutError:
             raise UpstreamTimeout("The records server does not answer its probe in time.") from None
         except (ClientError, OSError):
-            _fail("The records server broke off its probe.")
+            raise UpstreamFailed("The records server broke off its probe.") from None
         if response.status >= 400:
             _fail(f"The records server answers its probe with {response.status}.")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
 
 _END: Final = b"\r\n\r\n"
+_VERSION: Final = b"HTTP/1."
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 _MAX_INTERIM: Final = 4
 
@@ -77,8 +78,9 @@ class StrictConnection(ResponseHandler):
         while True:
             end = data.find(_END) + len(_END)
             if end < len(_END):
-                # A head of bare line feeds would never end; refuse it now instead of when time is up.
-                if len(data) > MAX_HEAD or data.count(b"\n") != data.count(b"\r\n"):
+                # What can no more become a head is refused now instead of when time is up.
+                begins = data[: len(_VERSION)] == _VERSION[: len(data)]
+                if not begins or len(data) > MAX_HEAD or data.count(b"\n") != data.count(b"\r\n"):
                     raise HeadInvalid("not a head")
                 self._head = data
                 return b""
