@@ -1,0 +1,231 @@
+"""``policies/purposes.yaml``: the codes, what each is good for, and what a jurisdiction changes about them.
+
+The codes are those of the Interstate Identification Index (NIEM ``RapSheetPurposeCode``); DPPA, 18 USC 2721(b), is a second
+dimension that only motor-vehicle data has: a code without a permissible use there serves no motor-vehicle action.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.purpose.standing import STANDINGS
+from proxy.purpose.statement import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from proxy.document import Mistake, Positions
+    from proxy.purpose.purpose import Standing
+
+Kind = Literal["incident", "cad", "case", "warrant", "docket", "permit"]
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39})?$")]
+Phrase = Annotated[str, StringConstraints(min_length=3, max_length=300, strip_whitespace=True)]
+CodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,15}$")]
+Member = Literal["requestor", "recipient", "location"]
+Held = Literal["assigned", "dispatched", "unit", "unassigned"]
+
+PERMISSIBLE_USES: Final = range(1, 15)
+GRACE_DAYS: Final = 3650
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """One purpose code. ``standings`` are the accepted ones, the closest first; ``refused`` says why nobody here may use it."""
+
+    name: str
+    label: str
+    meaning: str
+    accepts: frozenset[str] = frozenset()
+    standings: tuple[Standing, ...] = ()
+    actions: frozenset[str] = frozenset()
+    statement_required: bool = True
+    statement_words: int = WORDS
+    grace: timedelta = timedelta()
+    requires: tuple[str, ...] = ()
+    permissible_use: int | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derivation:
+    """How a dispatched event speaks for itself: which kinds do, under which code, and how long after they closed."""
+
+    kinds: frozenset[str]
+    code: str
+    grace: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Every code, and what is common to them. ``positions`` lets other files' checks point into this one."""
+
+    codes: Mapping[str, Code]
+    derivation: Derivation | None
+    motor_vehicle_actions: frozenset[str]
+    permissible_uses: Mapping[int, str]
+    empty_words: frozenset[str]
+    jurisdiction: str | None = None
+    positions: Positions | None = field(default=None, compare=False, repr=False)
+
+    def serving(self, action: str) -> tuple[str, ...]:
+        """Return the codes that serve an action, in the file's order."""
+        return tuple(code.name for code in self.codes.values() if code.refused is None and action in code.actions)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Statement(_Model):
+    required: bool = True
+    words: Annotated[int, Field(ge=1, le=20)] = WORDS
+
+
+class _Patch(_Model):
+    """What a jurisdiction changes of a code; what it does not name stays, and null takes a thing away."""
+
+    label: Phrase | None = None
+    meaning: Phrase | None = None
+    accepts: Annotated[list[Kind], Field(min_length=1)] | None = None
+    standing: Annotated[list[Held], Field(min_length=1)] | None = None
+    actions: list[Word] | None = None
+    statement: _Statement | None = None
+    closed_grace_days: Annotated[int, Field(ge=0, le=GRACE_DAYS)] | None = None
+    requires: list[Member] | None = None
+    permissible_use: int | None = None
+    refused: Phrase | None = None
+
+
+class _Code(_Patch):
+    label: Phrase
+    meaning: Phrase
+
+
+class _Derivation(_Model):
+    kinds: Annotated[list[Kind], Field(min_length=1)]
+    code: CodeName
+    closed_grace_days: Annotated[int, Field(ge=0, le=GRACE_DAYS)] = 0
+
+
+class _MotorVehicles(_Model):
+    actions: list[Word]
+    permissible_uses: dict[int, Phrase]
+
+
+class _Jurisdiction(_Model):
+    name: Phrase
+    every_code_requires: list[Member] = []
+    codes: dict[CodeName, _Patch] = {}
+
+
+class _Document(_Model):
+    codes: Annotated[dict[CodeName, _Code], Field(min_length=1)]
+    derived: _Derivation | None = None
+    motor_vehicles: _MotorVehicles | None = None
+    empty_words: list[Annotated[str, StringConstraints(pattern=r"^\S{2,40}$")]] = []
+    jurisdiction: _Jurisdiction | None = None
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    """Read ``purposes.yaml``, with its jurisdiction's changes applied.
+
+    Raises:
+        DocumentInvalid: with every mistake found.
+    """
+    document, positions = load_with_positions(path, _Document)
+    vehicles = document.motor_vehicles or _MotorVehicles(actions=[], permissible_uses={})
+    patches = document.jurisdiction.codes if document.jurisdiction else {}
+    codes = {name: _code(name, model, patches.get(name), document.jurisdiction) for name, model in document.codes.items()}
+    mistakes = list(_mistakes(document, vehicles, codes, positions))
+    if mistakes:
+        raise DocumentInvalid(mistakes)
+    return Catalogue(
+        codes=MappingProxyType(codes),
+        derivation=_derivation(document.derived) if document.derived else None,
+        motor_vehicle_actions=frozenset(vehicles.actions),
+        permissible_uses=MappingProxyType(dict(vehicles.permissible_uses)),
+        empty_words=frozenset(word.lower() for word in document.empty_words),
+        jurisdiction=document.jurisdiction.name if document.jurisdiction else None,
+        positions=positions,
+    )
+
+
+def _derivation(model: _Derivation) -> Derivation:
+    return Derivation(kinds=frozenset(model.kinds), code=model.code, grace=timedelta(days=model.closed_grace_days))
+
+
+def _code(name: str, model: _Code, patch: _Patch | None, jurisdiction: _Jurisdiction | None) -> Code:
+    """Join a code with what its jurisdiction changes; what every code requires comes on top."""
+    joined = model.model_copy(update={key: getattr(patch, key) for key in patch.model_fields_set} if patch else {})
+    statement = joined.statement or _Statement()
+    held = frozenset(joined.standing or ())
+    every = jurisdiction.every_code_requires if jurisdiction else []
+    return Code(
+        name=name,
+        label=joined.label or model.label,
+        meaning=joined.meaning or model.meaning,
+        accepts=frozenset(joined.accepts or ()),
+        standings=tuple(standing for standing in STANDINGS if str(standing) in held),
+        actions=frozenset(joined.actions or ()),
+        statement_required=statement.required,
+        statement_words=statement.words,
+        grace=timedelta(days=joined.closed_grace_days or 0),
+        requires=tuple(dict.fromkeys([*(joined.requires or ()), *every])),
+        permissible_use=joined.permissible_use,
+        refused=joined.refused,
+    )
+
+
+def _mistakes(
+    document: _Document, vehicles: _MotorVehicles, codes: Mapping[str, Code], positions: Positions
+) -> Iterator[Mistake]:
+    """Find what a model of types cannot: codes that could serve nobody, uses and codes that are not there."""
+    for number in vehicles.permissible_uses:
+        if number not in PERMISSIBLE_USES:
+            message = f"18 USC 2721(b) has the permissible uses (1) to (14), not ({number})"
+            yield positions.mistake(("motor_vehicles", "permissible_uses", number), message, value=False)
+    for code in codes.values():
+        yield from _useless(code, positions)
+        yield from _unlawful(code, vehicles, positions)
+    if document.derived is not None:
+        yield from _underivable(document.derived, codes, positions)
+    for name in document.jurisdiction.codes if document.jurisdiction else ():
+        if name not in codes:
+            hint = suggest(name, codes) or f"known codes: {', '.join(codes)}"
+            message = f"there is no code '{name}' to change"
+            yield positions.mistake(("jurisdiction", "codes", name), message, value=False, hint=hint)
+
+
+def _useless(code: Code, positions: Positions) -> Iterator[Mistake]:
+    for key, value in (("accepts", code.accepts), ("standing", code.standings), ("actions", code.actions)):
+        if not value and code.refused is None:
+            message = f"code {code.name} has no '{key}', so it could serve nobody"
+            yield positions.mistake(("codes", code.name), message, value=False, hint="add it, or say why it is refused")
+
+
+def _unlawful(code: Code, vehicles: _MotorVehicles, positions: Positions) -> Iterator[Mistake]:
+    use = code.permissible_use
+    if use is not None and use not in vehicles.permissible_uses:
+        message = f"permissible use {use} is not listed under motor_vehicles: permissible_uses:"
+        yield positions.mistake(("codes", code.name, "permissible_use"), message)
+    served = sorted(code.actions & set(vehicles.actions))
+    if use is None and served:
+        message = f"code {code.name} serves {served[0]} without a permissible use of motor-vehicle data (18 USC 2721(b))"
+        yield positions.mistake(("codes", code.name, "actions"), message, hint="add permissible_use, or take the action out")
+
+
+def _underivable(derived: _Derivation, codes: Mapping[str, Code], positions: Positions) -> Iterator[Mistake]:
+    code = codes.get(derived.code)
+    if code is None or code.refused is not None:
+        hint = suggest(derived.code, codes) or f"known codes: {', '.join(codes)}"
+        yield positions.mistake(("derived", "code"), f"code '{derived.code}' cannot be used", hint=hint)
+    elif not code.accepts.issuperset(derived.kinds):
+        message = f"code {derived.code} does not accept every kind that derives it"
+        yield positions.mistake(("derived", "kinds"), message, hint="add the kind to what the code accepts")
