@@ -93,7 +93,7 @@ class Inspection:
         kinds: dict[str, list[str]] = {}
         present: set[str] = set()
         judgement = None
-        if read(record.value, self._shape, kinds, present) and (kinds or not self._has_kinds):
+        if read(record.value, self._shape, kinds, present) and (not self._has_kinds or any(kinds.values())):
             judgement = self._judged(kinds)
         if judgement is None:
             record.withheld = True

@@ -157,6 +157,7 @@ async def test_concealed_and_not_there_are_the_same_bytes(world: World, outcome:
         person(phone=["\udfff"]),
         {},
         {"height": 172},
+        {"phone": [None, ""], "height": 172},
         {"person_id": None, "name": "", "height": 172},
         None,
         "100123",
