@@ -79,13 +79,13 @@ def _grouping_losses(sheet: Sheet, words: Words, lattice: Lattice) -> Iterator[L
                 break
 
 
-def unanswered(lattice: Lattice, actions: frozenset[str]) -> tuple[str, ...]:
-    """Return the actions that no row ever answers or escalates."""
+def unanswered(lattice: Lattice, actions: frozenset[str], **fixed: str) -> tuple[str, ...]:
+    """Return the actions that no row ever answers or escalates, ``fixed`` facts held at one word."""
     useful = OPEN | {Outcome.ESCALATE}
     return tuple(
         action
         for action in sorted(actions)
-        if not any(ruling_of(lattice.matching(facts)).outcome in useful for facts in lattice.cells(action=action))
+        if not any(ruling_of(lattice.matching(facts)).outcome in useful for facts in lattice.cells(action=action, **fixed))
     )
 
 

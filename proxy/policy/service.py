@@ -145,9 +145,21 @@ def review(policies: PolicySet) -> tuple[Mistake, ...]:
     ]
     found += [(loss.line.line, _told(loss)) for loss in losses(policies.sheet, policies.words)]
     found += [(1, f"no row ever answers the action '{action}'") for action in unanswered(policies.lattice, actions)]
+    found += [
+        (1, f"no row ever answers {action} under code {code}, which purposes.yaml offers") for code, action in _vain(policies)
+    ]
     found += [(idle.line, f"no row names the group '{idle.group}'") for idle in idle_groupings(policies.sheet)]
     path = policies.directory / "policy.csv"
     return tuple(Mistake(file=path, line=line, column=1, message=message) for line, message in sorted(found))
+
+
+def _vain(policies: PolicySet) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of code and action that the catalogue offers and every row denies."""
+    idle = set(unanswered(policies.lattice, policies.words.words["action"]))
+    for code in policies.catalogue.codes.values():
+        for action in sorted(code.actions - idle) if code.refused is None else ():
+            if unanswered(policies.lattice, frozenset({action}), purpose=code.name):
+                yield code.name, action
 
 
 def _told(loss: Loss) -> str:
@@ -193,9 +205,16 @@ def _unchecked(anything: frozenset[str]) -> Vocabulary:
 
 
 def _crossed(routes: RouteMap, catalogue: Catalogue | None, fields: Mapping[str, FieldClass] | None) -> Iterator[Mistake]:
-    """Hold the files against one another: field classes of routes, actions of purposes."""
+    """Hold the files against one another: the field classes of routes, the actions of purposes."""
     if fields is not None and routes.positions is not None:
         for name, place in routes.classes:
             if name not in fields:
                 hint = suggest(name, fields) or "declare it in fields.yaml"
                 yield routes.positions.mistake(place, f"unknown field class '{name}'", hint=hint)
+    if catalogue is not None and catalogue.positions is not None:
+        actions = {action for action, _ in routes.actions}
+        said = [(("codes", code.name, "actions"), code.actions) for code in catalogue.codes.values()]
+        for path, named in (*said, (("motor_vehicles", "actions"), catalogue.motor_vehicle_actions)):
+            for action in sorted(named - actions):
+                hint = suggest(action, actions) or f"actions of routes.yaml: {', '.join(sorted(actions))}"
+                yield catalogue.positions.mistake(path, f"no route has the action '{action}'", hint=hint)
