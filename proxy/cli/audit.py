@@ -1,0 +1,317 @@
+"""``audit``: verify the log, look at its end, show an entry.
+
+Verification needs the public key only, and is worth more with a key and checkpoints that were kept elsewhere. Sealed parts are
+shown against a case and a reason, and that is recorded before they are shown: the log is searched through the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import pwd
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from proxy.audit.entry import EntryUnreadable, decode
+from proxy.audit.events import LogRead
+from proxy.audit.pairing import Pairing
+from proxy.audit.reader import AuditReader
+from proxy.audit.sealing import SealBroken
+from proxy.cli.common import (
+    DEFAULT_CONFIG,
+    Code,
+    CommandFailed,
+    ConfigOption,
+    JsonOption,
+    done,
+    emit,
+    progress,
+    say,
+    settings_of,
+)
+from proxy.cli.recording import recording, sealer_of
+from proxy.tlog.errors import NoteInvalid
+from proxy.tlog.keys import load_signer
+from proxy.tlog.note import Verifier, parse_unverified
+from proxy.tlog.store import CHECKPOINT, LOCK, Cursor, newest_seal, segments_of
+from proxy.tlog.verify import verify as verify_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from proxy.audit.entry import Entry
+    from proxy.audit.event import Json
+    from proxy.tlog.verify import Report
+
+app = typer.Typer(no_args_is_help=True)
+
+FOLLOW_SECONDS: Final = 0.5
+MIN_STATEMENT: Final = 8
+
+DirectoryOption = Annotated[Path | None, typer.Option("--directory", help="The log's folder; default: the configured one.")]
+VkeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key", help="The log's verifier key (name+id+base64), or a file that holds it; default: from the configured key."
+    ),
+]
+SeenOption = Annotated[
+    list[Path] | None,
+    typer.Option("--checkpoint", help="A checkpoint of this log that was kept elsewhere. May be given several times."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Problem:
+    """One line of the report."""
+
+    kind: str
+    index: int | None
+    message: str
+
+
+@app.command()
+def verify(
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    directory: DirectoryOption = None,
+    key: VkeyOption = None,
+    checkpoint: SeenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify the whole log: every entry, checkpoint and tile, and that every forwarded query has its one end.
+
+    Exit 0 when all holds, 1 when something was found; the first line names the entry.
+    """
+    folder = directory if directory is not None else settings_of(config).log
+    verifier = _verifier(key, config)
+    seen = [path.read_text(encoding="utf-8") for path in checkpoint or ()]
+    if not segments_of(folder) and not (folder / CHECKPOINT).exists():
+        raise CommandFailed(f"there is no log in {folder}", help="name its folder with --directory")
+    running = _is_running(folder)
+    with progress("verifying", _expected(folder)) as advance:
+        report = verify_log(folder, verifier, seen=seen, progress=_steps(advance))
+    problems = [_Problem(kind=found.kind, index=found.index, message=found.message) for found in report.findings]
+    under_way = 0
+    if not any(found.kind in {"entry", "missing"} for found in report.findings):
+        unpaired, under_way = _unpaired(AuditReader(folder), report.size, running=running)
+        problems += unpaired
+    _print_report(report, problems, under_way, as_json=as_json)
+    if problems:
+        raise done(Code.FOUND)
+
+
+def _verifier(key: str | None, config: Path) -> Verifier:
+    if key is None:
+        settings = settings_of(config)
+        return load_signer(settings.keys.checkpoint, settings.origin).verifier
+    try:
+        return Verifier.parse(Path(key).read_text(encoding="utf-8") if "+" not in key else key)
+    except NoteInvalid as error:
+        raise CommandFailed(
+            str(error), help="copy the whole verifier key, as `doctor` prints it", code=Code.WRONG_USE
+        ) from error
+
+
+def _expected(folder: Path) -> int | None:
+    try:
+        return parse_unverified((folder / CHECKPOINT).read_text(encoding="utf-8")).size
+    except (OSError, NoteInvalid, UnicodeDecodeError):
+        return None
+
+
+def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
+    """Turn "so many in all" into "so many more"."""
+    reached = 0
+
+    def step(size: int) -> None:
+        nonlocal reached
+        advance(size - reached)
+        reached = size
+
+    return step
+
+
+def _is_running(folder: Path) -> bool:
+    """Tell whether a server has the log open: then the newest decisions may be queries under way."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _unpaired(reader: AuditReader, size: int, *, running: bool) -> tuple[list[_Problem], int]:
+    """Return what breaks the rule that each forwarded decision has one end, and how many queries are under way."""
+    pairing = Pairing()
+    try:
+        for entry in reader.entries(0, size):
+            pairing.see(entry)
+    except EntryUnreadable as error:
+        return [_Problem(kind="unreadable", index=None, message=str(error))], 0
+    problems = [_Problem(kind="pairing", index=fault.index, message=fault.message) for fault in pairing.faults]
+    orphans = pairing.unended()
+    fresh = reader.after_last_start() if running else size
+    problems += [
+        _Problem(kind="orphan", index=orphan.index, message=f"{orphan.message}; the next start closes it as unknown")
+        for orphan in orphans
+        if orphan.index < fresh
+    ]
+    return problems, sum(orphan.index >= fresh for orphan in orphans)
+
+
+def _print_report(report: Report, problems: Sequence[_Problem], under_way: int, *, as_json: bool) -> None:
+    if as_json:
+        emit(
+            {
+                "ok": not problems,
+                "origin": report.origin,
+                "size": report.size,
+                "root": report.root.hex(),
+                "published": report.published,
+                "unfinished_bytes": report.unfinished,
+                "under_way": under_way,
+                "findings": [{"kind": each.kind, "entry": each.index, "message": each.message} for each in problems],
+            },
+        )
+        return
+    for problem in problems:
+        say(problem.message)
+    if problems:
+        say(f"{report.origin}: {len(problems)} finding{'s' if len(problems) > 1 else ''}; holds up to entry {report.size}")
+        say("help: keep a copy of the folder as it is before anything else, and compare with checkpoints kept elsewhere")
+        return
+    say(f"{report.origin}: {report.size} entries hold, root {report.root.hex()}")
+    if under_way:
+        say(f"{under_way} quer{'ies are' if under_way > 1 else 'y is'} under way")
+
+
+@app.command()
+def tail(
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    count: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last entries.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")] = False,
+    directory: DirectoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the last entries: what lies open in them, never a name or a query term."""
+    folder = directory if directory is not None else settings_of(config).log
+    if not segments_of(folder):
+        raise CommandFailed(f"there is no log in {folder}", help="name its folder with --directory")
+    cursor = Cursor(folder, max(newest_seal(folder) - count, 0))
+    while True:
+        _print_entries(cursor.sealed(), as_json=as_json)
+        if not follow:
+            following = cursor.sealed()
+            _print_entries(following, as_json=as_json)
+            if not following:
+                return
+        else:
+            time.sleep(FOLLOW_SECONDS)
+
+
+def _print_entries(entries: Iterable[tuple[int, bytes]], *, as_json: bool) -> None:
+    for index, content in entries:
+        try:
+            entry = decode(index, content)
+        except EntryUnreadable as error:
+            emit({"index": index, "error": str(error)}) if as_json else say(f"{index}  {error}")
+            continue
+        if as_json:
+            emit(_open_parts(entry))
+        else:
+            facts = "  ".join(
+                f"{name}={_word(value)}" for name, value in entry.facts.items() if value not in (None, "", [], False)
+            )
+            say(f"{index}  {entry.at}  {entry.kind}  {entry.about}  {facts}")
+
+
+def _word(value: Json) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _open_parts(entry: Entry) -> dict[str, Json]:
+    return {
+        "index": entry.index,
+        "kind": entry.kind,
+        "at": entry.at,
+        "about": entry.about,
+        "facts": dict(entry.facts),
+        "parties": {kind: list(tokens) for kind, tokens in entry.parties.items()},
+        "sealed": bool(entry.sealed),
+    }
+
+
+@app.command()
+def show(
+    index: Annotated[int, typer.Argument(min=0, help="The entry's index: the number behind the last slash of Audit-Entry.")],
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    decrypt: Annotated[bool, typer.Option("--decrypt", help="Show the sealed part too; this is recorded.")] = False,
+    case: Annotated[str, typer.Option("--case", help="With --decrypt: the case that needs it.")] = "",
+    statement: Annotated[str, typer.Option("--statement", help="With --decrypt: why, in words.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show one entry."""
+    if decrypt and (not case.strip() or len(statement.strip()) < MIN_STATEMENT):
+        raise CommandFailed(
+            "reading sealed parts of the log needs a case and a reason",
+            help='add --case NUMBER --statement "why this entry is needed"',
+            code=Code.WRONG_USE,
+        )
+    settings = settings_of(config)
+    reader = AuditReader(settings.log, sealer_of(settings) if decrypt else None)
+    try:
+        entry = reader.read(index)
+    except (IndexError, EntryUnreadable) as error:
+        raise CommandFailed(str(error), help="`audit tail` shows the newest entries", code=Code.FOUND) from error
+    shown = _open_parts(entry)
+    if decrypt:
+        try:
+            content = reader.unseal(entry)
+        except SealBroken as error:
+            raise CommandFailed(f"entry {index}: {error}", help="run `audit verify`", code=Code.FOUND) from error
+        read = LogRead(about=entry.about, operator=_operator(), case=case.strip(), statement=statement.strip(), first=index)
+        asyncio.run(_record(config, read))
+        shown["sealed"] = content
+    if as_json:
+        emit(shown)
+        return
+    for name, value in shown.items():
+        if isinstance(value, dict):
+            say(f"{name}:")
+            for key, inner in value.items():
+                say(f"  {key}: {inner}")
+        else:
+            say(f"{name}: {value}")
+
+
+async def _record(config: Path, event: LogRead) -> None:
+    async with recording(settings_of(config)) as store, store.database.begin() as connection:
+        await store.outbox.put(connection, event)
+
+
+def _operator() -> str:
+    """Return who sits there: the login that the kernel remembers through su and sudo, or else this process's user."""
+    try:
+        uid = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        uid = -1
+    if uid < 0 or uid == 0xFFFFFFFF:
+        uid = os.getuid()
+    try:
+        return f"login:{pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"login:{uid}"
