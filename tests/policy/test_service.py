@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from proxy.document import DocumentInvalid
+from proxy.policy.decision import Facts, Outcome
+from proxy.policy.service import FILES, PolicySet, explain, load_policies, review
+
+SHIPPED = Path(__file__).parents[2] / "policies"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a copy of the shipped policy files."""
+    for name in FILES:
+        shutil.copy(SHIPPED / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def loaded() -> PolicySet:
+    """Return the shipped policy."""
+    return load_policies(SHIPPED)
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_the_shipped_policy_loads_without_a_warning(loaded: PolicySet) -> None:
+    """Nothing is wrong with what is shipped, nothing in it is dead, and nothing leans on a single line."""
+    assert review(loaded) == ()
+    assert loaded.version == loaded.policy.version == loaded.digest[:12]
+    assert len(loaded.digest) == 64
+
+
+def test_the_version_is_the_content(folder: Path, loaded: PolicySet) -> None:
+    """A copy has the same version; one changed comment in any file gives another; a file beside them does not."""
+    (folder / "notes.txt").write_text("not policy")
+    assert load_policies(folder).version == loaded.version
+
+    versions = {loaded.version}
+    for name in FILES:
+        with (folder / name).open("a") as file:
+            file.write("# changed\n")
+        versions.add(load_policies(folder).version)
+    assert len(versions) == len(FILES) + 1
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_told(folder: Path, name: str) -> None:
+    """A policy is all of its files."""
+    (folder / name).unlink()
+
+    with pytest.raises(DocumentInvalid, match=name.replace(".", r"\.")):
+        load_policies(folder)
+
+
+def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
+    """One run tells what is wrong in every file, even where one file's words depend on another that is wrong."""
+    _edit(folder / "policy.csv", "deny,", "dney,")
+    _edit(folder / "model.conf", "priority(p.eft) || deny", "some(where (p.eft == allow))")
+    _edit(folder / "fields.yaml", "label: Name", "lable: Name")
+    _edit(folder / "vocabulary.yaml", "group: protected", "group: protectde")
+    _edit(folder / "routes.yaml", "action: person.read", "action: Person.Read")
+    _edit(folder / "purposes.yaml", "label: Criminal justice", "lable: Criminal justice")
+
+    with pytest.raises(DocumentInvalid) as caught:
+        load_policies(folder)
+
+    assert {mistake.file.name for mistake in caught.value.mistakes} == set(FILES)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("routes.yaml", "class: ssn", "class: snn", "unknown field class 'snn'"),
+        ("fields.yaml", "  ssn:", "  social:", "unknown field class 'ssn'"),
+        (
+            "purposes.yaml",
+            "[person.read, person.search, ",
+            "[person.raed, person.search, ",
+            "no route has the action 'person.raed'",
+        ),
+        ("policy.csv", "g3, C, operational", "g3, Z, operational", "unknown purpose 'Z'"),
+        ("policy.csv", "g4, person.read, query", "g4, person.erase, query", "unknown action 'person.erase'"),
+        ("policy.csv", "mask=ssn+financial", "mask=ssn+finance", "unknown field class 'finance'"),
+        ("vocabulary.yaml", "  patrol: Officer", "  patroller: Officer", "unknown role 'patrol'"),
+        ("vocabulary.yaml", "  patrol: Officer", "  any: Everybody\n  patrol: Officer", "'any' is a word of the policy itself"),
+        (
+            "vocabulary.yaml",
+            "  category:\n",
+            "  category:\n    official: A group\n",
+            "the group 'official' has the name of a category",
+        ),
+        ("vocabulary.yaml", "  relation:\n", "  relation:\n    self: A group\n", "the group 'self' has the name of a relation"),
+        ("vocabulary.yaml", "group: hidden", "group: secret", "unknown category group 'secret'"),
+        ("vocabulary.yaml", "  patrol: Officer", "  Patrol: Officer", "pattern"),
+        ("vocabulary.yaml", "  patrol: Officer", "  patrol: Officer\n  patrol: Officer", "patrol"),
+        ("fields.yaml", 'mask: "***-**-****"', "mask: 0", "string"),
+    ],
+)
+def test_files_are_held_against_one_another(folder: Path, file: str, old: str, new: str, message: str) -> None:
+    """A word that one file uses and another does not declare is a mistake with its place."""
+    _edit(folder / file, old, new)
+
+    with pytest.raises(DocumentInvalid) as caught:
+        load_policies(folder)
+
+    assert any(message in mistake.message for mistake in caught.value.mistakes), str(caught.value)
+
+
+def test_a_truncated_policy_opens_nothing(folder: Path, loaded: PolicySet) -> None:
+    """Wherever the file is cut between lines, what still loads answers nothing that the whole does not."""
+    lines = (SHIPPED / "policy.csv").read_text().splitlines(keepends=True)
+    answered = {Outcome.PERMIT, Outcome.MASK}
+    loads = 0
+    for length in range(len(lines) - 1, 0, -7):
+        (folder / "policy.csv").write_text("".join(lines[:length]))
+        try:
+            cut = load_policies(folder)
+        except DocumentInvalid:
+            continue
+        loads += 1
+        for facts in loaded.lattice.cells(action="person.read"):
+            matching, whole = cut.lattice.matching(facts), loaded.lattice.matching(facts)
+            if matching and matching[0].outcome in answered:
+                assert whole[0].outcome.severity >= matching[0].outcome.severity
+    assert loads > 2
+
+
+def test_rulings_are_counted(folder: Path) -> None:
+    """The callbacks hear of lookups and of failed rulings."""
+    looked: list[str] = []
+    failed: list[Exception] = []
+    policies = load_policies(folder, on_error=failed.append, on_lookup=looked.append)
+    facts = Facts("patrol", "person.read", "C", "none", "assigned", "none", "none")
+
+    policies.policy.rule(facts)
+    policies.policy.rule(facts)
+    policies.policy.rule(facts._replace(role="king"))
+
+    assert looked == ["miss", "hit", "miss"]
+    assert len(failed) == 1
+
+
+def test_review_finds_what_is_risky(folder: Path) -> None:
+    """Dead rows, leaning rows, idle groups and purposes that nobody is answered under are told."""
+    with (folder / "policy.csv").open("a") as file:
+        file.write("deny, Z1, patrol, any, any, any, any, self, any, none, said already\n")
+        file.write("permit, Z2, patrol, query, operational, protected, present, none, none, none, too broad\n")
+    _edit(folder / "policy.csv", "g3, H, administrative\n", "")
+
+    told = [mistake.message for mistake in review(load_policies(folder))]
+
+    assert any(message.startswith("rule Z1 never decides") for message in told)
+    assert any("would be permit, by Z2; it is escalate now" in message for message in told)
+    assert any("no row ever answers person.read under code H" in message for message in told)
+
+
+def test_metrics_know_categories_by_group_only(loaded: PolicySet) -> None:
+    """Labels are groups from a closed list; an unknown category has none."""
+    assert loaded.vocabulary.category_group("informant") == "hidden"
+    assert loaded.vocabulary.category_group("official") == "protected"
+    assert loaded.vocabulary.category_group("none") == "none"
+    assert loaded.vocabulary.category_group("x") == "none"
+
+
+def test_an_explanation_names_the_deciding_row_and_the_others(loaded: PolicySet) -> None:
+    """Casbin returns one row; the others that matched are told beside it."""
+    told = explain(loaded, Facts("auditor", "person.read", "C", "informant", "assigned", "self", "none"))
+
+    assert told.deciding is not None
+    assert (told.ruling.rule, told.deciding.rule) == ("D01", "D01")
+    assert [row.rule for row in told.others] == ["D02"]
+
+
+def test_the_default_deny_has_no_row(loaded: PolicySet) -> None:
+    """Where nothing matches there is no deciding row."""
+    told = explain(loaded, Facts("patrol", "person.read", "C", "none", "unassigned", "none", "none"))
+
+    assert (told.deciding, told.others, told.ruling.rule) == (None, (), "default")
