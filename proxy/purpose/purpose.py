@@ -97,9 +97,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedPurpose:
-    """A purpose that held: the case exists, fits, is open, and the principal stands in it."""
+    """A purpose that held: the case exists, fits, is open, and the principal stands in it.
+
+    ``reuse`` is on how many other cases the principal said the same words; ``permissible_use`` the paragraph of
+    18 USC 2721(b) under which motor-vehicle data is asked for, or None for any other.
+    """
 
     purpose: Purpose
     case: Case
     standing: Standing
     reuse: int = 0
+    permissible_use: int | None = None

@@ -1,0 +1,245 @@
+"""Why: a stated purpose is held against the catalogue, its words, and the case directory, before anything is fetched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from proxy.document import suggest
+from proxy.purpose.header import Stated, parse
+from proxy.purpose.memory import Roots, Words
+from proxy.purpose.purpose import (
+    Case,
+    CaseClosed,
+    CaseKindMismatch,
+    CaseUnknown,
+    Purpose,
+    PurposeMalformed,
+    PurposeMissing,
+    PurposeUnknown,
+    Standing,
+    StandingMissing,
+    StatementUninformative,
+    VerifiedPurpose,
+)
+from proxy.purpose.standing import standings
+from proxy.purpose.statement import fingerprint, objection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from proxy.purpose.catalogue import Catalogue, Code
+    from proxy.purpose.directory import CaseDirectory
+    from proxy.purpose.standing import Asker
+    from proxy.telemetry import Metrics
+
+INHERITANCE: Final = timedelta(minutes=5)
+SKEW: Final = timedelta(minutes=10)
+KEPT: Final = 4096
+EXAMPLE: Final = 'Query-Purpose: code=C, case="26-004217", statement="stopped for no plates, driver has no licence"'
+
+
+class Purposes:
+    """Verifies purposes. Parsed headers and judged statements are kept for a while: an officer's next query repeats them."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Callable[[], Catalogue],
+        directory: CaseDirectory,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+        key: bytes,
+        inheritance: timedelta = INHERITANCE,
+    ) -> None:
+        """Take the current catalogue, the case directory, and a random key under which said words are remembered."""
+        self._catalogue = catalogue
+        self._directory = directory
+        self._reused = metrics.statement_reuse_total
+        self._seconds = {outcome: metrics.case_directory_seconds.labels(outcome) for outcome in ("found", "unknown", "failed")}
+        self._monotonic = monotonic
+        self._inheritance = inheritance
+        self._roots = Roots(inheritance)
+        self._words = Words(key)
+        self._parse = lru_cache(maxsize=KEPT)(parse)
+        self._objection = lru_cache(maxsize=KEPT)(objection)
+        self._fingerprint = lru_cache(maxsize=KEPT)(fingerprint)
+
+    async def verify(self, header: str | None, principal: Asker, action: str, now: datetime) -> VerifiedPurpose:
+        """Return the purpose of a query when all of it holds: header, code, words, case, standing.
+
+        Raises:
+            PurposeMissing, PurposeMalformed, PurposeUnknown, StatementUninformative: the header.
+            CaseUnknown, CaseKindMismatch, CaseClosed, StandingMissing: the reference.
+            CaseDirectoryUnavailable: it cannot be told.
+        """
+        if header is None:
+            raise PurposeMissing(f"Say why. Send: {EXAMPLE}.")
+        stated = self._parse(header)
+        catalogue = self._catalogue()
+        inherited = None
+        if stated.root is not None:
+            inherited = self._inherited(stated, stated.root, principal, now)
+            stated = _joined(stated, inherited)
+        if stated.case is None:
+            raise PurposeMissing('Query-Purpose names no case. Add case="…": the incident, CAD event, case, warrant or docket.')
+        code = None if stated.code is None else _code(catalogue, stated.code, action)
+        if code is not None and inherited is None and stated.statement is not None:
+            self._require_informative(stated.statement, stated.case, code, catalogue)
+        case = await self._look_up(stated.case)
+        if inherited is None and (code is None or (code.statement_required and stated.statement is None)):
+            code = _code(catalogue, _speaks(stated, case, catalogue, principal, now), action)
+            statement, derived = case.summary, True
+        else:
+            assert code is not None
+            statement, derived = stated.statement or "", inherited is not None and inherited.derived
+        _require_members(stated, code)
+        _require_fit(case, code)
+        _require_open(case, code.grace, now)
+        standing = _standing(case, code, principal)
+        purpose = Purpose(
+            code=code.name,
+            case=case.number,
+            statement=statement,
+            requestor=stated.requestor,
+            recipient=stated.recipient,
+            location=stated.location,
+            root=stated.root,
+            derived=derived,
+        )
+        return VerifiedPurpose(
+            purpose=purpose,
+            case=case,
+            standing=standing,
+            reuse=0 if derived or inherited or not statement else self._reuse(principal.person, statement, case.number),
+            permissible_use=code.permissible_use if action in catalogue.motor_vehicle_actions else None,
+        )
+
+    def remember(self, reference: str, principal: Asker, purpose: Purpose, now: datetime) -> None:
+        """Keep a decided query's purpose under its audit entry, for queries that name it as their root."""
+        self._roots.remember(reference, principal, purpose, now)
+
+    def _inherited(self, stated: Stated, root: str, principal: Asker, now: datetime) -> Purpose:
+        inherited = self._roots.inherited(root, principal, now)
+        if inherited is None:
+            minutes = self._inheritance.total_seconds() / 60
+            detail = f"root is no query of yours of the last {minutes:g} minutes. State code, case and statement instead."
+            raise PurposeMissing(detail)
+        for member in ("code", "case", "statement"):
+            if getattr(stated, member) not in {None, getattr(inherited, member)}:
+                # Two purposes in one query: which of them it was would be decided after the fact.
+                detail = f"With a root, {member} is inherited; leave it out, or leave out root and state a purpose of its own."
+                raise PurposeMalformed(detail, position=0)
+        return inherited
+
+    def _require_informative(self, statement: str, case: str, code: Code, catalogue: Catalogue) -> None:
+        words, empty = code.statement_words, catalogue.empty_words
+        wrong = self._objection(statement, case=case, label=code.label, words=words, empty=empty)
+        if wrong is not None:
+            raise StatementUninformative(wrong)
+
+    async def _look_up(self, number: str) -> Case:
+        started, outcome = self._monotonic(), "failed"
+        try:
+            case = await self._directory.look_up(number)
+            outcome = "found" if case is not None else "unknown"
+        finally:
+            self._seconds[outcome].observe(self._monotonic() - started)
+        if case is None:
+            raise CaseUnknown("The case directory knows no such reference. Check the number; a new one may take a moment.")
+        return case
+
+    def _reuse(self, person: str, statement: str, case: str) -> int:
+        others, counted = self._words.said(person, self._fingerprint(statement), case)
+        if counted:
+            self._reused.inc()
+        return others
+
+
+def _joined(stated: Stated, inherited: Purpose) -> Stated:
+    """Return what a query that names its root says: the root's purpose, and further members of its own where it has them."""
+    return replace(
+        stated,
+        code=inherited.code,
+        case=inherited.case,
+        statement=inherited.statement,
+        requestor=stated.requestor or inherited.requestor,
+        recipient=stated.recipient or inherited.recipient,
+        location=stated.location or inherited.location,
+    )
+
+
+def _code(catalogue: Catalogue, name: str, action: str) -> Code:
+    code = catalogue.codes.get(name)
+    serving = ", ".join(catalogue.serving(action)) or "none"
+    if code is None:
+        hint = suggest(name, catalogue.codes) or f"Codes for this query: {serving}."
+        raise PurposeUnknown(f"The code is not in the catalogue: {hint}")
+    if code.refused is not None:
+        raise PurposeUnknown(code.refused)
+    if action not in code.actions:
+        lacking = action in catalogue.motor_vehicle_actions and code.permissible_use is None
+        why = "has no permissible use of motor-vehicle data (18 USC 2721(b))" if lacking else f"does not serve {action}"
+        raise PurposeUnknown(f"Code {name} {why}. Codes for this query: {serving}.")
+    return code
+
+
+def _speaks(stated: Stated, case: Case, catalogue: Catalogue, principal: Asker, now: datetime) -> str:
+    """Return the code that a dispatched event gives to a query which does not state code and statement.
+
+    Raises:
+        PurposeMissing: it is no such event, or the principal is not dispatched to it.
+    """
+    rule = catalogue.derivation
+    if rule is None or case.kind not in rule.kinds:
+        _refuse_incomplete(stated, "only a dispatched event speaks for itself")
+    if Standing.DISPATCHED not in standings(case, principal):
+        _refuse_incomplete(stated, "the event speaks only for who is dispatched to it")
+    if case.closed_at is not None and now > case.closed_at + rule.grace:
+        _refuse_incomplete(stated, "the event was closed too long ago to speak for itself")
+    if not case.summary:
+        _refuse_incomplete(stated, "the event says nothing of what happened")
+    name = case.code or rule.code
+    if stated.code not in {None, name} or stated.statement is not None:
+        _refuse_incomplete(stated, "code and statement are stated together, or neither")
+    return name
+
+
+def _refuse_incomplete(stated: Stated, why: str) -> NoReturn:
+    missing = " and ".join(name for name in ("code", "statement") if getattr(stated, name) is None)
+    raise PurposeMissing(f"Query-Purpose lacks {missing}: {why}. Send: {EXAMPLE}.")
+
+
+def _require_members(stated: Stated, code: Code) -> None:
+    missing: Sequence[str] = [name for name in code.requires if getattr(stated, name) is None]
+    if missing:
+        example = ", ".join(f'{name}="…"' for name in missing)
+        raise PurposeMissing(f"Under code {code.name}, Query-Purpose also needs: {example}.")
+
+
+def _require_fit(case: Case, code: Code) -> None:
+    if case.kind not in code.accepts:
+        kinds = ", ".join(sorted(code.accepts))
+        raise CaseKindMismatch(f"This reference is of kind {case.kind}; code {code.name} takes {kinds}.")
+
+
+def _require_open(case: Case, grace: timedelta, now: datetime) -> None:
+    if case.opened_at > now + SKEW:
+        raise CaseClosed("This reference is not open yet.")
+    if case.closed_at is not None and now > case.closed_at + grace:
+        raise CaseClosed("This reference is closed. Name an open one, or have it reopened.")
+
+
+def _standing(case: Case, code: Code, principal: Asker) -> Standing:
+    held = standings(case, principal)
+    for standing in code.standings:
+        if standing in held:
+            return standing
+    if not held:
+        raise StandingMissing("The case is another agency's, and you are neither assigned nor dispatched to it.")
+    raise StandingMissing(
+        "The case is not yours: you are not assigned or dispatched to it. Have it assigned, or name your own."
+    )

@@ -1,0 +1,104 @@
+"""Cases in the store. What is read often is kept in memory by ``directory.py``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import Column, Index, String, Table, Text, select
+from sqlalchemy.dialects.sqlite import insert
+
+from proxy.database import METADATA
+from proxy.purpose.purpose import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import RowMapping
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+SUBJECT: Final = "cases"
+
+_cases: Final = Table(
+    "cases",
+    METADATA,
+    Column("number", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("agency", String, nullable=False),
+    Column("opened_at", String, nullable=False),
+    Column("closed_at", String),
+    Column("code", String),
+    Column("summary", Text, nullable=False),
+    Column("assigned", Text, nullable=False),
+    Column("units", Text, nullable=False),
+    Column("dispatched", Text, nullable=False),
+    Index("cases_by_opened", "opened_at"),
+)
+
+
+async def read_case(connection: AsyncConnection, number: str) -> Case | None:
+    """Return one case by its normalized number, or None."""
+    row = (await connection.execute(select(_cases).where(_cases.c.number == number))).mappings().one_or_none()
+    return None if row is None else _read(row)
+
+
+async def read_cases(connection: AsyncConnection, numbers: Iterable[str]) -> Mapping[str, Case]:
+    """Return those of the numbers that there are, at most a batch of them."""
+    rows = (await connection.execute(select(_cases).where(_cases.c.number.in_(list(numbers))))).mappings()
+    return {row["number"]: _read(row) for row in rows}
+
+
+async def newest_cases(
+    connection: AsyncConnection, *, most: int, agency: str | None = None, kind: str | None = None
+) -> Sequence[Case]:
+    """Return cases, the newest first."""
+    statement = select(_cases).order_by(_cases.c.opened_at.desc(), _cases.c.number).limit(most)
+    for column, wanted in ((_cases.c.agency, agency), (_cases.c.kind, kind)):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    return [_read(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def write_cases(connection: AsyncConnection, cases: Sequence[Case]) -> None:
+    """Add cases, or replace what is stored under their numbers."""
+    statement = insert(_cases)
+    replaced = {column.name: statement.excluded[column.name] for column in _cases.c if column.name != "number"}
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["number"], set_=replaced), [_row(case) for case in cases]
+    )
+
+
+def _row(case: Case) -> dict[str, Any]:
+    return {
+        "number": case.number,
+        "kind": case.kind,
+        "agency": case.agency,
+        "opened_at": _text(case.opened_at),
+        "closed_at": _text(case.closed_at) if case.closed_at else None,
+        "code": case.code,
+        "summary": case.summary,
+        "assigned": orjson.dumps(sorted(case.assigned)).decode(),
+        "units": orjson.dumps(sorted(case.units)).decode(),
+        "dispatched": orjson.dumps(sorted(case.dispatched)).decode(),
+    }
+
+
+def _read(row: RowMapping) -> Case:
+    return Case(
+        number=row["number"],
+        kind=row["kind"],
+        agency=row["agency"],
+        opened_at=datetime.fromisoformat(row["opened_at"]),
+        closed_at=datetime.fromisoformat(row["closed_at"]) if row["closed_at"] else None,
+        code=row["code"],
+        summary=row["summary"],
+        assigned=frozenset(orjson.loads(row["assigned"])),
+        units=frozenset(orjson.loads(row["units"])),
+        dispatched=frozenset(orjson.loads(row["dispatched"])),
+    )
+
+
+def _text(moment: datetime) -> str:
+    """Return a form whose order as text is the order in time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
