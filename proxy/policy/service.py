@@ -18,7 +18,7 @@ from proxy.policy.fields import load_fields
 from proxy.policy.model import check_model
 from proxy.policy.parser import parse_policy
 from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
-from proxy.policy.vocabulary import Vocabulary, load_vocabulary
+from proxy.policy.vocabulary import ANY, NONE, Vocabulary, load_vocabulary
 from proxy.purpose.catalogue import load_catalogue
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def load_policies(
     path = directory / "policy.csv"
     sheet = _attempt(mistakes, lambda: parse_policy(path, contents["policy.csv"], words=words, fields=known))
     if routes is not None:
-        mistakes.extend(_crossed(routes, catalogue, fields))
+        mistakes.extend(_crossed(routes, catalogue, fields, words.groups["purpose"]))
     if contents != _contents(directory):
         mistakes.append(Mistake(file=directory, line=1, column=1, message="a file changed while it was read", help="try again"))
     if mistakes:
@@ -204,7 +204,9 @@ def _unchecked(anything: frozenset[str]) -> Vocabulary:
     return Vocabulary(roles=meanings, categories=meanings, category_groups={}, groups=dict.fromkeys(columns, meanings))
 
 
-def _crossed(routes: RouteMap, catalogue: Catalogue | None, fields: Mapping[str, FieldClass] | None) -> Iterator[Mistake]:
+def _crossed(
+    routes: RouteMap, catalogue: Catalogue | None, fields: Mapping[str, FieldClass] | None, groups: frozenset[str]
+) -> Iterator[Mistake]:
     """Hold the files against one another: the field classes of routes, the actions of purposes."""
     if fields is not None and routes.positions is not None:
         for name, place in routes.classes:
@@ -212,6 +214,9 @@ def _crossed(routes: RouteMap, catalogue: Catalogue | None, fields: Mapping[str,
                 hint = suggest(name, fields) or "declare it in fields.yaml"
                 yield routes.positions.mistake(place, f"unknown field class '{name}'", hint=hint)
     if catalogue is not None and catalogue.positions is not None:
+        for code in sorted(catalogue.codes.keys() & (groups | {ANY, NONE})):
+            message = f"the code '{code}' has the name of a group or of a word that rows use otherwise"
+            yield catalogue.positions.mistake(("codes", code), message, value=False, hint="rename one of them")
         actions = {action for action, _ in routes.actions}
         said = [(("codes", code.name, "actions"), code.actions) for code in catalogue.codes.values()]
         for path, named in (*said, (("motor_vehicles", "actions"), catalogue.motor_vehicle_actions)):

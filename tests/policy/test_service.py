@@ -87,6 +87,7 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
             "[person.raed, person.search, ",
             "no route has the action 'person.raed'",
         ),
+        ("purposes.yaml", "\n  H:\n", "\n  operational:\n", "the code 'operational' has the name of a group"),
         ("policy.csv", "g3, C, operational", "g3, Z, operational", "unknown purpose 'Z'"),
         ("policy.csv", "g4, person.read, query", "g4, person.erase, query", "unknown action 'person.erase'"),
         ("policy.csv", "mask=ssn+financial", "mask=ssn+finance", "unknown field class 'finance'"),
