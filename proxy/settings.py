@@ -330,7 +330,7 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
                 variables[_override(data, variable, text)] = variable
             except LookupError as error:
                 mistakes.append(_of_environment(variable, "names no setting", error.args[0]))
-    _resolve(data, Settings, path.absolute().parent)
+    _complete(data, Settings, path.absolute().parent)
     try:
         settings, _ = validate(data, Settings, _Places(positions, variables))
     except DocumentInvalid as invalid:
@@ -373,15 +373,17 @@ def _leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tup
             yield from _leaves(section, (*above, name))
 
 
-def _resolve(data: object, model: type[BaseModel], base: Path) -> None:
-    """Make the relative paths in ``data`` absolute, in place."""
+def _complete(data: object, model: type[BaseModel], base: Path) -> None:
+    """Make relative paths in ``data`` absolute and a section of comments alone an empty one, in place."""
     if not isinstance(data, dict):
         return
     for name, field in model.model_fields.items():
         value = data.get(name)
         section = _section(field.annotation)
         if section is not None:
-            _resolve(value, section, base)
+            if value is None and name in data and type(None) not in get_args(field.annotation):
+                value = data[name] = {}
+            _complete(value, section, base)
         elif value and isinstance(value, str) and _is_path(field.annotation):
             data[name] = str(base / value)
 
