@@ -8,6 +8,7 @@ The request is read before the case directory is asked, so that what cannot be r
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,7 @@ from proxy.escalation.service import refused, required
 from proxy.inquiry.service import inquire
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
-from proxy.policy.events import Decided, Refused
+from proxy.policy.events import Decided, Noticed, Refused
 from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
@@ -210,6 +211,7 @@ class Gateway:
         self._monotonic = monotonic
         self._on_error = on_error
         self._strangers = _Strangers()
+        self._noticing: set[asyncio.Task[None]] = set()
         self._stages = {stage: metrics.stage_seconds.labels(stage) for stage in STAGES}
 
     async def answer(self, inbound: Inbound, certificates: tuple[str, ...] = (), *, wait: float = 0) -> Answer | Declined:
@@ -249,6 +251,7 @@ class Gateway:
 
         receipt = await self._record_decision(query, asking, facts, ruling, grant)
         if ruling.outcome not in ANSWERED:
+            self._notice(query, asking, [ruling])
             raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
         self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, self._clock())
 
@@ -262,6 +265,7 @@ class Gateway:
         )
         self._leave(query, "disclosure")
         await self._record_disclosure(query, asking, disclosure, len(reply.body))
+        self._notice(query, asking, [ruling, *(judgement.ruling for judgement in disclosure.judgements)])
         return Answer(
             entry=receipt.reference,
             status=disclosure.status,
@@ -346,6 +350,34 @@ class Gateway:
         await self._audit.record(event)
         query.closed = True
         self._leave(query, "recorded")
+
+    def _notice(self, query: _Query, asking: _Asking, rulings: Sequence[Ruling]) -> None:
+        """Meet the obligation to notify: an entry and a count for each role, after the answer has its own way."""
+        for role in sorted({role for ruling in rulings for role in ruling.notify}):
+            event = Noticed(
+                about=query.inbound.query_id,
+                role=role,
+                rules=tuple(sorted({ruling.rule for ruling in rulings if role in ruling.notify})),
+                action=asking.inquiry.action,
+                agency=asking.principal.agency,
+                officer=asking.principal.person,
+                case=asking.verified.purpose.case,
+            )
+            task = asyncio.create_task(self._record_notice(event))
+            self._noticing.add(task)
+            task.add_done_callback(self._noticing.discard)
+
+    async def _record_notice(self, event: Noticed) -> None:
+        try:
+            await self._audit.record(event)
+        except AuditUnavailable as error:
+            self._on_error(error)  # the log is poisoned by now, and the node answers nothing more
+        self._metrics.notices_total.labels(event.role).inc()
+
+    async def finish(self) -> None:
+        """Wait until every notice under way is written; called when the last query has been answered."""
+        while self._noticing:
+            await asyncio.gather(*self._noticing)
 
     async def _decline(self, query: _Query, refusal: Refusal) -> Declined:
         """Remember a refusal: close what was decided and forwarded, or write down that it never came to that."""

@@ -117,9 +117,12 @@ class _Composition:
         await registry.refresh()
         identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
         purposes = Purposes(
-            catalogue=policies.catalogue,
+            catalogue=lambda: policies.catalogue,
             directory=StoredCases(database),
-            root_lifetime=timedelta(seconds=settings.root_seconds),
+            metrics=metrics,
+            monotonic=time.perf_counter,
+            key=os.urandom(32),
+            inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
         escalations = Escalations(
@@ -148,6 +151,7 @@ class _Composition:
         )
         await audit.start(version=__version__, policy=policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
+        stack.push_async_callback(gateway.finish)
 
         async def ready() -> Sequence[Check]:
             return _readiness(database, audit, policies, registry, self._upstream_trouble)

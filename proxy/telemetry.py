@@ -69,6 +69,7 @@ class Metrics:
         self.recognition_seconds = self._histogram("recognition_seconds", "Time to recognize criteria or a record")
         self.simultaneous_use_total = self._counter("simultaneous_use", "The same person active at two terminals at once")
         self.statement_reuse_total = self._counter("statement_reuse", "Statements used again, word for word, on another case")
+        self.notices_total = self._counter("notices", "Queries that a row of the policy obliges us to tell a role of", "role")
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)

@@ -46,6 +46,7 @@ class Decided(Event):
             "action": self.inquiry.action,
             "route": self.inquiry.route.id,
             "purpose": purpose.code,
+            "permissible_use": self.verified.permissible_use,
             "derived": purpose.derived,
             "standing": self.verified.standing,
             "category": self.asked.category,
@@ -59,8 +60,9 @@ class Decided(Event):
             "reuse": self.verified.reuse,
             "source": self.inbound.source,
             "destination": self.destination,
-            "criteria": sorted(self.inquiry.criteria),
-            "roads": sorted({road for protection in self.recognition.protections for road in protection.matched}),
+            "criteria": tuple(sorted(self.inquiry.criteria)),
+            "roads": tuple(sorted({road for protection in self.recognition.protections for road in protection.matched})),
+            "notify": self.ruling.notify,
             "bytes_in": self.inquiry.bytes_in,
             "methods": self.principal.methods,
             "escalation": self.escalation,
@@ -94,6 +96,28 @@ class Decided(Event):
             "object": self.inquiry.outbound.target,
             "criteria": {kind: list(values) for kind, values in self.inquiry.criteria.items()},
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed(Event):
+    """A row obliges us to tell a role of this query. Written after the answer, so that it adds nothing to its time."""
+
+    kind: ClassVar[str] = "noticed"
+    role: str
+    rules: tuple[str, ...]
+    action: str
+    agency: str
+    officer: str
+    case: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return who is to be told, and which rows say so."""
+        return {"role": self.role, "rules": self.rules, "action": self.action, "agency": self.agency}
+
+    def parties(self) -> Iterable[Party]:
+        """Return who asked, and under which case."""
+        yield Party("officer", self.officer)
+        yield Party("case", self.case)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ class Ops:
         if path == "/metrics":
             if "application/openmetrics-text" in request.headers.get("Accept", ""):
                 return respond(200, openmetrics(self._metrics.registry), OPENMETRICS)
-            return respond(200, generate_latest(self._metrics.registry), CONTENT_TYPE_LATEST)
+            return respond(200, generate_latest(self._metrics.registry), CONTENT_TYPE_LATEST)  # type: ignore[no-untyped-call]
         if path == "/checkpoint" or (_TILE.match(path) and not path.startswith("/tile/entries")):
             return self._public_part(path)
         raise RouteUnknown("This door has /livez, /readyz, /metrics, /checkpoint and /tile/<level>/<index>.")
