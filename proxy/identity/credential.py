@@ -127,3 +127,8 @@ def bearer(authorization: str) -> str:
     if not KEY_PATTERN.match(key):
         raise CredentialInvalid("The key is not of its form (sc_ and 43 characters); perhaps it was cut when copied.")
     return key
+
+
+def well_formed_uri(uri: str) -> bool:
+    """Tell whether a URI can be an identity: no query, fragment, escape, dot segment, or second spelling."""
+    return len(uri) <= URI_CHARACTERS and URI_PATTERN.match(uri) is not None

@@ -89,6 +89,7 @@ class Identities:
         generation = self._store.generation()
         if generation != self._generation:
             # The number is read before the rows: a commit in between costs one more load, never a missed revocation.
+            # Oldest first, so that of a URI that was revoked and enrolled again the newest enrollment counts.
             self._credentials = {(each.kind, each.mark): each for each in self._store.load()}
             self._generation = generation
 

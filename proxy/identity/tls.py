@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any, Final
 
-from proxy.identity.credential import URI_CHARACTERS, URI_PATTERN
+from proxy.identity.credential import well_formed_uri
 from proxy.identity.principal import CredentialInvalid
 
 if TYPE_CHECKING:
@@ -61,14 +61,9 @@ def certificate_uris(peer: Mapping[str, Any]) -> tuple[str, ...]:
     uris = tuple(value for kind, value in peer.get("subjectAltName", ()) if kind == "URI")
     if len(uris) != 1:
         raise CredentialInvalid(f"The client certificate holds {len(uris)} URIs; an identity is exactly one.")
-    if not well_formed(uris[0]):
+    if not well_formed_uri(uris[0]):
         raise CredentialInvalid("The client certificate's URI is not spiffe://… or showcause://… in its plain form.")
     return uris
-
-
-def well_formed(uri: str) -> bool:
-    """Tell whether a URI can be an identity: no query, fragment, escape, dot segment, or second spelling."""
-    return len(uri) <= URI_CHARACTERS and URI_PATTERN.match(uri) is not None
 
 
 class _FollowingContext(ssl.SSLContext):

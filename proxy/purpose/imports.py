@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from proxy.audit.event import Event
 from proxy.purpose.casefile import Rejected, read_cases_file
 from proxy.purpose.store import SUBJECT, read_cases, write_cases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from proxy.audit.event import Json
+    from proxy.audit.outbox import Outbox
     from proxy.database import Database
     from proxy.purpose.purpose import Case
 
 BATCH: Final = 500
-
-
-class Record(Protocol):
-    """Puts an event into the transaction of a change, so that there is no change without its event."""
-
-    async def __call__(self, connection: AsyncConnection, event: Event) -> None:
-        """Queue the event."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +54,7 @@ async def import_cases(
     path: Path,
     *,
     actor: str,
-    record: Record,
+    outbox: Outbox,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Imported:
     """Import a file of cases and return what became of each line.
@@ -75,25 +66,31 @@ async def import_cases(
         CaseFileUnusable: the file as a whole cannot be read.
         DatabaseUnusable: the store is not open.
     """
-    run = _Run(database, actor, record)
+    run = _Run(database, actor, outbox)
     for line, found in read_cases_file(path, progress):
         await run.take(line, found)
-    await run.commit()
-    return Imported(
-        added=run.added,
-        changed=run.changed,
-        unchanged=run.unchanged,
-        rejected=tuple(sorted(run.rejected, key=lambda rejected: rejected.line)),
-    )
+    return await run.finish()
+
+
+async def put_cases(database: Database, cases: Iterable[Case], *, actor: str, outbox: Outbox) -> Imported:
+    """Import cases that are facts already; the place in the order counts as a line.
+
+    Raises:
+        DatabaseUnusable: the store is not open.
+    """
+    run = _Run(database, actor, outbox)
+    for line, case in enumerate(cases, start=1):
+        await run.take(line, case)
+    return await run.finish()
 
 
 class _Run:
     """One import under way."""
 
-    def __init__(self, database: Database, actor: str, record: Record) -> None:
+    def __init__(self, database: Database, actor: str, outbox: Outbox) -> None:
         self._database = database
         self._actor = actor
-        self._record = record
+        self._outbox = outbox
         self._batch: dict[str, tuple[int, Case]] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         self.added = self.changed = self.unchanged = 0
@@ -116,6 +113,15 @@ class _Run:
         if len(self._batch) >= BATCH:
             await self.commit()
 
+    async def finish(self) -> Imported:
+        await self.commit()
+        return Imported(
+            added=self.added,
+            changed=self.changed,
+            unchanged=self.unchanged,
+            rejected=tuple(sorted(self.rejected, key=lambda rejected: rejected.line)),
+        )
+
     async def commit(self) -> None:
         if not self._batch:
             return
@@ -129,7 +135,7 @@ class _Run:
                 added = sum(1 for case in fresh if case.number not in stored)
                 await write_cases(connection, fresh)
                 event = CasesImported(added=added, changed=len(fresh) - added, actor=self._actor)
-                await self._record(connection, event)
+                await self._outbox.put(connection, event)
                 await self._database.bump(connection, SUBJECT)
         for number in foreign:
             self.rejected.append(Rejected(line=self._batch[number][0], reason="this number belongs to another agency's case"))
