@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from proxy.purpose.standing import Asker
     from proxy.telemetry import Metrics
 
-ROOT_LIFETIME: Final = timedelta(minutes=5)
+INHERITANCE: Final = timedelta(minutes=5)
 SKEW: Final = timedelta(minutes=10)
 KEPT: Final = 4096
 EXAMPLE: Final = 'Query-Purpose: code=C, case="26-004217", statement="stopped for no plates, driver has no licence"'
@@ -53,7 +53,7 @@ class Purposes:
         metrics: Metrics,
         monotonic: Callable[[], float],
         key: bytes,
-        root_lifetime: timedelta = ROOT_LIFETIME,
+        inheritance: timedelta = INHERITANCE,
     ) -> None:
         """Take the current catalogue, the case directory, and a random key under which said words are remembered."""
         self._catalogue = catalogue
@@ -61,8 +61,8 @@ class Purposes:
         self._reused = metrics.statement_reuse_total
         self._seconds = {outcome: metrics.case_directory_seconds.labels(outcome) for outcome in ("found", "unknown", "failed")}
         self._monotonic = monotonic
-        self._root_lifetime = root_lifetime
-        self._roots = Roots(root_lifetime)
+        self._inheritance = inheritance
+        self._roots = Roots(inheritance)
         self._words = Words(key)
         self._parse = lru_cache(maxsize=KEPT)(parse)
         self._objection = lru_cache(maxsize=KEPT)(objection)
@@ -125,7 +125,7 @@ class Purposes:
     def _inherited(self, stated: Stated, root: str, principal: Asker, now: datetime) -> Purpose:
         inherited = self._roots.inherited(root, principal, now)
         if inherited is None:
-            minutes = self._root_lifetime.total_seconds() / 60
+            minutes = self._inheritance.total_seconds() / 60
             detail = f"root is no query of yours of the last {minutes:g} minutes. State code, case and statement instead."
             raise PurposeMissing(detail)
         for member in ("code", "case", "statement"):
