@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -37,7 +36,6 @@ from proxy.upstream.reply import (
 from proxy.upstream.wire import StrictConnector
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from proxy.audit.event import Receipt
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
     from proxy.telemetry import Metrics
 
 VIA: Final = "1.1 showcause"
+AGENT: Final = "showcause"
 _ANSWERS: Final = frozenset({200, 404})
 _OUTCOMES: Final[dict[type[Refusal], str]] = {
     UpstreamFailed: "failed",
@@ -142,7 +141,6 @@ class Upstream:
             connector=connector,
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             timeout=ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=options.connect_seconds),
             max_line_size=8190,
             max_field_size=8190,
@@ -173,8 +171,11 @@ class Upstream:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            async with self._slot():
+            await self._take_slot()
+            try:
                 reply = await self._exchange(inquiry.outbound, inquiry.route)
+            finally:
+                self._slots.release()
         except tuple(_OUTCOMES) as refusal:
             outcome = _OUTCOMES[type(refusal)]
             self._seconds[outcome].observe(clock() - started)
@@ -201,26 +202,21 @@ class Upstream:
             raise
         self._metrics.upstream_up.set(1)
 
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """Hold one of the connections, waiting in the bounded queue for a bounded time."""
-        if self._slots.locked():
-            if self._queued >= self._options.queue:
-                raise Overloaded("Too many queries are waiting for the records server. Try again.", retry_after=1)
-            self._queued += 1
-            try:
-                async with asyncio.timeout(self._options.queue_seconds):
-                    await self._slots.acquire()
-            except TimeoutError:
-                raise Overloaded("Every connection to the records server is busy. Try again.", retry_after=2) from None
-            finally:
-                self._queued -= 1
-        else:
+    async def _take_slot(self) -> None:
+        """Take one of the connections, waiting in the bounded queue for a bounded time."""
+        if not self._slots.locked():
             await self._slots.acquire()
+            return
+        if self._queued >= self._options.queue:
+            raise Overloaded("Too many queries are waiting for the records server. Try again.", retry_after=1)
+        self._queued += 1
         try:
-            yield
+            async with asyncio.timeout(self._options.queue_seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise Overloaded("Every connection to the records server is busy. Try again.", retry_after=2) from None
         finally:
-            self._slots.release()
+            self._queued -= 1
 
     async def _exchange(self, outbound: Outbound, route: Route) -> Reply:
         response: ClientResponse | None = None
@@ -229,7 +225,8 @@ class Upstream:
         try:
             async with asyncio.timeout_at(min(ends, loop.time() + self._options.first_byte_seconds)) as limit:
                 response = await self._send(outbound, route)
-                limit.reschedule(ends)
+                if not response.content.is_eof():
+                    limit.reschedule(ends)
                 media_type = _check(response, route)
                 body = await self._body(response)
         # `from None`: aiohttp's errors hold the URL, which is somebody's name and date of birth.
@@ -263,7 +260,8 @@ class Upstream:
         )
 
     def _fixed(self, media_types: frozenset[str]) -> CIMultiDict[str]:
-        headers = CIMultiDict({"Accept": ", ".join(sorted(media_types)), "Accept-Encoding": "identity", "Via": VIA})
+        accept = ", ".join(sorted(media_types))
+        headers = CIMultiDict({"Accept": accept, "Accept-Encoding": "identity", "User-Agent": AGENT, "Via": VIA})
         if self._credential is not None:
             headers[self._credential[0]] = self._credential[1]
         return headers

@@ -54,7 +54,8 @@ async def test_the_request_is_exactly_ours(world: World, well_formed: Reply) -> 
     assert server.requests == [
         b"GET /records/persons.json?surname=O%27Brien&x=%2F HTTP/1.1\r\n"
         + f"Host: 127.0.0.1:{server.port}\r\n".encode()
-        + b"Accept: application/json\r\nAccept-Encoding: identity\r\nVia: 1.1 showcause\r\n\r\n"
+        + b"Accept: application/json\r\nAccept-Encoding: identity\r\n"
+        + b"User-Agent: showcause\r\nVia: 1.1 showcause\r\n\r\n"
     ]
 
 
@@ -77,7 +78,7 @@ async def test_a_body_is_sent_with_its_length(world: World, well_formed: Reply) 
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert body == b'{"surname":"Doe"}'
     assert head.split(b"\r\n")[2:] == [
-        b"Accept: application/json", b"Accept-Encoding: identity", b"Via: 1.1 showcause",
+        b"Accept: application/json", b"Accept-Encoding: identity", b"User-Agent: showcause", b"Via: 1.1 showcause",
         b"Content-Type: application/json", b"Content-Length: 17",
     ]  # fmt: skip
 
