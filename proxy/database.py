@@ -60,9 +60,7 @@ class Database:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             async with engine.begin() as connection:
                 version = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
-                if version > SCHEMA_VERSION:
-                    msg = f"{self.path} has schema {version}, this program knows {SCHEMA_VERSION}: run the newer version"
-                    raise DatabaseUnusable(msg)
+                self._require_known(version)
                 await connection.run_sync(METADATA.create_all)
                 await connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._watch = sqlite3.connect(self.path, isolation_level=None, timeout=5)
@@ -74,6 +72,11 @@ class Database:
             await engine.dispose()
             raise
         self._engine = engine
+
+    def _require_known(self, version: int) -> None:
+        if version > SCHEMA_VERSION:
+            msg = f"{self.path} has schema {version}, this program knows {SCHEMA_VERSION}: run the newer version"
+            raise DatabaseUnusable(msg)
 
     async def close(self) -> None:
         """Close every connection; closing twice is harmless."""

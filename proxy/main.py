@@ -26,7 +26,7 @@ from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database, DatabaseUnusable
 from proxy.escalation.service import Escalations
-from proxy.gateway import Gateway
+from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.tls import server_context
 from proxy.policy.service import PolicySet, load_policies

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import orjson
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.exposition import generate_latest as _plain
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
-from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
+from prometheus_client.openmetrics.exposition import generate_latest as _openmetrics
 
 from proxy.identity.principal import CredentialInvalid
 from proxy.inquiry.inquiry import MethodNotAllowed, RouteUnknown
@@ -75,8 +76,9 @@ class Ops:
                 raise CredentialInvalid("This door wants its own bearer token.")
         if path == "/metrics":
             if "application/openmetrics-text" in request.headers.get("Accept", ""):
-                return respond(200, openmetrics(self._metrics.registry), OPENMETRICS)
-            return respond(200, generate_latest(self._metrics.registry), CONTENT_TYPE_LATEST)  # type: ignore[no-untyped-call]
+                return respond(200, _openmetrics(self._metrics.registry), OPENMETRICS)
+            plain = _plain(self._metrics.registry)  # type: ignore[no-untyped-call]
+            return respond(200, plain, CONTENT_TYPE_LATEST)
         if path == "/checkpoint" or (_TILE.match(path) and not path.startswith("/tile/entries")):
             return self._public_part(path)
         raise RouteUnknown("This door has /livez, /readyz, /metrics, /checkpoint and /tile/<level>/<index>.")

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
 from proxy.escalation.service import supervisor_view, view
-from proxy.gateway import Answer, Declined, InternalError
+from proxy.gateway.answer import Answer, Declined, InternalError
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.refusal import Refusal
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
-    from proxy.gateway import Gateway
+    from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
     from proxy.web.server import Limits

@@ -15,33 +15,34 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.failed import Failed
-from proxy.disclosure.disclosure import Disclosure, Judgement
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
-from proxy.escalation.lifecycle import Asked, State
+from proxy.escalation.lifecycle import State
 from proxy.escalation.service import refused, required
+from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied
+from proxy.gateway.asking import Asking
+from proxy.gateway.strangers import Strangers
 from proxy.inquiry.service import inquire
-from proxy.policy.decide import decide
-from proxy.policy.decision import Outcome, Ruling
+from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Noticed, Refused
 from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from proxy.audit.event import AuditLog, Receipt
     from proxy.clock import Clock
+    from proxy.disclosure.disclosure import Disclosure
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
     from proxy.inquiry.inquiry import Inbound, Inquiry
-    from proxy.policy.decision import Facts
+    from proxy.policy.decision import Facts, Ruling
     from proxy.policy.service import PolicySet
-    from proxy.purpose.purpose import VerifiedPurpose
     from proxy.purpose.service import Purposes
-    from proxy.registry.protection import Recognition, Recognizer
+    from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
     from proxy.upstream.client import Upstream
 
@@ -49,38 +50,6 @@ ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
 
 WITHHELD: Final = frozenset({Outcome.ESCALATE, Outcome.DENY})
-
-
-class PolicyDenied(Refusal):
-    """A row said no."""
-
-
-class NotReady(Refusal):
-    """A part that every decision rests on is not loaded."""
-
-
-class InternalError(Refusal):
-    """Something failed that nobody foresaw; nothing was released."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the terminal gets. ``withheld`` is the count that policy lets it know, else None."""
-
-    entry: str
-    status: int
-    media_type: str
-    body: bytes
-    masked: frozenset[str]
-    withheld: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declined:
-    """A refusal, and its entry (None when the log is unavailable, or a flood of strangers is only counted)."""
-
-    refusal: Refusal
-    entry: str | None
 
 
 @dataclass(slots=True)
@@ -96,88 +65,6 @@ class _Query:
     inquiry: Inquiry | None = None
     receipt: Receipt | None = None
     closed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asking:
-    """A query that was understood: who asks, what about whom, why, and who is concerned."""
-
-    policies: PolicySet
-    principal: Principal
-    inquiry: Inquiry
-    verified: VerifiedPurpose
-    recognition: Recognition
-
-    def ruled(self, recognition: Recognition, *, approval: str) -> tuple[Facts, Ruling]:
-        """Rule on the inquiry, or on one record of the reply."""
-        return decide(
-            self.policies.policy,
-            role=self.principal.role,
-            action=self.inquiry.action,
-            purpose=self.verified.purpose.code,
-            standing=str(self.verified.standing),
-            approval=approval,
-            recognition=recognition,
-        )
-
-    def judged(
-        self, fields: Mapping[str, Sequence[str]], recognizer: Recognizer, ruling: Ruling, grant: Escalation | None
-    ) -> Judgement:
-        """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about."""
-        recognition = recognizer.recognize(fields, self.principal)
-        if ruling.outcome is Outcome.CONCEAL:
-            return Judgement(ruling=ruling, recognition=recognition)
-        covered = (
-            grant is not None
-            and {protection.entry for protection in recognition.protections} <= set(grant.asked.subjects)
-            and recognition.relations <= self.recognition.relations
-        )
-        _, of_record = self.ruled(recognition, approval="granted" if covered else "none")
-        if ruling.outcome is Outcome.MASK:
-            of_record = _stricter(of_record, ruling)
-        return Judgement(ruling=of_record, recognition=recognition)
-
-    def asked(self, ruling: Ruling) -> Asked:
-        """Return what a supervisor is asked."""
-        return Asked(
-            person=self.principal.person,
-            agency=self.principal.agency,
-            role=self.principal.role,
-            terminal=self.principal.terminal,
-            case=self.verified.purpose.case,
-            purpose=self.verified.purpose.code,
-            statement=self.verified.purpose.statement,
-            action=self.inquiry.action,
-            criteria={kind: list(values) for kind, values in self.inquiry.criteria.items()},
-            categories=tuple(sorted({protection.category for protection in self.recognition.protections})),
-            subjects=tuple(sorted(protection.entry for protection in self.recognition.protections)),
-            relations=tuple(sorted(self.recognition.relations)),
-            rule=ruling.rule,
-            because=ruling.because,
-            policy_version=self.policies.version,
-        )
-
-
-class _Strangers:
-    """A bound on the entries that senders without an identity can make us write: the rest are counted into the next one."""
-
-    def __init__(self, per_second: float = 10, burst: float = 100) -> None:
-        self._per_second = per_second
-        self._burst = burst
-        self._left = burst
-        self._at = 0.0
-        self._suppressed = 0
-
-    def admit(self, now: float) -> int | None:
-        """Return how many were suppressed since the last entry, or None when this one is suppressed too."""
-        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        if self._left < 1:
-            self._suppressed += 1
-            return None
-        self._left -= 1
-        suppressed, self._suppressed = self._suppressed, 0
-        return suppressed
 
 
 class Gateway:
@@ -210,7 +97,7 @@ class Gateway:
         self._clock = clock
         self._monotonic = monotonic
         self._on_error = on_error
-        self._strangers = _Strangers()
+        self._strangers = Strangers()
         self._noticing: set[asyncio.Task[None]] = set()
         self._stages = {stage: metrics.stage_seconds.labels(stage) for stage in STAGES}
 
@@ -275,7 +162,7 @@ class Gateway:
             withheld=_told(disclosure),
         )
 
-    async def _understand(self, query: _Query) -> _Asking:
+    async def _understand(self, query: _Query) -> Asking:
         """Learn who asks, what about whom, why, and who of those concerned is protected."""
         inbound, policies = query.inbound, self._policies()
         authorization = inbound.header("Authorization")
@@ -287,9 +174,9 @@ class Gateway:
         self._leave(query, "purpose")
         recognition = self._recognizer.recognize(inquiry.criteria, principal)
         self._leave(query, "registry")
-        return _Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
+        return Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
 
-    async def _agreed(self, query: _Query, asking: _Asking, facts: Facts, ruling: Ruling, wait: float) -> Escalation | None:
+    async def _agreed(self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, wait: float) -> Escalation | None:
         """Return the grant that covers this query; None when it was approved while the query was held; else refuse."""
         asked = asking.asked(ruling)
         escalation = await self._escalations.current(asked, query.inbound.query_id)
@@ -308,7 +195,7 @@ class Gateway:
         raise required(escalation, self._clock())
 
     async def _record_decision(
-        self, query: _Query, asking: _Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
+        self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
     ) -> Receipt:
         forward = ruling.outcome in ANSWERED
         receipt = await self._audit.record(
@@ -334,7 +221,7 @@ class Gateway:
         self._leave(query, "decided")
         return receipt
 
-    async def _record_disclosure(self, query: _Query, asking: _Asking, disclosure: Disclosure, bytes_in: int) -> None:
+    async def _record_disclosure(self, query: _Query, asking: Asking, disclosure: Disclosure, bytes_in: int) -> None:
         kind = Withheld if disclosure.withheld and not disclosure.records else Disclosed
         event = kind(
             about=query.inbound.query_id,
@@ -351,7 +238,7 @@ class Gateway:
         query.closed = True
         self._leave(query, "recorded")
 
-    def _notice(self, query: _Query, asking: _Asking, rulings: Sequence[Ruling]) -> None:
+    def _notice(self, query: _Query, asking: Asking, rulings: Sequence[Ruling]) -> None:
         """Meet the obligation to notify: an entry and a count for each role, after the answer has its own way."""
         for role in sorted({role for ruling in rulings for role in ruling.notify}):
             event = Noticed(
@@ -414,19 +301,6 @@ class Gateway:
         now = self._monotonic()
         query.stages.append((stage, now - query.left))
         query.left = now
-
-
-def _stricter(of_record: Ruling, of_inquiry: Ruling) -> Ruling:
-    """Join a record's ruling with the inquiry's mask: the stricter outcome, and every mask of both."""
-    if of_record.outcome.severity < of_inquiry.outcome.severity:
-        return of_record
-    return Ruling(
-        outcome=Outcome.MASK,
-        rule=of_inquiry.rule if of_record.outcome is Outcome.PERMIT else of_record.rule,
-        because=of_inquiry.because,
-        masked=of_record.masked | of_inquiry.masked,
-        notify=of_record.notify,
-    )
 
 
 def _told(disclosure: Disclosure) -> int | None:

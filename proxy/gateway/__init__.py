@@ -1,0 +1,1 @@
+"""The street: every room in order, one query at a time."""

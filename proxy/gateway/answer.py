@@ -1,0 +1,39 @@
+"""What a query ends in: an answer, or a refusal with its entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.refusal import Refusal
+
+
+class PolicyDenied(Refusal):
+    """A row said no."""
+
+
+class NotReady(Refusal):
+    """A part that every decision rests on is not loaded."""
+
+
+class InternalError(Refusal):
+    """Something failed that nobody foresaw; nothing was released."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the terminal gets. ``withheld`` is the count that policy lets it know, else None."""
+
+    entry: str
+    status: int
+    media_type: str
+    body: bytes
+    masked: frozenset[str]
+    withheld: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """A refusal, and its entry (None when the log is unavailable, or a flood of strangers is only counted)."""
+
+    refusal: Refusal
+    entry: str | None

@@ -1,0 +1,95 @@
+"""A query that was understood, and the rulings on it and on each record of its reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.disclosure.disclosure import Judgement
+from proxy.escalation.lifecycle import Asked
+from proxy.policy.decide import decide
+from proxy.policy.decision import Outcome, Ruling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxy.escalation.lifecycle import Escalation
+    from proxy.identity.principal import Principal
+    from proxy.inquiry.inquiry import Inquiry
+    from proxy.policy.decision import Facts
+    from proxy.policy.service import PolicySet
+    from proxy.purpose.purpose import VerifiedPurpose
+    from proxy.registry.protection import Recognition, Recognizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A query that was understood: who asks, what about whom, why, and who is concerned."""
+
+    policies: PolicySet
+    principal: Principal
+    inquiry: Inquiry
+    verified: VerifiedPurpose
+    recognition: Recognition
+
+    def ruled(self, recognition: Recognition, *, approval: str) -> tuple[Facts, Ruling]:
+        """Rule on the inquiry, or on one record of the reply."""
+        return decide(
+            self.policies.policy,
+            role=self.principal.role,
+            action=self.inquiry.action,
+            purpose=self.verified.purpose.code,
+            standing=str(self.verified.standing),
+            approval=approval,
+            recognition=recognition,
+        )
+
+    def judged(
+        self, fields: Mapping[str, Sequence[str]], recognizer: Recognizer, ruling: Ruling, grant: Escalation | None
+    ) -> Judgement:
+        """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about."""
+        recognition = recognizer.recognize(fields, self.principal)
+        if ruling.outcome is Outcome.CONCEAL:
+            return Judgement(ruling=ruling, recognition=recognition)
+        covered = (
+            grant is not None
+            and {protection.entry for protection in recognition.protections} <= set(grant.asked.subjects)
+            and recognition.relations <= self.recognition.relations
+        )
+        _, of_record = self.ruled(recognition, approval="granted" if covered else "none")
+        if ruling.outcome is Outcome.MASK:
+            of_record = stricter(of_record, ruling)
+        return Judgement(ruling=of_record, recognition=recognition)
+
+    def asked(self, ruling: Ruling) -> Asked:
+        """Return what a supervisor is asked."""
+        return Asked(
+            person=self.principal.person,
+            agency=self.principal.agency,
+            role=self.principal.role,
+            terminal=self.principal.terminal,
+            case=self.verified.purpose.case,
+            purpose=self.verified.purpose.code,
+            statement=self.verified.purpose.statement,
+            action=self.inquiry.action,
+            criteria={kind: list(values) for kind, values in self.inquiry.criteria.items()},
+            categories=tuple(sorted({protection.category for protection in self.recognition.protections})),
+            subjects=tuple(sorted(protection.entry for protection in self.recognition.protections)),
+            relations=tuple(sorted(self.recognition.relations)),
+            rule=ruling.rule,
+            because=ruling.because,
+            policy_version=self.policies.version,
+        )
+
+
+def stricter(of_record: Ruling, of_inquiry: Ruling) -> Ruling:
+    """Join a record's ruling with the inquiry's mask: the stricter outcome, and every mask of both."""
+    if of_record.outcome.severity < of_inquiry.outcome.severity:
+        return of_record
+    return Ruling(
+        outcome=Outcome.MASK,
+        rule=of_inquiry.rule if of_record.outcome is Outcome.PERMIT else of_record.rule,
+        because=of_inquiry.because,
+        masked=of_record.masked | of_inquiry.masked,
+        notify=of_record.notify,
+    )
