@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import pwd
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,7 @@ from proxy.cli.common import (
     say,
     settings_of,
 )
-from proxy.cli.recording import recording, sealer_of
+from proxy.cli.recording import operator, recording, sealer_of
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.keys import load_signer
 from proxy.tlog.note import Verifier, parse_unverified
@@ -283,7 +282,7 @@ def show(
             content = reader.unseal(entry)
         except SealBroken as error:
             raise CommandFailed(f"entry {index}: {error}", help="run `audit verify`", code=Code.FOUND) from error
-        read = LogRead(about=entry.about, operator=_operator(), case=case.strip(), statement=statement.strip(), first=index)
+        read = LogRead(about=entry.about, operator=operator(), case=case.strip(), statement=statement.strip(), first=index)
         asyncio.run(_record(config, read))
         shown["sealed"] = content
     if as_json:
@@ -301,17 +300,3 @@ def show(
 async def _record(config: Path, event: LogRead) -> None:
     async with recording(settings_of(config)) as store, store.database.begin() as connection:
         await store.outbox.put(connection, event)
-
-
-def _operator() -> str:
-    """Return who sits there: the login that the kernel remembers through su and sudo, or else this process's user."""
-    try:
-        uid = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        uid = -1
-    if uid < 0 or uid == 0xFFFFFFFF:
-        uid = os.getuid()
-    try:
-        return f"login:{pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"login:{uid}"

@@ -6,8 +6,10 @@ While a server runs it holds the log and drains the outbox within a second; othe
 from __future__ import annotations
 
 import os
+import pwd
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy.audit.keys import load_key
@@ -79,3 +81,17 @@ async def deliver(settings: Settings, outbox: Outbox, sealer: Sealer, *, clock: 
     async with log:
         await outbox.drain(AuditTrail(log, sealer, clock))
     return True
+
+
+def operator() -> str:
+    """Return who sits there: the login that the kernel remembers through su and sudo, or else this process's user."""
+    try:
+        uid = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        uid = -1
+    if uid < 0 or uid == 0xFFFFFFFF:
+        uid = os.getuid()
+    try:
+        return f"login:{pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"login:{uid}"
