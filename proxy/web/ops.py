@@ -76,9 +76,9 @@ class Ops:
                 raise CredentialInvalid("This door wants its own bearer token.")
         if path == "/metrics":
             if "application/openmetrics-text" in request.headers.get("Accept", ""):
-                return respond(200, _openmetrics(self._metrics.registry), OPENMETRICS)
-            plain = _plain(self._metrics.registry)  # type: ignore[no-untyped-call]
-            return respond(200, plain, CONTENT_TYPE_LATEST)
+                text = _openmetrics(self._metrics.registry)  # type: ignore[no-untyped-call]
+                return respond(200, text, OPENMETRICS)
+            return respond(200, _plain(self._metrics.registry), CONTENT_TYPE_LATEST)
         if path == "/checkpoint" or (_TILE.match(path) and not path.startswith("/tile/entries")):
             return self._public_part(path)
         raise RouteUnknown("This door has /livez, /readyz, /metrics, /checkpoint and /tile/<level>/<index>.")

@@ -1,0 +1,216 @@
+"""The demo's town behind real Datasette, and the whole product before it: real HTTP, real files, a real log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import pytest_asyncio
+from yarl import URL
+
+from proxy import main
+from proxy.audit.reader import AuditReader
+from proxy.clock import utc_now
+from proxy.database import Database
+from proxy.demo import docket
+from proxy.demo.home import Home, Ports
+from proxy.demo.records_server import serving
+from proxy.demo.world import make_world
+from proxy.identity.credential import KEY_BYTES, Credential, Holder, Kind, digest, make_key
+from proxy.identity.store import CredentialStore
+from proxy.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    import pytest
+
+    from proxy.audit.entry import Entry
+    from proxy.demo.town import Town
+
+STATEMENT = "stopped for no plates, driver has no licence on him"
+CASES = {
+    "stop": docket.STOP,
+    "porch": docket.PORCH,
+    "closed": docket.CLOSED,
+    "foreign": docket.THEIRS,
+    "dispatched": docket.CALL,
+    "noise": docket.DISPATCH,
+    "sources": docket.SOURCES,
+}
+OWN_CASE = {"officer": "stop", "dispatcher": "noise", "detective": "foreign", "handler": "sources"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @cached_property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def problem(self) -> str:
+        """The slug of a refusal, or nothing."""
+        if self.headers.get("Content-Type") != "application/problem+json":
+            return ""
+        return str(self.json["type"]).removeprefix("/problems/")
+
+
+@dataclass
+class Street:
+    """The running product, seen from outside, and its log."""
+
+    town: Town
+    home: Home
+    servers: main.Servers
+    upstream: str
+    client: aiohttp.ClientSession
+    keys: Mapping[str, str]
+
+    @property
+    def origin(self) -> str:
+        return self.servers.audit.log.origin
+
+    @property
+    def agency(self) -> str:
+        return "KY0429900"
+
+    def case(self, name: str) -> str:
+        return CASES[name]
+
+    def person(self, key: str) -> str:
+        return next(sign_in.person for sign_in in docket.SIGN_INS if sign_in.key == key)
+
+    def path(self, path: str, **query: str) -> str:
+        return f"{path}?{urlencode(query, quote_via=quote)}"
+
+    async def ask(
+        self, role: str | None, target: str, *, purpose: str | None = "", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a query; the purpose defaults to a good one on the asker's own case."""
+        sent = dict(headers or {})
+        if role is not None:
+            sent["Authorization"] = f"Bearer {self.keys[role]}"
+        if purpose == "":
+            case = self.case(OWN_CASE.get(role or "officer", "stop"))
+            purpose = f'code=C, case="{case}", statement="{STATEMENT}"'
+        if purpose is not None:
+            sent["Query-Purpose"] = purpose
+        url = URL(self.servers.terminals.url + target, encoded=True)
+        async with self.client.get(url, headers=sent, allow_redirects=False) as response:
+            return Answer(response.status, dict(response.headers), await response.read())
+
+    async def post(self, role: str, target: str, body: Mapping[str, str]) -> Answer:
+        headers = {"Authorization": f"Bearer {self.keys[role]}"}
+        async with self.client.post(self.servers.terminals.url + target, headers=headers, json=body) as response:
+            return Answer(response.status, dict(response.headers), await response.read())
+
+    async def ops(self, target: str) -> Answer:
+        async with self.client.get(self.servers.ops.url + target) as response:
+            return Answer(response.status, dict(response.headers), await response.read())
+
+    async def direct(self, target: str) -> bytes:
+        """Ask the records server itself."""
+        async with self.client.get(URL(self.upstream + target, encoded=True)) as response:
+            return await response.read()
+
+    async def raw(self, role: str, method: str, target: str) -> Answer:
+        """Send a request line as it stands, which no client library would."""
+        reader, writer = await asyncio.open_connection(self.servers.terminals.host, self.servers.terminals.port)
+        purpose = f'code=C, case="{self.case("stop")}", statement="{STATEMENT}"'
+        lines = [
+            f"{method} {target} HTTP/1.1",
+            "Host: records",
+            f"Authorization: Bearer {self.keys[role]}",
+            f"Query-Purpose: {purpose}",
+            "Connection: close",
+        ]
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        async with asyncio.timeout(10):
+            received = await reader.read()
+        writer.close()
+        head, _, body = received.partition(b"\r\n\r\n")
+        status, *fields = head.decode().split("\r\n")
+        headers = dict(field.split(": ", 1) for field in fields)
+        return Answer(int(status.split(" ")[1]), headers, body)
+
+    async def entries(self) -> list[Entry]:
+        """Read the whole log."""
+        size = self.servers.audit.log.head.size
+        return await asyncio.to_thread(lambda: list(AuditReader(self.servers.audit.log.directory).entries(0, size)))
+
+    async def entry(self, answer: Answer) -> Entry:
+        """Return the entry that an answer names."""
+        index = int(answer.headers["Audit-Entry"].rpartition("/")[2])
+        return (await self.entries())[index]
+
+    async def terminal_entry(self, answer: Answer) -> Entry:
+        """Return the entry that closes what an answer's decision opened."""
+        decided = await self.entry(answer)
+        closing = ("disclosed", "withheld", "failed")
+        return next(entry for entry in await self.entries() if entry.about == decided.about and entry.kind in closing)
+
+    def log_bytes(self) -> bytes:
+        return b"".join(path.read_bytes() for path in self.servers.audit.log.directory.rglob("*") if path.is_file())
+
+    async def pending_href(self, role: str, key: str) -> str:
+        """Return the newest escalation of somebody that waits, as soon as there is one."""
+        headers = {"Authorization": f"Bearer {self.keys[role]}"}
+        async with asyncio.timeout(10):
+            while True:
+                url = self.servers.terminals.url + "/escalations?state=pending"
+                async with self.client.get(url, headers=headers) as response:
+                    waiting = [
+                        row
+                        for row in (await response.json())["escalations"]
+                        if row["requested_by"] == self.person(key) and row["action"] == "vehicle.read"
+                    ]
+                if waiting:
+                    return str(waiting[-1]["href"])
+
+    async def new_key(self, key: str) -> tuple[str, str]:
+        """Enroll another key of somebody, as another process would; return key and credential id."""
+        secret, credential_id = make_key(os.urandom(KEY_BYTES)), f"spec-{secrets.token_hex(4)}"
+        holder = Holder(person=self.person(key), agency=self.agency, role="patrol", unit="3A12", terminal="car-12")
+        credential = Credential(id=credential_id, kind=Kind.KEY, mark=digest(secret), holder=holder, created_at=utc_now())
+        database = Database(self.home.data / "store.sqlite3")
+        await database.open()
+        async with database.begin() as connection:
+            await CredentialStore(database).insert(connection, credential)
+        await database.close()
+        return secret, credential_id
+
+    async def revoke(self, credential_id: str) -> None:
+        database = Database(self.home.data / "store.sqlite3")
+        await database.open()
+        async with database.begin() as connection:
+            await CredentialStore(database).revoke(connection, credential_id, utc_now())
+        await database.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Street]:
+    path: Path = tmp_path_factory.mktemp("town")
+    home = Home(path / "home")
+    with home.held():
+        town = await make_world(home, utc_now)
+        async with AsyncExitStack() as stack:
+            upstream = await stack.enter_async_context(serving(home.records, 0))
+            home.write_config(Ports(terminals=0, console=0, ops=0, records=int(upstream.rpartition(":")[2])), level="error")
+            servers = await stack.enter_async_context(main.running(load_settings(home.config, {})))
+            client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+            yield Street(town, home, servers, upstream, client, home.read_keys())
