@@ -1,0 +1,153 @@
+"""``demo``: the records server, the proxy before it, and what to try, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from proxy.clock import utc_now
+from proxy.demo import records_server
+from proxy.demo.home import Home, Ports
+from proxy.demo.suggestions import suggestions
+from proxy.demo.world import make_world
+from proxy.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Mapping
+    from pathlib import Path
+
+    from proxy.demo.town import Town
+    from proxy.main import Servers
+    from proxy.settings import Settings
+
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """Everything, running."""
+
+    home: Home
+    town: Town
+    keys: Mapping[str, str]
+    settings: Settings
+    servers: Servers
+    records_url: str
+
+
+@asynccontextmanager
+async def demo(home: Home, *, usual_ports: bool = True) -> AsyncIterator[Demo]:
+    """Yield the demo, running in ``home``; everything has ended afterwards.
+
+    Raises:
+        HomeUnusable, RecordsServerFailed, OSError: the message says what to do.
+    """
+    from proxy.main import running  # noqa: PLC0415 -- the whole house; a wrong folder should be told of before it is built
+
+    with home.held():
+        town = await make_world(home, utc_now)
+        usual = Ports() if usual_ports else Ports(terminals=0, console=0, ops=0, records=0)
+        async with records_server.serving(home.records, usual.records) as records_url:
+            ports = Ports(
+                terminals=records_server.free_port(usual.terminals),
+                console=records_server.free_port(usual.console),
+                ops=records_server.free_port(usual.ops),
+                records=int(records_url.rpartition(":")[2]),
+            )
+            home.write_config(ports)
+            # The environment is for the real thing: a variable meant for another configuration must not turn this one.
+            settings = load_settings(home.config, {})
+            async with running(settings) as servers:
+                yield Demo(
+                    home=home,
+                    town=town,
+                    keys=home.read_keys(),
+                    settings=settings,
+                    servers=servers,
+                    records_url=records_url,
+                )
+
+
+async def run(home: Home, *, fresh: bool) -> int:
+    """Run the demo in ``home`` until it is canceled; return the exit code."""
+    if fresh:
+        with home.held():
+            home.clear()
+    console = Console(highlight=False)
+    if not home.complete:
+        console.print("Making a town of 20,000 people …")
+    async with demo(home) as running:
+        _tell(console, running)
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        console.print("\nFinishing what is under way …")
+    console.print("Stopped. The next start finds everything again; --fresh starts anew.")
+    return 0
+
+
+async def until_interrupted(work: Coroutine[None, None, int]) -> int:
+    """Return the exit code of ``work``; the first SIGINT or SIGTERM cancels it, and it cleans up. Later ones wait for that."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    told: list[int] = []
+
+    def stop(signum: int) -> None:
+        if not told:
+            told.append(signum)
+            task.cancel()
+
+    for signum in _SIGNALS:
+        loop.add_signal_handler(signum, stop, signum)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        return 128 + told[0]
+    finally:
+        for signum in _SIGNALS:
+            loop.remove_signal_handler(signum)
+
+
+def _tell(console: Console, running: Demo) -> None:
+    """Print what runs where, what to try, and where things are. Plain when piped; no line is broken."""
+
+    def line(text: str = "", style: str = "") -> None:
+        console.print(Text(text, style), soft_wrap=True)
+
+    servers = running.servers
+    line()
+    line("Showcause is running, with a records server that it does not trust behind it.", "bold")
+    line()
+    for name, url, what in (
+        ("records", running.records_url, "Datasette, which knows nothing of us; no terminal should reach it"),
+        ("terminals", servers.terminals.url, "where officers ask"),
+        ("console", servers.console.url, "where supervisors decide"),
+        ("ops", servers.ops.url, "/livez /readyz /metrics /checkpoint"),
+    ):
+        line(f"  {name:<10} {url:<24} {what}")
+    line()
+    for suggestion in suggestions(running.town, running.keys, servers.terminals.url, _relative(running.home.config)):
+        line(f"# {suggestion.text}", "cyan")
+        line(suggestion.command)
+        line()
+    line(f"  log            {_relative(running.settings.log)}")
+    line(f"  configuration  {_relative(running.home.config)}")
+    line(f"  policies       {_relative(running.settings.policies)}")
+    line()
+    line("Ctrl-C stops everything. `demo --tour` plays the whole story by itself.", "bold")
+
+
+def _relative(path: Path) -> str:
+    with suppress(ValueError):
+        return shlex.quote(str(path.relative_to(os.getcwd())))  # noqa: PTH109 -- what the newcomer types
+    return shlex.quote(str(path))
