@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 
 import orjson
 import pytest
@@ -93,3 +94,12 @@ def test_a_refusal_is_problem_json() -> None:
         "instance": "log.test/7",
         "position": 3,
     }
+
+
+@pytest.mark.parametrize("slug", problems.PROBLEMS)
+def test_the_readme_tells_what_to_do_about_every_problem(slug: str) -> None:
+    """The table in the README is this table."""
+    problem = problems.PROBLEMS[slug]
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text("utf-8")
+
+    assert f"| {problem.status} | `{slug}` | {problem.title}. {problem.advice} |" in readme
