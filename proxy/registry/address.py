@@ -1,0 +1,247 @@
+"""Home addresses in one spelling: number, street core, unit and locality, by the closed lists of USPS Publication 28.
+
+What matters is that every spelling of an address comes to the same form, not that the form is what the post office prints:
+every street word that has an abbreviation is abbreviated, wherever it stands. An address without a house number names a
+street, not a home, and has no form.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+from proxy.registry import normalize
+from proxy.registry.usps import DIRECTIONS, ORDINALS, PLAIN_UNITS, STATE_CODES, STATES, SUFFIXES, UNITS, WORD_UNITS
+
+_TOKEN: Final = re.compile(r"[A-Z0-9]+(?:[-/][A-Z0-9]+)*|[#,]")
+_NUMBER: Final = re.compile(r"[0-9]+[A-Z]?(?:[-/][0-9A-Z]+)?\Z|[NSEW][0-9]+[NSEW][0-9]+\Z")
+_ORDINAL: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)\Z")
+_FRACTION: Final = re.compile(r"[0-9]/[0-9]\Z")
+_ZIP: Final = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?\Z")
+_DIGIT: Final = re.compile(r"[0-9]")
+_NUMBERED_ROADS: Final = frozenset({"HWY", "RTE", "FWY", "EXPY"})
+_NUMBERED_BEFORE_ROAD: Final = frozenset({"COUNTY", "STATE", "TOWNSHIP", "FARM", "RANCH", "CO", "US", "FM", "RNCH", "TWP"})
+_COUNTRY: Final = frozenset({("USA",), ("US",), ("UNITED", "STATES"), ("UNITED", "STATES", "OF", "AMERICA")})
+_NO_UNIT: Final = frozenset({"NA", "NONE", "NULL", "UNKNOWN", "0"})
+_MOST_TOKENS: Final = 40
+
+
+class Street(NamedTuple):
+    """A street line or a whole address; ``number`` is empty when it names no home, ``unit`` when it names none."""
+
+    number: str
+    core: str
+    unit: str
+    city: str = ""
+    state: str = ""
+    postal_code: str = ""
+
+    @property
+    def building(self) -> str:
+        """Return ``number|core``: what every unit of the building has in common."""
+        return f"{self.number}|{self.core}"
+
+
+NOWHERE: Final = Street("", "", "")
+
+
+def street(text: str) -> Street:
+    """Return the normal form of a street line; what follows a comma is read as unit, city, state and ZIP code."""
+    return _parse(text, whole=False)
+
+
+def address(text: str) -> Street:
+    """Return the normal form of a whole address in free text, with or without commas."""
+    return _parse(text, whole=True)
+
+
+def unit(text: str) -> str:
+    """Return a unit in one spelling: ``Apt. 3-B``, ``#3B`` and ``3 b`` are ``3B``; floors and buildings say so."""
+    return _unit([word for word in _tokens(text) if word != ","])
+
+
+def _tokens(text: str) -> list[str]:
+    if len(text) > normalize.MOST_CHARACTERS:
+        return []
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(letter for letter in decomposed if unicodedata.category(letter) not in {"Mn", "Cf"})
+    return _TOKEN.findall(text.upper().replace("'", "").replace("\n", ","))[:_MOST_TOKENS]
+
+
+def _parse(text: str, *, whole: bool) -> Street:
+    segments: list[list[str]] = [[]]
+    for word in _tokens(text):
+        if word == ",":
+            segments.append([])
+        else:
+            segments[-1].append(word)
+    segments = [segment for segment in segments if segment]
+    for position, segment in enumerate(segments):
+        found = _line(segment, whole=whole and len(segments) == 1)
+        if found.number:
+            return _with_tail(found, segments[:position], segments[position + 1 :])
+    return NOWHERE
+
+
+def _with_tail(found: Street, before: list[list[str]], after: list[list[str]]) -> Street:
+    """Add what stands in other segments than the street's: the unit, then city, state and ZIP code."""
+    values = found._asdict()
+    for segment in before:
+        if segment[0] in UNITS or segment[0] == "#":
+            values["unit"] = values["unit"] or _unit(segment)
+    for segment in after:
+        if tuple(segment) in _COUNTRY:
+            continue
+        if not values["city"] and _is_unit(segment):
+            values["unit"] = values["unit"] or _unit(segment)
+            continue
+        rest, state, postal_code = _locality(segment)
+        values["state"] = values["state"] or state
+        values["postal_code"] = values["postal_code"] or postal_code
+        if rest and not values["city"]:
+            values["city"] = normalize.city(" ".join(rest))
+    return Street(**values)
+
+
+def _is_unit(segment: list[str]) -> bool:
+    if segment[0] == "#" or segment[0] in WORD_UNITS:
+        return True
+    if segment[0] in UNITS:
+        return len(segment) > 1
+    if len(segment) == 2 and _ORDINAL.match(segment[0]) and UNITS.get(segment[1]) == "FL":
+        return True
+    return len(segment) == 1 and len(segment[0]) < 5 and _DIGIT.search(segment[0]) is not None
+
+
+def _locality(tokens: list[str]) -> tuple[list[str], str, str]:
+    """Split ``Kansas City MO 64106`` into city tokens, state and ZIP code."""
+    postal_code = state = ""
+    if tokens and _ZIP.match(tokens[-1]):
+        postal_code, tokens = tokens[-1][:5], tokens[:-1]
+    for count in (3, 2, 1):
+        name = " ".join(tokens[-count:])
+        if len(tokens) >= count and (name in STATES or (count == 1 and name in STATE_CODES)):
+            # "Kansas" alone after a comma is the state; "New York NY" ends in its code and keeps its city.
+            return tokens[:-count], STATES.get(name, name), postal_code
+    return tokens, state, postal_code
+
+
+def _line(tokens: list[str], *, whole: bool) -> Street:
+    unit_before = ""
+    if len(tokens) > 2 and (tokens[0] in UNITS or tokens[0] == "#") and _NUMBER.match(tokens[2]):
+        unit_before, tokens = _unit(tokens[:2]), tokens[2:]
+    city: list[str] = []
+    state = postal_code = ""
+    if whole and len(tokens) > 3:
+        tokens, state, postal_code = _locality(tokens)
+    number, rest = _number(tokens)
+    if not number or not rest:
+        return NOWHERE
+    street_words, unit_words, city = _split(rest, cut=bool(state or postal_code))
+    core = _core(street_words)
+    if not core:
+        return NOWHERE
+    return Street(number, core, _unit(unit_words) or unit_before, normalize.city(" ".join(city)), state, postal_code)
+
+
+def _number(tokens: list[str]) -> tuple[str, list[str]]:
+    """Split off the house number; a post-office box or a rural route's box is one too."""
+    joined = " ".join(tokens[:4])
+    for opening, core in (("PO BOX ", ["PO", "BOX"]), ("P O BOX ", ["PO", "BOX"]), ("POST OFFICE BOX ", ["PO", "BOX"])):
+        if joined.startswith(opening):
+            size = len(opening.split())
+            return tokens[size].lstrip("0") or "0", core + tokens[size + 1 :]
+    if len(tokens) >= 4 and tokens[0] in {"RR", "HC"} and tokens[2] == "BOX":
+        return tokens[3].lstrip("0") or "0", [tokens[0], tokens[1].lstrip("0"), *tokens[4:]]
+    if not tokens or not _NUMBER.match(tokens[0]) or _ORDINAL.match(tokens[0]):
+        return "", []
+    number, rest = tokens[0].lstrip("0") or "0", tokens[1:]
+    if rest and _FRACTION.match(rest[0]):
+        number, rest = f"{number} {rest[0]}", rest[1:]
+    return number, rest
+
+
+def _split(tokens: list[str], *, cut: bool) -> tuple[list[str], list[str], list[str]]:
+    """Split what follows the number into street, unit and, when a state or ZIP code was cut off behind it, city."""
+    for index, word in enumerate(tokens):
+        if index and (word == "#" or _designates(tokens, index)):
+            end = _unit_end(tokens, index) if cut else len(tokens)
+            return tokens[:index], tokens[index:end], tokens[end:]
+    end = _street_end(tokens)
+    if end and end < len(tokens):
+        if _DIGIT.search(tokens[end]) or len(tokens[end]) == 1:
+            stop = end + 1 if cut else len(tokens)
+            return tokens[:end], tokens[end:stop], tokens[stop:]
+        if cut:
+            return tokens[:end], [], tokens[end:]
+    return tokens, [], []
+
+
+def _designates(tokens: list[str], index: int) -> bool:
+    """Tell whether a word that may be a street's name ("Front", "Lot") designates a unit here."""
+    token = tokens[index]
+    if token in UNITS:
+        if index + 1 < len(tokens):
+            following = tokens[index + 1]
+            return len(following) < 3 or _DIGIT.search(following) is not None
+        return UNITS[token] == "FL" and _ORDINAL.match(tokens[index - 1]) is not None
+    if token in WORD_UNITS:
+        return index == len(tokens) - 1 and (tokens[index - 1] in SUFFIXES or tokens[index - 1] in DIRECTIONS)
+    return _ORDINAL.match(token) is not None and index + 1 < len(tokens) and UNITS.get(tokens[index + 1]) == "FL"
+
+
+def _unit_end(tokens: list[str], index: int) -> int:
+    end = index + 1 if tokens[index] in WORD_UNITS else index + 2
+    while end < len(tokens) and (_DIGIT.search(tokens[end]) or len(tokens[end]) == 1):
+        end += 1
+    return end
+
+
+def _street_end(tokens: list[str]) -> int:
+    """Return where the street's words end: behind the first run of suffixes and directionals that follows its name."""
+    for index in range(1, len(tokens)):
+        short = SUFFIXES.get(tokens[index])
+        if short is None:
+            continue
+        numbered = short in _NUMBERED_ROADS or (short == "RD" and tokens[index - 1] in _NUMBERED_BEFORE_ROAD)
+        if numbered:
+            return len(tokens)
+        end = index + 1
+        while end < len(tokens) and (tokens[end] in SUFFIXES or tokens[end] in DIRECTIONS):
+            end += 1
+        return end
+    return 0
+
+
+def _core(tokens: list[str]) -> str:
+    words: list[str] = []
+    for token in tokens:
+        for part in re.split("[-/]", token):
+            ordinal = _ORDINAL.match(part)
+            word = ordinal[1] if ordinal else DIRECTIONS.get(part) or SUFFIXES.get(part) or ORDINALS.get(part, part)
+            if word in {"E", "W"} and words and words[-1] in {"N", "S"}:
+                words[-1] += word
+            else:
+                words.append(word)
+    return " ".join(words)
+
+
+def _unit(tokens: list[str]) -> str:
+    parts: list[str] = [""]
+    for token in tokens:
+        standard = UNITS.get(token, token)
+        ordinal = _ORDINAL.match(token)
+        if standard in PLAIN_UNITS:
+            parts.append("")
+        elif standard == "FL" and parts[-1].isdigit():
+            parts[-1] = f"FL{parts[-1]}"
+            parts.append("")
+        elif standard in UNITS and token in UNITS:
+            parts.append(standard)
+        else:
+            part = ordinal[1] if ordinal else re.sub("[-/]", "", WORD_UNITS.get(token, token))
+            parts[-1] += part.lstrip("0") or "0"
+    joined = " ".join(sorted(part for part in parts if part))
+    return "" if joined in _NO_UNIT else joined

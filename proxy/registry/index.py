@@ -1,0 +1,210 @@
+"""Who is meant: one dictionary look-up a road, and a second glance at those found by name or by address.
+
+A name alone is a road, since a search by the mayor's name is a search for the mayor; but one that a date of birth or an SSN
+contradicts is a namesake. A contradiction must be certain: every date is a whole one, and there are at least as many as
+there are persons named, so that the victim's date of birth does not clear the witness.
+
+An address is a road to everybody who is enrolled there. Who is enrolled with a unit is met by that unit, and by the
+building when no unit is given, never by the neighbor's; who is enrolled without one is met by the whole building.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from proxy.registry.profile import Profile
+    from proxy.registry.tokens import Place, Token, Tokens
+
+Fields = "Mapping[str, Sequence[str]]"
+Hits = dict["Profile", list[str]]
+
+NAME: Final = "name"
+NAME_DOB: Final = "name_dob"
+SURNAME_DOB: Final = "surname_dob"
+ALIAS: Final = "alias"
+ALIAS_DOB: Final = "alias_dob"
+ADDRESS: Final = "address"
+WEAK_NAMES: Final = frozenset({NAME, ALIAS})
+
+MOST_NAMES: Final = 256
+_NONE: Final[tuple[str, ...]] = ()
+
+
+class TooManyNames(ValueError):  # noqa: N818 -- reads as a sentence where it is raised
+    """More names could be read from one record than it is worth trying; the caller refuses it."""
+
+
+class Index:
+    """Tokens to profiles. Built aside by ``add``, then only read."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        """Start empty; profiles must come from the same ``tokens``."""
+        self._tokens = tokens
+        self._strong: dict[Token, list[Profile]] = {}
+        self._names: dict[Token, list[Profile]] = {}
+        self._monikers: dict[Token, list[Profile]] = {}
+        self._buildings: dict[Token, list[Profile]] = {}
+        self._residents: dict[tuple[Token, Token | None], int] = {}
+
+    def add(self, profile: Profile) -> None:
+        """Make a person findable."""
+        for index, tokens in ((self._strong, profile.strong), (self._names, profile.names), (self._monikers, profile.monikers)):
+            for token in tokens:
+                index.setdefault(token, []).append(profile)
+        for building in {place.building for place in profile.places}:
+            self._buildings.setdefault(building, []).append(profile)
+        for home in {(place.building, place.unit) for place in profile.places}:
+            self._residents[home] = self._residents.get(home, 0) + 1
+
+    def residents(self, place: Place) -> int:
+        """Return how many known persons live in one home, or in a building that was enrolled without units."""
+        return self._residents.get((place.building, place.unit), 0)
+
+    def find(self, fields: Mapping[str, Sequence[str]]) -> Hits:
+        """Return everybody whom criteria or a record could mean, each with the roads that led there.
+
+        Raises:
+            TooManyNames: given names times surnames are over the bound.
+        """
+        hits: Hits = {}
+        strong, tokens = self._strong, self._tokens.strong
+        for kind, values in fields.items():
+            token_of = tokens.get(kind)
+            if token_of is None:
+                continue
+            for value in values:
+                token = token_of(value)
+                if token is not None and token in strong:
+                    _add(hits, strong[token], kind)
+        self._by_name(fields, hits)
+        self._by_place(fields, hits)
+        return hits
+
+    def other_record(self, profile: Profile, fields: Mapping[str, Sequence[str]]) -> bool:
+        """Tell whether these are about one record id, and it is not among those known of the person."""
+        given = fields.get("person_id", _NONE)
+        token = self._tokens.strong["person_id"](given[0]) if len(given) == 1 else None
+        return token is not None and bool(profile.person_ids) and token not in profile.person_ids
+
+    def _by_name(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
+        givens, surnames = fields.get("given_name", _NONE), fields.get("surname", _NONE)
+        if len(givens) * len(surnames) > MOST_NAMES:
+            raise TooManyNames
+        named = [self._tokens.parts(given, surname) for given in givens for surname in surnames]
+        named += [self._tokens.name(value) for value in fields.get("name", _NONE)]
+        aliases = fields.get("alias", _NONE)
+        about: _About | None = None
+        for keys in (*named, *(self._tokens.name(value) for value in aliases)):
+            for key in keys:
+                found = self._names.get(key)
+                if found is not None:
+                    about = about or _About(fields, self._tokens, named)
+                    about.judge(found, hits, NAME, NAME_DOB)
+        for value in aliases:
+            token = self._tokens.moniker(value)
+            if token is not None and (found := self._monikers.get(token)) is not None:
+                about = about or _About(fields, self._tokens, named)
+                about.judge(found, hits, ALIAS if not any(named) else "", ALIAS_DOB)
+        if surnames and not givens and (born := fields.get("dob")):
+            for surname in surnames:
+                for text in born:
+                    token = self._tokens.surname_dob(surname, text)
+                    _add(hits, self._strong.get(token, ()) if token else (), SURNAME_DOB)
+
+    def _by_place(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
+        places = [place for value in fields.get("street", _NONE) if (place := self._tokens.street(value))]
+        places += [place for value in fields.get("address", _NONE) if (place := self._tokens.address(value))]
+        for place in places:
+            found = self._buildings.get(place.building)
+            if found is None:
+                continue
+            unit = self._unit(place, fields.get("unit", _NONE), alone=len(places) == 1)
+            where = _Where(place, fields, self._tokens)
+            for profile in found:
+                if any(home.building == place.building and where.is_home(home, unit) for home in profile.places):
+                    _add(hits, (profile,), ADDRESS)
+
+    def _unit(self, place: Place, units: Sequence[str], *, alone: bool) -> Token | None:
+        """Return the unit that is meant; None, the whole building, when none or not one only is."""
+        if not units:
+            return place.unit
+        if not alone or len(units) > 1:
+            return None
+        unit = self._tokens.unit(units[0])
+        if unit is None or place.unit is None or unit == place.unit:
+            return unit or place.unit
+        return None
+
+
+class _About:
+    """What criteria or a record say of a person beside the name; made only once a name is known."""
+
+    __slots__ = ("_dobs", "_dobs_tell", "_ssns", "_ssns_tell")
+
+    def __init__(self, fields: Mapping[str, Sequence[str]], tokens: Tokens, named: list[tuple[Token, ...]]) -> None:
+        persons = _persons(named)
+        births = [tokens.dob(value) for value in fields.get("dob", _NONE)]
+        numbers = [tokens.strong["ssn"](value) for value in fields.get("ssn", _NONE)]
+        self._dobs = {token for token, _ in births if token is not None}
+        self._dobs_tell = bool(births) and all(certain for _, certain in births) and len(self._dobs) >= persons
+        self._ssns = {token for token in numbers if token is not None}
+        self._ssns_tell = bool(numbers) and None not in numbers and len(self._ssns) >= persons
+
+    def judge(self, found: Iterable[Profile], hits: Hits, alone: str, with_dob: str) -> None:
+        """Add those whom the date of birth confirms, and, by the road ``alone`` (if any), those it does not contradict."""
+        for profile in found:
+            if not self._dobs.isdisjoint(profile.dobs):
+                _add(hits, (profile,), with_dob)
+            elif alone and not self._contradicts(profile):
+                _add(hits, (profile,), alone)
+
+    def _contradicts(self, profile: Profile) -> bool:
+        if self._dobs_tell and profile.born:
+            return True
+        return self._ssns_tell and bool(profile.ssns) and self._ssns.isdisjoint(profile.ssns)
+
+
+class _Where:
+    """The town of an address, as far as it is told."""
+
+    __slots__ = ("_cities", "_postal_codes", "_states")
+
+    def __init__(self, place: Place, fields: Mapping[str, Sequence[str]], tokens: Tokens) -> None:
+        self._cities = {place.city, *map(tokens.city, fields.get("city", _NONE))} - {None}
+        self._states = {place.state, *map(tokens.state, fields.get("state", _NONE))} - {None}
+        self._postal_codes = {place.postal_code, *map(tokens.postal_code, fields.get("postal_code", _NONE))} - {None}
+
+    def is_home(self, home: Place, unit: Token | None) -> bool:
+        """Tell whether a home of the same building's form is meant: not another unit, not another town."""
+        if unit is not None and home.unit is not None and unit != home.unit:
+            return False
+        if home.postal_code in self._postal_codes:
+            return True
+        other_state = bool(home.state and self._states) and home.state not in self._states
+        if home.city in self._cities:
+            return not other_state
+        other_city = bool(home.city and self._cities)
+        other_code = bool(home.postal_code and self._postal_codes)
+        return not (other_state or other_city or other_code)
+
+
+def _persons(named: list[tuple[Token, ...]]) -> int:
+    """Return how many persons are named at most: forms that share a key are one person's."""
+    groups: list[set[Token]] = []
+    for keys in named:
+        same = next((group for group in groups if not group.isdisjoint(keys)), None)
+        if same is None:
+            groups.append(set(keys))
+        else:
+            same.update(keys)
+    return max(1, len(groups))
+
+
+def _add(hits: Hits, found: Iterable[Profile], road: str) -> None:
+    for profile in found:
+        roads = hits.setdefault(profile, [])
+        if road not in roads:
+            roads.append(road)

@@ -1,0 +1,304 @@
+"""Lines of an import: one person each, from CSV or JSON Lines, with every reason why a line is not taken.
+
+Keys are the field kinds of the route map, so that a line of the registry and a record of the upstream speak alike. In CSV the
+values of a list are divided by ``;``, in JSON they are an array. ``street``, ``unit``, ``city``, ``state`` and
+``postal_code`` belong together by position; one city for two streets is the city of both. No message quotes a value.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from proxy.document import suggest
+from proxy.identity.principal import ORI_PATTERN, PERSON_PATTERN
+from proxy.registry import normalize
+from proxy.registry.person import MOST_VALUES, NORMAL_FORMS, Declared, Home, Identifiers, street_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+SINGLE: Final = ("given_name", "middle_name", "surname", "suffix", "dob")
+HOME: Final = ("street", "unit", "city", "state", "postal_code")
+LISTS: Final = ("alias", *NORMAL_FORMS, *HOME)
+IDENTIFIERS: Final = (*SINGLE, *LISTS)
+ENTRY_KEYS: Final = (*IDENTIFIERS, "category", "household", "basis", "expires")
+STAFF_KEYS: Final = (*IDENTIFIERS, "personnel", "relation", "agency", "squad", "supervisor", "household")
+
+MOST_TEXT: Final = normalize.MOST_CHARACTERS
+MOST_LINE: Final = 1 << 16
+
+
+class LineRefused(Exception):  # noqa: N818 -- reads as a sentence where it is raised
+    """A line is not taken; the message holds every reason."""
+
+
+class HeaderInvalid(Exception):  # noqa: N818 -- reads as a sentence where it is raised
+    """The first line of a CSV file does not name known columns; nothing of the file is taken. ``column`` is 1-based."""
+
+    def __init__(self, message: str, *, column: int = 1, hint: str | None = None) -> None:
+        """Keep where it is and what to do."""
+        super().__init__(message)
+        self.column = column
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryLine:
+    """A line of the registry, checked. ``notes`` tell what of it was not understood."""
+
+    number: int
+    identifiers: Identifiers
+    category: str
+    household: str
+    basis: str
+    expires: datetime | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffLine:
+    """A line of the personnel directory, checked."""
+
+    number: int
+    identifiers: Identifiers
+    personnel: str
+    declared: Declared
+    agency: str
+    squad: str
+    supervisor: str
+    household: str
+    notes: tuple[str, ...] = ()
+
+
+Raw = tuple[int, "Mapping[str, Any] | LineRefused"]
+
+
+def read_csv(lines: Iterable[str], keys: Iterable[str]) -> Iterator[Raw]:
+    """Yield the number and the values of each line; lists are divided.
+
+    Raises:
+        HeaderInvalid: the first line is no header of known columns.
+    """
+    reader = csv.reader(lines, strict=True)
+    known = frozenset(keys)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+    except csv.Error as error:
+        raise HeaderInvalid("the first line is not CSV") from error
+    _check_header(header, known)
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error:
+            yield reader.line_num, LineRefused("not CSV: a quotation mark is not closed, or stands where none can")
+            continue
+        if row is None:
+            return
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            yield reader.line_num, LineRefused(f"{len(row)} values for {len(header)} columns")
+            continue
+        yield reader.line_num, {name: _cell(name, cell) for name, cell in zip(header, row, strict=True) if cell.strip()}
+
+
+def read_jsonl(lines: Iterable[str]) -> Iterator[Raw]:
+    """Yield the number and the object of each line."""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        if len(line) > MOST_LINE:
+            yield number, LineRefused(f"longer than {MOST_LINE} characters")
+            continue
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            yield number, LineRefused("not JSON")
+            continue
+        yield number, value if isinstance(value, dict) else LineRefused("not a JSON object")
+
+
+def entry_line(number: int, raw: Mapping[str, Any], *, categories: Iterable[str], now: datetime) -> EntryLine:
+    """Return a line of the registry.
+
+    Raises:
+        LineRefused: with every reason.
+    """
+    values, reasons = _values(raw, ENTRY_KEYS)
+    category, household = _one(values, "category"), _one(values, "household")
+    known = sorted(categories)
+    if category and category not in known:
+        reasons.append(f"category is none of {', '.join(known)}")
+    if not category and not household:
+        reasons.append("category is missing (only a member of an enrolled person's household may have none)")
+    expires, reason = _expiry(_one(values, "expires"))
+    if reason or (expires and expires <= now):
+        reasons.append(reason or "expires lies in the past")
+    identifiers, notes = _identify(values, reasons)
+    basis = _one(values, "basis")
+    if not basis:
+        notes.append("no legal basis is stated")
+    if reasons:
+        raise LineRefused("; ".join(reasons))
+    return EntryLine(
+        number=number, identifiers=identifiers, category=category, household=household, basis=basis, expires=expires,
+        notes=tuple(notes),
+    )  # fmt: skip
+
+
+def staff_line(number: int, raw: Mapping[str, Any]) -> StaffLine:
+    """Return a line of the personnel directory.
+
+    Raises:
+        LineRefused: with every reason.
+    """
+    values, reasons = _values(raw, STAFF_KEYS)
+    personnel, relation = _one(values, "personnel"), _one(values, "relation") or "self"
+    if not PERSON_PATTERN.match(personnel):
+        reasons.append("personnel is not a personnel id (lower-case letters, digits, . _ -)")
+    if relation not in set(Declared):
+        reasons.append(f"relation is none of {', '.join(Declared)}")
+    agency, supervisor = _one(values, "agency"), _one(values, "supervisor")
+    if relation == Declared.OWN and not ORI_PATTERN.match(agency):
+        reasons.append("agency is not a nine-character ORI")
+    if supervisor and not PERSON_PATTERN.match(supervisor):
+        reasons.append("supervisor is not a personnel id")
+    if relation != Declared.OWN and any(values.get(key) for key in ("agency", "squad", "supervisor", "household")):
+        reasons.append("agency, squad, supervisor and household belong to the line of the personnel themselves")
+    identifiers, notes = _identify(values, reasons)
+    if reasons:
+        raise LineRefused("; ".join(reasons))
+    return StaffLine(
+        number=number, identifiers=identifiers, personnel=personnel, declared=Declared(relation), agency=agency,
+        squad=_one(values, "squad"), supervisor=supervisor, household=_one(values, "household"), notes=tuple(notes),
+    )  # fmt: skip
+
+
+def criteria(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return a JSON object of criteria or of a record's fields as recognition takes them.
+
+    Raises:
+        LineRefused: a key is unknown, or a value is neither text nor a number nor a list of these.
+    """
+    values, reasons = _values(raw, (*IDENTIFIERS, "name", "address", "case"))
+    if reasons:
+        raise LineRefused("; ".join(reasons))
+    return {kind: given for kind, texts in values.items() if (given := tuple(text for text in texts if text))}
+
+
+def _check_header(header: list[str], known: frozenset[str]) -> None:
+    for column, name in enumerate(header, start=1):
+        if name not in known:
+            hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
+            raise HeaderInvalid(f"column {column} of the header is unknown", column=column, hint=hint)
+        if header.index(name) != column - 1:
+            raise HeaderInvalid(f"column {column} of the header is there twice", column=column)
+    if not header:
+        raise HeaderInvalid("the file is empty", hint="the first line names the columns")
+
+
+def _cell(name: str, cell: str) -> object:
+    return cell.split(";") if name in LISTS else cell
+
+
+def _values(raw: Mapping[str, Any], keys: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Return every value as a list of texts (empty ones keep their place), and what is wrong with them."""
+    values: dict[str, list[str]] = {}
+    reasons: list[str] = []
+    known = frozenset(keys)
+    for position, (key, value) in enumerate(raw.items(), start=1):
+        if key not in known:
+            hint = suggest(key, known)
+            reasons.append(f"key {position} is unknown" + (f" ({hint})" if hint else ""))
+            continue
+        given = value if isinstance(value, list) else [value]
+        texts = [_text(each) for each in given]
+        if None in texts or len(texts) > MOST_VALUES:
+            reasons.append(f"{key} is not text, or a list of at most {MOST_VALUES} texts")
+        elif len(texts) > 1 and key not in LISTS and key not in {"name", "address", "given_name", "surname", "dob"}:
+            reasons.append(f"{key} has more than one value")
+        else:
+            values[key] = [text for text in texts if text is not None]
+            if any(len(text) > MOST_TEXT for text in values[key]):
+                reasons.append(f"{key} is longer than {MOST_TEXT} characters")
+    return values, reasons
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        # What cannot be written cannot be sealed, and matches nothing (RFC 8259 §8.2).
+        return value.strip() if value.isascii() or value.encode("utf-8", "replace").decode() == value else None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _one(values: Mapping[str, list[str]], key: str) -> str:
+    given = values.get(key)
+    return given[0] if given else ""
+
+
+def _expiry(text: str) -> tuple[datetime | None, str]:
+    """Return when protection ends: a day counts to its end, in UTC."""
+    if not text:
+        return None, ""
+    try:
+        if len(text) == 10:
+            day = date.fromisoformat(text)
+            return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1), ""
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return None, "expires is not a date (YYYY-MM-DD) or a time (RFC 3339)"
+    if moment.tzinfo is None:
+        return None, "expires has no offset from UTC"
+    return moment.astimezone(UTC), ""
+
+
+def _identify(values: Mapping[str, list[str]], reasons: list[str]) -> tuple[Identifiers, list[str]]:
+    """Return the identifiers, and notes on those that have no normal form and so recognize nobody."""
+    notes: list[str] = []
+    several = [key for key in SINGLE if len(values.get(key, ())) > 1]
+    if several:
+        reasons.append(f"{', '.join(several)}: one value only; other names go into alias")
+    found: dict[str, Any] = {key: _one(values, key) for key in SINGLE}
+    found["aliases"] = tuple(text for text in values.get("alias", ()) if text)
+    usable = bool(normalize.parts_keys(found["given_name"], found["surname"]))
+    usable |= any(normalize.text_keys(text) or normalize.moniker(text) for text in found["aliases"])
+    if found["dob"] and not normalize.dob(found["dob"]):
+        notes.append("dob is not a whole date (YYYY-MM-DD), so that a namesake is not told apart by it")
+    elif found["dob"] and found["surname"]:
+        usable = True
+    for kind, (attribute, normal) in NORMAL_FORMS.items():
+        texts = tuple(text for text in values.get(kind, ()) if text)
+        readable = sum(1 for text in texts if normal(text))
+        if readable < len(texts):
+            notes.append(f"{len(texts) - readable} of {kind} not understood")
+        usable |= readable > 0
+        found[attribute] = texts
+    found["homes"] = _homes(values, reasons)
+    numbered = sum(1 for home in found["homes"] if street_of(home).number)
+    if numbered < len(found["homes"]):
+        notes.append(f"{len(found['homes']) - numbered} of street without a house number")
+    if not usable and not numbered:
+        reasons.append("nothing to recognize the person by: give a full name, an identifier or a home address")
+    return Identifiers(**found), notes
+
+
+def _homes(values: Mapping[str, list[str]], reasons: list[str]) -> tuple[Home, ...]:
+    streets = values.get("street", [])
+    columns: dict[str, list[str]] = {}
+    for key in HOME:
+        given = values.get(key, [])
+        if len(given) == 1 and key != "unit":
+            given = given * len(streets)
+        if len(given) > max(1, len(streets)):
+            reasons.append(f"{key} has more values than street")
+            return ()
+        columns[key] = given + [""] * (len(streets) - len(given))
+    homes = (Home(**{key: columns[key][position] for key in HOME}) for position in range(len(streets)))
+    return tuple(home for home in homes if home.street)

@@ -1,0 +1,243 @@
+"""Normal forms: two spellings of one fact have one form, and hostile text has none.
+
+The hot path: every record of every reply comes through here. Pure, no state, bounded input, never raises; what cannot be
+read is the empty form, which matches nothing and contradicts nothing. Where two people could share a form (a particle left
+out of a surname, a combining mark dropped), the form is kept: a needless recognition is a nuisance, a missed one is harm.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from typing import Final
+
+from proxy.registry.usps import STATES
+
+MOST_CHARACTERS: Final = 256
+"""Longer texts have no normal form: no identifier is that long, and folding costs time by the character."""
+
+_UNDECOMPOSED: Final = str.maketrans(
+    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ħ": "h", "ŋ": "n", "ŧ": "t"}  # noqa: RUF001 -- letters that have no decomposition
+)
+_APOSTROPHES: Final = "'\u2019\u2018\u02bc\u02bb`\u00b4\u2032\uff07"
+_ASCII_NAME: Final = {
+    code: (None if chr(code) in _APOSTROPHES else chr(code) if chr(code).isalnum() else " ") for code in range(128)
+}
+_GENERATIONS: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "junior", "senior", "2nd", "3rd", "4th", "esq", "md", "phd"})
+_TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "hon", "rev", "prof", "sgt", "lt", "capt", "det", "ofc"})
+_PARTICLES: Final = frozenset(
+    re.findall("[a-z]+", "de la del las los da das do dos di du des le van von der den ter zu al el bin ibn abu st y e o")
+)
+
+_ISO: Final = re.compile(r"([0-9]{4})[-/.]?([0-9]{2})[-/.]?([0-9]{2})(?:[T ][0-9:.]+(?:Z|[+-][0-9:]{2,6})?)?\Z", re.IGNORECASE)
+_AMERICAN: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})\Z")
+_EXTENSION: Final = re.compile(r"[;,\s]*(?:x|ext|extn|extension|#)[\s.:=#]*[0-9]{0,8}\Z", re.IGNORECASE)
+_NOT_DIGITS: Final = re.compile(r"[^0-9]+")
+_NOT_ALNUM: Final = re.compile(r"[^A-Z0-9]+")
+_NUMERIC: Final = re.compile(r"\+?0*([0-9]+)(?:\.0*)?\Z")
+_NOTHING: Final = frozenset({"", "NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEMP", "NOPLATE", "NOPLATES", "NOTAG", "TBD"})
+_LOOKALIKES: Final = str.maketrans("IOQ", "100")
+
+UNKNOWN_BIRTHS: Final = frozenset({"0001-01-01", "1800-01-01", "1900-01-01", "1901-01-01", "9999-12-31"})
+"""Dates that stand for "not known" in records systems: equal ones match, but they contradict nobody."""
+
+NameKey = str
+"""The tokens of a given name and a surname in sorted order, so that the order written does not matter."""
+
+
+def fold(text: str) -> str:
+    """Return NFKC, case-folded tokens without diacritics and punctuation, one space apart; apostrophes close up."""
+    if len(text) > MOST_CHARACTERS:
+        return ""
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII_NAME).split())
+    for _ in range(4):
+        folded = _fold_once(text)
+        if folded == text:
+            break
+        text = folded
+    return text
+
+
+def _fold_once(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()).casefold()
+    kept = []
+    for letter in decomposed.translate(_UNDECOMPOSED):
+        if letter.isalnum():
+            kept.append(letter)
+        elif letter not in _APOSTROPHES and unicodedata.category(letter) not in {"Mn", "Me", "Mc", "Cf", "Lm", "Sk"}:
+            kept.append(" ")
+    return unicodedata.normalize("NFKC", " ".join("".join(kept).split()))[:MOST_CHARACTERS]
+
+
+def _key(*parts: list[str]) -> NameKey:
+    return " ".join(sorted(token for part in parts for token in part))
+
+
+def _without_generation(tokens: list[str]) -> list[str]:
+    while len(tokens) > 1 and tokens[-1] in _GENERATIONS:
+        tokens = tokens[:-1]
+    return tokens
+
+
+def parts_keys(given: str, surname: str) -> tuple[NameKey, ...]:
+    """Return the keys to look a name by, from its parts: the first given name and all of them, with the surname."""
+    first, last = fold(given).split(), _without_generation(fold(surname).split())
+    if not first or not last:
+        return ()
+    if len(first) == 1:
+        return (_key(first, last),)
+    return (_key(first[:1], last), _key(first, last))
+
+
+def text_keys(text: str) -> tuple[NameKey, ...]:
+    """Return the keys to look a whole name by, written ``SURNAME, Given M`` or ``Given M Surname``."""
+    before, comma, after = text[: MOST_CHARACTERS + 1].partition(",")
+    if comma:
+        given = [token for token in fold(after).split() if token not in _GENERATIONS]
+        if given and len(text) <= MOST_CHARACTERS:
+            return tuple(dict.fromkeys((*parts_keys(given[0], before), *parts_keys(" ".join(given), before))))
+        text = before
+    tokens = _without_generation(fold(text).split())
+    while len(tokens) > 2 and tokens[0] in _TITLES:
+        tokens = tokens[1:]
+    if len(tokens) < 2:
+        return ()
+    long = [token for token in tokens if len(token) > 1]
+    keys = [_key(tokens), _key([tokens[0], tokens[-1]])]
+    if len(long) > 1:
+        keys += [_key(long), _key([long[0], long[-1]])]
+    return tuple(dict.fromkeys(keys))
+
+
+def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
+    """Return every key under which an enrolled name is found, so that the look-up itself stays short."""
+    first, second, last = fold(given).split(), fold(middle).split(), _without_generation(fold(surname).split())
+    if not first or not last:
+        return ()
+    long = [token for token in second if len(token) > 1]
+    names = [token for token in last if token not in _PARTICLES] or last
+    keys = [
+        _key(first[:1], last), _key(first, last), _key(first, second, last), _key(first, long, last),
+        _key(first[:1], names[:1]), _key(first[:1], names[-1:]),
+    ]  # fmt: skip
+    return tuple(dict.fromkeys(keys))
+
+
+def surname(text: str) -> str:
+    """Return a surname without Jr. and the like."""
+    return " ".join(_without_generation(fold(text).split()))
+
+
+def moniker(text: str) -> str:
+    """Return an alias of one word ("Blaze"), or nothing when it has several and is looked up as a name."""
+    folded = fold(text)
+    return folded if " " not in folded and len(folded) > 1 else ""
+
+
+def dob(text: str) -> str:
+    """Return a date of birth as ``YYYY-MM-DD``; nothing for a partial or impossible one."""
+    text = _plain(text)
+    if match := _ISO.match(text):
+        year, month, day = match.groups()
+    elif match := _AMERICAN.match(text):
+        month, day, year = match.groups()
+    else:
+        return ""
+    try:
+        return date(int(year), int(month), int(day)).isoformat()
+    except ValueError:
+        return ""
+
+
+def ssn(text: str) -> str:
+    """Return nine digits; a number that lost its leading zeros has them again; nothing for one repeated digit."""
+    digits = _NOT_DIGITS.sub("", _plain(text))
+    if len(digits) in {7, 8} and text.strip().isdigit():
+        digits = digits.zfill(9)
+    return digits if len(digits) == 9 and digits.count(digits[0]) < 9 else ""
+
+
+def phone(text: str) -> str:
+    """Return E.164. Ten digits are of the North American plan; an extension is dropped; seven digits say too little."""
+    text = _plain(text).lower().removeprefix("tel:")
+    if not text.isdigit():
+        text = _EXTENSION.sub("", text)
+    digits = _NOT_DIGITS.sub("", text)
+    if not digits or digits.count(digits[0]) == len(digits):
+        return ""
+    if text.startswith("+") or digits.startswith("011"):
+        digits = digits.removeprefix("011") if not text.startswith("+") else digits
+        # "+1 (555) …" and "+(555) …" are the same number to whoever typed them.
+        return f"+{digits}" if 8 <= len(digits) <= 15 else ""
+    if len(digits) == 10:
+        return f"+1{digits}"
+    return f"+{digits}" if len(digits) == 11 and digits[0] == "1" else ""
+
+
+def email(text: str) -> str:
+    """Return an address in lower case without ``mailto:``; the local part too, since no large mail host tells them apart."""
+    text = _plain(text).casefold().removeprefix("mailto:")
+    local, at, host = text.rpartition("@")
+    return f"{local}@{host.rstrip('.')}" if at and local and host and " " not in text else ""
+
+
+def plate(text: str) -> str:
+    """Return letters and digits in upper case; nothing for the words that stand for "none"."""
+    marks = _marks(text)
+    return marks if len(marks) > 1 else ""
+
+
+def license_number(text: str) -> str:
+    """Return letters and digits in upper case."""
+    marks = _marks(text)
+    return marks if len(marks) > 3 else ""
+
+
+def vin(text: str) -> str:
+    """Return letters and digits in upper case; I, O and Q, which ISO 3779 forbids, are the digits they were taken for."""
+    marks = _marks(text).translate(_LOOKALIKES)
+    return marks if 5 <= len(marks) <= 17 else ""
+
+
+def person_id(text: str) -> str:
+    """Return a record's id; a number in any spelling that a records server may take for the same row is that number."""
+    text = _plain(text).casefold()
+    match = _NUMERIC.match(text)
+    return match[1] if match else text
+
+
+def postal_code(text: str) -> str:
+    """Return the five digits of a ZIP code, or letters and digits of another country's."""
+    marks = _marks(text)
+    return marks[:5] if marks.isdigit() and len(marks) in {5, 9} else marks
+
+
+def state(text: str) -> str:
+    """Return the two letters of USPS Publication 28, appendix B, for a state in any spelling."""
+    folded = fold(text).upper()
+    return STATES.get(folded, folded)
+
+
+def city(text: str) -> str:
+    """Return a city with Saint, Fort and Mount abbreviated."""
+    return " ".join(_CITY.get(token, token) for token in fold(text).upper().split())
+
+
+_CITY: Final = {"SAINT": "ST", "SAINTE": "STE", "FORT": "FT", "MOUNT": "MT"}
+
+
+def _plain(text: str) -> str:
+    """Return compatibility forms (full-width digits) as ordinary ones, without space around; nothing when too long."""
+    if len(text) > MOST_CHARACTERS:
+        return ""
+    if not text.isascii():
+        kept = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
+        text = "".join(kept)[:MOST_CHARACTERS]
+    return text.strip()
+
+
+def _marks(text: str) -> str:
+    marks = _NOT_ALNUM.sub("", _plain(text).upper())
+    return "" if marks in _NOTHING else marks

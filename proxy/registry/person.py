@@ -1,0 +1,194 @@
+"""Whom the registry and the personnel directory hold: identifiers as they were given, and the facts beside them.
+
+Values are kept as they came, sealed, and are brought into normal form at every start: better normal forms then need no
+new enrollment. Every value is checked at birth for being of use; what a person is recognized by is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from proxy.registry import address, normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MOST_VALUES: Final = 64
+"""Of each kind for one person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """One address, in the parts it was given in; ``street`` may hold a whole address."""
+
+    street: str
+    unit: str = ""
+    city: str = ""
+    state: str = ""
+    postal_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifiers:
+    """Everything by which one person can be recognized."""
+
+    given_name: str = ""
+    middle_name: str = ""
+    surname: str = ""
+    suffix: str = ""
+    dob: str = ""
+    aliases: tuple[str, ...] = ()
+    person_ids: tuple[str, ...] = ()
+    ssns: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    plates: tuple[str, ...] = ()
+    vins: tuple[str, ...] = ()
+    licenses: tuple[str, ...] = ()
+    homes: tuple[Home, ...] = ()
+
+    def same_person(self) -> frozenset[str]:
+        """Return what two lines about one person have in common: a record's id, an SSN, or full name and date of birth."""
+        found = {f"person_id {normalize.person_id(value)}" for value in self.person_ids}
+        found |= {f"ssn {number}" for value in self.ssns if (number := normalize.ssn(value))}
+        born = normalize.dob(self.dob)
+        if born:
+            found |= {f"name {key} {born}" for key in normalize.parts_keys(self.given_name, self.surname)}
+        return frozenset(found)
+
+    def merged(self, other: Identifiers) -> Identifiers:
+        """Return everything that either knows; where there can be one value only, ``other`` is the newer."""
+        values: dict[str, Any] = {}
+        for each in fields(self):
+            mine, theirs = getattr(self, each.name), getattr(other, each.name)
+            values[each.name] = tuple(dict.fromkeys((*mine, *theirs))) if isinstance(mine, tuple) else theirs or mine
+        former = f"{self.given_name} {self.surname}".strip()
+        if former and (self.given_name, self.surname) != (values["given_name"], values["surname"]):
+            values["aliases"] = tuple(dict.fromkeys((*values["aliases"], former)))
+        return Identifiers(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One protected person. ``category`` is empty for a member of an enrolled person's household. Times are in UTC."""
+
+    id: str
+    category: str
+    basis: str
+    household: str
+    enrolled_by: str
+    enrolled_at: datetime
+    expires: datetime | None
+    identifiers: Identifiers
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that would protect nobody."""
+        if not self.category and not self.household:
+            msg = "an entry has a category, or is of an enrolled person's household"
+            raise ValueError(msg)
+
+    def expired(self, now: datetime) -> bool:
+        """Tell whether the protection is over."""
+        return self.expires is not None and self.expires <= now
+
+    def merged(self, other: Entry) -> Entry:
+        """Return this entry with what a later line adds; importing never lessens protection (removing does)."""
+        expires = None if self.expires is None or other.expires is None else max(self.expires, other.expires)
+        return replace(
+            self,
+            basis=other.basis or self.basis,
+            household=other.household or self.household,
+            expires=expires,
+            identifiers=self.identifiers.merged(other.identifiers),
+        )
+
+
+class Declared(StrEnum):
+    """What a line of the personnel directory says of its person towards the one whose line it belongs to."""
+
+    OWN = "self"
+    HOUSEHOLD = "household"
+    FAMILY = "family"
+    DISPUTE = "dispute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staff:
+    """A line of the personnel directory: one of the personnel, or (``declared``) somebody close to or against one of them.
+
+    ``personnel`` is the personnel id, as in ``Principal.person``. ``squad``, ``supervisor`` (a personnel id) and ``household``
+    belong to the personnel themselves.
+    """
+
+    id: str
+    personnel: str
+    declared: Declared
+    agency: str = ""
+    squad: str = ""
+    supervisor: str = ""
+    household: str = ""
+    identifiers: Identifiers
+
+
+def pack(facts: Entry | Staff) -> bytes:
+    """Return the bytes that are sealed."""
+    return orjson.dumps(asdict(facts))
+
+
+def unpack_entry(content: bytes) -> Entry:
+    """Return the entry that ``pack`` made bytes of."""
+    values = orjson.loads(content)
+    return Entry(
+        **values
+        | {
+            "enrolled_at": _moment(values["enrolled_at"]),
+            "expires": _moment(values["expires"]) if values["expires"] else None,
+            "identifiers": _identifiers(values["identifiers"]),
+        }
+    )
+
+
+def unpack_staff(content: bytes) -> Staff:
+    """Return the line that ``pack`` made bytes of."""
+    values = orjson.loads(content)
+    return Staff(**values | {"declared": Declared(values["declared"]), "identifiers": _identifiers(values["identifiers"])})
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _identifiers(values: Mapping[str, Any]) -> Identifiers:
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    plain["homes"] = tuple(Home(**home) for home in values["homes"])
+    return Identifiers(**plain)
+
+
+NORMAL_FORMS: Final[Mapping[str, tuple[str, Callable[[str], str]]]] = {
+    "person_id": ("person_ids", normalize.person_id),
+    "ssn": ("ssns", normalize.ssn),
+    "phone": ("phones", normalize.phone),
+    "email": ("emails", normalize.email),
+    "plate": ("plates", normalize.plate),
+    "vin": ("vins", normalize.vin),
+    "license": ("licenses", normalize.license_number),
+}
+"""Of each kind that identifies a person by itself: where it is kept, and its normal form."""
+
+
+def street_of(home: Home) -> address.Street:
+    """Return the normal form of an address, its parts taken from the street line where they have no field of their own."""
+    parsed = address.address(home.street)
+    return address.Street(
+        parsed.number,
+        parsed.core,
+        address.unit(home.unit) or parsed.unit,
+        normalize.city(home.city) or parsed.city,
+        normalize.state(home.state) or parsed.state,
+        normalize.postal_code(home.postal_code) or parsed.postal_code,
+    )

@@ -1,0 +1,66 @@
+"""One known person as match tokens: what memory holds of the registry and the personnel directory, and no plain text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from proxy.registry import normalize
+from proxy.registry.person import NORMAL_FORMS, Entry, Identifiers, Staff, street_of
+
+if TYPE_CHECKING:
+    from proxy.registry.tokens import Place, Token, Tokens
+
+NOBODY = Identifiers()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Profile:
+    """A person's tokens by road. ``owner`` has its identifiers taken out. Two profiles are never equal."""
+
+    owner: Entry | Staff
+    strong: frozenset[Token]
+    names: frozenset[Token]
+    monikers: frozenset[Token]
+    dobs: frozenset[Token]
+    born: bool  # whether the date of birth is known well enough to contradict another
+    ssns: frozenset[Token]
+    person_ids: frozenset[Token]
+    places: tuple[Place, ...]
+
+    @property
+    def thin(self) -> bool:
+        """Tell whether there is no road to this person at all."""
+        return not (self.strong or self.names or self.monikers or self.places)
+
+
+def profile_of(owner: Entry | Staff, tokens: Tokens) -> Profile:
+    """Return an enrolled person as tokens."""
+    who = owner.identifiers
+    by_kind = {
+        kind: frozenset(token for value in getattr(who, attribute) if (token := tokens.token_of(kind, normal(value))))
+        for kind, (attribute, normal) in NORMAL_FORMS.items()
+    }
+    born = normalize.dob(who.dob)
+    surname_dob = tokens.surname_dob(who.surname, who.dob)
+    return Profile(
+        owner=replace(owner, identifiers=NOBODY),
+        strong=frozenset().union(*by_kind.values(), {surname_dob} if surname_dob else ()),
+        names=frozenset(tokens.token("name", key) for key in _name_keys(who)),
+        monikers=frozenset(tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))),
+        dobs=frozenset({tokens.token("dob", born)} if born else ()),
+        born=bool(born) and born not in normalize.UNKNOWN_BIRTHS,
+        ssns=by_kind["ssn"],
+        person_ids=by_kind["person_id"],
+        places=tuple(place for home in who.homes if (place := tokens.place(street_of(home)))),
+    )
+
+
+def _name_keys(who: Identifiers) -> set[normalize.NameKey]:
+    keys = set(normalize.enrolled_keys(who.given_name, who.middle_name, who.surname))
+    for alias in who.aliases:
+        keys.update(normalize.text_keys(alias))
+        # "Bill" beside the surname Lucas: what he is called, in the place of his given name.
+        if normalize.moniker(alias):
+            keys.update(normalize.parts_keys(alias, who.surname))
+    return keys
