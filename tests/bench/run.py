@@ -12,6 +12,7 @@ import tempfile
 import time
 import urllib.request
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -103,14 +104,27 @@ class Bench:
         if not self._warm:
             self._load(contender.port, target, 1)
         before = contender.process.cpu_seconds() if contender.process else 0.0
-        measured = self._load(contender.port, target, self._seconds)
+        with self._stages(case, contender):
+            measured = self._load(contender.port, target, self._seconds)
         if contender.process and measured["requests"]:
             measured["cpu_us"] = (contender.process.cpu_seconds() - before) / measured["requests"] * 1e6
         self._note(case, contender, measured)
 
     def _open(self, contender: Contender) -> None:
         """Measure latency at a constant rate, as a department's day has it."""
-        self._note(f"{RATE}/s", contender, self._own(contender.port, contender.targets["1 KB"], self._seconds, RATE))
+        with self._stages(f"{RATE}/s", contender):
+            measured = self._own(contender.port, contender.targets["1 KB"], self._seconds, RATE)
+        self._note(f"{RATE}/s", contender, measured)
+
+    @contextmanager
+    def _stages(self, case: str, contender: Contender) -> Iterator[None]:
+        """Note how long each stage of a query took on the way, from the ops door, in mean microseconds."""
+        before = stages(contender.ops_port) if contender.ops_port else {}
+        yield
+        for name, (total, count) in (stages(contender.ops_port) if contender.ops_port else {}).items():
+            total_before, count_before = before.get(name, (0.0, 0.0))
+            if count > count_before:
+                self.figures.note(case, "stages", {name: (total - total_before) / (count - count_before) * 1e6})
 
     def _note(self, case: str, contender: Contender, measured: dict[str, float]) -> None:
         if measured["errors"]:
@@ -152,7 +166,7 @@ def stages(port: int) -> dict[str, tuple[float, float]]:
     return {name: (both["sum"], both["count"]) for name, both in found.items()}
 
 
-def report(figures: Figures, names: Sequence[str], spent: Mapping[str, float]) -> dict[str, Any]:
+def report(figures: Figures, names: Sequence[str]) -> dict[str, Any]:
     """Return medians, ratios and how they stand to the aims."""
     cases = {
         case: {
@@ -172,7 +186,13 @@ def report(figures: Figures, names: Sequence[str], spent: Mapping[str, float]) -
     for other in ("direct", "bare"):
         mine, theirs = (figures.median(f"{RATE}/s", name, "p50_ms") for name in ("showcause", other))
         ours[f"ms added at the median, to {other}"] = None if mine is None or theirs is None else mine - theirs
-    return {"cases": cases, "showcause": ours, "stages_us": dict(spent), "aims": AIMS}
+    return {"cases": cases, "showcause": ours, "stages_us": _stage_table(figures), "aims": AIMS}
+
+
+def _stage_table(figures: Figures) -> dict[str, dict[str, float | None]]:
+    cases = (*SIZES, "100 records", f"{RATE}/s")
+    names = figures.values[cases[0], "stages"] if (cases[0], "stages") in figures.values else ()
+    return {name: {case: figures.median(case, "stages", name) for case in cases} for name in names}
 
 
 def _ratio(figures: Figures, case: str, other: str) -> float | None:
@@ -195,8 +215,11 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name:36} {_cell(value, 2):>9}{stands}"
     if result["stages_us"]:
         yield ""
-        yield "where a query's time goes (wall clock under load, mean µs)"
-        yield from (f"  {name:20} {value:9.1f}" for name, value in result["stages_us"].items())
+        yield "where a query's time goes: mean microseconds of wall clock, at the rates above"
+        for number, (name, row) in enumerate(result["stages_us"].items()):
+            if not number:
+                yield f"  {'':18}" + "".join(f"{case:>13}" for case in row)
+            yield f"  {name:18}" + "".join(f"{_cell(value, 0):>13}" for value in row.values())
 
 
 def _cell(value: float | None, digits: int) -> str:
@@ -232,16 +255,12 @@ def _measure(folder: Path, names: Sequence[str], rounds: int, seconds: float) ->
     town = Town()
     upstream, port = start_upstream(folder, town)
     contenders: list[Contender] = []
-    spent: dict[str, float] = {}
     try:
         for name in names:
             contenders.append(CONTENDERS[name](folder, port, town))  # noqa: PERF401 -- one that fails leaves the others to stop
         bench = Bench(contenders, town.credentials, folder, seconds)
-        ops = next((contender.ops_port for contender in contenders if contender.ops_port), None)
         bench.rounds(rounds)
-        if ops is not None:
-            spent = {name: total / count * 1e6 for name, (total, count) in stages(ops).items() if count}
     finally:
         stop(contenders)
         upstream.stop()
-    return report(bench.figures, names, spent)
+    return report(bench.figures, names)

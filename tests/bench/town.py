@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from proxy.audit.keys import create_key
+from proxy.tlog.keys import create_signing_key
+from tests.bench.processes import StartFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_CONFIGURATION: Final = """
+origin: bench.example/audit
+data: data
+policies: policies
+keys: {{checkpoint: keys/checkpoint, index: keys/index, body: keys/body, registry: keys/registry}}
+upstream: {{url: "http://127.0.0.1:{upstream}"}}
+doors:
+  terminals: {{port: {terminals}}}
+  console: {{port: 0}}
+  ops: {{port: {ops}}}
+logging: {{level: info}}
+"""
 POLICIES: Final = Path(__file__).parents[2] / "policies"
 CASE: Final = "26-004217"
-_ADDED: Final = "_shape=array"
+PERSON: Final = "badge-4711"
+AGENCY: Final = "NY0303000"
+OFFICERS: Final = 300
+ENROLLED: Final = 500
 _SEARCH: Final = "/records/persons.json?surname={}&dob=1980-04-12&_shape=array&_size=101&_nocount=1"
 
 TARGETS: Final[Mapping[str, str]] = {
@@ -43,7 +65,7 @@ def _person(number: int, surname: str, size: int) -> dict[str, Any]:
         "dob": "1980-04-12",
         "sex": "F",
         "race": "W",
-        "ssn": f"900-{number % 90 + 10}-{number % 9000 + 1000}",
+        "ssn": f"219-{number % 90 + 10}-{number % 9000 + 1000}",
         "phone": f"+1555{number % 10_000_000:07}",
         "mobile": None,
         "email": f"lena.{number}@example.org",
@@ -88,4 +110,76 @@ class Town:
         """Write what ``serve`` needs, and return the configuration file; ``credentials`` then hold a key that is known."""
         folder.mkdir()
         shutil.copytree(POLICIES, folder / "policies")
-        raise NotImplementedError(upstream, terminals, ops)
+        keys = folder / "keys"
+        keys.mkdir(mode=0o700)
+        create_signing_key(keys / "checkpoint")
+        for name in ("index", "body", "registry"):
+            create_key(keys / name)
+        configuration = folder / "showcause.yaml"
+        configuration.write_text(_CONFIGURATION.format(upstream=upstream, terminals=terminals, ops=ops))
+        self._fill(folder, configuration)
+        return configuration
+
+    def _fill(self, folder: Path, configuration: Path) -> None:
+        """Enroll the officer who asks, the case, and a registry and a directory of the size that a county has."""
+        files: Mapping[str, list[Mapping[str, object]]] = {
+            "cases": [_case()],
+            "personnel": [_officer(number) for number in range(OFFICERS)],
+            "registry": [_protected(number) for number in range(ENROLLED)],
+        }
+        for group, rows in files.items():
+            path = folder / f"{group}.jsonl"
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            _command(configuration, group, "import", str(path))
+        who = ("--person", PERSON, "--agency", AGENCY, "--role", "patrol", "--terminal", "car-12", "--unit", "3A12")
+        key = json.loads(_command(configuration, "identity", "add", *who, "--json"))["key"]
+        self.credentials["Authorization"] = f"Bearer {key}"
+
+
+def _case() -> dict[str, object]:
+    opened = (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds")
+    return {"number": CASE, "kind": "incident", "agency": AGENCY, "opened_at": opened, "assigned": [PERSON]}
+
+
+def _officer(number: int) -> dict[str, object]:
+    return {
+        "personnel": PERSON if not number else f"badge-{5000 + number}",
+        "agency": AGENCY,
+        "given_name": "Officer",
+        "surname": f"Bench{_letters(number)}",
+        "dob": "1975-01-01",
+        "street": f"{number + 1} Station Road",
+        "city": "Springfield",
+        "state": "NY",
+        "phone": f"+1212555{number:04}",
+    }
+
+
+def _protected(number: int) -> dict[str, object]:
+    return {
+        "person_id": str(900_000 + number),
+        "given_name": "Protected",
+        "surname": f"Person{_letters(number)}",
+        "dob": "1960-01-01",
+        "ssn": f"518-{number % 90 + 10}-{number + 1000:04}",
+        "street": f"{number + 1} Quiet Lane",
+        "city": "Springfield",
+        "state": "NY",
+        "phone": f"+1646555{number:04}",
+        "category": "judicial",
+        "basis": "bench",
+    }
+
+
+def _letters(number: int) -> str:
+    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
+
+
+def _command(configuration: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "proxy", *arguments, "--config", str(configuration)],
+        cwd=POLICIES.parent, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    if done.returncode:
+        raise StartFailed(f"showcause {arguments[0]} {arguments[1]}: {done.stdout[-500:]}{done.stderr[-1500:]}")
+    return done.stdout
