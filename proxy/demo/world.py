@@ -16,17 +16,21 @@ from proxy.audit.keys import create_key, load_key
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.database import Database
-from proxy.demo import docket
+from proxy.demo import directories, docket
+from proxy.demo.home import policies
 from proxy.demo.records import build_town, write_records
 from proxy.demo.town import AGENCY
 from proxy.identity.credential import KEY_BYTES, Credential, Holder, Kind, digest, make_key
 from proxy.identity.events import IdentityAdded
 from proxy.identity.store import CredentialStore
+from proxy.policy.service import load_policies
 from proxy.purpose.imports import import_cases
+from proxy.registry.lines import ENTRY_KEYS, STAFF_KEYS, LineRefused, entry_line, read_csv, staff_line
+from proxy.registry.service import Registry
 from proxy.tlog.keys import create_signing_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from proxy.clock import Clock
@@ -60,6 +64,7 @@ async def make_world(home: Home, clock: Clock) -> Town:
     home.imports.mkdir(mode=0o700, exist_ok=True)
     async with _store(home, clock) as (database, outbox):
         await _import_cases(home, database, outbox, clock)
+        await _import_people(home, town, database, outbox, clock)
         home.write_keys(await _enroll(database, outbox, clock))
     home.mark(complete=True)
     return town
@@ -94,6 +99,31 @@ async def _import_cases(home: Home, database: Database, outbox: Outbox, clock: C
     write_csv(path, list(rows[0]), rows)
     imported = await import_cases(database, path, actor=ACTOR, outbox=outbox)
     accepted(path, [f"line {each.line}: {each.reason}" for each in imported.rejected])
+
+
+async def _import_people(home: Home, town: Town, database: Database, outbox: Outbox, clock: Clock) -> None:
+    registry = Registry(database, load_key(home.keys / "registry.key"), clock, outbox=outbox)
+    path = home.imports / "personnel.csv"
+    write_csv(path, directories.STAFF_COLUMNS, directories.personnel(town))
+    report = await registry.import_personnel(
+        [staff_line(number, raw) for number, raw in _lines(path, STAFF_KEYS)], by=ACTOR, whole=True
+    )
+    accepted(path, [f"line {line}: {reason}" for line, reason in report.rejected])
+    path = home.imports / "registry.csv"
+    write_csv(path, directories.ENTRY_COLUMNS, directories.registry(town))
+    categories = load_policies(policies()).vocabulary.categories
+    entries = [entry_line(number, raw, categories=categories, now=clock()) for number, raw in _lines(path, ENTRY_KEYS)]
+    report = await registry.enroll(entries, by=ACTOR)
+    accepted(path, [f"line {line}: {reason}" for line, reason in report.rejected])
+
+
+def _lines(path: Path, keys: Sequence[str]) -> Iterator[tuple[int, Mapping[str, object]]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, raw in read_csv(file, keys):
+            if isinstance(raw, LineRefused):
+                accepted(path, [f"line {number}: {raw}"])
+                continue
+            yield number, raw
 
 
 async def _enroll(database: Database, outbox: Outbox, clock: Clock) -> Mapping[str, str]:
