@@ -102,8 +102,17 @@ def test_nobody_is_told_before_the_disk_was(writer: Writer, strace: str, tmp_pat
     assert steps == "tfrd" + "WST" * 256 + "tfrd" + "WST" * 44
 
 
+def test_the_last_batch_is_made_durable_again_before_anything_follows_it(writer: Writer, strace: str, tmp_path: Path) -> None:
+    """What recovery reads may be in the page cache alone, so it writes the batch once more and syncs it."""
+    assert writer.run("--tasks", "1", "--entries", "5").code == 0
+    trace = tmp_path / "trace"
+    before = [strace, "-f", "-y", "-qq", "-s", "0", "-o", str(trace), "-e", "trace=write,fdatasync,fsync,pwrite64"]
+    assert writer.run("--tasks", "1", "--entries", "1", before=before).code == 0
+    assert "".join(_step(line) for line in trace.read_text().splitlines()) == "PFdWST"
+
+
 def _step(line: str) -> str:
-    """Translate one line of strace: lower case for a segment's birth, upper case for a batch.
+    """Translate one line of strace: lower case for a segment's birth, upper case for a batch (P and F in recovery).
 
     What the writing thread does counts from its beginning; that a batch is synced counts from its end, since another
     thread tells of it. strace shows the end of an interrupted call as "resumed".
@@ -114,6 +123,8 @@ def _step(line: str) -> str:
         "r": r"rename\w*\(.*/segments/",
         "d": r"fsync\(\d+<[^>]*/segments>",
         "W": r"write\(\d+<[^>]*/segments/\d+\.seg>",
+        "P": r"pwrite64\(\d+<[^>]*/segments/\d+\.seg>",
+        "F": r"fsync\(\d+<[^>]*/segments/\d+\.seg>",
         "S": r"(fdatasync\(\d+<[^>]*/segments/\d+\.seg>|fdatasync resumed>).*= 0$",
         "T": r"write\(1<",
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogPoisoned
+from proxy.tlog.frames import frames
 from proxy.tlog.store import Cursor, SegmentReader
 
 if TYPE_CHECKING:
@@ -128,6 +130,24 @@ async def test_a_poisoned_log_refuses_everybody_who_waits(bench: Bench) -> None:
     results = await asyncio.gather(*(log.append(b"%d" % number) for number in range(3000)), return_exceptions=True)
     assert all(isinstance(result, LogPoisoned) for result in results)
     await log.close()
+
+
+async def test_nothing_is_written_after_a_failure_whatever_still_waits(bench: Bench) -> None:
+    """The batch whose sync failed is the last that reached the file; those queued behind it never do."""
+    log = bench.open()
+    reading, writing = os.pipe()
+    junk = fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ)
+    os.write(writing, bytes(junk))
+    os.dup2(writing, log._segment._descriptor)  # a full pipe holds the writer; and a pipe cannot be synced
+    os.close(writing)
+    waiting = [asyncio.ensure_future(log.append(b"entry %d" % number)) for number in range(2000)]
+    await asyncio.sleep(0)
+    assert os.read(reading, junk) == bytes(junk)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(result, LogPoisoned) for result in results)
+    await log.close()
+    with os.fdopen(reading, "rb") as pipe:
+        assert sum(frame.sealed for frame in frames(pipe.read())) == 1
 
 
 async def test_a_reader_beside_the_writer_sees_whole_batches_and_crosses_segments(bench: Bench) -> None:

@@ -101,6 +101,21 @@ async def test_damage_before_the_last_batch_is_refused_even_when_nothing_was_tol
     assert bench.segment().stat().st_size == end
 
 
+async def test_a_last_seal_whose_signature_does_not_hold_seals_nothing(bench: Bench, tmp_path: Path) -> None:
+    """If somebody was told of its batch it was altered, and is refused; if nobody was, it was torn, and is cut off."""
+    before, end = await two_batches(bench)
+    content = bytearray(bench.segment().read_bytes())
+    content[-10] = ord("A") if content[-10] != ord("A") else ord("B")
+    bench.segment().write_bytes(content)
+    untold = bench.copy(tmp_path / "untold")
+    untold.forget_promises()
+    assert recovered_size(untold) == 7
+    assert before < untold.segment().stat().st_size < end
+    with pytest.raises(LogDamaged):
+        recover(bench.directory, bench.signer.verifier)
+    assert bench.segment().read_bytes() == content
+
+
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 async def test_no_flipped_bit_of_a_closed_log_goes_unnoticed_in_its_entries(
