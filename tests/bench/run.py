@@ -191,7 +191,7 @@ def report(figures: Figures, names: Sequence[str]) -> dict[str, Any]:
 
 def _stage_table(figures: Figures) -> dict[str, dict[str, float | None]]:
     cases = (*SIZES, "100 records", f"{RATE}/s")
-    names = figures.values[cases[0], "stages"] if (cases[0], "stages") in figures.values else ()
+    names = figures.values.get((cases[0], "stages"), {})
     return {name: {case: figures.median(case, "stages", name) for case in cases} for name in names}
 
 
