@@ -113,7 +113,14 @@ class _Composition:
         sealer = Sealer(index_key=load_key(settings.keys.index), body_key=body_key)
         audit = await self._open_log(sealer)
         outbox = Outbox(database, sealer, clock, os.urandom)
-        registry = Registry(database=database, key=load_key(settings.keys.registry), clock=clock, metrics=metrics)
+        registry = Registry(
+            database,
+            load_key(settings.keys.registry),
+            clock,
+            metrics=metrics,
+            category_group=policies.vocabulary.category_group,
+            outbox=outbox,
+        )
         await registry.refresh()
         identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
         purposes = Purposes(
