@@ -92,6 +92,27 @@ class RegistryImported(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryRevealed(Event):
+    """Somebody had the registry's names shown to them."""
+
+    kind: ClassVar[str] = "registry-revealed"
+    count: int
+    by: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return how many entries were shown."""
+        return {"count": self.count}
+
+    def parties(self) -> Iterable[Party]:
+        """Return to whom."""
+        yield Party("steward", self.by)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return to whom, in clear."""
+        return {"by": self.by}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PersonnelImported(Event):
     """One transaction of an import into the personnel directory."""
 

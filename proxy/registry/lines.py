@@ -38,7 +38,7 @@ class LineRefused(Exception):  # noqa: N818 -- reads as a sentence where it is r
 
 
 class HeaderInvalid(Exception):  # noqa: N818 -- reads as a sentence where it is raised
-    """The first line of a CSV file does not name known columns; nothing of the file is taken. ``column`` is 1-based."""
+    """The first line of a CSV file does not name known columns; nothing of the file is taken. ``column`` is a character's."""
 
     def __init__(self, message: str, *, column: int = 1, hint: str | None = None) -> None:
         """Keep where it is and what to do."""
@@ -87,10 +87,11 @@ def read_csv(lines: Iterable[str], keys: Iterable[str]) -> Iterator[Raw]:
     reader = csv.reader(lines, strict=True)
     known = frozenset(keys)
     try:
-        header = [name.strip().lower() for name in next(reader, [])]
+        written = next(reader, [])
     except csv.Error as error:
         raise HeaderInvalid("the first line is not CSV") from error
-    _check_header(header, known)
+    header = [name.strip().lower() for name in written]
+    _check_header(header, written, known)
     while True:
         try:
             row = next(reader, None)
@@ -191,13 +192,14 @@ def criteria(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {kind: given for kind, texts in values.items() if (given := tuple(text for text in texts if text))}
 
 
-def _check_header(header: list[str], known: frozenset[str]) -> None:
-    for column, name in enumerate(header, start=1):
+def _check_header(header: list[str], written: list[str], known: frozenset[str]) -> None:
+    for position, name in enumerate(header):
+        column = len(",".join(written[:position])) + (2 if position else 1)
         if name not in known:
             hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
-            raise HeaderInvalid(f"column {column} of the header is unknown", column=column, hint=hint)
-        if header.index(name) != column - 1:
-            raise HeaderInvalid(f"column {column} of the header is there twice", column=column)
+            raise HeaderInvalid(f"column {position + 1} of the header is unknown", column=column, hint=hint)
+        if header.index(name) != position:
+            raise HeaderInvalid(f"column {position + 1} of the header is there twice", column=column)
     if not header:
         raise HeaderInvalid("the file is empty", hint="the first line names the columns")
 
@@ -234,7 +236,7 @@ def _text(value: object) -> str | None:
         return ""
     if isinstance(value, str):
         # What cannot be written cannot be sealed, and matches nothing (RFC 8259 §8.2).
-        return value.strip() if value.isascii() or value.encode("utf-8", "replace").decode() == value else None
+        return value.strip() if value.isascii() or value.encode("utf-8", "ignore").decode() == value else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 

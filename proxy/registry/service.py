@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from proxy.registry.enrollment import Report, plan_entries, plan_staff
-from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRemoved
+from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRemoved, RegistryRevealed
 from proxy.registry.person import Entry, Staff, pack, unpack_entry, unpack_staff
 from proxy.registry.profile import Profile, profile_of
 from proxy.registry.recognition import Snapshot
@@ -158,6 +158,14 @@ class Registry:
     async def entries(self) -> list[Entry]:
         """Return every entry in clear, in the order of their ids, expired ones too. Raises as ``refresh``."""
         return await _everything(self._entries)
+
+    async def reveal(self, *, by: str) -> list[Entry]:
+        """Return every entry in clear to a steward; the log will say so. Raises as ``refresh``."""
+        async with self._entries.table.alone(), self._entries.table.changing() as change:
+            found = await self.entries()
+            if self._outbox is not None:
+                await self._outbox.put(change.connection, RegistryRevealed(count=len(found), by=by))
+        return found
 
     async def personnel(self) -> list[Staff]:
         """Return every line of the personnel directory in clear. Raises as ``refresh``."""
