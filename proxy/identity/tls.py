@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PROTOCOLS: Final = ["http/1.1"]
 
 
-class CertificatesUnusable(Exception):  # noqa: N818 -- reads as a sentence where it is raised
+class CertificatesUnusable(OSError):  # noqa: N818 -- reads as a sentence where it is raised
     """A certificate, key, authority or revocation list cannot be used; the message says which and what to do."""
 
 
@@ -48,6 +48,16 @@ def server_context(
     context = _FollowingContext(ssl.PROTOCOL_TLS_SERVER)
     context.follow(certificate, key, client_ca, crl, required=required)
     return context
+
+
+def trouble(context: ssl.SSLContext) -> str | None:
+    """Return why a context of ``server_context`` would fail the next handshake, or None. Clients are not told, so ask."""
+    try:
+        if isinstance(context, _FollowingContext):
+            context.fresh()
+    except CertificatesUnusable as unusable:
+        return str(unusable)
+    return None
 
 
 def certificate_uris(peer: Mapping[str, Any]) -> tuple[str, ...]:
@@ -83,15 +93,22 @@ class _FollowingContext(ssl.SSLContext):
         self._current = self._build()
 
     def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-        return self._fresh().wrap_bio(*args, **kwargs)
+        return self._fresh_or_closed().wrap_bio(*args, **kwargs)
 
     def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        return self._fresh().wrap_socket(*args, **kwargs)
+        return self._fresh_or_closed().wrap_socket(*args, **kwargs)
 
-    def _fresh(self) -> ssl.SSLContext:
+    def _fresh_or_closed(self) -> ssl.SSLContext:
+        try:
+            return self.fresh()
+        except CertificatesUnusable:
+            # asyncio leaks the connection when this raises. A context without a certificate fails every handshake instead.
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    def fresh(self) -> ssl.SSLContext:
         state = self._stat()
         if state != self._state:
-            # A failure here fails this handshake and leaves the old state behind, so the next one tries again.
+            # A failure leaves the old state behind, so the next connection tries again.
             self._current = self._build()
             self._state = state
         return self._current
