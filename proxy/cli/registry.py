@@ -75,8 +75,7 @@ def import_(
 @app.command()
 def add(
     *,
-    category: FileArgument = Annotated[Path, typer.Argument(help="A .csv with a header line, or a .jsonl: one person a line.")]
-CategoryOption = "",
+    category: CategoryOption = "",
     basis: BasisOption = "",
     expires: Annotated[str, typer.Option("--expires", help="The last day of protection, YYYY-MM-DD; none is for good.")] = "",
     household: Annotated[str, typer.Option("--household", help="A name that the members of one household share.")] = "",
