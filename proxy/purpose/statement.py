@@ -65,7 +65,10 @@ _ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "abcdefghijklmnopqrstuvwxy
 _WALKS: Final = frozenset(
     row[start : start + 4] for line in _ROWS for row in (line, line[::-1]) for start in range(len(row) - 3)
 ) - {"erty", "wert", "trew", "ertz", "rstu", "mnop"}  # property, strewn, Hertz, overstuffed, limnophilous
-_ENDINGS: Final = ("ations", "ation", "ions", "ings", "ion", "ing", "ors", "ers", "ed", "es", "or", "er", "s", "e")
+_ENDINGS: Final = (
+    "ations", "ation", "ating", "ative", "ators", "ator", "ated", "ates", "ate",
+    "ions", "ings", "ion", "ing", "ors", "ers", "ed", "es", "or", "er", "s", "e",
+)  # fmt: skip
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _REPEATED: Final = re.compile(r"(.)\1\1|\A(..?.?)\2{2,}\Z")
