@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED: Final = 130
+PIPE_CLOSED: Final = 141
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,21 @@ def make_app(wanted: str | None) -> typer.Typer:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code: 0 done, 1 found something, 2 wrong use, 3 unavailable."""
+    """Run one command line and return its exit code: 0 done, 1 found something, 2 wrong use, 3 unavailable.
+
+    As in a shell, 130 is an interrupt and 141 a reader who closed the pipe before the end.
+    """
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Leave Python nothing to flush into the closed pipe at its own end, where it would print a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         completing = "_SHOWCAUSE_COMPLETE" in os.environ
         app = make_app(None if completing else next((each for each in arguments if not each.startswith("-")), ""))
@@ -70,10 +85,6 @@ def run(arguments: Sequence[str]) -> int:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has seen enough; say nothing, and leave Python nothing to flush into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 -- the last one to hear of it: a sentence, not a traceback
         from proxy.cli.common import fail  # noqa: PLC0415 -- pydantic and YAML, wanted only by those who fail
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from proxy.document import Mistake
 
+PIPE_CLOSED: Final = 141
 PROGRESS_AFTER_SECONDS: Final = 1.0
 
 ConfigOption = Annotated[
@@ -72,13 +73,12 @@ def done(code: Code) -> typer.Exit:
 
 def emit(value: object) -> None:
     """Print one JSON value on one line of standard output."""
-    sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
-    sys.stdout.flush()
+    _write(orjson.dumps(value, default=str).decode() + "\n", flush=True)
 
 
 def say(text: str) -> None:
     """Print a line on standard output."""
-    sys.stdout.write(visible(text) + "\n")
+    _write(visible(text) + "\n")
 
 
 def warn(text: str) -> None:
@@ -91,7 +91,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     lines = [list(columns), *([visible(str(cell)) for cell in row] for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for line in lines:
-        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n")
+        _write("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n")
+
+
+def _write(text: str, *, flush: bool = False) -> None:
+    try:
+        sys.stdout.write(text)
+        if flush:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise typer.Exit(PIPE_CLOSED) from None
 
 
 def visible(text: str) -> str:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 KeyOption = Annotated[
-    Path | None, typer.Option("--key", envvar="SHOWCAUSE_KEY", help="Your key's file, as `identity add` wrote it, mode 0600.")
+    Path | None, typer.Option("--key", envvar="SHOWCAUSE_KEY", help="Your key's file, as `identity add --out` writes it.")
 ]
 UrlOption = Annotated[str | None, typer.Option("--url", help="The terminals' door; default: from the configuration.")]
 CaOption = Annotated[Path | None, typer.Option("--ca", help="The authority of the door's certificate (PEM).")]

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from proxy.tlog.store import LOCK
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Office, RecordsServer
+
+NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+
+
+def certificate(folder: Path, *, days: float) -> None:
+    """Write c.pem, k.pem and crl.pem, good for ``days`` from now."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(NAME).issuer_name(NAME).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=400)).not_valid_after(now + timedelta(days=days))
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    revoked = (
+        x509.CertificateRevocationListBuilder().issuer_name(NAME)
+        .last_update(now - timedelta(days=400)).next_update(now + timedelta(days=days)).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = serialization.Encoding.PEM
+    (folder / "c.pem").write_bytes(made.public_bytes(pem))
+    (folder / "crl.pem").write_bytes(revoked.public_bytes(pem))
+    (folder / "k.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    )
+    (folder / "k.pem").chmod(0o600)
+
+
+def with_tls(office: Office, url: str) -> None:
+    """Give the terminals' door TLS and a revocation list."""
+    tls = "{certificate: c.pem, key: k.pem, client_ca: c.pem, crl: crl.pem}"
+    office.write(url, doors=f"{{terminals: {{port: 0, tls: {tls}}}, console: {{port: 0}}, ops: {{port: 0}}}}")
+
+
+def test_a_sound_office_has_no_troubles(office: Office) -> None:
+    """Exit 0, one line for each part, for people."""
+    code, out, _ = office.call("doctor", "--config", str(office.config))
+
+    assert code == 0, out
+    assert {line.split()[0] for line in out.splitlines()} == {"ok"}
+    for part in ("policies", "keys.body", "store", "log", "data", "doors.ops", "upstream", "clock"):
+        assert f" {part} " in out
+
+
+def test_nothing_is_written_by_looking(office: Office) -> None:
+    """No store, no log and no lock come to be."""
+    office.troubles()
+
+    assert list((office.folder / "data").iterdir()) == []
+
+
+def test_no_network_leaves_the_records_server_alone(office: Office, records_server: RecordsServer) -> None:
+    """``--no-network``."""
+    code, out, _ = office.call("doctor", "--config", str(office.config), "--no-network")
+
+    assert code == 0
+    assert "upstream" not in out
+    assert records_server.journal == []
+
+
+def test_policies_with_mistakes_send_to_check(office: Office) -> None:
+    """One line, not all mistakes over again."""
+    (office.folder / "policies/fields.yaml").write_text("wrong: 1\n", "utf-8")
+
+    level, _, hint = office.troubles()["policies"]
+    assert (level, "check" in hint) == ("failure", True)
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "index", "body", "registry"])
+def test_each_key_is_tried(office: Office, name: str) -> None:
+    """Missing, readable by others, or not a key."""
+    path = office.folder / "keys" / name
+    path.chmod(0o640)
+    assert "chmod 600" in office.troubles()[f"keys.{name}"][1]
+
+    path.chmod(0o600)
+    path.write_bytes(b"x")
+    assert office.troubles()[f"keys.{name}"][0] == "failure"
+
+    path.unlink()
+    assert "No such file" in office.troubles()[f"keys.{name}"][1]
+
+
+def test_a_records_server_that_is_down(office: Office) -> None:
+    """It says which address; the clock cannot be compared."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    office.write(f"http://127.0.0.1:{port}")
+
+    found = office.troubles()
+    assert set(found) == {"upstream"}
+    assert str(port) in found["upstream"][1]
+
+
+def test_a_records_server_that_never_answers(office: Office) -> None:
+    """The wait has an end."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        office.write(url, upstream=f"{{url: '{url}', reply_seconds: 0.2}}")
+
+        assert "did not answer within 0.2 s" in office.troubles()["upstream"][1]
+
+
+@pytest.mark.parametrize(("status", "level"), [(401, "failure"), (403, "failure"), (503, "warning")])
+def test_a_records_server_that_refuses_us(office: Office, records_server: RecordsServer, status: int, level: str) -> None:
+    """Our credential, or its own trouble."""
+    records_server.status = status
+
+    assert office.troubles()["upstream"][:2][0] == level
+
+
+def test_the_credential_is_shown_to_the_records_server_and_to_nobody_else(
+    office: Office, records_server: RecordsServer
+) -> None:
+    """It is sent as Authorization, and not printed."""
+    secret = office.folder / "keys/credential"
+    secret.write_text("Token s3cr3t\n", "utf-8")
+    secret.chmod(0o600)
+    office.write(records_server.url, upstream=f"{{url: '{records_server.url}', credential: keys/credential}}")
+
+    code, out, err = office.call("doctor", "--config", str(office.config), "--json")
+
+    assert code == 0
+    assert records_server.journal == [("HEAD", "/", "Token s3cr3t")]
+    assert "s3cr3t" not in out + err
+
+
+@pytest.mark.parametrize("seconds", [-30, 30])
+def test_a_clock_that_is_off(office: Office, records_server: RecordsServer, seconds: int) -> None:
+    """Entries of two machines must tell one time (CJIS AU-8)."""
+    records_server.ahead = timedelta(seconds=seconds)
+
+    level, detail, hint = office.troubles()["clock"]
+    assert level == "warning"
+    assert 29 <= float(detail.split()[0]) <= 31
+    assert "NTP" in hint
+
+
+def test_a_records_server_without_a_clock(office: Office, records_server: RecordsServer) -> None:
+    """Then it has to be compared by hand."""
+    records_server.tells_time = False
+
+    assert office.troubles()["clock"][0] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("days", "levels"),
+    [(90, {}), (10, {"certificate": "warning", "client_ca": "warning"}), (0.5, {"crl": "warning"}), (-1, {"crl": "failure"})],
+)
+def test_certificates_and_lists_have_an_end(
+    office: Office, records_server: RecordsServer, days: float, levels: dict[str, str]
+) -> None:
+    """A warning a month before, a failure after; a revocation list a day before."""
+    certificate(office.folder, days=days)
+    with_tls(office, records_server.url)
+
+    found = office.troubles()
+    for name, level in levels.items():
+        assert found[f"doors.terminals.tls.{name}"][0] == level
+    assert bool(found) is bool(levels)
+
+
+def test_a_certificate_that_is_none(office: Office, records_server: RecordsServer) -> None:
+    """Missing, or something else."""
+    certificate(office.folder, days=90)
+    with_tls(office, records_server.url)
+    (office.folder / "c.pem").write_text("hello", "utf-8")
+    (office.folder / "crl.pem").unlink()
+
+    found = office.troubles()
+    assert "in PEM" in found["doors.terminals.tls.certificate"][1]
+    assert "No such file" in found["doors.terminals.tls.crl"][1]
+
+
+def test_a_store_that_is_damaged_newer_or_open_to_others(office: Office) -> None:
+    """Each with what to do, and none is touched."""
+    store = office.folder / "data/store.sqlite3"
+    store.write_bytes(b"not a database at all" * 100)
+    store.chmod(0o600)
+    assert "backup" in office.troubles()["store"][2]
+
+    store.unlink()
+    with sqlite3.connect(store) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    store.chmod(0o600)
+    assert "newer" in office.troubles()["store"][2]
+
+    store.chmod(0o644)
+    assert "chmod 600" in office.troubles()["store"][2]
+
+
+def test_a_log_that_a_server_holds_is_no_trouble_and_its_doors_are_not_tried(office: Office) -> None:
+    """It is for beside a running server, too, and never waits for the lock."""
+    folder = office.folder / "data/log"
+    folder.mkdir(mode=0o700)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        code, out, _ = office.call("doctor", "--config", str(office.config))
+    finally:
+        os.close(descriptor)
+
+    assert code == 0
+    assert "a running server has it open" in out
+    assert "doors." not in out
+
+
+def test_a_log_open_to_others(office: Office) -> None:
+    """Its folder is the owner's."""
+    (office.folder / "data/log").mkdir(mode=0o755)
+    (office.folder / "data/log").chmod(0o755)
+
+    assert "chmod 700" in office.troubles()["log"][2]
+
+
+def test_a_port_that_is_taken_and_an_address_that_is_not_ours(office: Office, records_server: RecordsServer) -> None:
+    """Each door by its name."""
+    port = records_server.url.rpartition(":")[2]
+    console = "{port: 0, host: 192.0.2.1, unsafe_plaintext: true}"
+    office.write(records_server.url, doors=f"{{terminals: {{port: {port}}}, console: {console}, ops: {{port: 0}}}}")
+
+    found = office.troubles()
+    assert "another port" in found["doors.terminals"][2]
+    assert "address of this machine" in found["doors.console"][2]
