@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+import pytest
+
+from proxy.identity.principal import CredentialInvalid, CredentialMissing, Principal
+from proxy.web.server import Door, Limits
+from proxy.web.terminals import Terminals
+from tests.escalation.conftest import Desk, asked, desk, person
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from proxy.escalation.lifecycle import Escalation
+    from tests.cli.conftest import Office
+
+__all__ = ["desk"]
+
+KEYS = {
+    "sergeant-key": person("sergeant-9", "supervisor"),
+    "officer-key": person("officer-1"),
+    "stranger-key": person("officer-2"),
+}
+
+
+class Keys:
+    """An authenticator that knows three keys."""
+
+    def authenticate(self, authorization: str | None, certificate_uris: tuple[str, ...], now: datetime) -> Principal:
+        """Return whose key it is."""
+        assert now.tzinfo is not None
+        assert certificate_uris == ()
+        if authorization is None:
+            raise CredentialMissing("Send a key.")
+        found = KEYS.get(authorization.removeprefix("Bearer "))
+        if found is None:
+            raise CredentialInvalid("This key is not known here.")
+        return found
+
+
+@dataclass
+class Counter:
+    """The real terminals' door over real HTTP, and the command line before it."""
+
+    desk: Desk
+    office: Office
+    url: str
+
+    async def call(self, *arguments: str, key: str | None = "sergeant-key") -> tuple[int, str, str]:
+        """Return exit code, standard output and standard error of ``escalations …``."""
+        more = ["--url", self.url]
+        if key is not None:
+            file = self.office.folder / key
+            file.write_text(f"{key}\n", "ascii")
+            file.chmod(0o600)
+            more += ["--key", str(file)]
+        return await asyncio.to_thread(self.office.call, "escalations", *arguments, *more)
+
+    async def json(self, *arguments: str, key: str | None = "sergeant-key") -> tuple[int, dict[str, Any]]:
+        """Return exit code and the object of ``escalations … --json``."""
+        code, out, _ = await self.call(*arguments, "--json", key=key)
+        return code, orjson.loads(out)
+
+    async def open(self) -> Escalation:
+        """Have officer-1 ask."""
+        return await self.desk.escalations.open(asked(), "query-1")
+
+
+@asynccontextmanager
+async def opened(desk: Desk) -> AsyncIterator[str]:
+    """Open the door."""
+    errors: list[BaseException] = []
+    terminals = Terminals(
+        gateway=cast(Any, None),
+        identities=cast(Any, Keys()),
+        escalations=desk.escalations,
+        clock=lambda: desk.now,
+        limits=Limits(),
+        wait_seconds_max=1,
+        on_error=errors.append,
+    )
+    door = Door("terminals", terminals.handle, host="127.0.0.1", port=0, tls=None, limits=Limits())
+    await door.open()
+    yield door.url
+    await door.close()
+    assert errors == []
+
+
+@pytest.fixture
+async def counter(desk: Desk, office: Office) -> AsyncIterator[Counter]:
+    """The counter, open."""
+    async with opened(desk) as url:
+        yield Counter(desk, office, url)
+
+
+async def test_a_supervisor_sees_what_waits_and_approves_it(counter: Counter) -> None:
+    """List (exit 1 while something waits), show, approve; then nothing waits (exit 0)."""
+    escalation = await counter.open()
+
+    code, out, _ = await counter.call("list")
+    assert code == 1
+    assert escalation.id in out
+    assert "officer-1" in out
+
+    code, shown = await counter.json("show", escalation.id)
+    assert (code, shown["state"], shown["case"]) == (0, "pending", "26-004217")
+
+    code, decided = await counter.json("approve", escalation.id, "--reason", "threat confirmed by dispatch")
+    assert (code, decided["state"]) == (0, "approved")
+
+    code, listed = await counter.json("list", "--state", "pending")
+    assert (code, listed["escalations"]) == (0, [])
+
+
+async def test_a_refusal_carries_its_reason(counter: Counter) -> None:
+    """The one who asked can read it."""
+    escalation = await counter.open()
+
+    code, out, _ = await counter.call("refuse", escalation.id, "--reason", "no threat is on record")
+    assert code == 0
+    assert "refused" in out
+
+    _, shown = await counter.json("show", escalation.id, key="officer-key")
+    assert shown["reason"] == "no threat is on record"
+
+
+async def test_nobody_decides_in_their_own_cause_by_the_command_line(counter: Counter) -> None:
+    """The door refuses, and its words are shown; exit 2."""
+    escalation = await counter.open()
+
+    code, out, err = await counter.call("approve", escalation.id, "--reason", "I need it at once", key="officer-key")
+
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert counter.desk.journal.events[-1].kind == "escalated"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "says"),
+    [
+        (("show", "nothing-of-that-name"), "sergeant-key", "no such escalation"),
+        (("show", "../records/persons"), "sergeant-key", "no such escalation"),
+        (("list", "--state", "pending&person=x"), "sergeant-key", "state"),
+        (("list",), "wrong-key", "not known"),
+        (("list",), None, "--key FILE"),
+    ],
+)
+async def test_what_is_wrong_is_wrong_use_with_a_sentence(
+    counter: Counter, arguments: tuple[str, ...], key: str | None, says: str
+) -> None:
+    """Exit 2; nothing on standard output."""
+    code, out, err = await counter.call(*arguments, key=key)
+
+    assert (code, out) == (2, "")
+    assert says in err
+    assert "Traceback" not in err
+
+
+async def test_a_key_that_others_can_read_is_not_used(counter: Counter, office: Office) -> None:
+    """It may be known to others, so it is not sent."""
+    file = office.folder / "open"
+    file.write_text("sergeant-key", "ascii")
+    file.chmod(0o644)
+
+    code, _, err = await asyncio.to_thread(office.call, "escalations", "list", "--url", counter.url, "--key", str(file))
+
+    assert code == 2
+    assert "chmod 600" in err
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines", b"\xff", b"a\r\nX-Admin: 1"])
+def test_a_key_file_that_holds_no_key_is_wrong_use(office: Office, content: bytes) -> None:
+    """No header is smuggled through it."""
+    file = office.folder / "key"
+    file.write_bytes(content)
+    file.chmod(0o600)
+
+    code, _, err = office.call("escalations", "list", "--url", "http://127.0.0.1:1", "--key", str(file))
+
+    assert code == 2
+    assert "holds no key" in err
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "says"),
+    [
+        ("http://127.0.0.1:1", 3, "is the server running"),
+        ("http://records.example.gov:8440", 2, "in the clear"),
+        ("records.example.gov", 2, "no URL"),
+        ("ftp://127.0.0.1", 2, "no URL"),
+    ],
+)
+def test_a_key_goes_to_a_door_and_never_in_the_clear(office: Office, url: str, code: int, says: str) -> None:
+    """Off this machine it takes https."""
+    file = office.folder / "key"
+    file.write_text("sergeant-key", "ascii")
+    file.chmod(0o600)
+
+    found, _, err = office.call("escalations", "list", "--url", url, "--key", str(file))
+
+    assert found == code
+    assert says in err
+
+
+def test_the_door_is_found_in_the_configuration(office: Office, tmp_path: Path) -> None:
+    """Without --url it is the terminals' door; an open port has to be told."""
+    key = tmp_path / "key"
+    key.write_text("sergeant-key", "ascii")
+    key.chmod(0o600)
+    arguments = ("escalations", "list", "--config", str(office.config), "--key", str(key))
+
+    assert "--url" in office.call(*arguments)[2]
+
+    office.write("http://127.0.0.1:1", doors="{terminals: {port: 1}}")
+    code, _, err = office.call(*arguments)
+    assert code == 3
+    assert "http://127.0.0.1:1 cannot be asked" in err
