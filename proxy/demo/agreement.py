@@ -114,7 +114,7 @@ def _held(town: Town, secret: Mapping[str, str]) -> Callable[[Stage], Awaitable[
         begun = loop.time()
         answer, approved = await asyncio.gather(stage.ask(holding), approve(stage))
         took = loop.time() - begun
-        lacks = {what: text for what, text in secret.items() if what.startswith("SSN")}
+        lacks = {what: text for what, text in secret.items() if what.startswith("the SSN")}
         expected = Expected(status=200, decision="mask", records=1, withheld=0, holds={"the plate": plate}, lacks=lacks)
         seen = stage.look(answer, expected, f"a held query is answered when a supervisor agrees, after {took:.1f} s")
         wrong = [] if approved.status == 200 else [f"the approval answered {approved.status} {approved.problem}"]

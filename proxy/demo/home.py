@@ -42,9 +42,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One demo home, by its absolute path."""
+    """One demo home, by its absolute path, and the policies that rule there."""
 
     path: Path
+    policies: Path
 
     @property
     def records(self) -> Path:
@@ -105,7 +106,7 @@ class Home:
 # every command of the command line takes --config as well. Paths are relative to this file.
 origin: {ORIGIN}
 data: data
-policies: {json.dumps(str(policies()))}
+policies: {json.dumps(str(self.policies))}
 keys:
   checkpoint: keys/checkpoint.pem
   index: keys/index.key
@@ -160,6 +161,7 @@ logging:
         if found and not (self.path / _MARKER).is_file():
             msg = f"nothing says that the demo made {found[0]}. Name another folder with --home"
             raise HomeUnusable(msg)
+        self.mark(complete=False)  # first: half a home must not be taken for a whole one
         for path in found:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -167,7 +169,7 @@ logging:
                 path.unlink()
 
 
-def policies() -> Path:
+def shipped_policies() -> Path:
     """Return the folder of the policies that come with this program.
 
     Raises:

@@ -6,8 +6,10 @@ import asyncio
 import os
 import shlex
 import signal
+import sys
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -16,13 +18,12 @@ from rich.text import Text
 from proxy.clock import utc_now
 from proxy.demo import records_server
 from proxy.demo.home import Home, Ports
-from proxy.demo.suggestions import suggestions
+from proxy.demo.suggestions import Doors, suggestions
 from proxy.demo.world import make_world
 from proxy.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
-    from pathlib import Path
 
     from proxy.demo.town import Town
     from proxy.main import Servers
@@ -45,8 +46,8 @@ class Demo:
 
 
 @asynccontextmanager
-async def demo(home: Home, *, usual_ports: bool = True) -> AsyncIterator[Demo]:
-    """Yield the demo, running in ``home``; everything has ended afterwards.
+async def demo(home: Home, *, usual_ports: bool = True, fresh: bool = False) -> AsyncIterator[Demo]:
+    """Yield the demo, running in ``home`` (made anew when ``fresh``); everything has ended afterwards.
 
     Raises:
         HomeUnusable, RecordsServerFailed, OSError: the message says what to do.
@@ -54,6 +55,8 @@ async def demo(home: Home, *, usual_ports: bool = True) -> AsyncIterator[Demo]:
     from proxy.main import running  # noqa: PLC0415 -- the whole house; a wrong folder should be told of before it is built
 
     with home.held():
+        if fresh:
+            home.clear()
         town = await make_world(home, utc_now)
         usual = Ports() if usual_ports else Ports(terminals=0, console=0, ops=0, records=0)
         async with records_server.serving(home.records, usual.records) as records_url:
@@ -79,13 +82,10 @@ async def demo(home: Home, *, usual_ports: bool = True) -> AsyncIterator[Demo]:
 
 async def run(home: Home, *, fresh: bool) -> int:
     """Run the demo in ``home`` until it is canceled; return the exit code."""
-    if fresh:
-        with home.held():
-            home.clear()
     console = Console(highlight=False)
-    if not home.complete:
+    if fresh or not home.complete:
         console.print("Making a town of 20,000 people …")
-    async with demo(home) as running:
+    async with demo(home, fresh=fresh) as running:
         _tell(console, running)
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
@@ -136,7 +136,9 @@ def _tell(console: Console, running: Demo) -> None:
     ):
         line(f"  {name:<10} {url:<24} {what}")
     line()
-    for suggestion in suggestions(running.town, running.keys, servers.terminals.url, _relative(running.home.config)):
+    doors = Doors(terminals=servers.terminals.url, console=servers.console.url)
+    program = f"{_relative(Path(sys.executable))} -m proxy"
+    for suggestion in suggestions(running.town, running.keys, doors, program, _relative(running.home.config)):
         line(f"# {suggestion.text}", "cyan")
         line(suggestion.command)
         line()

@@ -160,7 +160,7 @@ def _nobody_serves_himself(town: Town) -> Iterator[Step]:
         "bare-name",
         "by the bare name it could be the colleague: somebody has to agree",
         Query(who="officer", target=bare, purpose=AT_STOP),
-        replace(needed, lacks=secret | {"namesake's id": namesake.person_id}),
+        replace(needed, lacks=secret | {"the namesake's id": namesake.person_id}),
     )
 
 

@@ -73,7 +73,7 @@ class OpenStage:
                 yield f"{what} is {_words(found)}, not {_words(wanted)}"
         told = answer.raw.lower()
         yield from (f"the answer lacks {what}" for what, text in expected.holds.items() if text.lower().encode() not in told)
-        yield from (f"the answer tells the {what}" for what, text in expected.lacks.items() if text.lower().encode() in told)
+        yield from (f"the answer tells {what}" for what, text in expected.lacks.items() if text.lower().encode() in told)
         if expected.decision is None:
             return  # about an escalation, which is recorded as its move; only an answer of the street names its entry
         if decided is None:

@@ -81,12 +81,12 @@ def asking(name: str, note: str, query: Query, expected: Expected) -> Step:
 
 def identifiers(town: Town, household: Household) -> dict[str, str]:
     """Return everything by which the records know the people of a household, by what it is."""
-    found: dict[str, str] = {"home address": household.head.home.line}
+    found: dict[str, str] = {"the home address": household.head.home.line}
     for person in household:
-        found |= {f"{what} of {person.name}": text for what, text in _of_person(person).items() if text}
+        found |= {f"the {what} of {person.name}": text for what, text in _of_person(person).items() if text}
     for vehicle in town.vehicles:
         if vehicle.owner.home == household.head.home:
-            found |= {f"plate of {vehicle.owner.name}": vehicle.plate, f"VIN of {vehicle.owner.name}": vehicle.vin}
+            found |= {f"the plate of {vehicle.owner.name}": vehicle.plate, f"the VIN of {vehicle.owner.name}": vehicle.vin}
     return found
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from proxy.demo.docket import CALL, DISPATCH, PERMIT, SOURCES, THEIRS
-from proxy.demo.questions import ADDRESSES, AT_PORCH, AT_STOP, CALL_WORDS, PERSONS, plate_check, purpose
+from proxy.demo.docket import CALL, PERMIT, SOURCES, THEIRS
+from proxy.demo.questions import ADDRESSES, AT_DESK, AT_PORCH, AT_STOP, by_id, name_and_dob, plate_check, purpose
 from proxy.demo.terminal import Query, searching
 
 if TYPE_CHECKING:
@@ -19,72 +19,69 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """One thing to try: what it shows, and the command."""
+    """One thing to try: what it shows, the command, and, where it is a query, the status that will come back."""
 
     text: str
     command: str
+    status: int | None = None
 
 
-def suggestions(town: Town, keys: Mapping[str, str], terminals: str, config: str) -> Iterator[Suggestion]:
-    """Yield a command for each role, in the order of the story. ``config`` is quoted for the shell."""
-    mayor = town.cast["mayor"]
-    asking_about_mayor = Query(who="officer", target=f"{PERSONS}/{mayor.person_id}", purpose=AT_PORCH)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """The base URLs to send queries to."""
 
-    def curl(text: str, query: Query) -> Suggestion:
-        return Suggestion(text=text, command=curl_line(terminals, query, keys[query.who]))
+    terminals: str
+    console: str
 
-    yield curl("officer: whose car is this? (200)", plate_check(town))
-    call = plate_check(town)
-    yield curl(
-        "officer on a dispatched call: the call's number is enough (200)",
-        Query(who=call.who, target=call.target, purpose=f'case="{CALL}"'),
-    )
-    yield curl("officer: the mayor (403, a supervisor has to agree; add `Prefer: wait=30` to be held)", asking_about_mayor)
-    yield curl("supervisor: what waits? (200)", Query(who="supervisor", target="/escalations?state=pending"))
-    approve = Query(
+    def of(self, who: str) -> str:
+        """Return the door at which somebody of the cast asks."""
+        return self.console if who in {"supervisor", "lieutenant"} else self.terminals
+
+
+def suggestions(town: Town, keys: Mapping[str, str], doors: Doors, program: str, config: str) -> Iterator[Suggestion]:
+    """Yield a command for each role, in the order of the story. ``program`` and ``config`` are quoted for the shell."""
+    for text, status, query in _queries(town):
+        told = f"{text} ({status})" if status else text
+        yield Suggestion(text=told, command=curl_line(doors.of(query.who), query, keys[query.who]), status=status)
+    yield Suggestion(text="auditor: the last entries of the log", command=f"{program} audit tail --config {config}")
+    yield Suggestion(text="auditor: does the log hold?", command=f"{program} audit verify --config {config}")
+
+
+def _queries(town: Town) -> Iterator[tuple[str, int | None, Query]]:
+    cast = town.cast
+    plate = plate_check(town)
+    mayor = by_id(cast["mayor"])
+    yield "officer: whose car is this?", 200, plate
+    yield "officer on a dispatched call: the call's number is enough", 200, replace(plate, purpose=f'case="{CALL}"')
+    yield "officer: the same without a purpose", 400, replace(plate, purpose=None)
+    yield "officer: the mayor; a supervisor has to agree first", 403, mayor
+    yield "supervisor: what waits?", 200, Query(who="supervisor", target="/escalations?state=pending")
+    agree = Query(
         who="supervisor",
         target="/escalations/ID/approve",
         method="POST",
         body={"reason": "The owner has to be told before the lab comes."},
     )
-    yield curl("supervisor: agree, with the id from above; then the officer's query answers once", approve)
-    yield curl(
-        "dispatcher: the neighbor she feuds with (403)",
-        Query(
-            who="dispatcher",
-            target=f"{PERSONS}/{town.cast['neighbor'].person_id}",
-            purpose=purpose(DISPATCH, CALL_WORDS),
-        ),
+    yield "supervisor: agree (put the id from above for ID); then the officer's query answers, once", None, agree
+    waiting = Query(
+        who="officer",
+        target=searching(ADDRESSES, street=cast["mayor"].home.line),
+        purpose=AT_PORCH,
+        headers=(("Prefer", "wait=30"),),
     )
-    burgled = town.cast["victim"]
-    yield curl(
-        "detective: who lives there? (403: the address is a protected victim's)",
-        Query(
-            who="detective",
-            target=searching(ADDRESSES, street=burgled.home.line),
-            purpose=purpose(THEIRS, "burglary series on this street, looking for the residents as witnesses"),
-        ),
-    )
-    informant = f"{PERSONS}/{town.cast['informant'].person_id}"
-    yield curl(
-        "officer: an informant (404, as if there were no such record)",
-        Query(who="officer", target=informant, purpose=AT_STOP),
-    )
-    yield curl(
-        "handler: the same informant (403, a supervisor has to agree)",
-        Query(
-            who="handler", target=informant, purpose=purpose(SOURCES, "source missed two meetings, checking the home address")
-        ),
-    )
-    driver = town.cast["driver"]
-    applicant = searching(PERSONS, given_name=driver.given_name, surname=driver.surname, dob=driver.dob.isoformat())
+    yield "officer: held up to 30 seconds; agree meanwhile, in another shell, and it answers", None, waiting
+    feud = by_id(cast["neighbor"], AT_DESK, "dispatcher")
+    yield "dispatcher: the neighbor she feuds with", 403, feud
+    words = "burglary series on this street, looking for the residents as witnesses"
+    street = searching(ADDRESSES, street=cast["victim"].home.line)
+    victim = Query(who="detective", target=street, purpose=purpose(THEIRS, words))
+    yield "detective: who lives there? a victim under a protective order", 403, victim
+    yield "officer: an informant; the answer is that for no such record", 404, by_id(cast["informant"], AT_STOP)
+    words = "source missed two meetings, checking the home address"
+    yield "handler: the same informant", 403, by_id(cast["informant"], purpose(SOURCES, words), "handler")
     words = purpose(PERMIT, "applicant filed for a concealed carry permit on Monday", "F")
-    yield curl(
-        "records desk: a firearms permit (200)",
-        Query(who="clerk", target=applicant, purpose=f'{words}, requestor="Sheriff of Fairmont County"'),
-    )
-    yield Suggestion(text="auditor: the log, and whether it holds", command=f"python -m proxy audit tail --config {config}")
-    yield Suggestion(text="", command=f"python -m proxy audit verify --config {config}")
+    permit = Query(who="clerk", target=name_and_dob(cast["driver"]), purpose=f'{words}, requestor="Sheriff of Fairmont County"')
+    yield "records desk: a firearms permit", 200, permit
 
 
 def curl_line(base: str, query: Query, key: str) -> str:

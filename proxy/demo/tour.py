@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import os
 import shutil
 import sys
 import tempfile
@@ -52,18 +53,20 @@ class Played:
         return {
             "step": self.step,
             "ok": self.ok,
-            "status": seen.status,
+            "status": seen.status or None,
             "problem": seen.problem,
             "decision": seen.decision,
             "note": "; ".join((seen.note, *seen.wrong)),
         }
 
 
-async def tour(*, as_json: bool) -> int:
+async def tour(policies: Path, *, as_json: bool) -> int:
     """Play the whole story, print each step, and return 0 only if every one did what it should, else 1."""
     count = failed = 0
     show = _as_json if as_json else _Page().show
-    async for played in play():
+    if not as_json:
+        Console(highlight=False).print("Making a town of 20,000 people …")
+    async for played in play(policies):
         show(played)
         count += 1
         failed += not played.ok
@@ -72,9 +75,9 @@ async def tour(*, as_json: bool) -> int:
     return int(failed > 0)
 
 
-async def play() -> AsyncIterator[Played]:
+async def play(policies: Path) -> AsyncIterator[Played]:
     """Yield every step, in a fresh home with free ports, which is gone afterwards."""
-    with _temporary_home() as home:
+    with _temporary_home(policies) as home:
         async with demo(home, usual_ports=False) as running:
             stage = OpenStage(running)
             for step in story(running.town):
@@ -85,9 +88,9 @@ async def play() -> AsyncIterator[Played]:
 
 
 @contextmanager
-def _temporary_home() -> Iterator[Home]:
+def _temporary_home(policies: Path) -> Iterator[Home]:
     with tempfile.TemporaryDirectory(prefix="showcause-tour-") as folder:
-        yield Home(Path(folder).resolve() / "demo")
+        yield Home(Path(folder).resolve() / "demo", policies)
 
 
 async def _played(step: Step, stage: OpenStage) -> Seen:
@@ -100,8 +103,14 @@ async def _played(step: Step, stage: OpenStage) -> Seen:
 async def _verify(home: Home, *more: str) -> tuple[int, str]:
     """Run ``audit verify`` as its own process, as an auditor would; return its exit code and what it said."""
     command = [sys.executable, "-m", "proxy", "audit", "verify", "--config", str(home.config), *more]
+    # A variable that is meant for another configuration would override this one.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCAUSE_")}
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *command,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     try:
         async with asyncio.timeout(VERIFY_SECONDS):

@@ -17,7 +17,6 @@ from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.database import Database
 from proxy.demo import directories, docket
-from proxy.demo.home import policies
 from proxy.demo.records import build_town, write_records
 from proxy.demo.town import AGENCY
 from proxy.identity.credential import KEY_BYTES, Credential, Holder, Kind, digest, make_key
@@ -111,7 +110,7 @@ async def _import_people(home: Home, town: Town, database: Database, outbox: Out
     accepted(path, [f"line {line}: {reason}" for line, reason in report.rejected])
     path = home.imports / "registry.csv"
     write_csv(path, directories.ENTRY_COLUMNS, directories.registry(town))
-    categories = load_policies(policies()).vocabulary.categories
+    categories = load_policies(home.policies).vocabulary.categories
     entries = [entry_line(number, raw, categories=categories, now=clock()) for number, raw in _lines(path, ENTRY_KEYS)]
     report = await registry.enroll(entries, by=ACTOR)
     accepted(path, [f"line {line}: {reason}" for line, reason in report.rejected])

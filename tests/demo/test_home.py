@@ -8,7 +8,7 @@ import pytest
 
 from proxy.clock import utc_now
 from proxy.demo.docket import SIGN_INS
-from proxy.demo.home import Home, HomeUnusable, Ports, policies
+from proxy.demo.home import Home, HomeUnusable, Ports, shipped_policies
 from proxy.demo.world import make_world
 from proxy.settings import load_settings
 
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def _home(path: Path) -> Home:
+    return Home(path, shipped_policies())
+
+
 def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
     """A folder with anything in it that the demo did not make is refused."""
     (tmp_path / "thesis.txt").write_text("years of work")
 
-    with pytest.raises(HomeUnusable, match="did not make"), Home(tmp_path).held():
+    with pytest.raises(HomeUnusable, match="did not make"), _home(tmp_path).held():
         pass
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.txt"]
@@ -31,14 +35,14 @@ def test_a_file_by_one_of_our_names_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / "records.db").write_text("somebody else's")
 
     with pytest.raises(HomeUnusable, match="nothing says"):
-        Home(tmp_path).clear()
+        _home(tmp_path).clear()
 
     assert (tmp_path / "records.db").read_text() == "somebody else's"
 
 
 def test_clearing_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None:
     """What a newcomer put beside it stays; what a link points to stays."""
-    home, elsewhere = Home(tmp_path / "home"), tmp_path / "elsewhere"
+    home, elsewhere = _home(tmp_path / "home"), tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "precious").write_text("kept")
     with home.held():
@@ -60,7 +64,7 @@ def test_clearing_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None
 
 def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
     """The second is told, before it touches anything."""
-    home = Home(tmp_path)
+    home = _home(tmp_path)
 
     with home.held(), pytest.raises(HomeUnusable, match="running"), home.held():
         pass
@@ -71,7 +75,7 @@ def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
 
 def test_the_configuration_is_a_whole_one(tmp_path: Path) -> None:
     """``serve --config`` takes what the demo wrote; the ports are those that were free."""
-    home = Home(tmp_path)
+    home = _home(tmp_path)
 
     home.write_config(Ports(terminals=18440, console=18441, ops=19440, records=18001))
     settings = load_settings(home.config, {})
@@ -79,7 +83,7 @@ def test_the_configuration_is_a_whole_one(tmp_path: Path) -> None:
     assert settings.upstream.url == "http://127.0.0.1:18001"
     assert (settings.doors.terminals.port, settings.doors.console.port, settings.doors.ops.port) == (18440, 18441, 19440)
     assert settings.log == home.data / "log"
-    assert settings.policies == policies()
+    assert settings.policies == shipped_policies()
 
 
 def _times(folder: Path) -> dict[Path, int]:
@@ -88,7 +92,7 @@ def _times(folder: Path) -> dict[Path, int]:
 
 async def test_a_world_is_made_once(tmp_path: Path) -> None:
     """The second start finds everything as the first left it: records, keys, credentials, store."""
-    home = Home(tmp_path)
+    home = _home(tmp_path)
     with home.held():
         await make_world(home, utc_now)
         before = _times(tmp_path)
@@ -104,7 +108,7 @@ async def test_a_world_is_made_once(tmp_path: Path) -> None:
 
 async def test_a_start_that_was_interrupted_is_made_anew(tmp_path: Path) -> None:
     """Half a world is not taken for a whole one."""
-    home = Home(tmp_path)
+    home = _home(tmp_path)
     with home.held():
         home.mark(complete=False)
         home.records.write_text("half a database")
@@ -121,7 +125,7 @@ async def test_secrets_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     """Keys, the cast's credentials, the store and the import files, which hold the registry in clear."""
     umask = os.umask(0)
     try:
-        home = Home(tmp_path)
+        home = _home(tmp_path)
         with home.held():
             await make_world(home, utc_now)
     finally:
