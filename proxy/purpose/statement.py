@@ -40,17 +40,17 @@ _GRAMMAR: Final = """
     """
 _OF_ANY_QUERY: Final = """
     access action activity administrative agency already approved ask asked assigned assist assistance assisting authority
-    authorize authorized background bad bar basic baz because bla blah bored boredom boss business cad case cases cause check
+    authorize authorized background bad basic baz because bla blah bored boredom boss business cad case cases cause check
     checks chief colleague confirm confirmation contact cop cops coworker crime criminal curiosity curious data database day
     days department dept detail details detective determine discuss discussed dude dummy duties duty earlier enforcement
-    enquire enquiry enter entry event example field file fill find follow following foo foobar for friend friends fun general
+    enquire enquiry enter entry event example field file fill find follow following foo foobar for fun general
     good guy guys help ident identification identify identifying identity important incident individual info inform
     information inquire inquiry instructed instruction interest interested interesting internal invest investigate
     investigation investigative investigator investigatory ipsum job just justice justification justified kind know known
     later law lawful legal legit legitimate lieutenant look looking lookup lorem make matter mentioned misc miscellaneous na
     name names necessary need needed nil none nosy null number numbers obtain office officer official ongoing operation
-    operational operations other partner pd pending people per perform performing permission person personal personnel
-    placeholder police possible previous previously private procedure proceed process processing program proper protocol
+    operational operations other pd pending people per perform performing permission person personal personnel
+    placeholder police possible previous previously procedure proceed process processing program proper protocol
     provide purpose purposes pursuant query question quick qux random reason reasons record records ref refer reference regard
     regarding regular related relevant reported request requested required requirement research result return review reviewing
     routine run running safety said sample say search searching section security see sergeant service sgt shift situation
