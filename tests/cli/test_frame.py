@@ -13,6 +13,7 @@ from proxy.__main__ import GROUPS, run
 from proxy.cli.common import Code, CommandFailed, fail, table, visible
 from proxy.database import DatabaseUnusable
 from proxy.document import DocumentInvalid, Mistake
+from proxy.identity.tls import CertificatesUnusable
 from proxy.refusal import Refusal
 from proxy.tlog.errors import KeyUnusable
 
@@ -106,6 +107,7 @@ def test_a_reader_who_has_seen_enough_ends_the_command_in_silence(office: Office
             "a.yaml:3:4: wrong\n1 mistake\n",
         ),
         (KeyUnusable("keys/body cannot be read"), 3, "keys/body cannot be read"),
+        (CertificatesUnusable("c.pem is not a PEM certificate"), 3, "c.pem is not"),
         (DatabaseUnusable("store.sqlite3 is of a newer version"), 3, "newer version"),
         (Refusal("The log is not available."), 3, "The log is not available."),
         (FileNotFoundError(2, "No such file or directory", "cases.csv"), 3, "error: cases.csv: No such file or directory"),

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cli.conftest import Office, RecordsServer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def serving(office: Office) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, int]]]:
+    """Run ``serve`` in a process of its own until its three doors are open; yield it and their ports."""
+    command = [sys.executable, "-m", "proxy", "serve", "--config", str(office.config)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        ports: dict[str, int] = {}
+        try:
+            while len(ports) < 3:
+                line = process.stderr.readline()
+                assert line, "serve ended before its doors were open"
+                said = json.loads(line)
+                if said["event"] == "door open":
+                    ports[said["door"]] = said["port"]
+            yield process, ports
+        finally:
+            process.kill()
+
+
+def get(port: int, path: str) -> tuple[int, bytes]:
+    """Ask the ops door."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def stopped(process: subprocess.Popen[bytes], signum: signal.Signals) -> int:
+    """Signal it, and return its exit code once everything that it still said is read."""
+    process.send_signal(signum)
+    process.communicate(timeout=30)
+    return process.returncode
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_serve_opens_its_doors_and_ends_in_good_order(office: Office, signum: signal.Signals) -> None:
+    """Exit 0 on either signal; beside it and after it `doctor` has nothing to do, and the log verifies."""
+    with serving(office) as (process, ports):
+        assert get(ports["ops"], "/livez")[0] == 200
+        assert office.troubles() == {}
+        assert stopped(process, signum) == 0
+
+    assert office.troubles() == {}
+    code, _, err = office.call("audit", "verify", "--config", str(office.config))
+    assert code == 0, err
+
+
+def test_prometheus_accepts_what_it_scrapes(office: Office) -> None:
+    """The metrics of a real server go through promtool's linter."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        if os.environ.get("CI"):
+            pytest.fail("promtool is missing; .ci/run installs it")
+        pytest.skip("promtool is missing; see CONTRIBUTING.md")
+    with serving(office) as (_, ports):
+        status, text = get(ports["ops"], "/metrics")
+
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=60, check=False)
+    assert status == 200
+    assert b"showcause_audit_poisoned 0.0" in text
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_port_that_is_taken_is_told_without_a_traceback(office: Office, records_server: RecordsServer) -> None:
+    """Exit 3 and a sentence; the log is closed in good order all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        office.write(records_server.url, doors=f"{{terminals: {{port: {port}}}, console: {{port: 0}}, ops: {{port: 0}}}}")
+        command = [sys.executable, "-m", "proxy", "serve", "--config", str(office.config)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 3
+    assert str(port) in done.stderr
+    assert "help: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert office.call("audit", "verify", "--config", str(office.config))[0] == 0
+
+
+def test_a_key_that_is_missing_stops_the_start(office: Office) -> None:
+    """Exit 3, and which key."""
+    (office.folder / "keys/body").unlink()
+
+    command = [sys.executable, "-m", "proxy", "serve", "--config", str(office.config)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 3
+    assert "keys/body cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
