@@ -7,6 +7,7 @@ Secrets are named by file and never stand here. Whatever weakens a guarantee sta
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_args
 from urllib.parse import urlsplit
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "SHOWCAUSE_"
 NOT_SETTINGS: Final = frozenset({"SHOWCAUSE_CONFIG", "SHOWCAUSE_KEY"})
 """Variables of the command line, which override nothing."""
+_LINKS: Final = re.compile(r"SHOWCAUSE_(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\Z")
+"""What Kubernetes puts into every pod beside a Service named showcause."""
 
 
 def is_loopback(host: str) -> bool:
@@ -325,7 +328,7 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     mistakes: list[Mistake] = []
     variables: dict[tuple[str | int, ...], str] = {}
     for variable, text in sorted(environ.items()):
-        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
+        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS and not _LINKS.match(variable):
             try:
                 variables[_override(data, variable, text)] = variable
             except LookupError as error:

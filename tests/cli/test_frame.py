@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from proxy.__main__ import GROUPS, run
-from proxy.cli.common import Code, CommandFailed, fail, table, visible
+from proxy.cli.common import Code, CommandFailed, fail, progress, table, visible
 from proxy.database import DatabaseUnusable
 from proxy.document import DocumentInvalid, Mistake
 from proxy.identity.tls import CertificatesUnusable
@@ -138,6 +138,15 @@ def test_an_unforeseen_error_is_told_without_what_it_quotes(capsys: pytest.Captu
     assert "KeyError" in told
     assert "test_frame.py" in told
     assert "KeyError: 'Jane" not in told
+
+
+def test_a_pipe_sees_no_progress_bar(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing but results and errors is written where no person looks."""
+    with progress("Importing", total=3) as advance:
+        for _ in range(3):
+            advance(1)
+
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_is_printed_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -246,6 +246,19 @@ def test_a_variable_that_names_no_setting_is_a_mistake(configuration: Configurat
     assert configuration.mistake(**{variable: "x"}).message == "names no setting"
 
 
+def test_what_kubernetes_says_of_a_service_of_our_name_is_no_setting(configuration: Configuration) -> None:
+    """A pod beside a Service named showcause starts all the same."""
+    found = configuration.load(
+        SHOWCAUSE_SERVICE_HOST="10.0.0.1",
+        SHOWCAUSE_SERVICE_PORT="8440",
+        SHOWCAUSE_SERVICE_PORT_TERMINALS="8440",
+        SHOWCAUSE_PORT="tcp://10.0.0.1:8440",
+        SHOWCAUSE_PORT_8440_TCP_ADDR="10.0.0.1",
+    )
+
+    assert found.doors.terminals.port == 8440
+
+
 def test_a_certificate_without_its_key_is_a_mistake(configuration: Configuration) -> None:
     """And a key without its certificate."""
     url = "https://records.example.gov"
