@@ -174,17 +174,17 @@ def _joined(stated: Stated, inherited: Purpose) -> Stated:
 
 def _code(catalogue: Catalogue, name: str, action: str) -> Code:
     code = catalogue.codes.get(name)
-    serving = ", ".join(catalogue.serving(action)) or "none"
+    if code is not None and code.refused is None and action in code.actions:
+        return code
+    serving = f"Codes for this query: {', '.join(catalogue.serving(action)) or 'none'}."
     if code is None:
-        hint = suggest(name, catalogue.codes) or f"Codes for this query: {serving}."
-        raise PurposeUnknown(f"The code is not in the catalogue: {hint}")
+        hint = suggest(name, catalogue.codes)
+        raise PurposeUnknown(f"The code is not in the catalogue{': ' + hint if hint else '.'} {serving}")
     if code.refused is not None:
         raise PurposeUnknown(code.refused)
-    if action not in code.actions:
-        lacking = action in catalogue.motor_vehicle_actions and code.permissible_use is None
-        why = "has no permissible use of motor-vehicle data (18 USC 2721(b))" if lacking else f"does not serve {action}"
-        raise PurposeUnknown(f"Code {name} {why}. Codes for this query: {serving}.")
-    return code
+    lacking = action in catalogue.motor_vehicle_actions and code.permissible_use is None
+    why = "has no permissible use of motor-vehicle data (18 USC 2721(b))" if lacking else f"does not serve {action}"
+    raise PurposeUnknown(f"Code {name} {why}. {serving}")
 
 
 def _speaks(stated: Stated, case: Case, catalogue: Catalogue, principal: Asker, now: datetime) -> str:
