@@ -11,7 +11,7 @@ from proxy.demo.town import AGENCY, CITY, STATE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from proxy.demo.town import Person, Town, Vehicle
+    from proxy.demo.town import Household, Person, Town, Vehicle
 
 Line = dict[str, str]
 
@@ -54,16 +54,21 @@ def personnel(town: Town) -> Iterator[Line]:
 
 
 def registry(town: Town) -> Iterator[Line]:
-    """Yield a line for each protected person with their household, and for each officer."""
+    """Yield a line for each protected person and each officer, each with those who live with them."""
     vehicles = _by_owner(town)
     for key, category, basis in PROTECTED:
-        household = town.household_of(town.cast[key])
-        shared = f"household-{key}" if household.family else ""
-        yield {"category": category, "household": shared, "basis": basis} | _identifiers(household.head, vehicles)
-        for person in household.family:
-            yield {"household": shared, "basis": basis} | _identifiers(person, vehicles)
-    for household in town.officers:
-        yield {"category": "officer", "basis": "Officer Privacy Ordinance 9-2"} | _identifiers(household.head, vehicles)
+        yield from _enrolled(town.household_of(town.cast[key]), category, basis, f"household-{key}", vehicles)
+    for number, household in enumerate(town.officers, start=FIRST_BADGE):
+        yield from _enrolled(household, "officer", "Officer Privacy Ordinance 9-2", f"household-{number}", vehicles)
+
+
+def _enrolled(
+    household: Household, category: str, basis: str, name: str, vehicles: Mapping[str, Sequence[Vehicle]]
+) -> Iterator[Line]:
+    shared = {"household": name if household.family else "", "basis": basis}
+    yield {"category": category} | shared | _identifiers(household.head, vehicles)
+    for person in household.family:
+        yield shared | _identifiers(person, vehicles)
 
 
 def _by_owner(town: Town) -> Mapping[str, Sequence[Vehicle]]:
