@@ -109,10 +109,10 @@ class Authority:
         return self._sign("server", names, ExtendedKeyUsageOID.SERVER_AUTH)[0]
 
     def client(
-        self, *uris: str, common_name: str = "Officer", days: tuple[float, float] = (-1, 30)
+        self, *uris: str, common_name: str = "Officer", days: tuple[float, float] = (-1, 30), identified: bool = True
     ) -> tuple[Path, x509.Certificate]:
         names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in uris]
-        return self._sign(common_name, names, ExtendedKeyUsageOID.CLIENT_AUTH, days)
+        return self._sign(common_name, names, ExtendedKeyUsageOID.CLIENT_AUTH, days, identified=identified)
 
     def revoke(self, certificates: Iterable[x509.Certificate] = (), *, days: tuple[float, float] = (-1, 7)) -> Path:
         now = datetime.now(UTC)
@@ -138,6 +138,8 @@ class Authority:
         names: Sequence[x509.GeneralName],
         usage: x509.ObjectIdentifier,
         days: tuple[float, float] = (-1, 30),
+        *,
+        identified: bool = True,
     ) -> tuple[Path, x509.Certificate]:
         now = datetime.now(UTC)
         key = ec.generate_private_key(ec.SECP256R1())
@@ -152,8 +154,10 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
         )
+        if identified:
+            authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+            builder = builder.add_extension(authority, critical=False)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())

@@ -168,6 +168,7 @@ async def test_a_certificate_that_does_not_hold_ends_the_handshake(
         "not yet valid": authority.client(URI, days=(1, 20))[0],
         "revoked": revoked,
         "another authority": stranger.client(URI)[0],
+        "against RFC 5280, without its authority's key identifier": authority.client(URI, identified=False)[0],
     }
 
     async with serving(office, authority, context_of(authority, authority.revoke([certificate]))) as server:
@@ -328,6 +329,13 @@ async def test_a_uri_with_a_second_spelling_is_no_identity(office: Office, uri: 
         certificate_uris({"subjectAltName": (("URI", uri),)})
 
 
+def test_of_two_identities_none_is_chosen() -> None:
+    """Two well-formed URIs are as bad as none, and the same one twice is two."""
+    for second in ("spiffe://pd.example/b", URI):
+        with pytest.raises(CredentialInvalid, match="2 URIs"):
+            certificate_uris({"subjectAltName": (("URI", URI), ("URI", second))})
+
+
 @given(st.lists(st.tuples(st.sampled_from(["URI", "DNS", "email", "IP Address", "uri"]), st.text(max_size=40)), max_size=4))
 def test_any_alternative_names_are_one_identity_or_a_refusal(names: list[tuple[str, str]]) -> None:
     """Only exactly one URI in its plain form ever comes out, and then it is the certificate's own."""
@@ -338,6 +346,7 @@ def test_any_alternative_names_are_one_identity_or_a_refusal(names: list[tuple[s
         return
 
     assert list(found) == uris
+    assert len(uris) == 1
 
 
 def test_no_certificate_is_no_uri() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import sqlite3
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +14,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from proxy.database import Database
 from proxy.purpose.casefile import LINE_BYTES, CaseFileUnusable, Rejected, read_cases_file
+from proxy.purpose.directory import StoredCases
 from proxy.purpose.imports import BATCH
 from proxy.purpose.purpose import Case, CaseDirectoryUnavailable
 from proxy.purpose.standing import KINDS
 from tests.purpose.conftest import NOW, ORI, case
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from tests.purpose.conftest import Room
 
@@ -78,10 +84,44 @@ async def test_a_kept_case_is_answered_from_memory(room: Room) -> None:
     assert await room.directory.look_up("26-004217") == case()
 
 
+class HeldDatabase(Database):
+    """A store whose first transaction ends only when it is let go, after it has read."""
+
+    def __init__(self, path: Path) -> None:
+        """Hold the first transaction."""
+        super().__init__(path)
+        self.has_read, self.let_go = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection, and wait."""
+        async with super().begin() as connection:
+            yield connection
+        if not self.has_read.is_set():
+            self.has_read.set()
+            await self.let_go.wait()
+
+
+async def test_what_was_read_before_a_change_is_not_kept_after_it(room: Room) -> None:
+    """A look that was overtaken by a change, which another look has seen, does not bring the old case back."""
+    await room.cases(case(), case("26-2"))
+    database = HeldDatabase(room.database.path)
+    await database.open()
+    directory = StoredCases(database)
+    overtaken = asyncio.create_task(directory.look_up("26-004217"))
+    await database.has_read.wait()
+
+    await room.cases(case(closed_at=NOW))
+    await directory.look_up("26-2")
+    database.let_go.set()
+    await overtaken
+
+    assert await directory.look_up("26-004217") == case(closed_at=NOW)
+    await database.close()
+
+
 async def test_memory_is_bounded(room: Room) -> None:
     """Only the last used are kept."""
-    from proxy.purpose.directory import StoredCases  # noqa: PLC0415
-
     await room.cases(*(case(f"26-{number}") for number in range(5)))
     directory = StoredCases(room.database, most=2)
     for number in (0, 1, 0, 2):
