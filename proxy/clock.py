@@ -15,5 +15,4 @@ def utc_now() -> datetime:
 
 def stamp(moment: datetime) -> str:
     """Return RFC 3339 in UTC with hundredths of a second (CJIS AU-8)."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 10000:02d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:22] + "Z"

@@ -7,10 +7,12 @@ the start with a sentence that says what to do; nothing starts half.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import hmac
 import os
 import signal
+import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
 from proxy.refusal import Refusal
 from proxy.registry.service import Registry
-from proxy.telemetry import Metrics, make_logger
+from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
@@ -44,15 +46,16 @@ from proxy.web.terminals import Terminals
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from proxy.audit.event import Json
     from proxy.clock import Clock
     from proxy.settings import Settings, Tls
     from proxy.web.server import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
 PROBE_SECONDS: Final = 10.0
+SWITCH_SECONDS: Final = 0.0005
+GC_ALLOCATIONS: Final = 20_000
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -68,12 +71,18 @@ class Servers:
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is under way and close."""
+    # The log's writer waits for the interpreter after each fsync, by default up to five milliseconds.
+    sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
     try:
         async with running(settings):
+            # What is loaded by now stays; without this, every collection walks the registry and the policy.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(GC_ALLOCATIONS, 20, 20)
             await stop.wait()
     finally:
         for signum in (signal.SIGINT, signal.SIGTERM):
@@ -102,6 +111,7 @@ class _Composition:
         self._logger = make_logger(settings.logging.format, LEVELS[settings.logging.level])
         self._metrics = Metrics()
         self._upstream_trouble = "not asked yet"
+        self._entry_lines = EntryLines(_to_standard_error)
 
     async def compose(self) -> Servers:
         settings, clock, metrics, stack = self._settings, self._clock, self._metrics, self._stack
@@ -177,6 +187,7 @@ class _Composition:
 
         await self._keep(self._drain, outbox, audit)
         await self._keep(self._notice, identities, audit)
+        await self._keep(self._flush)
         await self._keep(registry.refresh)
         await self._keep(escalations.sweep)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
@@ -215,7 +226,9 @@ class _Composition:
         signer = load_signer(settings.keys.checkpoint, settings.origin)
         log = await asyncio.to_thread(Log, settings.log, signer=signer, clock=self._clock)
         self._stack.push_async_callback(log.close)
-        return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=self._copy)
+        copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
+        self._stack.push_async_callback(self._flush)
+        return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
 
     async def _open_upstream(self) -> Upstream:
         chosen = self._settings.upstream
@@ -294,8 +307,8 @@ class _Composition:
         with suppress(AuditUnavailable):
             await audit.stop("stopped in good order")
 
-    def _copy(self, entry: Mapping[str, Json]) -> None:
-        self._logger.info("entry", **entry)
+    async def _flush(self) -> None:
+        self._entry_lines.flush()
 
     def _report(self, error: BaseException) -> None:
         # Only the class and the place: an exception's text may hold a query's words.
@@ -304,6 +317,11 @@ class _Composition:
             trace = trace.tb_next
         where = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""
         self._logger.error("internal error", error_type=type(error).__name__, where=where)
+
+
+def _to_standard_error(block: bytes) -> None:
+    sys.stderr.buffer.write(block)
+    sys.stderr.buffer.flush()
 
 
 def _readiness(

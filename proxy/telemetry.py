@@ -8,6 +8,7 @@ here is not printed, whoever asks.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
@@ -18,7 +19,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from structlog.typing import EventDict, WrappedLogger
 
@@ -90,6 +91,36 @@ def _only_allowed(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 def _as_bytes(value: EventDict, **_: Any) -> bytes:
     return orjson.dumps(value, default=str)
+
+
+class EntryLines:
+    """The copy of each entry's open facts, a JSON object a line; written in blocks, since it is never the record.
+
+    ``flush`` is called now and then and at the end. A block that cannot be written is dropped: whoever reads the copy
+    can tell by the indexes, and asks the log.
+    """
+
+    def __init__(self, write: Callable[[bytes], object], *, block_bytes: int = 65536) -> None:
+        """Take where the lines go."""
+        self._write = write
+        self._block_bytes = block_bytes
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def __call__(self, entry: Mapping[str, object]) -> None:
+        """Keep the line of one entry."""
+        line = orjson.dumps({"event": "entry", "level": "info", **entry}, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= self._block_bytes:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is kept."""
+        if self._lines:
+            block, self._lines, self._size = b"".join(self._lines), [], 0
+            with suppress(OSError, ValueError):
+                self._write(block)
 
 
 def make_logger(style: Literal["json", "console"] = "json", level: int = 20) -> structlog.typing.FilteringBoundLogger:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -21,8 +22,7 @@ from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.refusal import Refusal
 from proxy.web import problems
-from proxy.web.server import COMMON_HEADERS, respond
-from proxy.web.server import refuse as _refuse
+from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
-    from proxy.web.server import Limits
+    from proxy.web.limits import Limits
 
 VIA: Final = "1.1 showcause"
 _ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel))?\Z")
@@ -54,7 +54,6 @@ class Terminals:
         clock: Clock,
         limits: Limits,
         wait_seconds_max: float,
-        on_error: Callable[[BaseException], None],
         queries: bool = True,
     ) -> None:
         """Wire the door; ``queries`` is false where only escalations are served."""
@@ -64,27 +63,26 @@ class Terminals:
         self._clock = clock
         self._limits = limits
         self._wait_seconds_max = wait_seconds_max
-        self._on_error = on_error
         self._queries = queries
+        # Unique, not secret: the entries of one query share it, and a system call for each would buy nothing.
+        self._query_ids = (f"{run}{number:016x}" for run in [secrets.token_hex(8)] for number in count())
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
-        try:
-            inbound = await self._read(request)
-            path = inbound.target.partition("?")[0]
-            if path.startswith("/problems/"):
-                return _problem_page(inbound)
-            certificates = _certificates(request)
-            if path == "/escalations" or path.startswith("/escalations/"):
-                return await self._escalation(inbound, path, certificates)
-            if not self._queries:
-                return _refuse(RouteUnknown("Queries are answered at the terminals' door."), instance=None)
-            return await self._query(inbound, certificates)
-        except Refusal as refusal:
-            return _refuse(refusal, instance=None)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the client gets our words and nothing else
-            self._on_error(error)
-            return _refuse(InternalError("Something went wrong here; nothing was released."), instance=None)
+        """Answer one request.
+
+        Raises:
+            Refusal: the door answers with it.
+        """
+        certificates = _certificates(request)  # before the body: a client that is gone by then has none
+        inbound = await self._read(request)
+        path = inbound.target.partition("?")[0]
+        if path.startswith("/problems/"):
+            return _problem_page(inbound)
+        if path == "/escalations" or path.startswith("/escalations/"):
+            return await self._escalation(inbound, path, certificates)
+        if not self._queries:
+            raise RouteUnknown("Queries are answered at the terminals' door.")
+        return await self._query(inbound, certificates)
 
     async def _query(self, inbound: Inbound, certificates: tuple[str, ...]) -> web.StreamResponse:
         prefer = inbound.header("Prefer") or ""
@@ -96,7 +94,7 @@ class Terminals:
                 return _answered(answer)
             case Declined(refusal=refusal, entry=entry):
                 status = 202 if isinstance(refusal, EscalationRequired) and _ASYNC.search(prefer) else None
-                response = _refuse(refusal, instance=entry, status=status)
+                response = refuse(refusal, instance=entry, status=status)
                 if entry is not None:
                     response.headers["Audit-Entry"] = entry
                 if status == 202:
@@ -165,7 +163,7 @@ class Terminals:
         if sum(len(name) + len(value) + 4 for name, value in headers) > self._limits.header_bytes:
             raise problems.BadRequest(f"The headers are larger than {self._limits.header_bytes} bytes.")
         return Inbound(
-            query_id=secrets.token_hex(16),
+            query_id=next(self._query_ids),
             received_at=self._clock(),
             source=request.remote or "",
             method=request.method,
