@@ -17,6 +17,7 @@ from proxy.registry.usps import DIRECTIONS, ORDINALS, PLAIN_UNITS, STATE_CODES, 
 _TOKEN: Final = re.compile(r"[A-Z0-9]+(?:[-/][A-Z0-9]+)*|[#,]")
 _NUMBER: Final = re.compile(r"[0-9]+[A-Z]?(?:[-/][0-9A-Z]+)?\Z|[NSEW][0-9]+[NSEW][0-9]+\Z")
 _ORDINAL: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)\Z")
+_FLOOR: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)?\Z")
 _FRACTION: Final = re.compile(r"[0-9]/[0-9]\Z")
 _ZIP: Final = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?\Z")
 _DIGIT: Final = re.compile(r"[0-9]")
@@ -25,6 +26,7 @@ _NUMBERED_BEFORE_ROAD: Final = frozenset({"COUNTY", "STATE", "TOWNSHIP", "FARM",
 _COUNTRY: Final = frozenset({("USA",), ("US",), ("UNITED", "STATES"), ("UNITED", "STATES", "OF", "AMERICA")})
 _NO_UNIT: Final = frozenset({"NA", "NONE", "NULL", "UNKNOWN", "0"})
 _MOST_TOKENS: Final = 40
+_MAY_DESIGNATE: Final = frozenset({"#", *UNITS, *WORD_UNITS})
 
 
 class Street(NamedTuple):
@@ -58,7 +60,8 @@ def address(text: str) -> Street:
 
 def unit(text: str) -> str:
     """Return a unit in one spelling: ``Apt. 3-B``, ``#3B`` and ``3 b`` are ``3B``; floors and buildings say so."""
-    return _unit([word for word in _tokens(text) if word != ","])
+    tokens = _tokens(text)
+    return _unit([word for word in tokens if word != ","]) if tokens else ""
 
 
 def _tokens(text: str) -> list[str]:
@@ -71,8 +74,11 @@ def _tokens(text: str) -> list[str]:
 
 
 def _parse(text: str, *, whole: bool) -> Street:
+    tokens = _tokens(text)
+    if "," not in tokens:
+        return _line(tokens, whole=whole)
     segments: list[list[str]] = [[]]
-    for word in _tokens(text):
+    for word in tokens:
         if word == ",":
             segments.append([])
         else:
@@ -135,7 +141,7 @@ def _line(tokens: list[str], *, whole: bool) -> Street:
     city: list[str] = []
     state = postal_code = ""
     if whole and len(tokens) > 3:
-        tokens, state, postal_code = _locality(tokens)
+        tokens, state, postal_code = _cut(tokens)
     number, rest = _number(tokens)
     if not number or not rest:
         return NOWHERE
@@ -146,16 +152,27 @@ def _line(tokens: list[str], *, whole: bool) -> Street:
     return Street(number, core, _unit(unit_words) or unit_before, normalize.city(" ".join(city)), state, postal_code)
 
 
+def _cut(tokens: list[str]) -> tuple[list[str], str, str]:
+    """Cut state and ZIP code off a whole address without commas, unless the state is a suffix (12 Elm CT) that we need."""
+    rest, state, postal_code = _locality(tokens)
+    suffix = state in SUFFIXES and tokens[len(rest)] == state
+    if suffix and not (postal_code and any(word in SUFFIXES for word in rest[2:])):
+        return [*rest, state], "", postal_code
+    return rest, state, postal_code
+
+
 def _number(tokens: list[str]) -> tuple[str, list[str]]:
     """Split off the house number; a post-office box or a rural route's box is one too."""
-    joined = " ".join(tokens[:4])
+    if not tokens:
+        return "", []
+    joined = "" if tokens[0][0].isdigit() else " ".join(tokens[:4])
     for opening, core in (("PO BOX ", ["PO", "BOX"]), ("P O BOX ", ["PO", "BOX"]), ("POST OFFICE BOX ", ["PO", "BOX"])):
         if joined.startswith(opening):
             size = len(opening.split())
             return tokens[size].lstrip("0") or "0", core + tokens[size + 1 :]
     if len(tokens) >= 4 and tokens[0] in {"RR", "HC"} and tokens[2] == "BOX":
         return tokens[3].lstrip("0") or "0", [tokens[0], tokens[1].lstrip("0"), *tokens[4:]]
-    if not tokens or not _NUMBER.match(tokens[0]) or _ORDINAL.match(tokens[0]):
+    if not _NUMBER.match(tokens[0]) or _ORDINAL.match(tokens[0]):
         return "", []
     number, rest = tokens[0].lstrip("0") or "0", tokens[1:]
     if rest and _FRACTION.match(rest[0]):
@@ -166,7 +183,7 @@ def _number(tokens: list[str]) -> tuple[str, list[str]]:
 def _split(tokens: list[str], *, cut: bool) -> tuple[list[str], list[str], list[str]]:
     """Split what follows the number into street, unit and, when a state or ZIP code was cut off behind it, city."""
     for index, word in enumerate(tokens):
-        if index and (word == "#" or _designates(tokens, index)):
+        if index and (word in _MAY_DESIGNATE or word[0].isdigit()) and _designates(tokens, index):
             end = _unit_end(tokens, index) if cut else len(tokens)
             return tokens[:index], tokens[index:end], tokens[end:]
     end = _street_end(tokens)
@@ -182,6 +199,8 @@ def _split(tokens: list[str], *, cut: bool) -> tuple[list[str], list[str], list[
 def _designates(tokens: list[str], index: int) -> bool:
     """Tell whether a word that may be a street's name ("Front", "Lot") designates a unit here."""
     token = tokens[index]
+    if token == "#":  # noqa: S105 -- a number sign
+        return True
     if token in UNITS:
         if index + 1 < len(tokens):
             following = tokens[index + 1]
@@ -218,8 +237,8 @@ def _street_end(tokens: list[str]) -> int:
 def _core(tokens: list[str]) -> str:
     words: list[str] = []
     for token in tokens:
-        for part in re.split("[-/]", token):
-            ordinal = _ORDINAL.match(part)
+        for part in re.split("[-/]", token) if "-" in token or "/" in token else (token,):
+            ordinal = _ORDINAL.match(part) if part[0].isdigit() else None
             word = ordinal[1] if ordinal else DIRECTIONS.get(part) or SUFFIXES.get(part) or ORDINALS.get(part, part)
             if word in {"E", "W"} and words and words[-1] in {"N", "S"}:
                 words[-1] += word
@@ -229,19 +248,24 @@ def _core(tokens: list[str]) -> str:
 
 
 def _unit(tokens: list[str]) -> str:
-    parts: list[str] = [""]
+    if not tokens:
+        return ""
+    parts: list[tuple[str, str]] = [("", "")]
     for token in tokens:
         standard = UNITS.get(token, token)
-        ordinal = _ORDINAL.match(token)
+        prefix, said = parts[-1]
         if standard in PLAIN_UNITS:
-            parts.append("")
-        elif standard == "FL" and parts[-1].isdigit():
-            parts[-1] = f"FL{parts[-1]}"
-            parts.append("")
-        elif standard in UNITS and token in UNITS:
-            parts.append(standard)
+            parts.append(("", ""))
+        elif standard == "FL" and not prefix and (floor := _FLOOR.match(said)):
+            parts[-1:] = [("FL", floor[1]), ("", "")]
+        elif token in UNITS:
+            parts.append((standard, ""))
         else:
-            part = ordinal[1] if ordinal else re.sub("[-/]", "", WORD_UNITS.get(token, token))
-            parts[-1] += part.lstrip("0") or "0"
-    joined = " ".join(sorted(part for part in parts if part))
+            parts[-1] = (prefix, said + re.sub("[-/]", "", WORD_UNITS.get(token, token)))
+    joined = "".join(sorted(_numbered(prefix, said) for prefix, said in parts if said))
     return "" if joined in _NO_UNIT else joined
+
+
+def _numbered(prefix: str, said: str) -> str:
+    number = said.lstrip("0")
+    return f"{prefix}{number or '0'}" if prefix else number

@@ -109,7 +109,8 @@ def plan_staff(
             report.updated += 1
         known[_staff_key(fresh)] = changed[fresh.id] = fresh
         kept.add(fresh.id)
-    gone = [staff.id for staff in existing if staff.id not in kept] if whole else []
+    # A line that was not taken may be the newer one of somebody who would go.
+    gone = [staff.id for staff in existing if staff.id not in kept] if whole and not report.rejected else []
     report.removed = len(gone)
     return changed, gone
 

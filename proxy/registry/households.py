@@ -56,6 +56,6 @@ class Households:
             if place.postal_code is not None:
                 yield (*home, "postal_code", place.postal_code)
             if place.city is not None:
-                yield (*home, "city", place.city, place.state)
+                yield (*home, "city", place.city)
             if place.postal_code is None and place.city is None:
                 yield home

@@ -139,6 +139,12 @@ def moniker(text: str) -> str:
 def dob(text: str) -> str:
     """Return a date of birth as ``YYYY-MM-DD``; nothing for a partial or impossible one."""
     text = _plain(text)
+    if len(text) == 10 and text[4] == "-" == text[7]:
+        try:
+            date.fromisoformat(text)
+        except ValueError:
+            return ""
+        return text
     if match := _ISO.match(text):
         year, month, day = match.groups()
     elif match := _AMERICAN.match(text):

@@ -16,19 +16,21 @@ import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, LargeBinary, String, Table, bindparam, func, literal, null, select, union_all
+from sqlalchemy import Column, LargeBinary, String, Table, bindparam, cast, func, literal, null, select, union_all
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from proxy.database import METADATA, DatabaseUnusable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
+    from sqlalchemy import ColumnElement, Executable, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from proxy.database import Database
@@ -101,9 +103,9 @@ class Change:
         found = 0
         for start in range(0, len(rows), AT_ONCE):
             some = rows[start : start + AT_ONCE]
-            statement = select(columns.id, func.substr(columns.sealed, -_TAG)).where(columns.id.in_(some))
+            statement = select(columns.id, _tag(columns.sealed)).where(columns.id.in_(some))
             for row, tag in (await self.connection.execute(statement)).all():
-                self.manifest = self.manifest.changed(removed=self._table.row_hash(row, bytes(tag)), by=-1)
+                self.manifest = self.manifest.changed(removed=self._table.row_hash(row, bytes(tag or b"")), by=-1)
                 found += 1
         return found
 
@@ -133,19 +135,18 @@ class SealedTable:
         columns = self.rows.c
         # One statement is one snapshot: a row and the manifest cannot be of different moments.
         statement = union_all(
-            select(columns.id, func.substr(columns.sealed, -_TAG), null()),
-            select(literal(""), literal(b""), _manifests.c.sealed).where(_manifests.c.id == self._name),
+            select(columns.id, _tag(columns.sealed), null()),
+            select(literal(""), literal(b""), cast(_manifests.c.sealed, LargeBinary)).where(_manifests.c.id == self._name),
         )
         tags: dict[str, bytes] = {}
         sealed: bytes | None = None
         total = 0
-        async with self._database.begin() as connection:
-            found = (await connection.execute(statement)).all()
+        found = await self._all(statement)
         for position, (row, tag, manifest) in enumerate(found):
             if position % AT_ONCE == 0:
                 await asyncio.sleep(0)  # queries of other tasks come between
             if manifest is None:
-                tags[row] = bytes(tag)
+                tags[row] = bytes(tag or b"")
                 total = (total + self.row_hash(row, tags[row])) % _MODULUS
             else:
                 sealed = bytes(manifest)
@@ -164,10 +165,9 @@ class SealedTable:
         """
         columns = self.rows.c
         for start in range(0, len(rows), AT_ONCE):
-            statement = select(columns.id, columns.sealed).where(columns.id.in_(rows[start : start + AT_ONCE]))
-            async with self._database.begin() as connection:
-                found = (await connection.execute(statement)).all()
-            for row, sealed in found:
+            some = rows[start : start + AT_ONCE]
+            statement = select(columns.id, cast(columns.sealed, LargeBinary)).where(columns.id.in_(some))
+            for row, sealed in await self._all(statement):
                 yield row, bytes(sealed[-_TAG:]), self.open(row, bytes(sealed))
 
     @asynccontextmanager
@@ -195,7 +195,7 @@ class SealedTable:
         async with self._database.begin() as connection:
             # The first statement writes, so that the transaction holds the write lock before it reads the manifest.
             await self._database.bump(connection, self._name)
-            statement = select(_manifests.c.sealed).where(_manifests.c.id == self._name)
+            statement = select(cast(_manifests.c.sealed, LargeBinary)).where(_manifests.c.id == self._name)
             sealed = (await connection.execute(statement)).scalar()
             some = (await connection.execute(select(self.rows.c.id).limit(1))).scalars().all()
             change = Change(self, connection, await self._manifest(sealed, some))
@@ -232,6 +232,13 @@ class SealedTable:
         keyed.update(f"{self._name}/{row}\0".encode() + tag)
         return int.from_bytes(keyed.digest(), "big")
 
+    async def _all(self, statement: Executable) -> Sequence[Row[Any, *tuple[Any, ...]]]:
+        try:
+            async with self._database.begin() as connection:
+                return (await connection.execute(statement)).all()
+        except SQLAlchemyError as error:
+            raise RegistryUnreadable(f"The {self._name} table cannot be read. `doctor` tries the store.") from error
+
     def _seal_as(self, bound: str, content: bytes) -> bytes:
         if len(content) > LARGEST:
             msg = f"a row of the {self._name} table holds at most {LARGEST} bytes"
@@ -256,11 +263,9 @@ class SealedTable:
 
     async def _diagnosis(self) -> str:
         """Tell a wrong key from an altered manifest: with the right key, a row opens."""
-        async with self._database.begin() as connection:
-            found = (await connection.execute(select(self.rows.c.id, self.rows.c.sealed).limit(1))).first()
-        if found is not None:
+        for row, sealed in await self._all(select(self.rows.c.id, cast(self.rows.c.sealed, LargeBinary)).limit(1)):
             try:
-                self.open(found[0], bytes(found[1]))
+                self.open(row, bytes(sealed))
             except RegistryUnreadable:
                 pass
             else:
@@ -269,6 +274,11 @@ class SealedTable:
             f"The {self._name} table was sealed with another key than the registry key file holds. "
             "Put back the key file that belongs to this store."
         )
+
+
+def _tag(sealed: ColumnElement[bytes]) -> ColumnElement[bytes]:
+    # Somebody may have put text in the place of bytes: it is to be found out by its tag, not by failing to be text.
+    return func.substr(cast(sealed, LargeBinary), -_TAG)
 
 
 def _locked(descriptor: int) -> bool:

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.registry import address
+from proxy.registry.usps import DIRECTIONS, SUFFIXES
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "12 Elm Street Apt 3B", "12 ELM ST APT 3B", "12 Elm St. #3B", "012 elm street, apartment 3-B", "12 Elm St Unit 3 B",
+        "12 Elm St 3b", "Apt 3B, 12 Elm Street", "12 Elm St, Apt 3B, Springfield, NY 12345", "12  Elm  Str  Suite 3B",
+        "12 ELM ST APT 3B SPRINGFIELD NY 12345-6789", "12 Elm St # 3B, Springfield, New York, USA", "12 Elm\nSt\n3B",
+    ],
+)  # fmt: skip
+def test_every_spelling_is_one_home(written: str) -> None:
+    """Number, street core and unit are the same under every spelling of USPS Publication 28."""
+    found = address.address(written.replace("\nSt", " St"))
+
+    assert (found.number, found.core, found.unit) == ("12", "ELM ST", "3B")
+
+
+@pytest.mark.parametrize(
+    ("written", "core"),
+    [
+        ("12 N. E. Elm Park Avenue", "NE ELM PARK AVE"),
+        ("12 Northeast Elm Park Ave", "NE ELM PARK AVE"),
+        ("500 Fifth Avenue", "5 AVE"),
+        ("500 5th Ave", "5 AVE"),
+        ("12 Saint Louis Street", "ST LOUIS ST"),
+        ("12 St. Louis St", "ST LOUIS ST"),
+        ("12 County Road 5", "COUNTY RD 5"),
+        ("12 Avenue B", "AVE B"),
+        ("12 Upper Front Street", "UPPER FRONT ST"),
+        ("12 Winston-Salem Rd", "WINSTON SALEM RD"),
+        ("P.O. Box 12", "PO BOX"),
+        ("RR 2 Box 12", "RR 2"),
+    ],
+)
+def test_street_names_survive_their_abbreviations(written: str, core: str) -> None:
+    """Suffixes, directionals, ordinals and words that only look like units come to one core."""
+    found = address.street(written)
+
+    assert (found.number, found.core, found.unit) == ("12" if "500" not in written else "500", core, "")
+
+
+@pytest.mark.parametrize("written", ["Elm Street", "5th Avenue", "Springfield", "", "#3", "Apt 3", "12", "unknown"])
+def test_a_street_is_not_a_home(written: str) -> None:
+    """Without a house number there is no home, so that a street search recognizes nobody beforehand."""
+    assert address.address(written) == address.NOWHERE
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("12 Elm St", "12 Elm Ave"),
+        ("12 Elm St", "21 Elm St"),
+        ("12 N Elm St", "12 S Elm St"),
+        ("12 5th Ave", "12 6th Ave"),
+        ("12 Elm St", "12 1/2 Elm St"),
+        ("12 Elm St", "12A Elm St"),
+    ],
+)
+def test_neighbors_are_not_the_same_building(one: str, other: str) -> None:
+    """Another number, direction, ordinal or suffix is another home."""
+    assert address.street(one).building != address.street(other).building
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Apt. 3-B", "#3b", True),
+        ("Unit 03", "3", True),
+        ("2nd Floor", "FL 2", True),
+        ("Bldg 4 Apt 2", "apt 2, bldg 4", True),
+        ("Penthouse", "PH", True),
+        ("N/A", "", True),
+        ("3", "3B", False),
+        ("FL 2", "Apt 2", False),
+        ("Bldg 4 Apt 2", "Bldg 42", False),
+    ],
+)
+def test_units(one: str, other: str, same: bool) -> None:
+    """Designators that people use for one another do not matter, floors and buildings do."""
+    assert (address.unit(one) == address.unit(other)) is same
+
+
+@given(
+    number=st.integers(1, 99_999),
+    direction=st.sampled_from(["", *DIRECTIONS]),
+    name=st.sampled_from(["Elm", "Oak Hollow", "Maple", "Whitcombe", "42nd"]),
+    suffix=st.sampled_from(sorted(set(SUFFIXES) - {"HWY", "HIGHWAY"})),
+    unit=st.sampled_from(["", "Apt 7", "apartment 7", "# 7", "UNIT 7", "Ste. 7"]),
+)
+@settings(max_examples=200)
+def test_respelling_changes_nothing(number: int, direction: str, name: str, suffix: str, unit: str) -> None:
+    """An address written with abbreviations or in full, in any case, with any designator, comes to one form."""
+    full = f"{number} {direction} {name} {suffix} {unit}"
+    short = f"{number} {DIRECTIONS.get(direction, '')} {name} {SUFFIXES[suffix]}.".lower() + (", 7" if unit else "")
+
+    assert address.address(full)[:3] == address.address(short)[:3]
+    assert address.street(full)[:3] == address.street(short)[:3]

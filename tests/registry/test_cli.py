@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxy.__main__ import run
+from proxy.audit.keys import create_key
+from proxy.tlog.keys import create_signing_key
+from tests.registry.conftest import AGENCY, MAYOR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+POLICIES = Path(__file__).parents[2] / "policies"
+CONFIGURATION = """
+origin: test.example/audit
+data: data
+policies: policies
+keys: {checkpoint: keys/checkpoint, index: keys/index, body: keys/body, registry: keys/registry}
+upstream: {url: "http://127.0.0.1:9"}
+"""
+Ran = tuple[int, str, str]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a folder with a configuration, keys and the shipped policies."""
+    keys = tmp_path / "keys"
+    keys.mkdir(mode=0o700)
+    create_signing_key(keys / "checkpoint")
+    for name in ("index", "body", "registry"):
+        create_key(keys / name)
+    shutil.copytree(POLICIES, tmp_path / "policies")
+    (tmp_path / "showcause.yaml").write_text(CONFIGURATION)
+    return tmp_path
+
+
+@pytest.fixture
+def command(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Return a runner of command lines: exit code, standard output, standard error."""
+
+    def command(*arguments: str) -> Ran:
+        code = run([*arguments, "--config", str(home / "showcause.yaml")])
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return command
+
+
+def written(path: Path, *lines: dict[str, Any]) -> str:
+    """Write JSON Lines, and return where."""
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return str(path)
+
+
+def test_import_list_recognize_remove(command: Callable[..., Ran], home: Path) -> None:
+    """A file is enrolled, listed without names, recognized line by line, and an entry removed; all of it is in the log."""
+    file = written(home / "people.jsonl", MAYOR, {"surname": "Doe", "category": "official"})
+    code, out, err = command("registry", "import", file)
+    assert (code, out) == (1, "1 added, 0 updated, 0 as they were, 0 removed, 1 not taken\n")
+    assert "people.jsonl:2: not taken: nothing to recognize" in err
+
+    code, out, _ = command("registry", "list", "--json")
+    (row,) = json.loads(out)
+    assert (code, row["category"], row["basis"]) == (0, "official", "Daniel's Law")
+    assert set(row) == {"id", "category", "basis", "household", "enrolled", "expires"}
+    assert "Eleanor Ruth Whitcombe" not in command("registry", "list")[1]
+    assert "Eleanor Ruth Whitcombe" in command("registry", "list", "--reveal")[1]
+
+    asked = written(
+        home / "asked.jsonl", {"name": "WHITCOMBE, Eleanor"}, {"plate": "XYZ1"}, {"plte": "XYZ1"}, {"ssn": 518224471}
+    )
+    code, out, _ = command("registry", "recognize", "--jsonl", asked)
+    verdicts = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert verdicts[0] == {
+        "line": 1, "recognized": True, "category": "official", "entry": row["id"], "matched": ["name"], "score": 0.6,
+    }  # fmt: skip
+    assert verdicts[1] == {"line": 2, "recognized": False, "category": None, "entry": None, "matched": [], "score": 0.0}
+    assert "did you mean 'plate'" in verdicts[2]["error"]
+    assert (verdicts[3]["matched"], verdicts[3]["score"]) == (["ssn"], 1.0)
+
+    assert command("registry", "remove", row["id"], "--reason", "the term has ended")[0] == 0
+    assert command("registry", "remove", row["id"], "--reason", "again")[0] == 2
+    assert command("registry", "list", "--json")[1] == "[]\n"
+    log = b"".join(path.read_bytes() for path in (home / "data").rglob("*") if path.is_file())
+    for kind in (b"registry-imported", b"registry-revealed", b"registry-removed"):
+        assert kind in log
+    assert b"Whitcombe" not in log
+    assert b"Daniel's Law" not in log
+
+
+def test_add_reads_standard_input(command: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One person comes as JSON on standard input, so that no name stands in the process list or the shell's history."""
+    who = {"given_name": "Jo", "surname": "Doe", "dob": "1990-05-05"}
+
+    def add(content: bytes, *options: str) -> Ran:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        return command("registry", "add", *options, "--json")
+
+    code, out, _ = add(json.dumps(who).encode(), "--category", "victim", "--basis", "order 7")
+    assert (code, json.loads(out)["added"]) == (0, 1)
+    code, out, _ = add(json.dumps(who).encode(), "--category", "victim", "--basis", "order 7")
+    assert (code, json.loads(out)) == (0, {"entry": None, "added": 0, "updated": 0})
+    code, out, _ = add(json.dumps(who).encode(), "--category", "vip")
+    assert (code, "category is none of" in json.loads(out)["error"]) == (2, True)
+    assert add(b"Jo Doe", "--category", "victim")[0] == 2
+
+
+def test_personnel_import(command: Callable[..., Ran], home: Path) -> None:
+    """The directory is imported with its report, and its event is in the log."""
+    me = {"personnel": "badge-1", "agency": AGENCY, "given_name": "Dana", "surname": "Reyes", "dob": "1988-07-01"}
+    wife = {"personnel": "badge-1", "relation": "household", "given_name": "Ana", "surname": "Sol", "dob": "1989-02-03"}
+
+    code, out, _ = command("personnel", "import", written(home / "staff.jsonl", me, wife), "--json")
+
+    assert code == 0
+    assert json.loads(out) == {"added": 2, "updated": 0, "unchanged": 0, "removed": 0, "rejected": [], "notes": []}
+    assert command("personnel", "import", written(home / "staff.jsonl", me), "--whole")[1].startswith(
+        "0 added, 0 updated, 1 as"
+    )
+    log = b"".join(path.read_bytes() for path in (home / "data").rglob("*") if path.is_file())
+    assert b"personnel-imported" in log
+    assert b"Reyes" not in log
+
+
+def test_a_wrong_key_is_told_precisely(command: Callable[..., Ran], home: Path) -> None:
+    """With another registry key nothing is listed or changed, and the message says that it is the key."""
+    command("registry", "import", written(home / "people.jsonl", MAYOR))
+    (home / "keys" / "registry").unlink()
+    create_key(home / "keys" / "registry")
+
+    for arguments in (("registry", "list"), ("registry", "import", str(home / "people.jsonl"))):
+        code, out, err = command(*arguments)
+        assert (code, out) == (3, "")
+        assert "sealed with another key" in err
+
+
+def test_a_wrong_file_is_told_with_its_place(command: Callable[..., Ran], home: Path) -> None:
+    """An unknown column is a mistake at its place, with a suggestion."""
+    file = home / "people.csv"
+    file.write_text("given_name,surnme\nJo,Doe\n")
+
+    code, _, err = command("registry", "import", str(file))
+
+    assert code == 2
+    assert "people.csv:1:12: column 2 of the header is unknown" in err
+    assert "did you mean 'surname'?" in err
