@@ -21,7 +21,7 @@ from proxy.audit.reader import AuditReader
 from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.demo import docket
-from proxy.demo.home import Home, Ports
+from proxy.demo.home import Home, Ports, shipped_policies
 from proxy.demo.records_server import serving
 from proxy.demo.world import make_world
 from proxy.identity.credential import KEY_BYTES, Credential, Holder, Kind, digest, make_key
@@ -205,7 +205,7 @@ class Street:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Street]:
     path: Path = tmp_path_factory.mktemp("town")
-    home = Home(path / "home")
+    home = Home(path / "home", shipped_policies())
     with home.held():
         town = await make_world(home, utc_now)
         async with AsyncExitStack() as stack:
