@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 COLUMNS: Final = ("id", "category", "basis", "household", "enrolled", "expires")
+MOST_REASON: Final = 1000
 REVEALED: Final = ("name", "dob", "homes")
 
 FileArgument = Annotated[Path, typer.Argument(help="A .csv with a header line, or a .jsonl: one person a line.")]
@@ -126,8 +127,10 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """End a person's protection."""
-    if not reason.strip():
-        raise CommandFailed("the reason is empty", help="say why the protection ends", code=Code.WRONG_USE)
+    if not 0 < len(reason.strip()) <= MOST_REASON:
+        raise CommandFailed(
+            f"the reason is empty, or longer than {MOST_REASON} characters", help="say why it ends", code=Code.WRONG_USE
+        )
     try:
         removed = asyncio.run(_remove(settings_of(config), entry, reason))
     except EntryUnknown as unknown:

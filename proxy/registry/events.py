@@ -68,7 +68,7 @@ class RegistryRemoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryImported(Event):
-    """One transaction of an import."""
+    """One transaction of an import. ``bases`` are the first few legal bases; the entries hold them all."""
 
     kind: ClassVar[str] = "registry-imported"
     categories: Mapping[str, int]

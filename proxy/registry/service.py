@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 STALE_SECONDS: Final = 60
 PROFILES_A_STEP: Final = 16
 ADDITIONS_A_STEP: Final = 128
-ROWS_A_COMMIT: Final = 1000
+ROWS_A_COMMIT: Final = 250
+BASES_AN_EVENT: Final = 16
+"""An entry of the log has at most 65,535 bytes: an event that did not fit would hold up every later one."""
 _ATTEMPTS: Final = 5
 
 Owner = TypeVar("Owner", Entry, Staff)
@@ -330,7 +332,7 @@ def _imported(entries: Sequence[Entry], by: str) -> RegistryImported:
         categories[category] = categories.get(category, 0) + 1
     return RegistryImported(
         categories=categories,
-        bases=tuple(sorted({entry.basis for entry in entries if entry.basis})),
+        bases=tuple(sorted({entry.basis for entry in entries if entry.basis}))[:BASES_AN_EVENT],
         entries=tuple(entry.id for entry in entries),
         by=by,
     )

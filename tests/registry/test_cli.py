@@ -87,12 +87,23 @@ def test_import_list_recognize_remove(command: Callable[..., Ran], home: Path) -
 
     assert command("registry", "remove", row["id"], "--reason", "the term has ended")[0] == 0
     assert command("registry", "remove", row["id"], "--reason", "again")[0] == 2
+    assert command("registry", "remove", row["id"], "--reason", " ")[0] == 2
     assert command("registry", "list", "--json")[1] == "[]\n"
     log = b"".join(path.read_bytes() for path in (home / "data").rglob("*") if path.is_file())
     for kind in (b"registry-imported", b"registry-revealed", b"registry-removed"):
         assert kind in log
     assert b"Whitcombe" not in log
     assert b"Daniel's Law" not in log
+
+
+def test_a_large_import_fits_the_log(command: Callable[..., Ran], home: Path) -> None:
+    """However long the legal bases of an import, its events are in the log when the command ends."""
+    lines = ({"person_id": str(n), "category": "official", "basis": f"{n} " + "\u20ac" * 250} for n in range(600))
+
+    assert command("registry", "import", written(home / "people.jsonl", *lines))[0] == 0
+
+    (checkpoint,) = (home / "data").rglob("checkpoint")
+    assert checkpoint.read_text().splitlines()[1] == "3"
 
 
 def test_add_reads_standard_input(command: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
