@@ -40,8 +40,9 @@ from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
-from proxy.web.server import Door, Limits
+from proxy.web.server import Door
 from proxy.web.terminals import Terminals
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.settings import Settings, Tls
-    from proxy.web.server import Handler
+    from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
 PROBE_SECONDS: Final = 10.0
@@ -181,7 +182,6 @@ class _Composition:
                 clock=clock,
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
-                on_error=self._report,
                 queries=queries,
             ).handle
 
@@ -260,7 +260,7 @@ class _Composition:
                 crl=tls.crl,
                 required=tls.require_client_certificate,
             )
-        door = Door(name, handler, host=host, port=port, tls=context, limits=self._limits)
+        door = Door(name, handler, host=host, port=port, tls=context, limits=self._limits, on_error=self._report)
         await door.open()
         self._stack.push_async_callback(door.close)
         self._logger.info("door open", door=name, host=door.host, port=door.port)

@@ -56,7 +56,7 @@ def read_body(inbound: Inbound, declared: Mapping[str, Parameter]) -> dict[str, 
         ParameterUnknown: a key is not declared.
         ParameterInvalid: a value is not one of its field.
     """
-    _check_headers(inbound)
+    check_headers(inbound)
     if len(inbound.body) > MAX_BODY:
         raise BodyTooLarge(f"The body is larger than {MAX_BODY} bytes.")
     found: dict[str, object] = {}
@@ -79,7 +79,12 @@ def write_body(
     return json.dumps(root, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _check_headers(inbound: Inbound) -> None:
+def check_headers(inbound: Inbound) -> None:
+    """Accept identity-coded JSON in UTF-8; a browser cannot be made to send that to another site unasked.
+
+    Raises:
+        MediaTypeUnsupported: it is something else.
+    """
     media_type, _, rest = (inbound.header("Content-Type") or "").partition(";")
     name, _, charset = rest.strip().partition("=")
     plain = not rest.strip() or (name.strip().lower() == "charset" and charset.strip().strip('"').lower() == "utf-8")

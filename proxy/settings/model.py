@@ -239,6 +239,7 @@ class LimitSettings(_Section):
     connections: Count = 1024
     keepalive_seconds: Seconds = 15
     body_seconds: Seconds = 10
+    send_seconds: Seconds = 30
     drain_seconds: Seconds = 20
 
 

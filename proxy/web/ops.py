@@ -15,8 +15,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as _openmet
 
 from proxy.identity.principal import CredentialInvalid
 from proxy.inquiry.inquiry import MethodNotAllowed, RouteUnknown
-from proxy.refusal import Refusal
-from proxy.web.server import refuse, respond
+from proxy.web.respond import respond
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -56,13 +55,11 @@ class Ops:
         self._token = token
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
-        try:
-            return await self._handle(request)
-        except Refusal as refusal:
-            return refuse(refusal, instance=None)
+        """Answer one request.
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        Raises:
+            Refusal: the door answers with it.
+        """
         path = request.raw_path.partition("?")[0]
         if request.method not in {"GET", "HEAD"}:
             raise MethodNotAllowed("Use GET here.", allow=["GET", "HEAD"])

@@ -1,61 +1,61 @@
-"""What every door has in common: an aiohttp server that errs in our words, and never logs what it was asked."""
+"""A door: an aiohttp server that errs in our words, and never logs what it was asked."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+import re
+from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
+from aiohttp import HttpVersion10
+from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
-from proxy import __version__
-from proxy.web import problems
+from proxy.gateway.answer import InternalError
+from proxy.refusal import Refusal
+from proxy.web.problems import BadRequest, TransferCodingUnsupported, VersionUnsupported
+from proxy.web.protocol import VERSIONS, Server
+from proxy.web.respond import refuse
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable
 
-    from proxy.refusal import Refusal
+    from aiohttp import web
 
-    Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    from proxy.web.limits import Limits
+    from proxy.web.protocol import Handler
 
-SERVER: Final = f"showcause/{__version__.partition('.')[0]}"
-COMMON_HEADERS: Final[Mapping[str, str]] = {
-    "Server": SERVER,
-    "Cache-Control": "private, no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Bounds on what a client may send, and how long it may take. Bytes and seconds."""
-
-    body_bytes: int = 65536
-    header_bytes: int = 16384
-    connections: int = 1024
-    keepalive_seconds: float = 15
-    body_seconds: float = 10
-    drain_seconds: float = 20
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
+_POLL_SECONDS: Final = 0.01
+_CANCEL_SECONDS: Final = 1.0
 
 
 class Door:
     """One listening address. ``port`` is the real one once it is open."""
 
     def __init__(
-        self, name: str, handler: Handler, *, host: str, port: int, tls: ssl.SSLContext | None, limits: Limits
+        self,
+        name: str,
+        handler: Handler,
+        *,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        limits: Limits,
+        on_error: Callable[[BaseException], None],
     ) -> None:
-        """Name the address; nothing listens yet."""
+        """Name the address; nothing listens yet. ``on_error`` is told of errors that nobody foresaw."""
         self.name = name
         self.host = host
         self.port = port
         self._handler = handler
         self._tls = tls
         self._limits = limits
-        self._runner: web.ServerRunner | None = None
+        self._on_error = on_error
+        self._server: Server | None = None
+        self._listening: asyncio.Server | None = None
+        self._closing = False
+        self._under_way: set[asyncio.Task[object]] = set()
 
     @property
     def url(self) -> str:
@@ -67,83 +67,92 @@ class Door:
         """Listen.
 
         Raises:
-            OSError: the address is taken or not ours.
+            OSError: the address is taken or not ours, or aiohttp came without its C parser.
         """
+        if HttpRequestParser is HttpRequestParserPy:
+            # The other one reads things that this one refuses (CVE-2025-53643, CVE-2024-52304).
+            raise OSError("aiohttp's C parser is missing: install aiohttp's wheel, and set no AIOHTTP_NO_EXTENSIONS")
         silent = logging.Logger("showcause.silent")  # noqa: LOG001 -- outside the tree, so no configuration can make it speak: aiohttp's own lines hold request targets
         silent.addHandler(logging.NullHandler())
-        server = _Server(
-            self._handler,
-            limits=self._limits,
+        limits = self._limits
+        self._server = Server(
+            self._handle,
+            limits=limits,
             access_log=None,
             logger=silent,
-            keepalive_timeout=self._limits.keepalive_seconds,
+            keepalive_timeout=limits.keepalive_seconds,
             lingering_time=0,
-            max_line_size=min(8190, self._limits.header_bytes),
-            max_field_size=min(8190, self._limits.header_bytes),
+            max_line_size=min(8190, limits.header_bytes),
+            max_field_size=min(8190, limits.header_bytes),
             auto_decompress=False,
         )
-        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=self._limits.drain_seconds)
-        await runner.setup()
-        site = web.TCPSite(runner, self.host, self.port, ssl_context=self._tls, backlog=self._limits.connections)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self.port = runner.addresses[0][1]
-        self._runner = runner
+        self._listening = await asyncio.get_running_loop().create_server(
+            self._server,
+            self.host,
+            self.port,
+            ssl=self._tls,
+            backlog=limits.connections,
+            ssl_handshake_timeout=limits.keepalive_seconds if self._tls else None,
+            ssl_shutdown_timeout=limits.keepalive_seconds if self._tls else None,
+        )
+        self.port = self._listening.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Stop listening, finish what is under way within the drain time, close."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-
-class _Server(web.Server):
-    """``web.Server`` whose protocol says its errors as problems, and which bounds connections."""
-
-    def __init__(self, handler: Handler, *, limits: Limits, **kwargs: Any) -> None:
-        super().__init__(handler, **kwargs)
-        self._limits = limits
-
-    def __call__(self) -> web.RequestHandler:
-        return _Protocol(self, loop=asyncio.get_running_loop(), limits=self._limits, **self._kwargs)
-
-
-class _Protocol(web.RequestHandler):
-    __slots__ = ("_limits",)
-
-    def __init__(self, manager: web.Server, *, limits: Limits, **kwargs: Any) -> None:
-        super().__init__(manager, **kwargs)
-        self._limits = limits
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._manager is not None and len(self._manager.connections) >= self._limits.connections:
-            transport.close()  # beyond the bound a new connection is closed at once, before it costs anything
+        """Stop listening, finish what is under way within the drain time, cancel the rest, close."""
+        if self._server is None or self._listening is None:
             return
-        super().connection_made(transport)
+        self._closing = True
+        self._listening.close()
+        await asyncio.sleep(0)  # what was accepted in this turn of the loop gets its connection
+        self._server.close_idle()
+        deadline = asyncio.get_running_loop().time() + self._limits.drain_seconds
+        while self._server.busy and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_POLL_SECONDS)
+            self._server.close_idle()
+        for task in self._under_way:
+            task.cancel()
+        if self._under_way:
+            await asyncio.wait(set(self._under_way), timeout=_CANCEL_SECONDS)
+        await self._server.shutdown(_CANCEL_SECONDS)
+        self._server = self._listening = None
 
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """Answer what aiohttp could not parse; never repeat what was sent, since it may hold a name."""
-        del request, message
-        refusal: Refusal = problems.BadRequest("The request is not HTTP as we read it; nothing was done.")
-        if status >= 500 or exc is None:
-            refusal = problems.BadRequest("The request failed before it was read; nothing was released.")
-        response = refuse(refusal, instance=None)
-        response.force_close()
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.add(task)
+        try:
+            _check(request, self._limits.header_bytes)
+            response = await self._handler(request)
+        except Refusal as refusal:
+            response = refuse(refusal, instance=None)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the client gets our words and nothing else
+            self._on_error(error)
+            response = refuse(InternalError("Something went wrong here; nothing was released."), instance=None)
+        finally:
+            self._under_way.discard(task)
+        if self._closing:
+            response.force_close()
         return response
 
 
-def refuse(refusal: Refusal, *, instance: str | None, status: int | None = None) -> web.Response:
-    """Return a refusal as problem+json."""
-    code, headers, body = problems.render(refusal, instance=instance, status=status)
-    return web.Response(status=code, body=body, headers={**COMMON_HEADERS, **headers})
+def _check(request: web.BaseRequest, header_bytes: int) -> None:
+    """Refuse what aiohttp lets pass and RFC 9112 does not.
 
-
-def respond(status: int, body: bytes, media_type: str, **headers: str) -> web.Response:
-    """Return a body with the headers that every answer carries; underscores in names stand for hyphens."""
-    more = {name.replace("_", "-"): value for name, value in headers.items()}
-    return web.Response(status=status, body=body, headers={**COMMON_HEADERS, "Content-Type": media_type, **more})
+    Raises:
+        VersionUnsupported, TransferCodingUnsupported, BadRequest.
+    """
+    version = request.version
+    if version not in VERSIONS:
+        raise VersionUnsupported("Use HTTP/1.1.")
+    size, codings = 0, []
+    for name, value in request.raw_headers:
+        size += len(name) + len(value) + 4
+        if len(name) == 4 and name.lower() == b"host" and not _HOST.match(value):
+            raise BadRequest("The header Host does not name a host.")
+        if len(name) == 17 and name.lower() == b"transfer-encoding":
+            codings.append(value.strip().lower())
+    if size > header_bytes:
+        raise BadRequest(f"The headers are larger than {header_bytes} bytes.")
+    if codings and (codings != [b"chunked"] or version == HttpVersion10):
+        # RFC 9112 section 6.1: a coding we do not undo would leave us inspecting other bytes than the upstream.
+        raise TransferCodingUnsupported("Send the body plain or chunked.")

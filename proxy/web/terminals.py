@@ -13,20 +13,18 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
 from proxy.escalation.service import supervisor_view, view
-from proxy.gateway.answer import Answer, Declined, InternalError
+from proxy.gateway.answer import Answer, Declined
 from proxy.identity.tls import certificate_uris
+from proxy.inquiry.body import check_headers
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
-from proxy.refusal import Refusal
 from proxy.web import problems
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
@@ -150,33 +148,26 @@ class Terminals:
         """Read one request within the door's bounds.
 
         Raises:
-            VersionUnsupported, TransferCodingUnsupported, BodyTooLarge, RequestTimeout.
+            BodyTooLarge, BadRequest, RequestTimeout.
         """
-        version = request.version
-        if version not in {(1, 0), (1, 1)}:
-            raise problems.VersionUnsupported("Use HTTP/1.1.")
-        coding = request.headers.get("Transfer-Encoding")
-        if coding is not None and (coding.strip().lower() != "chunked" or version == (1, 0)):
-            # RFC 9112 section 6.1: a coding we do not undo would leave us inspecting other bytes than the upstream.
-            raise problems.TransferCodingUnsupported("Send the body plain or chunked.")
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-        if sum(len(name) + len(value) + 4 for name, value in headers) > self._limits.header_bytes:
-            raise problems.BadRequest(f"The headers are larger than {self._limits.header_bytes} bytes.")
         return Inbound(
             query_id=next(self._query_ids),
             received_at=self._clock(),
             source=request.remote or "",
             method=request.method,
             target=request.raw_path,
-            headers=headers,
+            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers),
             body=await self._body(request) if request.body_exists else b"",
         )
 
     async def _body(self, request: web.BaseRequest) -> bytes:
         parts: list[bytes] = []
         left = self._limits.body_bytes
+        if (request.content_length or 0) > left:
+            raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
         try:
             async with asyncio.timeout(self._limits.body_seconds):
+                await _continue(request)
                 while part := await request.content.readany():
                     left -= len(part)
                     if left < 0:
@@ -187,6 +178,13 @@ class Terminals:
         except (web.RequestPayloadError, OSError):
             raise problems.BadRequest("The body is not framed as HTTP has it.") from None
         return b"".join(parts)
+
+
+async def _continue(request: web.BaseRequest) -> None:
+    """Ask for a body that its sender holds back until then (RFC 9110 section 10.1.1)."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _certificates(request: web.BaseRequest) -> tuple[str, ...]:
@@ -215,6 +213,7 @@ def _problem_page(inbound: Inbound) -> web.Response:
 
 
 def _reason(inbound: Inbound) -> str:
+    check_headers(inbound)
     try:
         body = orjson.loads(inbound.body)
     except orjson.JSONDecodeError:

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from proxy.identity.principal import CredentialInvalid, CredentialMissing, Principal
-from proxy.web.server import Door, Limits
+from proxy.web.limits import Limits
+from proxy.web.server import Door
 from proxy.web.terminals import Terminals
 from tests.escalation.conftest import Desk, asked, desk, person
 
@@ -84,9 +85,8 @@ async def opened(desk: Desk) -> AsyncIterator[str]:
         clock=lambda: desk.now,
         limits=Limits(),
         wait_seconds_max=1,
-        on_error=errors.append,
     )
-    door = Door("terminals", terminals.handle, host="127.0.0.1", port=0, tls=None, limits=Limits())
+    door = Door("terminals", terminals.handle, host="127.0.0.1", port=0, tls=None, limits=Limits(), on_error=errors.append)
     await door.open()
     yield door.url
     await door.close()
