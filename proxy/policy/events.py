@@ -121,6 +121,36 @@ class Noticed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explained(Event):
+    """Somebody asked what would be decided about a query; the answer can tell who is protected, so it is remembered."""
+
+    kind: ClassVar[str] = "explained"
+    actor: str
+    principal: Principal
+    action: str
+    target: str
+    case: str
+    recognition: Recognition
+    ruling: Ruling
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return what would have been decided."""
+        return {"action": self.action, "outcome": self.ruling.outcome, "rule": self.ruling.rule, "role": self.principal.role}
+
+    def parties(self) -> Iterable[Party]:
+        """Return who asked the command, about whose query, under which case and about whom."""
+        yield Party("actor", self.actor)
+        yield Party("officer", self.principal.person)
+        yield Party("case", self.case)
+        for protection in self.recognition.protections:
+            yield Party("subject", protection.entry)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return the words of the question."""
+        return {"actor": self.actor, "person": self.principal.person, "case": self.case, "object": self.target}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Event):
     """A query ended before it was ruled on, or was refused by the ruling's consequences."""
 
