@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
@@ -16,6 +17,7 @@ from proxy.refusal import Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_CODE: Final = re.compile("`([^`]*)`")
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -161,7 +163,7 @@ def page(slug: str) -> bytes | None:
         "<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;"
         "color-scheme:light dark}code{font-size:.95em}</style>"
         f"<h1>{html.escape(problem.title)}</h1><p><code>{slug}</code> · HTTP {problem.status}</p>"
-        f"<p>{html.escape(problem.advice)}</p>"
+        f"<p>{_CODE.sub(r'<code>\1</code>', html.escape(problem.advice))}</p>"
     ).encode()
 
 
