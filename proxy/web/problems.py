@@ -157,13 +157,14 @@ def page(slug: str) -> bytes | None:
     problem = PROBLEMS.get(slug)
     if problem is None:
         return None
+    advice = _CODE.sub(r"<code>\1</code>", html.escape(problem.advice))
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{html.escape(problem.title)}</title>"
         "<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;"
         "color-scheme:light dark}code{font-size:.95em}</style>"
         f"<h1>{html.escape(problem.title)}</h1><p><code>{slug}</code> · HTTP {problem.status}</p>"
-        f"<p>{_CODE.sub(r'<code>\1</code>', html.escape(problem.advice))}</p>"
+        f"<p>{advice}</p>"
     ).encode()
 
 
