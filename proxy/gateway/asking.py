@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proxy.disclosure.disclosure import Judgement
 from proxy.escalation.lifecycle import Asked
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
+from proxy.registry.protection import Recognition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from proxy.policy.decision import Facts
     from proxy.policy.service import PolicySet
     from proxy.purpose.purpose import VerifiedPurpose
-    from proxy.registry.protection import Recognition, Recognizer
+    from proxy.registry.protection import Recognizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +55,18 @@ class Asking:
         covered = (
             grant is not None
             and {protection.entry for protection in recognition.protections} <= set(grant.asked.subjects)
-            and recognition.relations <= self.recognition.relations
+            and {str(relation) for relation in recognition.relations} <= set(grant.asked.relations)
         )
         _, of_record = self.ruled(recognition, approval="granted" if covered else "none")
         if ruling.outcome is Outcome.MASK:
             of_record = stricter(of_record, ruling)
         return Judgement(ruling=of_record, recognition=recognition)
+
+    def concerning(self, judgements: Sequence[Judgement]) -> Asking:
+        """Return the same query about everybody whom these records of its reply concern."""
+        protections = {each.entry: each for judgement in judgements for each in judgement.recognition.protections}
+        relations = frozenset().union(*(judgement.recognition.relations for judgement in judgements))
+        return replace(self, recognition=Recognition(protections=tuple(protections.values()), relations=relations))
 
     def asked(self, ruling: Ruling) -> Asked:
         """Return what a supervisor is asked."""

@@ -29,11 +29,11 @@ from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from proxy.audit.event import AuditLog, Receipt
+    from proxy.audit.event import AuditLog, Event, Receipt
     from proxy.clock import Clock
-    from proxy.disclosure.disclosure import Disclosure
+    from proxy.disclosure.disclosure import Disclosure, Judgement
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
     from proxy.identity.principal import Principal
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
     from proxy.upstream.client import Upstream
+    from proxy.upstream.reply import Reply
 
 ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
@@ -65,6 +66,8 @@ class _Query:
     inquiry: Inquiry | None = None
     receipt: Receipt | None = None
     closed: bool = False
+    forwarded: bool = False
+    ending: bool = False
 
 
 class Gateway:
@@ -98,7 +101,7 @@ class Gateway:
         self._monotonic = monotonic
         self._on_error = on_error
         self._strangers = Strangers()
-        self._noticing: set[asyncio.Task[None]] = set()
+        self._recording: set[asyncio.Task[None]] = set()
         self._stages = {stage: metrics.stage_seconds.labels(stage) for stage in STAGES}
 
     async def answer(self, inbound: Inbound, certificates: tuple[str, ...] = (), *, wait: float = 0) -> Answer | Declined:
@@ -107,6 +110,9 @@ class Gateway:
         query = _Query(inbound=inbound, certificates=certificates, started=now, left=now)
         try:
             answer: Answer | Declined = await self._walk(query, wait)
+        except asyncio.CancelledError:
+            self._abandon(query)
+            raise
         except Refusal as refusal:
             answer = await self._decline(query, refusal)
         except Exception as error:  # noqa: BLE001 -- whatever it is, nothing is released and the entry is closed
@@ -129,7 +135,9 @@ class Gateway:
 
         grant = None
         if ruling.outcome is Outcome.ESCALATE:
-            grant = await self._agreed(query, asking, facts, ruling, wait)
+            grant = await self._agreed(
+                query, asking, ruling, wait, lambda: self._record_decision(query, asking, facts, ruling, None)
+            )
             if grant is None:
                 return await self._walk(query, 0)  # approved while we held the query: everything is evaluated afresh
             facts, ruling = asking.ruled(asking.recognition, approval="granted")
@@ -143,15 +151,25 @@ class Gateway:
         self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, self._clock())
 
         reply = await self._upstream.forward(asking.inquiry, receipt)
+        size = len(reply.body)
         self._leave(query, "upstream")
-        disclosure = await disclose(
-            reply,
-            asking.inquiry,
-            lambda fields: asking.judged(fields, self._recognizer, ruling, grant),
-            asking.policies.fields,
-        )
+        disclosure = await self._inspect(reply, asking, ruling, grant)
+        if grant is None and (waiting := _waiting(disclosure)):
+            # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead.
+            asking, withheld = asking.concerning(waiting), disclosure
+            grant = await self._agreed(
+                query,
+                asking,
+                waiting[0].ruling,
+                wait,
+                lambda: self._record_disclosure(query, asking, withheld, len(reply.body)),
+            )
+            if grant is None:
+                return await self._walk(query, 0)
+            await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
+            disclosure = await self._inspect(reply, asking, ruling, grant)
         self._leave(query, "disclosure")
-        await self._record_disclosure(query, asking, disclosure, len(reply.body))
+        await self._record_disclosure(query, asking, disclosure, size)
         self._notice(query, asking, [ruling, *(judgement.ruling for judgement in disclosure.judgements)])
         return Answer(
             entry=receipt.reference,
@@ -176,15 +194,30 @@ class Gateway:
         self._leave(query, "registry")
         return Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
 
-    async def _agreed(self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, wait: float) -> Escalation | None:
-        """Return the grant that covers this query; None when it was approved while the query was held; else refuse."""
+    async def _inspect(self, reply: Reply, asking: Asking, ruling: Ruling, grant: Escalation | None) -> Disclosure:
+        def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
+            return asking.judged(fields, self._recognizer, ruling, grant)
+
+        return await disclose(reply, asking.inquiry, judge, asking.policies.fields)
+
+    async def _agreed(
+        self, query: _Query, asking: Asking, ruling: Ruling, wait: float, record: Callable[[], Awaitable[object]]
+    ) -> Escalation | None:
+        """Return the grant that covers this query; None when it was approved while the query was held; else refuse.
+
+        ``record`` writes down what has come of the query so far, before anybody is asked or told.
+        """
         asked = asking.asked(ruling)
-        escalation = await self._escalations.current(asked, query.inbound.query_id)
-        if escalation is None:
-            await self._record_decision(query, asking, facts, ruling, None)
-            escalation = await self._escalations.open(asked, query.inbound.query_id)
-        if escalation.state is State.APPROVED:
+        try:
+            escalation = await self._escalations.current(asked, query.inbound.query_id)
+        except Refusal:
+            await record()
+            raise
+        if escalation is not None and escalation.state is State.APPROVED:
             return escalation
+        await record()
+        if escalation is None:
+            escalation = await self._escalations.open(asked, query.inbound.query_id)
         if wait > 0:
             escalation = await self._escalations.wait(escalation, wait)
             query.left = self._monotonic()
@@ -197,7 +230,7 @@ class Gateway:
     async def _record_decision(
         self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
     ) -> Receipt:
-        forward = ruling.outcome in ANSWERED
+        forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
         receipt = await self._audit.record(
             Decided(
                 about=query.inbound.query_id,
@@ -234,6 +267,7 @@ class Gateway:
             upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
             sha256=hashlib.sha256(disclosure.body).hexdigest(),
         )
+        query.ending = True
         await self._audit.record(event)
         query.closed = True
         self._leave(query, "recorded")
@@ -250,21 +284,30 @@ class Gateway:
                 officer=asking.principal.person,
                 case=asking.verified.purpose.case,
             )
-            task = asyncio.create_task(self._record_notice(event))
-            self._noticing.add(task)
-            task.add_done_callback(self._noticing.discard)
+            self._record_later(event)
+            self._metrics.notices_total.labels(event.role).inc()
 
-    async def _record_notice(self, event: Noticed) -> None:
+    def _abandon(self, query: _Query) -> None:
+        """Close what a drain that ran out of time cuts off: nothing was released."""
+        if query.forwarded and not query.ending:
+            duration = round((self._monotonic() - query.started) * 1000, 2)
+            self._record_later(Failed(about=query.inbound.query_id, outcome="aborted", duration_ms=duration))
+
+    def _record_later(self, event: Event) -> None:
+        task = asyncio.create_task(self._record(event))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+
+    async def _record(self, event: Event) -> None:
         try:
             await self._audit.record(event)
         except AuditUnavailable as error:
             self._on_error(error)  # the log is poisoned by now, and the node answers nothing more
-        self._metrics.notices_total.labels(event.role).inc()
 
     async def finish(self) -> None:
-        """Wait until every notice under way is written; called when the last query has been answered."""
-        while self._noticing:
-            await asyncio.gather(*self._noticing)
+        """Wait until every notice and every end under way is written; called when the last query has gone."""
+        while self._recording:
+            await asyncio.gather(*self._recording)
 
     async def _decline(self, query: _Query, refusal: Refusal) -> Declined:
         """Remember a refusal: close what was decided and forwarded, or write down that it never came to that."""
@@ -274,6 +317,7 @@ class Gateway:
         try:
             if query.receipt is not None and not query.closed:
                 outcome = "audit" if isinstance(refusal, AuditUnavailable) else "upstream"
+                query.ending = True
                 await self._audit.record(Failed(about=about, outcome=outcome, problem=refusal.slug(), duration_ms=duration))
                 query.closed = True
             if query.receipt is not None:
@@ -301,6 +345,17 @@ class Gateway:
         now = self._monotonic()
         query.stages.append((stage, now - query.left))
         query.left = now
+
+
+def _waiting(disclosure: Disclosure) -> tuple[Judgement, ...]:
+    """Return the judgements of a reply of which every record waits for a supervisor; nothing when any does not.
+
+    Concealed records are passed over: with them or without them the answer has to be the same.
+    """
+    if disclosure.records or disclosure.unjudged:
+        return ()
+    shown = tuple(judgement for judgement in disclosure.judgements if judgement.ruling.outcome is not Outcome.CONCEAL)
+    return shown if all(judgement.ruling.outcome is Outcome.ESCALATE for judgement in shown) else ()
 
 
 def _told(disclosure: Disclosure) -> int | None:

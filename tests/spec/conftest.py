@@ -17,6 +17,7 @@ import pytest_asyncio
 from yarl import URL
 
 from proxy import main
+from proxy.audit.keys import load_key
 from proxy.audit.reader import AuditReader
 from proxy.clock import utc_now
 from proxy.database import Database
@@ -26,6 +27,8 @@ from proxy.demo.records_server import serving
 from proxy.demo.world import make_world
 from proxy.identity.credential import KEY_BYTES, Credential, Holder, Kind, digest, make_key
 from proxy.identity.store import CredentialStore
+from proxy.registry.lines import entry_line
+from proxy.registry.service import Registry
 from proxy.settings import load_settings
 
 if TYPE_CHECKING:
@@ -88,6 +91,10 @@ class Street:
     @property
     def agency(self) -> str:
         return "KY0429900"
+
+    @property
+    def cast_ids(self) -> frozenset[str]:
+        return frozenset(person.person_id for person in self.town.cast.values())
 
     def case(self, name: str) -> str:
         return CASES[name]
@@ -193,6 +200,16 @@ class Street:
             await CredentialStore(database).insert(connection, credential)
         await database.close()
         return secret, credential_id
+
+    async def protect(self, **line: str) -> None:
+        """Enroll somebody, as a steward's command beside the server does."""
+        database = Database(self.home.data / "store.sqlite3")
+        await database.open()
+        registry = Registry(database, load_key(self.home.keys / "registry.key"), utc_now)
+        await registry.refresh()
+        entry, _ = await registry.add(entry_line(1, line, categories=["witness"], now=utc_now()), by="steward")
+        await database.close()
+        assert entry is not None
 
     async def revoke(self, credential_id: str) -> None:
         database = Database(self.home.data / "store.sqlite3")

@@ -189,6 +189,36 @@ async def test_a_query_can_be_left_with_the_supervisor(street: Street) -> None:
     assert answer.headers["Location"] == answer.json["escalation"]["href"]
 
 
+async def test_a_query_whose_answer_turns_out_protected_is_escalated_not_denied_to_exist(street: Street) -> None:
+    """Where only the record tells who it is about, the officer is sent to a supervisor, and answered once it is approved."""
+    vehicle = next(
+        each for each in street.town.vehicles if each.owner.person_id not in street.cast_ids and not each.owner.employer
+    )
+    owner = vehicle.owner
+    path = street.path("/records/vehicles", plate=vehicle.plate)
+    assert (await street.ask("officer", path)).status == 200
+
+    await street.protect(
+        category="witness",
+        basis="order of the court",
+        given_name=owner.given_name,
+        surname=owner.surname,
+        dob=owner.dob.isoformat(),
+    )
+    async with asyncio.timeout(10):
+        while (asked := await street.ask("officer", path)).status == 200:
+            pass
+
+    assert asked.problem == "escalation-required"
+    assert owner.surname.upper().encode() not in asked.body
+    assert (await street.terminal_entry(asked)).kind == "withheld"
+    await street.post("supervisor", f"{asked.json['escalation']['href']}/approve", {"reason": "the car was left at the scene"})
+    answered = await street.ask("officer", path)
+    assert answered.status == 200
+    assert [row["plate"] for row in answered.json] == [vehicle.plate]
+    assert (await street.ask("officer", path)).problem == "grant-spent"
+
+
 @pytest.mark.parametrize(
     ("role", "about", "outcome"),
     [
