@@ -49,7 +49,7 @@ class Server(web.Server):
         """Close the connections that wait for a next request."""
         for connection in self.connections:
             if isinstance(connection, Connection) and not connection.busy:
-                connection.close()
+                connection.force_close()
 
 
 class Connection(web.RequestHandler):
@@ -91,6 +91,14 @@ class Connection(web.RequestHandler):
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; tell a handler that waits for its body when that is no body any more."""
+        super().data_received(data)
+        request = self._current_request
+        if request is not None and self._messages and not request.content.is_eof():
+            # Only a fault can follow an unfinished body. aiohttp answers it after this request, which would wait till then.
+            request.content.set_exception(web.RequestPayloadError("the body is not framed as HTTP has it"))
 
     def pause_writing(self) -> None:
         """Give the client its time to take what it asked for. aiohttp, and the kernel, would wait for ever."""

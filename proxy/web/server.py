@@ -7,7 +7,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import HttpVersion10
+from aiohttp import HttpVersion10, web
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
 from proxy.gateway.answer import InternalError
@@ -19,8 +19,6 @@ from proxy.web.respond import refuse
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
-
-    from aiohttp import web
 
     from proxy.web.limits import Limits
     from proxy.web.protocol import Handler
@@ -62,6 +60,11 @@ class Door:
         """Return the door's base URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http{'s' if self._tls else ''}://{host}:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        """Return how many connections there are."""
+        return len(self._server.connections) if self._server is not None else 0
 
     async def open(self) -> None:
         """Listen.
@@ -125,6 +128,8 @@ class Door:
             response = await self._handler(request)
         except Refusal as refusal:
             response = refuse(refusal, instance=None)
+        except web.RequestPayloadError:
+            response = refuse(BadRequest("The body is not framed as HTTP has it."), instance=None)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the client gets our words and nothing else
             self._on_error(error)
             response = refuse(InternalError("Something went wrong here; nothing was released."), instance=None)

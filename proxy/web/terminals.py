@@ -175,8 +175,8 @@ class Terminals:
                     parts.append(part)
         except TimeoutError:
             raise problems.RequestTimeout("The body did not arrive in time.") from None
-        except (web.RequestPayloadError, OSError):
-            raise problems.BadRequest("The body is not framed as HTTP has it.") from None
+        except OSError:
+            raise problems.BadRequest("The body did not arrive.") from None
         return b"".join(parts)
 
 
