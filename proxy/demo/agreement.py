@@ -44,7 +44,9 @@ def the_supervisor(town: Town) -> Iterator[Step]:
             lacks={"the SSN": mayor.ssn},
         ),
     )
-    yield asking("only-once", "and only once", ask, Expected(status=403, problem="grant-spent", decision="", lacks=secret))
+    yield asking(
+        "only-once", "and only once", ask, Expected(status=403, problem="grant-spent", decision="escalate", lacks=secret)
+    )
     yield Step(name="held", note="a held query is answered when the supervisor agrees", play=_held(town, secret))
     yield Step(name="respond-async", note="the officer need not wait: 202", play=_respond_async(town, secret))
     yield Step(name="refusal", note="a supervisor refuses, and the officer reads why", play=_refusal(town, secret))
@@ -148,7 +150,9 @@ def _refusal(town: Town, secret: Mapping[str, str]) -> Callable[[Stage], Awaitab
     async def play(stage: Stage) -> Seen:
         href = _escalation(await stage.ask(ask)).get("href", "/escalations/none")
         refused = await stage.ask(_decision_on(href, "refuse", "supervisor", reason))
-        expected = Expected(status=403, problem="escalation-refused", holds={"the reason": reason["reason"]}, lacks=secret)
+        expected = Expected(
+            status=403, problem="escalation-refused", decision="escalate", holds={"the reason": reason["reason"]}, lacks=secret
+        )
         seen = stage.look(await stage.ask(ask), expected, "a supervisor refuses, and the officer reads why")
         if refused.status != 200:
             return replace(seen, wrong=(f"the refusal answered {refused.status} {refused.problem}", *seen.wrong))
