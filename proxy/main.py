@@ -30,7 +30,7 @@ from proxy.database import Database, DatabaseUnusable
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
-from proxy.identity.tls import server_context
+from proxy.identity.tls import server_context, trouble
 from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
@@ -112,6 +112,7 @@ class _Composition:
         self._logger = make_logger(settings.logging.format, LEVELS[settings.logging.level])
         self._metrics = Metrics()
         self._upstream_trouble = "not asked yet"
+        self._certificates: dict[str, ssl.SSLContext] = {}
         self._entry_lines = EntryLines(_to_standard_error)
 
     async def compose(self) -> Servers:
@@ -172,7 +173,7 @@ class _Composition:
         stack.push_async_callback(gateway.finish)
 
         async def ready() -> Sequence[Check]:
-            return _readiness(database, audit, policies, registry, self._upstream_trouble)
+            return (*_readiness(database, audit, policies, registry, self._upstream_trouble), *self._certificate_checks())
 
         def escalation_door(*, queries: bool) -> Handler:
             return Terminals(
@@ -260,6 +261,7 @@ class _Composition:
                 crl=tls.crl,
                 required=tls.require_client_certificate,
             )
+            self._certificates[name] = context
         door = Door(name, handler, host=host, port=port, tls=context, limits=self._limits, on_error=self._report)
         await door.open()
         self._stack.push_async_callback(door.close)
@@ -285,6 +287,11 @@ class _Composition:
                 await task
 
         self._stack.push_async_callback(end)
+
+    def _certificate_checks(self) -> Sequence[Check]:
+        # A client that is refused in the handshake is told nothing, so the operator has to be.
+        found = ((name, trouble(context)) for name, context in self._certificates.items())
+        return tuple(Check(name=f"certificates_{name}", ok=reason is None, reason=reason or "") for name, reason in found)
 
     async def _drain(self, outbox: Outbox, audit: AuditTrail) -> None:
         if outbox.waiting():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.failed import Failed
@@ -22,6 +22,7 @@ from proxy.escalation.service import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied
 from proxy.gateway.asking import Asking
 from proxy.gateway.strangers import Strangers
+from proxy.identity.tls import certificate_uris
 from proxy.inquiry.service import inquire
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Noticed, Refused
@@ -58,7 +59,7 @@ class _Query:
     """One query on its way down the street: how far it has come, and when each room was left."""
 
     inbound: Inbound
-    certificates: tuple[str, ...]
+    peer: Mapping[str, Any]
     started: float
     left: float
     stages: list[tuple[str, float]] = field(default_factory=list)
@@ -104,10 +105,13 @@ class Gateway:
         self._recording: set[asyncio.Task[None]] = set()
         self._stages = {stage: metrics.stage_seconds.labels(stage) for stage in STAGES}
 
-    async def answer(self, inbound: Inbound, certificates: tuple[str, ...] = (), *, wait: float = 0) -> Answer | Declined:
-        """Walk one query down the street; ``wait`` seconds may be spent on a supervisor's decision."""
+    async def answer(self, inbound: Inbound, peer: Mapping[str, Any], *, wait: float = 0) -> Answer | Declined:
+        """Walk one query down the street; ``wait`` seconds may be spent on a supervisor's decision.
+
+        ``peer`` is what the handshake verified of the client's certificate (``getpeercert``), empty without one.
+        """
         now = self._monotonic()
-        query = _Query(inbound=inbound, certificates=certificates, started=now, left=now)
+        query = _Query(inbound=inbound, peer=peer, started=now, left=now)
         try:
             answer: Answer | Declined = await self._walk(query, wait)
         except asyncio.CancelledError:
@@ -184,7 +188,7 @@ class Gateway:
         """Learn who asks, what about whom, why, and who of those concerned is protected."""
         inbound, policies = query.inbound, self._policies()
         authorization = inbound.header("Authorization")
-        principal = query.principal = self._identities.authenticate(authorization, query.certificates, self._clock())
+        principal = query.principal = self._identities.authenticate(authorization, certificate_uris(query.peer), self._clock())
         self._leave(query, "identity")
         inquiry = query.inquiry = inquire(policies.routes, inbound)
         self._leave(query, "inquiry")
@@ -308,6 +312,11 @@ class Gateway:
         """Wait until every notice and every end under way is written; called when the last query has gone."""
         while self._recording:
             await asyncio.gather(*self._recording)
+
+    async def refused(self, inbound: Inbound, principal: Principal | None, refusal: Refusal) -> Declined:
+        """Remember what a door refused that is no query, such as a move that is not theirs to make."""
+        now = self._monotonic()
+        return await self._decline(_Query(inbound=inbound, peer={}, started=now, left=now, principal=principal), refusal)
 
     async def _decline(self, query: _Query, refusal: Refusal) -> Declined:
         """Remember a refusal: close what was decided and forwarded, or write down that it never came to that."""

@@ -10,7 +10,7 @@ import asyncio
 import re
 import secrets
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from aiohttp import HttpVersion11, web
@@ -21,10 +21,13 @@ from proxy.gateway.answer import Answer, Declined
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.refusal import Refusal
 from proxy.web import problems
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
@@ -71,37 +74,45 @@ class Terminals:
         Raises:
             Refusal: the door answers with it.
         """
-        certificates = _certificates(request)  # before the body: a client that is gone by then has none
+        peer = _peer(request)  # before the body: a client that is gone by then has none
         inbound = await self._read(request)
         path = inbound.target.partition("?")[0]
         if path.startswith("/problems/"):
             return _problem_page(inbound)
         if path == "/escalations" or path.startswith("/escalations/"):
-            return await self._escalation(inbound, path, certificates)
+            return await self._escalation(inbound, path, peer)
         if not self._queries:
             raise RouteUnknown("Queries are answered at the terminals' door.")
-        return await self._query(inbound, certificates)
+        return await self._query(inbound, peer)
 
-    async def _query(self, inbound: Inbound, certificates: tuple[str, ...]) -> web.StreamResponse:
+    async def _query(self, inbound: Inbound, peer: Mapping[str, Any]) -> web.StreamResponse:
         prefer = inbound.header("Prefer") or ""
         asked = _WAIT.search(prefer)
         wait = min(float(asked[1]), self._wait_seconds_max) if asked else 0
-        answer = await self._gateway.answer(inbound, certificates, wait=wait)
+        answer = await self._gateway.answer(inbound, peer, wait=wait)
         match answer:
             case Answer():
                 return _answered(answer)
             case Declined(refusal=refusal, entry=entry):
                 status = 202 if isinstance(refusal, EscalationRequired) and _ASYNC.search(prefer) else None
-                response = refuse(refusal, instance=entry, status=status)
-                if entry is not None:
-                    response.headers["Audit-Entry"] = entry
+                response = _declined(refusal, entry, status)
                 if status == 202:
                     response.headers["Preference-Applied"] = "respond-async"
                     response.headers["Location"] = str(_member(refusal.extras.get("escalation"), "href"))
                 return response
 
-    async def _escalation(self, inbound: Inbound, path: str, certificates: tuple[str, ...]) -> web.StreamResponse:
-        principal = self._identities.authenticate(inbound.header("Authorization"), certificates, self._clock())
+    async def _escalation(self, inbound: Inbound, path: str, peer: Mapping[str, Any]) -> web.StreamResponse:
+        principal: Principal | None = None
+        try:
+            authorization = inbound.header("Authorization")
+            principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
+            return await self._moved(inbound, path, principal)
+        except Refusal as refusal:
+            # Who tries to approve their own query, or somebody else's, is somebody to know of.
+            declined = await self._gateway.refused(inbound, principal, refusal)
+            return _declined(declined.refusal, declined.entry)
+
+    async def _moved(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
         if path == "/escalations":
             return await self._listed(inbound, principal)
         named = _ESCALATION.match(path)
@@ -187,10 +198,16 @@ async def _continue(request: web.BaseRequest) -> None:
         request.writer.output_size = 0  # the answer itself has not begun
 
 
-def _certificates(request: web.BaseRequest) -> tuple[str, ...]:
+def _peer(request: web.BaseRequest) -> Mapping[str, Any]:
     transport = request.transport
-    peer = transport.get_extra_info("peercert") if transport is not None else None
-    return certificate_uris(peer) if peer else ()
+    return (transport.get_extra_info("peercert") if transport is not None else None) or {}
+
+
+def _declined(refusal: Refusal, entry: str | None, status: int | None = None) -> web.Response:
+    response = refuse(refusal, instance=entry, status=status)
+    if entry is not None:
+        response.headers["Audit-Entry"] = entry
+    return response
 
 
 def _answered(answer: Answer) -> web.Response:

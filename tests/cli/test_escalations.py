@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import pytest
 
+from proxy.gateway.answer import Declined
 from proxy.identity.principal import CredentialInvalid, CredentialMissing, Principal
 from proxy.web.limits import Limits
 from proxy.web.server import Door
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.escalation.lifecycle import Escalation
+    from proxy.inquiry.inquiry import Inbound
+    from proxy.refusal import Refusal
     from tests.cli.conftest import Office
 
 __all__ = ["desk"]
@@ -74,12 +77,25 @@ class Counter:
         return await self.desk.escalations.open(asked(), "query-1")
 
 
+class Remembering:
+    """A gateway that keeps what a door refused."""
+
+    def __init__(self) -> None:
+        """Start with an empty journal."""
+        self.journal: list[str] = []
+
+    async def refused(self, _inbound: Inbound, _principal: Principal | None, refusal: Refusal) -> Declined:
+        """Remember the refusal, and hand it back."""
+        self.journal.append(refusal.slug())
+        return Declined(refusal=refusal, entry=None)
+
+
 @asynccontextmanager
 async def opened(desk: Desk) -> AsyncIterator[str]:
     """Open the door."""
     errors: list[BaseException] = []
     terminals = Terminals(
-        gateway=cast(Any, None),
+        gateway=cast(Any, Remembering()),
         identities=cast(Any, Keys()),
         escalations=desk.escalations,
         clock=lambda: desk.now,

@@ -189,6 +189,9 @@ class Street:
                 if waiting:
                     return str(waiting[-1]["href"])
 
+    def pending_id(self, asked: Answer) -> str:
+        return str(asked.json["escalation"]["id"])
+
     async def new_key(self, key: str) -> tuple[str, str]:
         """Enroll another key of somebody, as another process would; return key and credential id."""
         secret, credential_id = make_key(os.urandom(KEY_BYTES)), f"spec-{secrets.token_hex(4)}"

@@ -449,3 +449,16 @@ async def test_a_problem_s_page_is_served(street: Street) -> None:
 
     assert answer.status == 200
     assert b"reopened" in answer.body
+
+
+async def test_an_attempt_to_decide_one_s_own_query_is_remembered(street: Street) -> None:
+    """The refusal of a supervisor's move has its entry, like the refusal of a query."""
+    asked = await street.ask("officer", mayor_queries(street)["name"])
+    before = len(await street.entries())
+
+    own = await street.post("officer", f"/escalations/{street.pending_id(asked)}/approve", {"reason": "I approve this myself"})
+
+    refused = [entry for entry in (await street.entries())[before:] if entry.kind == "refused"]
+    assert own.problem == "approver-ineligible"
+    assert [entry.facts["problem"] for entry in refused] == ["approver-ineligible"]
+    assert own.headers["Audit-Entry"] == f"{street.origin}/{refused[0].index}"
