@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,12 +15,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proxy.clock import utc_now
+from proxy.demo.home import Home, Ports, shipped_policies
+from proxy.demo.records_server import serving
+from proxy.demo.world import make_world
 from proxy.tlog.log import Log
 from proxy.tlog.note import Signer
 from proxy.tlog.verify import verify
+from tests.faults.served import Served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITER = Path(__file__).with_name("writer.py")
@@ -108,3 +113,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("this user may not mount a tmpfs; the test with RLIMIT_FSIZE stands in for it")
     yield place
     subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    """Return the whole server on a demo home of its own, not started yet."""
+    home = Home(tmp_path / "home", shipped_policies())
+    with home.held():
+        town = await make_world(home, utc_now)
+        async with serving(home.records, 0) as upstream:
+            home.write_config(Ports(terminals=0, console=0, ops=0, records=int(upstream.rpartition(":")[2])))
+            made = Served(town, home, upstream)
+            yield made
+            if made.process is not None and made.process.returncode is None:
+                await made.end(signal.SIGKILL)
