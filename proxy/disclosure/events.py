@@ -55,6 +55,7 @@ class Disclosed(Event):
             "disclosed": tuple(sorted(disclosure.disclosed)),
             "rules": dict(sorted(rules.items())),
             "categories": dict(sorted(categories.items())),
+            "notify": tuple(sorted({role for judgement in disclosure.judgements for role in judgement.ruling.notify})),
             "bytes_in": self.bytes_in,
             "bytes_out": len(disclosure.body),
             "duration_ms": self.duration_ms,

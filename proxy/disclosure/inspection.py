@@ -52,6 +52,7 @@ class Inspection:
         self._masks: dict[frozenset[str], Masks] = {}
         self._seen = 0
         self._released = 0
+        self._concealed = 0
         self._unjudged = 0
         self._masked: set[str] = set()
         self._disclosed: set[str] = set()
@@ -67,9 +68,10 @@ class Inspection:
         """
         for record in self._splice.records():
             self._seen += 1
-            if self._seen > self._route.most:
-                raise TooBroad(f"More than {self._route.most} records match. Narrow the search and ask again.")
             self._decide(record)
+            # Concealed records do not count: a search would be too broad by somebody who is not there.
+            if self._seen - self._concealed > self._route.most:
+                raise TooBroad(f"More than {self._route.most} records match. Narrow the search and ask again.")
             yield
 
     def disclosure(self) -> Disclosure:
@@ -108,6 +110,7 @@ class Inspection:
                 raise TooBroad("The records concern too many persons at once. Narrow the search and ask again.")
         else:
             record.withheld = True
+            self._concealed += judgement.ruling.outcome is Outcome.CONCEAL
 
     def _judged(self, kinds: Mapping[str, Sequence[str]]) -> Judgement | None:
         try:

@@ -25,13 +25,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """A query that was understood: who asks, what about whom, why, and who is concerned."""
+    """A query that was understood: who asks, what about whom, why, and who is concerned.
+
+    ``concealed`` is everybody concerned, and ``concealing`` the ruling on them, when ``recognition`` leaves somebody out.
+    """
 
     policies: PolicySet
     principal: Principal
     inquiry: Inquiry
     verified: VerifiedPurpose
     recognition: Recognition
+    concealed: Recognition | None = None
+    concealing: tuple[Facts, Ruling] | None = None
+
+    def shown(self, truth: tuple[Facts, Ruling]) -> Asking:
+        """Return the query as if it meant nobody we know, since policy conceals somebody; the log keeps ``truth``.
+
+        To conceal the whole answer would show in what becomes of others: namesakes, and neighbors in the same building, would
+        vanish with the hidden person. So it is the reply's records that tell whom it is about, each ruled on by itself; who
+        is close to the principal in ways that are refused about everybody stays so.
+        """
+        recognition = self.recognition
+        relations = frozenset(
+            each
+            for each in recognition.relations
+            if self.ruled(replace(recognition, relations=frozenset({each})), approval="none")[1].outcome is not Outcome.CONCEAL
+        )
+        return replace(self, recognition=Recognition(relations=relations), concealed=recognition, concealing=truth)
 
     def ruled(self, recognition: Recognition, *, approval: str) -> tuple[Facts, Ruling]:
         """Rule on the inquiry, or on one record of the reply."""

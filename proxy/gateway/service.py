@@ -25,12 +25,12 @@ from proxy.gateway.strangers import Strangers
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.service import inquire
 from proxy.policy.decision import Outcome
-from proxy.policy.events import Decided, Noticed, Refused
+from proxy.policy.events import Decided, Refused
 from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from proxy.audit.event import AuditLog, Event, Receipt
     from proxy.clock import Clock
@@ -69,6 +69,7 @@ class _Query:
     closed: bool = False
     forwarded: bool = False
     ending: bool = False
+    noticed: set[str] = field(default_factory=set)
 
 
 class Gateway:
@@ -135,6 +136,9 @@ class Gateway:
 
         asking = await self._understand(query)
         facts, ruling = asking.ruled(asking.recognition, approval="none")
+        if ruling.outcome is Outcome.CONCEAL:
+            asking = asking.shown((facts, ruling))
+            facts, ruling = asking.ruled(asking.recognition, approval="none")
         self._leave(query, "policy")
 
         grant = None
@@ -150,7 +154,6 @@ class Gateway:
 
         receipt = await self._record_decision(query, asking, facts, ruling, grant)
         if ruling.outcome not in ANSWERED:
-            self._notice(query, asking, [ruling])
             raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
         self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, self._clock())
 
@@ -174,7 +177,6 @@ class Gateway:
             disclosure = await self._inspect(reply, asking, ruling, grant)
         self._leave(query, "disclosure")
         await self._record_disclosure(query, asking, disclosure, size)
-        self._notice(query, asking, [ruling, *(judgement.ruling for judgement in disclosure.judgements)])
         return Answer(
             entry=receipt.reference,
             status=disclosure.status,
@@ -235,6 +237,8 @@ class Gateway:
         self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
     ) -> Receipt:
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
+        shown = ruling.outcome
+        facts, ruling = asking.concealing or (facts, ruling)
         receipt = await self._audit.record(
             Decided(
                 about=query.inbound.query_id,
@@ -242,16 +246,18 @@ class Gateway:
                 principal=asking.principal,
                 verified=asking.verified,
                 inquiry=asking.inquiry,
-                recognition=asking.recognition,
+                recognition=asking.concealed or asking.recognition,
                 asked=facts,
                 ruling=ruling,
+                shown=shown,
                 policy_version=asking.policies.version,
                 destination=self._upstream.origin,
                 forward=forward,
                 escalation=grant.id if grant else "",
             ),
         )
-        query.receipt, query.closed = receipt, not forward
+        query.receipt, query.closed, query.ending = receipt, not forward, False
+        self._notice(query, [ruling])
         self._metrics.decisions_total.labels(ruling.outcome, facts.action, facts.purpose).inc()
         if asking.verified.purpose.root is None:
             self._metrics.roots_total.labels(facts.action).inc()
@@ -274,22 +280,14 @@ class Gateway:
         query.ending = True
         await self._audit.record(event)
         query.closed = True
+        self._notice(query, (judgement.ruling for judgement in disclosure.judgements))
         self._leave(query, "recorded")
 
-    def _notice(self, query: _Query, asking: Asking, rulings: Sequence[Ruling]) -> None:
-        """Meet the obligation to notify: an entry and a count for each role, after the answer has its own way."""
-        for role in sorted({role for ruling in rulings for role in ruling.notify}):
-            event = Noticed(
-                about=query.inbound.query_id,
-                role=role,
-                rules=tuple(sorted({ruling.rule for ruling in rulings if role in ruling.notify})),
-                action=asking.inquiry.action,
-                agency=asking.principal.agency,
-                officer=asking.principal.person,
-                case=asking.verified.purpose.case,
-            )
-            self._record_later(event)
-            self._metrics.notices_total.labels(event.role).inc()
+    def _notice(self, query: _Query, rulings: Iterable[Ruling]) -> None:
+        """Count each role that is to be told of this query, once. The entries say which: one more would show in the numbers."""
+        for role in {role for ruling in rulings for role in ruling.notify} - query.noticed:
+            query.noticed.add(role)
+            self._metrics.notices_total.labels(role).inc()
 
     def _abandon(self, query: _Query) -> None:
         """Close what a drain that ran out of time cuts off: nothing was released."""
@@ -309,7 +307,7 @@ class Gateway:
             self._on_error(error)  # the log is poisoned by now, and the node answers nothing more
 
     async def finish(self) -> None:
-        """Wait until every notice and every end under way is written; called when the last query has gone."""
+        """Wait until every end under way is written; called when the last query has gone."""
         while self._recording:
             await asyncio.gather(*self._recording)
 

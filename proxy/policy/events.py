@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided(Event):
-    """A query was ruled on. ``forward`` tells whether it goes upstream: exactly one terminal entry then follows."""
+    """A query was ruled on. ``forward`` tells whether it goes upstream: exactly one terminal entry then follows.
+
+    ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed.
+    """
 
     kind: ClassVar[str] = "decided"
     inbound: Inbound
@@ -33,6 +36,7 @@ class Decided(Event):
     policy_version: str
     destination: str
     forward: bool
+    shown: str
     escalation: str = ""
 
     def facts(self) -> Mapping[str, Json]:
@@ -41,6 +45,7 @@ class Decided(Event):
         return {
             "forward": self.forward,
             "outcome": self.ruling.outcome,
+            "shown": self.shown,
             "rule": self.ruling.rule,
             "policy": self.policy_version,
             "action": self.inquiry.action,
@@ -96,28 +101,6 @@ class Decided(Event):
             "object": self.inquiry.outbound.target,
             "criteria": {kind: list(values) for kind, values in self.inquiry.criteria.items()},
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noticed(Event):
-    """A row obliges us to tell a role of this query. Written after the answer, so that it adds nothing to its time."""
-
-    kind: ClassVar[str] = "noticed"
-    role: str
-    rules: tuple[str, ...]
-    action: str
-    agency: str
-    officer: str
-    case: str
-
-    def facts(self) -> Mapping[str, Json]:
-        """Return who is to be told, and which rows say so."""
-        return {"role": self.role, "rules": self.rules, "action": self.action, "agency": self.agency}
-
-    def parties(self) -> Iterable[Party]:
-        """Return who asked, and under which case."""
-        yield Party("officer", self.officer)
-        yield Party("case", self.case)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -211,7 +211,7 @@ async def test_a_permitted_record_of_somebody_protected_or_related_is_remembered
     assert [judgement.ruling.rule for judgement in left.judgements] == ["row-permit", "ordinary"]
 
 
-@pytest.mark.parametrize("outcome", [Outcome.PERMIT, Outcome.CONCEAL])
+@pytest.mark.parametrize("outcome", [Outcome.PERMIT, Outcome.ESCALATE])
 async def test_more_records_than_the_route_lets_out_are_too_broad(world: World, outcome: Outcome) -> None:
     """The bound is on what matches: one more refuses the whole reply."""
     world.most = 3
@@ -220,6 +220,17 @@ async def test_more_records_than_the_route_lets_out_are_too_broad(world: World, 
 
     with pytest.raises(TooBroad):
         await world.disclose([person()] * 4)
+
+
+async def test_concealed_records_make_no_search_too_broad(world: World) -> None:
+    """As many as the route lets out are answered though hidden persons match too; one more is too many with or without them."""
+    world.most = 3
+    world.rule("9", Outcome.CONCEAL, category="informant")
+    hidden, three = person("9"), [person("1"), person("2"), person("3")]
+
+    assert (await world.disclose([hidden, *three, hidden])).body == (await world.disclose(three)).body
+    with pytest.raises(TooBroad):
+        await world.disclose([hidden, *three, person("4")])
 
 
 async def test_a_record_that_names_more_persons_than_an_entry_holds_is_too_broad(world: World) -> None:

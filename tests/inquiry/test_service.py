@@ -31,37 +31,37 @@ if TYPE_CHECKING:
         (
             "/records/persons?dob=1980-01-02&surname=O%27Brien",
             ("person.search", {"surname": ("O'Brien",), "dob": ("1980-01-02",)}),
-            "/records/persons.json?surname=O%27Brien&dob=1980-01-02&_shape=array&_size=101&_nocount=1",
+            "/records/persons.json?surname=O%27Brien&dob=1980-01-02&_shape=array&_size=201&_nocount=1",
         ),
         (
             "/records/persons?mobile=%2B15551234567",
             ("person.search", {"phone": ("+15551234567",)}),
-            "/records/persons.json?mobile=%2B15551234567&_shape=array&_size=101&_nocount=1",
+            "/records/persons.json?mobile=%2B15551234567&_shape=array&_size=201&_nocount=1",
         ),
         (
             "/records/vehicles?plate=7ABC123",
             ("vehicle.read", {"plate": ("7ABC123",)}),
-            "/records/vehicles.json?plate=7ABC123&_shape=array&_size=101&_nocount=1",
+            "/records/vehicles.json?plate=7ABC123&_shape=array&_size=201&_nocount=1",
         ),
         (
             "/records/warrants?name=Jane+Q.+Doe&dob=1980-01-02",
             ("warrant.search", {"name": ("Jane Q. Doe",), "dob": ("1980-01-02",)}),
-            "/records/warrants.json?name=Jane%20Q.%20Doe&dob=1980-01-02&_shape=array&_size=101&_nocount=1",
+            "/records/warrants.json?name=Jane%20Q.%20Doe&dob=1980-01-02&_shape=array&_size=201&_nocount=1",
         ),
         (
             "/records/incidents?case_number=26-004217",
             ("incident.search", {"case": ("26-004217",)}),
-            "/records/incidents.json?case_number=26-004217&_shape=array&_size=101&_nocount=1",
+            "/records/incidents.json?case_number=26-004217&_shape=array&_size=201&_nocount=1",
         ),
         (
             "/records/addresses?street=12+Elm+Street&unit=4B",
             ("address.search", {"street": ("12 Elm Street",), "unit": ("4B",)}),
-            "/records/addresses.json?street=12%20Elm%20Street&unit=4B&_shape=array&_size=101&_nocount=1",
+            "/records/addresses.json?street=12%20Elm%20Street&unit=4B&_shape=array&_size=201&_nocount=1",
         ),
         (
             "/records/addresses?street_name=Elm+Street&city=Springfield",
             ("address.search", {"city": ("Springfield",)}),
-            "/records/addresses.json?street_name=Elm%20Street&city=Springfield&_shape=array&_size=101&_nocount=1",
+            "/records/addresses.json?street_name=Elm%20Street&city=Springfield&_shape=array&_size=201&_nocount=1",
         ),
     ],
 )
