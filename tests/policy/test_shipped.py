@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.inquiry.routes import load_routes
 from proxy.policy.decision import Facts, Outcome
 from proxy.policy.lattice import Lattice, ruling_of
 from proxy.policy.review import dead_rows, idle_groupings, losses, opens, unanswered
@@ -60,8 +61,8 @@ records     person.read     C  official              assigned    none       gran
 detective   person.read     C  juvenile              assigned    none       none     -> escalate
 dispatcher  person.read     C  victim                dispatched  none       none     -> escalate
 dispatcher  person.read     C  victim                dispatched  none       granted  -> mask ssn photo financial employer school
-patrol      person.read     C  confidential_address  assigned    none       granted  -> mask ssn home_address phone
-records     person.read     C  confidential_address  assigned    none       granted  -> mask home_address phone
+patrol      person.read     C  confidential_address  assigned    none       granted -> mask ssn home_address phone place narrative
+records     person.read     C  confidential_address  assigned    none       granted  -> mask home_address phone place narrative
 patrol      person.read     C  official              unassigned  none       none     -> deny
 patrol      person.read     C  official              unassigned  none       granted  -> deny
 # hidden persons
@@ -214,6 +215,19 @@ def test_only_an_approval_opens_a_protected_person(shipped: CasbinPolicy) -> Non
         assert ruling_of(shipped.lattice.matching(facts)).outcome not in OPEN
     for facts in _everything(shipped, relation=WORKPLACE, approval=("none",), action=("person.read", "address.search")):
         assert ruling_of(shipped.lattice.matching(facts)).outcome not in OPEN
+
+
+def test_no_approved_answer_says_where_a_participant_of_the_address_program_lives(shipped: CasbinPolicy) -> None:
+    """Whatever the route, each field that can hold an address or a number is masked, also where it is an incident's place."""
+    routes = load_routes(SHIPPED / "routes.yaml")
+    telling = {"street", "unit", "city", "state", "postal_code", "address", "phone"}
+    for route in routes.routes:
+        classes = {field.field_class for field in route.fields.values() if field.kind in telling}
+        for facts in _everything(shipped, category=("confidential_address",), action=(route.action,), purpose=PURPOSES):
+            ruling = ruling_of(shipped.lattice.matching(facts))
+            assert ruling.outcome is not Outcome.PERMIT
+            if ruling.outcome is Outcome.MASK:
+                assert classes | {"narrative"} <= ruling.masked, facts
 
 
 def test_standing_never_tightens(shipped: CasbinPolicy) -> None:
