@@ -1,7 +1,8 @@
 """One record against its declaration: which kinds of identifier it holds, and which classes of data.
 
 A record with a member that the route does not declare is not read: it may hold anybody's name. So is one with a nested value
-where none is declared, and one whose identifiers could be spelled in several ways (``100123.0`` is not the id ``100123``).
+where none is declared, one whose identifiers could be spelled in several ways (``100123.0`` is not the id ``100123``), and one
+with an identifier longer than any is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from proxy.disclosure.splice import Number
+from proxy.registry.normalize import MOST_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,7 +89,8 @@ def _plain(content: object) -> bool:
 def _identifiers(content: object, values: list[str]) -> bool:
     """Append the texts that a value holds; false when it could be read as another identifier than it is."""
     if type(content) is str:
-        if not content.isascii() and not _encodable(content):
+        # The registry reads no longer text: a name with a kilobyte of blanks behind it would be nobody's.
+        if len(content) > MOST_CHARACTERS or (not content.isascii() and not _encodable(content)):
             return False
         values.append(content)
         return True

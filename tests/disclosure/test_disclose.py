@@ -184,6 +184,16 @@ async def test_an_identifier_in_an_ambiguous_number_is_withheld(world: World, nu
     assert left.unjudged == 1
 
 
+@pytest.mark.parametrize("field", ["name", "phone"])
+async def test_an_identifier_longer_than_any_is_withheld(world: World, field: str) -> None:
+    """What the registry does not read, since it is too long, is no stranger's: blanks behind a name do not hide it."""
+    padded = "Eleanor Whitcombe".ljust(257)
+
+    left = await world.disclose([person() | {field: value} for value in (padded, [padded], padded[:256])])
+
+    assert (left.records, left.unjudged) == (1, 2)
+
+
 async def test_a_record_that_cannot_be_judged_is_withheld(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that fails on one record does not let it out, nor keep the others in."""
     judge = world.judge

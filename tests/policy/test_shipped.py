@@ -61,7 +61,7 @@ records     person.read     C  official              assigned    none       gran
 detective   person.read     C  juvenile              assigned    none       none     -> escalate
 dispatcher  person.read     C  victim                dispatched  none       none     -> escalate
 dispatcher  person.read     C  victim                dispatched  none       granted  -> mask ssn photo financial employer school
-patrol      person.read     C  confidential_address  assigned    none       granted -> mask ssn home_address phone place narrative
+patrol      person.read     C  confidential_address  assigned    none    granted  -> mask ssn home_address phone place narrative
 records     person.read     C  confidential_address  assigned    none       granted  -> mask home_address phone place narrative
 patrol      person.read     C  official              unassigned  none       none     -> deny
 patrol      person.read     C  official              unassigned  none       granted  -> deny
