@@ -7,9 +7,10 @@ here is not printed, whoever asks.
 
 from __future__ import annotations
 
+import io
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, cast
 
 import orjson
 import structlog
@@ -123,8 +124,8 @@ class EntryLines:
                 self._write(block)
 
 
-def make_logger(style: Literal["json", "console"] = "json", level: int = 20) -> structlog.typing.FilteringBoundLogger:
-    """Return the operational logger: one JSON object a line on standard error, fields from an allow-list only."""
+def make_logger(style: Literal["json", "console"], level: int, out: io.RawIOBase) -> structlog.typing.FilteringBoundLogger:
+    """Return the operational logger: one JSON object a line on ``out``, fields from an allow-list only."""
     common: list[Callable[..., Any]] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -134,10 +135,10 @@ def make_logger(style: Literal["json", "console"] = "json", level: int = 20) -> 
     logger: structlog.typing.FilteringBoundLogger
     if style == "console":
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        text = structlog.PrintLogger(sys.stderr)
+        text = structlog.PrintLogger(io.TextIOWrapper(cast(BinaryIO, out), encoding="utf-8", write_through=True))
         logger = structlog.wrap_logger(text, processors=[*common, renderer], wrapper_class=wrapper)
     else:
-        lines = structlog.BytesLogger(sys.stderr.buffer)
+        lines = structlog.BytesLogger(cast(BinaryIO, out))
         logger = structlog.wrap_logger(
             lines, processors=[*common, structlog.processors.JSONRenderer(_as_bytes)], wrapper_class=wrapper
         )

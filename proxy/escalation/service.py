@@ -82,6 +82,7 @@ class Escalations:
         self._most_pending = most_pending
         self._lock = asyncio.Lock()
         self._changed = asyncio.Condition()
+        self._closing = False
 
     async def current(self, asked: Asked, about: str) -> Escalation | None:
         """Return this very query's escalation if it waits or is approved, or None when a new one has to be opened.
@@ -196,23 +197,29 @@ class Escalations:
         return await self._store.listed(state=state, agency=principal.agency, person=principal.person)
 
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
-        """Return the escalation once it is no longer pending, or as it is after ``seconds``."""
+        """Return the escalation once it is no longer pending, or as it is after ``seconds`` or when nobody may wait."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
             generation = self._store.generation()
             current = await self._store.get(escalation.id) or escalation
             left = deadline - loop.time()
-            if current.at(self._clock()) is not State.PENDING or left <= 0:
+            if current.at(self._clock()) is not State.PENDING or left <= 0 or self._closing:
                 return current
             async with self._changed:
                 # A decision made in another process moves the generation, but wakes nobody here: hence the short nap.
-                if self._store.generation() == generation:
+                if self._store.generation() == generation and not self._closing:
                     try:
                         async with asyncio.timeout(min(left, POLL_SECONDS)):
                             await self._changed.wait()
                     except TimeoutError:
                         continue
+
+    async def end_waits(self) -> None:
+        """Let nobody wait any more: the node is about to stop, and its supervisors may decide elsewhere."""
+        self._closing = True
+        async with self._changed:
+            self._changed.notify_all()
 
     async def sweep(self) -> None:
         """Write down what has expired, and measure what waits."""

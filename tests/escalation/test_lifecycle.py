@@ -236,6 +236,19 @@ async def test_a_wait_ends_with_the_decision(desk: Desk) -> None:
     assert (await waiting).state is State.APPROVED
 
 
+async def test_a_stop_ends_every_wait(desk: Desk) -> None:
+    """Whoever waits, or would begin to, gets the escalation as it is: it can be asked for again elsewhere."""
+    escalation = await in_state(desk, State.PENDING)
+    waiting = [asyncio.create_task(desk.escalations.wait(escalation, 300)) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(5):
+        await desk.escalations.end_waits()
+        ended = await asyncio.gather(*waiting, desk.escalations.wait(escalation, 300))
+
+    assert {each.state for each in ended} == {State.PENDING}
+
+
 async def test_equal_queries_ask_one_supervisor_once(desk: Desk) -> None:
     """Two equal queries at once open one escalation."""
     first, second = await asyncio.gather(desk.escalations.open(asked(), "q1"), desk.escalations.open(asked(), "q2"))

@@ -64,6 +64,7 @@ class Served:
     ports: dict[str, int] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     reading: asyncio.Task[None] | None = None
+    pipe: asyncio.ReadTransport | None = None
 
     async def start(self, *before: str) -> None:
         """Start a life; return when it is ready."""
@@ -71,19 +72,23 @@ class Served:
         command = [*before, sys.executable, "-m", "proxy", "serve", "--config", str(self.home.config)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCAUSE_")}
         environment["SHOWCAUSE_LOGGING__LEVEL"] = "info"
+        ours, theirs = os.pipe()
         self.process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env=environment, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+            *command, cwd=ROOT, env=environment, stdin=asyncio.subprocess.DEVNULL, stderr=theirs
         )
-        doors = asyncio.Event()
-        self.reading = asyncio.create_task(self._read(self.process, doors))
+        os.close(theirs)
+        said, doors = asyncio.StreamReader(), asyncio.Event()
+        self.pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(said), os.fdopen(ours, "rb", buffering=0)
+        )
+        self.reading = asyncio.create_task(self._read(said, doors))
         async with asyncio.timeout(WAIT):
             await doors.wait()
             while (await self.ops("/readyz"))[0] != 200:  # noqa: ASYNC110 -- another process's state
                 await asyncio.sleep(0.02)
 
-    async def _read(self, process: asyncio.subprocess.Process, doors: asyncio.Event) -> None:
-        assert process.stderr is not None
-        while line := await process.stderr.readline():
+    async def _read(self, lines: asyncio.StreamReader, doors: asyncio.Event) -> None:
+        while line := await lines.readline():
             with suppress(ValueError):
                 said = json.loads(line)
                 if said["event"] == "door open":
@@ -91,15 +96,24 @@ class Served:
             if len(self.ports) == 3:
                 doors.set()
 
+    def stop_reading(self) -> None:
+        """Leave what the server says where it is."""
+        assert self.pipe is not None
+        self.pipe.pause_reading()
+
     async def end(self, signum: signal.Signals | None = None) -> int:
         """End this life, or see it end; return its exit code."""
         assert self.process is not None
+        assert self.pipe is not None
         assert self.reading is not None
         if signum is not None:
             self.process.send_signal(signum)
         async with asyncio.timeout(WAIT):
+            code = await self.process.wait()
+            self.pipe.resume_reading()
             await self.reading
-            return await self.process.wait()
+        self.pipe.close()
+        return code
 
     def path(self, path: str, **query: str) -> str:
         """Return a target with its query encoded."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from proxy.audit.entry import Entry
+    from proxy.demo.town import Town
 
 PURPOSE = f'code=C, case="{docket.STOP}", statement="stopped for no plates, driver has no licence on him"'
 PERSON = "100027"
@@ -200,6 +201,7 @@ class House:
     store: Path
     key: str
     supervisor: str
+    mayor: str
 
     @property
     def door(self) -> Door:
@@ -268,7 +270,7 @@ class House:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> Home:
+async def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Town]:
     """A demo home whose policies have a POST search as well; nothing runs in it."""
     path: Path = tmp_path_factory.mktemp("web")
     policies = path / "policies"
@@ -277,18 +279,20 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> Home:
         routes.write(POST_ROUTE)
     home = Home(path / "home", policies)
     with home.held():
-        await make_world(home, utc_now)
-    return home
+        return home, await make_world(home, utc_now)
 
 
 @pytest.fixture(scope="session")
-def opened(world: Home, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractAsyncContextManager[House]]:
+def opened(
+    world: tuple[Home, Town], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., AbstractAsyncContextManager[House]]:
     """Return how to run the product on a store and a log of its own; names are settings, ``__`` between section and name."""
+    home, town = world
 
     @asynccontextmanager
     async def run(**settings: Any) -> AsyncIterator[House]:
         data = tmp_path_factory.mktemp("data")
-        for path in world.data.glob("store.sqlite3*"):
+        for path in home.data.glob("store.sqlite3*"):
             shutil.copy(path, data)
         async with AsyncExitStack() as stack:
             records = Records()
@@ -296,13 +300,14 @@ def opened(world: Home, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
             stack.callback(server.close)
             stack.push_async_callback(records.end)
             records.port = server.sockets[0].getsockname()[1]
-            world.write_config(Ports(terminals=0, console=0, ops=0, records=records.port), level="error")
+            home.write_config(Ports(terminals=0, console=0, ops=0, records=records.port), level="error")
             chosen = {"data": data, **settings}
             environ = {f"SHOWCAUSE_{name.upper()}": str(value) for name, value in chosen.items()}
-            servers = await stack.enter_async_context(main.running(load_settings(world.config, environ)))
-            keys = world.read_keys()
+            servers = await stack.enter_async_context(main.running(load_settings(home.config, environ)))
+            keys = home.read_keys()
             records.ready.set()
-            yield House(servers, records, data / "store.sqlite3", keys["officer"], keys["supervisor"])
+            mayor = town.cast["mayor"].person_id
+            yield House(servers, records, data / "store.sqlite3", keys["officer"], keys["supervisor"], mayor)
 
     return run
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.web.conftest import PERSON, RECORD, WAIT, wired
+from tests.web.conftest import PERSON, RECORD, WAIT, until, wired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -343,6 +343,24 @@ async def test_a_drain_answers_the_query_and_leaves_nothing_open(
     assert (reply.status, json.loads(reply.body)[0]["person_id"]) == (200, PERSON)
     assert house.entries()[-1].kind == "stopped"
     assert house.unpaired() == []
+
+
+async def test_a_drain_does_not_wait_for_a_supervisor(
+    opened: Callable[..., AbstractAsyncContextManager[House]],
+) -> None:
+    """A query that is held for a decision is told at once where to ask for it again."""
+    stack = AsyncExitStack()
+    house = await stack.enter_async_context(opened())
+    async with wired(house.door) as wire:
+        await wire.send(house.request("Prefer: wait=30", target=f"/records/persons/{house.mayor}"))
+        await until(lambda: any(entry.kind == "decided" for entry in house.entries()))
+        async with asyncio.timeout(WAIT):
+            stopping = asyncio.create_task(stack.aclose())
+            reply = await wire.reply()
+            await stopping
+
+    assert (reply.status, reply.problem, reply.header("Connection")) == (403, "escalation-required", "close")
+    assert json.loads(reply.body)["escalation"]["state"] == "pending"
 
 
 async def test_a_drain_that_runs_out_closes_the_entry_as_aborted(
