@@ -94,7 +94,9 @@ class Index:
         if len(givens) * len(surnames) > MOST_NAMES:
             raise TooManyNames
         named = [self._tokens.parts(given, surname) for given in givens for surname in surnames]
-        named += [self._tokens.name(value) for value in fields.get("name", _NONE)]
+        # A name in one part only may be a whole name that somebody typed into the wrong column.
+        whole = (*(() if givens else surnames), *(() if surnames else givens), *fields.get("name", _NONE))
+        named += [self._tokens.name(value) for value in whole]
         aliases = fields.get("alias", _NONE)
         about: _About | None = None
         for keys in (*named, *(self._tokens.name(value) for value in aliases)):
@@ -108,7 +110,8 @@ class Index:
             if token is not None and (found := self._monikers.get(token)) is not None:
                 about = about or _About(fields, self._tokens, named)
                 about.judge(found, hits, ALIAS if not any(named) else "", ALIAS_DOB)
-        if surnames and not givens and (born := fields.get("dob")):
+        # An initial says no more than no given name at all.
+        if surnames and (born := fields.get("dob")) and all(map(_is_initial, givens)):
             for surname in surnames:
                 for text in born:
                     token = self._tokens.surname_dob(surname, text)
@@ -189,6 +192,10 @@ class _Where:
         other_city = bool(home.city and self._cities)
         other_code = bool(home.postal_code and self._postal_codes)
         return not (other_state or other_city or other_code)
+
+
+def _is_initial(given: str) -> bool:
+    return len(given) < 2 or (len(given) == 2 and given[1] == ".")
 
 
 def _persons(named: list[tuple[Token, ...]]) -> int:
