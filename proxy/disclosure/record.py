@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Shape = dict[str, "Field | Shape"]
 """The members a record may have: a field, or an object with members of its own."""
 
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,40}\Z")
 
 
@@ -90,7 +91,7 @@ def _identifiers(content: object, values: list[str]) -> bool:
     """Append the texts that a value holds; false when it could be read as another identifier than it is."""
     if type(content) is str:
         # The registry reads no longer text: a name with a kilobyte of blanks behind it would be nobody's.
-        if len(content) > MOST_CHARACTERS or (not content.isascii() and not _encodable(content)):
+        if len(content) > MOST_CHARACTERS or not (content.isprintable() or _readable(content)):
             return False
         values.append(content)
         return True
@@ -106,10 +107,10 @@ def _identifier(element: object, values: list[str]) -> bool:
     return type(element) is not list and _identifiers(element, values)
 
 
-def _encodable(text: str) -> bool:
-    """Tell whether a text is one: an escaped lone surrogate is no character, and nothing would match it (RFC 8259 §8.2)."""
+def _readable(text: str) -> bool:
+    """Tell whether a text is one: a lone surrogate is no character (RFC 8259 §8.2), and behind a NUL another reader stops."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         return False
-    return True
+    return _CONTROL.search(text) is None

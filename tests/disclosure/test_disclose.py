@@ -194,6 +194,14 @@ async def test_an_identifier_longer_than_any_is_withheld(world: World, field: st
     assert (left.records, left.unjudged) == (1, 2)
 
 
+@pytest.mark.parametrize("text", ["100001\0", "\x1b100001", "100001\x7f", "\x0b100001"])
+async def test_an_identifier_with_control_characters_is_withheld(world: World, text: str) -> None:
+    """What another reader would cut or drop hides nobody; a line break in an address is none of these."""
+    left = await world.disclose([person(text), person() | {"home": {"street": "12 Elm Street\r\n\tSpringfield"}}])
+
+    assert (left.records, left.unjudged) == (1, 1)
+
+
 async def test_a_record_that_cannot_be_judged_is_withheld(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that fails on one record does not let it out, nor keep the others in."""
     judge = world.judge
