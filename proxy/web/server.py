@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import HttpVersion10, web
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from proxy.web.limits import Limits
     from proxy.web.protocol import Handler
 
-_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
 _POLL_SECONDS: Final = 0.01
 _CANCEL_SECONDS: Final = 1.0
 
@@ -149,15 +150,12 @@ def _check(request: web.BaseRequest, header_bytes: int) -> None:
     version = request.version
     if version not in VERSIONS:
         raise VersionUnsupported("Use HTTP/1.1.")
-    size, codings = 0, []
-    for name, value in request.raw_headers:
-        size += len(name) + len(value) + 4
-        if len(name) == 4 and name.lower() == b"host" and not _HOST.match(value):
-            raise BadRequest("The header Host does not name a host.")
-        if len(name) == 17 and name.lower() == b"transfer-encoding":
-            codings.append(value.strip().lower())
-    if size > header_bytes:
+    raw, headers = request.raw_headers, request.headers
+    if sum(map(len, chain.from_iterable(raw))) + 4 * len(raw) > header_bytes:
         raise BadRequest(f"The headers are larger than {header_bytes} bytes.")
-    if codings and (codings != [b"chunked"] or version == HttpVersion10):
+    if not _HOST.match(headers.get("Host", "")):  # there is only one: aiohttp has refused a second
+        raise BadRequest("The header Host does not name a host.")
+    codings = headers.getall("Transfer-Encoding", None)
+    if codings is not None and ([coding.strip().lower() for coding in codings] != ["chunked"] or version == HttpVersion10):
         # RFC 9112 section 6.1: a coding we do not undo would leave us inspecting other bytes than the upstream.
         raise TransferCodingUnsupported("Send the body plain or chunked.")
