@@ -7,15 +7,17 @@ committed a change to a subject, so that a cached answer is never older than the
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, event
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _generations: Final = Table(
 
 
 class DatabaseUnusable(Exception):  # noqa: N818 -- reads as a sentence where it is raised
-    """The store cannot be opened; the message says what to do."""
+    """The store cannot be opened, read or written; the message says why."""
 
 
 class Database:
@@ -46,6 +48,7 @@ class Database:
         self.path = path
         self._engine: AsyncEngine | None = None
         self._watch: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._data_version = -1
         self._looked = -1.0
         self._generations: dict[str, int] = {}
@@ -67,6 +70,7 @@ class Database:
                 await connection.run_sync(METADATA.create_all)
                 await connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._watch = sqlite3.connect(self.path, isolation_level=None, timeout=5)
+            self._file = _identity(self.path)
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
             await engine.dispose()
             msg = f"{self.path} cannot be opened as the store: {error}"
@@ -92,12 +96,41 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection in a transaction that commits at the end, or rolls back on an error."""
+        """Yield a connection in a transaction that commits at the end, or rolls back on an error.
+
+        Raises:
+            DatabaseUnusable: the file is damaged, gone, full or locked for too long.
+        """
         if self._engine is None:
             msg = "the store is not open"
             raise DatabaseUnusable(msg)
-        async with self._engine.begin() as connection:
-            yield connection
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            # A broken constraint or a wrong statement is the caller's; what is left is the file. Its text names no value.
+            if type(error) not in {DatabaseError, OperationalError}:
+                raise
+            msg = f"{self.path} cannot be used: {error.orig}"
+            raise DatabaseUnusable(msg) from error
+
+    async def trouble(self) -> str:
+        """Return why the store's file can no longer be relied on, or nothing; the beginning of each table is read anew."""
+        return await asyncio.to_thread(self._trouble)
+
+    def _trouble(self) -> str:
+        # What is open goes on answering from memory long after its file was damaged, removed or put back from a backup.
+        try:
+            if _identity(self.path) != self._file:
+                return f"{self.path} is another file than the one that was opened: restart"
+            uri = f"file:{quote(str(self.path.absolute()))}?mode=ro"
+            with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
+                for table in METADATA.sorted_tables:
+                    connection.execute(f'SELECT * FROM "{table.name}" LIMIT 1').fetchone()  # noqa: S608 -- our own tables' names
+        except (OSError, sqlite3.Error) as error:
+            reason = (error.strerror or "") if isinstance(error, OSError) else str(error)
+            return f"{self.path} cannot be read: {reason}. Stop, restore it, and start again; `doctor` looks at it"
+        return ""
 
     async def bump(self, connection: AsyncConnection, subject: str) -> None:
         """Tell every process, at this transaction's commit, that ``subject`` (``cases``, ``registry`` …) has changed."""
@@ -131,6 +164,11 @@ class Database:
             msg = f"{self.path} cannot be read: {error}"
             raise DatabaseUnusable(msg) from error
         return self._generations.get(subject, 0)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -26,7 +26,7 @@ from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
-from proxy.database import Database, DatabaseUnusable
+from proxy.database import Database
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
@@ -176,7 +176,8 @@ class _Composition:
         stack.push_async_callback(gateway.finish)
 
         async def ready() -> Sequence[Check]:
-            return (*_readiness(database, audit, policies, registry, self._upstream_trouble), *self._certificate_checks())
+            checks = _readiness(await database.trouble(), audit, policies, registry, self._upstream_trouble)
+            return (*checks, *self._certificate_checks())
 
         def escalation_door(*, queries: bool) -> Handler:
             return Terminals(
@@ -338,13 +339,9 @@ async def _close(servers: Servers) -> None:
 
 
 def _readiness(
-    database: Database, audit: AuditTrail, policies: PolicySet, registry: Registry, upstream_trouble: str
+    store_trouble: str, audit: AuditTrail, policies: PolicySet, registry: Registry, upstream_trouble: str
 ) -> Sequence[Check]:
-    store = Check(name="store", ok=True)
-    try:
-        database.generation("cases")
-    except DatabaseUnusable as error:
-        store = Check(name="store", ok=False, reason=str(error))
+    store = Check(name="store", ok=not store_trouble, reason=store_trouble)
     poisoned = audit.log.poisoned
     return (
         store,

@@ -15,6 +15,13 @@ class NotReady(Refusal):
     """A part that every decision rests on is not loaded."""
 
 
+def store_unusable() -> NotReady:
+    """Return the refusal of everything while the store cannot be read or written."""
+    return NotReady(
+        "The store does not answer; nothing was released. Try again; if it stays, tell the operator.", retry_after=5
+    )
+
+
 class InternalError(Refusal):
     """Something failed that nobody foresaw; nothing was released."""
 

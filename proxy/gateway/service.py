@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.failed import Failed
+from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
 from proxy.escalation.lifecycle import State
 from proxy.escalation.service import refused, required
-from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied
+from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
 from proxy.gateway.asking import Asking
 from proxy.gateway.strangers import Strangers
 from proxy.identity.tls import certificate_uris
@@ -120,6 +121,9 @@ class Gateway:
             raise
         except Refusal as refusal:
             answer = await self._decline(query, refusal)
+        except DatabaseUnusable as error:
+            self._on_error(error)
+            answer = await self._decline(query, store_unusable())
         except Exception as error:  # noqa: BLE001 -- whatever it is, nothing is released and the entry is closed
             self._on_error(error)
             failure = InternalError("Something went wrong here; nothing was released. Tell the operator the instance.")

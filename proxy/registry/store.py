@@ -236,7 +236,7 @@ class SealedTable:
         try:
             async with self._database.begin() as connection:
                 return (await connection.execute(statement)).all()
-        except SQLAlchemyError as error:
+        except (DatabaseUnusable, SQLAlchemyError) as error:
             raise RegistryUnreadable(f"The {self._name} table cannot be read. `doctor` tries the store.") from error
 
     def _seal_as(self, bound: str, content: bytes) -> bytes:

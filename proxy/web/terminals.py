@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiohttp import HttpVersion11, web
 
+from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
 from proxy.escalation.service import supervisor_view, view
-from proxy.gateway.answer import Answer, Declined
+from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
@@ -107,8 +108,9 @@ class Terminals:
             authorization = inbound.header("Authorization")
             principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
             return await self._moved(inbound, path, principal)
-        except Refusal as refusal:
+        except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
+            refusal = error if isinstance(error, Refusal) else store_unusable()
             declined = await self._gateway.refused(inbound, principal, refusal)
             return _declined(declined.refusal, declined.entry)
 
