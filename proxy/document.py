@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 
 MAX_BYTES: Final = 4 << 20
+YAML_HINTS: Final = {
+    "alias": "put a text that begins with * into quotes",
+    "anchor": "put a text that begins with & into quotes",
+    "character '\\t'": "indent with spaces, not with tabs",
+    "mapping values are not allowed": "put a text with a colon in it into quotes",
+    "duplicate key": "keep one of the two",
+}
+"""What people mean when YAML says what it thinks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +167,7 @@ def _read(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         reason = error.strerror or "cannot be read"
-        raise DocumentInvalid([Mistake(file=path, line=1, column=1, message=f"{reason}", help="check the path")]) from error
+        raise DocumentInvalid([Mistake(file=path, line=1, column=1, message=reason, help="check the path")]) from error
     if len(raw) > MAX_BYTES:
         raise DocumentInvalid([Mistake(file=path, line=1, column=1, message=f"the file is larger than {MAX_BYTES} bytes")])
     if raw.startswith(b"\xef\xbb\xbf"):
@@ -186,7 +194,10 @@ def _parse(path: Path, text: str) -> object:
         lines = text.splitlines()
         source = lines[line - 1] if line <= len(lines) else None
         message = str(error.problem or error.context or "not YAML").split("\n", 1)[0]
-        raise DocumentInvalid([Mistake(file=path, line=line, column=column, message=message, source=source)]) from None
+        hint = next((hint for said, hint in YAML_HINTS.items() if said in message), None)
+        raise DocumentInvalid(
+            [Mistake(file=path, line=line, column=column, message=message, help=hint, source=source)]
+        ) from None
     except (YAMLError, RecursionError, ValueError) as error:
         message = f"not YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         raise DocumentInvalid([Mistake(file=path, line=1, column=1, message=message)]) from None
@@ -220,7 +231,7 @@ def _mistake(detail: Any, model: type[BaseModel], positions: Positions) -> Mista
     if detail["type"] == "missing":
         return positions.mistake(path, f"'{path[-1]}' is missing", value=False, hint="add it under this key")
     message = str(detail["msg"]).removeprefix("Value error, ")
-    hint = None
+    hint = "write it in brackets: [one, another]" if detail["type"] == "list_type" else None
     expected = (detail.get("ctx") or {}).get("expected")
     if detail["type"] in {"literal_error", "enum"} and isinstance(detail["input"], str) and isinstance(expected, str):
         hint = suggest(detail["input"], [word.strip("' ") for word in expected.replace(" or ", ",").split(",")])

@@ -34,6 +34,7 @@ MAX_LINE: Final = 600
 
 _RULE: Final = re.compile(r"[A-Z][A-Z0-9-]{0,15}\Z")
 _BECAUSE: Final = re.compile(r"[\w .;:'/&%+§\u2013-]{4,240}\Z")
+_ODD: Final = re.compile(r"[^\w .;:'/&%+§\u2013-]")
 _OBLIGED: Final = {"mask": "field class", "notify": "role", "tell": "word after tell="}
 _FORBIDDEN: Final = {
     '"': "quotes are not read as quotes: write the words without them",
@@ -71,7 +72,7 @@ class _Reading:
 
     def wrong(self, column: int, message: str, help_: str | None = None) -> None:
         self.mistakes.append(
-            Mistake(file=self.path, line=self.number, column=column, message=message, help=help_, source=self.source)
+            Mistake(file=self.path, line=self.number, column=column, message=message, help=help_, source=self.source or None)
         )
 
 
@@ -155,7 +156,18 @@ def _line(reading: _Reading, line: str) -> None:
     else:
         choices = [*Outcome, *GROUP_PREFIXES]
         hint = _near(cells[0].text, choices) or f"a line starts with one of: {', '.join(choices)}"
+        if ";" in cells[0].text:
+            hint = "cells are divided by commas: was the file saved by a program that writes semicolons?"
         reading.wrong(cells[0].column, f"unknown beginning '{cells[0].text}'", hint)
+
+
+def _reason(reading: _Reading, cell: _Cell) -> None:
+    odd = _ODD.search(cell.text)
+    if odd is not None:
+        hint = "a typographic quote? type it straight: '" if odd[0] in "\u2018\u2019" else "write it in plain words"
+        reading.wrong(cell.column + odd.start(), f"'{odd[0]}' is not allowed in 'because'", hint)
+    elif not _BECAUSE.match(cell.text) or not any(character.isalpha() for character in cell.text):
+        reading.wrong(cell.column, "'because' says nothing that can be read", "a reason in plain words, 4 to 240 characters")
 
 
 def _cells(line: str) -> list[_Cell]:
@@ -222,10 +234,7 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
     said = Facts(*(cell.text for cell in conditions))
     _leaning(reading, outcome, said, conditions)
     obliged = _obligations(reading, outcome, cells[-2])
-    if not _BECAUSE.match(cells[-1].text) or not any(character.isalpha() for character in cells[-1].text):
-        reading.wrong(
-            cells[-1].column, "'because' says nothing that can be read", "a reason in plain words, 4 to 240 characters"
-        )
+    _reason(reading, cells[-1])
     if len(reading.mistakes) == before:
         reading.rows.append(
             Row(
@@ -320,7 +329,8 @@ def _whole(reading: _Reading) -> None:
     filled = {(grouping.column, grouping.group) for grouping in reading.groupings}
     for row in reading.rows:
         for column, said in zip(COLUMNS, row.conditions, strict=True):
-            if said in reading.words.groups[column] and (column, said) not in filled:
+            groups = reading.words.groups[column] - reading.words.words[column] - {ANY}
+            if said in groups and (column, said) not in filled:
                 prefix = next(prefix for prefix, grouped in GROUP_PREFIXES.items() if grouped == column)
                 reading.number = row.line
                 reading.wrong(

@@ -99,7 +99,7 @@ def load_policies(
     path = directory / "policy.csv"
     sheet = _attempt(mistakes, lambda: parse_policy(path, contents["policy.csv"], words=words, fields=known))
     if routes is not None:
-        mistakes.extend(_crossed(routes, catalogue, fields, words.groups["purpose"]))
+        mistakes.extend(_crossed(routes, catalogue, fields, words.groups["purpose"] if vocabulary else frozenset()))
     if contents != _contents(directory):
         mistakes.append(Mistake(file=directory, line=1, column=1, message="a file changed while it was read", help="try again"))
     if mistakes:
@@ -170,6 +170,9 @@ def _told(loss: Loss) -> str:
 def _contents(directory: Path) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     mistakes = []
+    if not directory.is_dir():
+        help_ = f"it holds {', '.join(FILES)}"
+        raise DocumentInvalid([Mistake(file=directory, line=1, column=1, message="there is no such folder", help=help_)])
     for name in FILES:
         path = directory / name
         try:

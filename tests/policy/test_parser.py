@@ -50,7 +50,9 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "too large": (b"#" * MAX_BYTES + b"\n" + GOOD.encode(), "larger than"),
     "too many rows": (("".join(f"{DENY}\n".replace("D1", f"D{n}") for n in range(MAX_ROWS + 1))).encode(), "more than"),
     "endless line": (_swap("ordinary work", "work " * 200), "longer than"),
+    "saved with semicolons": (GOOD.replace(",", ";").encode(), "divided by commas"),
     # characters that are not what they seem
+    "typographic apostrophe": (_swap("ordinary work", "one\u2019s work"), "type it straight"),
     "zero-width space in a role": (_swap("patrol, person", "pat\u200brol, person"), "ZERO WIDTH SPACE"),
     "zero-width joiner": (_swap("informant", "infor\u200dmant"), "ZERO WIDTH JOINER"),
     "soft hyphen": (_swap("informant", "infor\u00admant"), "SOFT HYPHEN"),

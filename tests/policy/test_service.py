@@ -32,6 +32,27 @@ def _edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
+@pytest.mark.parametrize(("old", "new"), [("meaning: Elected", "meanning: Elected"), ("  detective:", "  patrol:")])
+def test_a_mistake_in_the_vocabulary_is_not_told_a_hundred_times(folder: Path, old: str, new: str) -> None:
+    """Rows whose words cannot be checked for once are not called wrong: the one mistake stands where it was made."""
+    _edit(folder / "vocabulary.yaml", old, new)
+
+    with pytest.raises(DocumentInvalid) as invalid:
+        load_policies(folder)
+
+    assert {mistake.file.name for mistake in invalid.value.mistakes} == {"vocabulary.yaml"}
+
+
+def test_a_folder_that_is_not_there_is_one_mistake(folder: Path) -> None:
+    """The folder's name is wrong, not six files."""
+    with pytest.raises(DocumentInvalid) as invalid:
+        load_policies(folder / "polices")
+
+    assert [(mistake.file.name, mistake.message) for mistake in invalid.value.mistakes] == [
+        ("polices", "there is no such folder")
+    ]
+
+
 def test_the_shipped_policy_loads_without_a_warning(loaded: PolicySet) -> None:
     """Nothing is wrong with what is shipped, nothing in it is dead, and nothing leans on a single line."""
     assert review(loaded) == ()
@@ -63,7 +84,7 @@ def test_a_missing_file_is_told(folder: Path, name: str) -> None:
 
 def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
     """One run tells what is wrong in every file, even where one file's words depend on another that is wrong."""
-    _edit(folder / "policy.csv", "deny,", "dney,")
+    _edit(folder / "policy.csv", "deny,      D01", "dney,      D01")
     _edit(folder / "model.conf", "priority(p.eft) || deny", "some(where (p.eft == allow))")
     _edit(folder / "fields.yaml", "label: Name", "lable: Name")
     _edit(folder / "vocabulary.yaml", "group: protected", "group: protectde")
