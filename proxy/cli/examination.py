@@ -9,11 +9,13 @@ import shutil
 import socket
 import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,9 +23,10 @@ from cryptography.x509 import load_pem_x509_certificates, load_pem_x509_crl
 
 from proxy.audit.keys import load_key
 from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
-from proxy.database import SCHEMA_VERSION
+from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
 from proxy.policy.service import load_policies
+from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, SealedTable
 from proxy.tlog.errors import LogError
 from proxy.tlog.keys import load_secret, load_signer
 from proxy.tlog.store import LOCK
@@ -31,7 +34,6 @@ from proxy.tlog.store import LOCK
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Generator, Iterator
-    from pathlib import Path
 
     from proxy.clock import Clock
     from proxy.settings import Settings, Tls
@@ -71,6 +73,7 @@ def examine(settings: Settings, clock: Clock, *, network: bool = True) -> Iterat
     yield from _keys(settings)
     yield from _certificates(settings, clock())
     yield from _store(settings)
+    yield from _registry(settings)
     running = yield from _log(settings)
     yield from _disk(settings)
     if not running:
@@ -96,10 +99,13 @@ def _policies(settings: Settings) -> Iterator[Seen]:
 
 def _keys(settings: Settings) -> Iterator[Seen]:
     keys = settings.keys
-    yield _loaded("keys.checkpoint", lambda: load_signer(keys.checkpoint, settings.origin))
-    yield _loaded("keys.index", lambda: load_key(keys.index))
-    yield _loaded("keys.body", lambda: load_key(keys.body))
-    yield _loaded("keys.registry", lambda: load_key(keys.registry))
+    yield _loaded(
+        "keys.checkpoint",
+        lambda: f"the log's verifier key is {load_signer(keys.checkpoint, settings.origin).verifier.vkey}",
+        made="openssl genpkey -algorithm ed25519",
+    )
+    for part, key in (("keys.index", keys.index), ("keys.body", keys.body), ("keys.registry", keys.registry)):
+        yield _loaded(part, partial(load_key, key), made="openssl rand -hex 32")
     secrets = {
         "upstream.credential": settings.upstream.credential,
         "upstream.key": settings.upstream.key,
@@ -110,14 +116,15 @@ def _keys(settings: Settings) -> Iterator[Seen]:
             yield _loaded(part, partial(load_secret, path))
 
 
-def _loaded(part: str, load: Callable[[], object]) -> Seen:
+def _loaded(part: str, load: Callable[[], object], *, made: str = "") -> Seen:
     try:
-        load()
+        loaded = load()
     except LogError as error:
-        return Seen(
-            part=part, level=Level.FAILURE, detail=str(error), next="put the file there, owned by the service, mode 0600"
-        )
-    return Seen(part=part, level=Level.OK, detail="can be read by its owner only")
+        hint = "put back the file that belongs there, owned by the service, mode 0600"
+        if made:
+            hint += f"; before the very first start, make it: {made}"
+        return Seen(part=part, level=Level.FAILURE, detail=str(error), next=hint)
+    return Seen(part=part, level=Level.OK, detail=loaded if isinstance(loaded, str) else "can be read by its owner only")
 
 
 def _certificates(settings: Settings, now: datetime) -> Iterator[Seen]:
@@ -183,6 +190,43 @@ def _store(settings: Settings) -> Iterator[Seen]:
         yield Seen(part="store", level=Level.FAILURE, detail=f"{path} is damaged", next="restore it from the last backup")
     else:
         yield Seen(part="store", level=Level.OK, detail=f"{path} is whole, schema {version}")
+
+
+def _registry(settings: Settings) -> Iterator[Seen]:
+    """Open every sealed row: with another key than they were sealed with, nothing starts."""
+    if not settings.store.exists():
+        return
+    try:
+        key = load_key(settings.keys.registry)
+        connection = sqlite3.connect(f"{settings.store.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        with closing(connection):
+            counts = [_opened(connection, name, key) for name in (REGISTRY, PERSONNEL)]
+    except (LogError, OSError, sqlite3.Error):
+        return  # the key's line, or the store's, has told of it
+    except RegistryUnreadable as unreadable:
+        yield Seen(part="registry", level=Level.FAILURE, detail=str(unreadable), next="see the runbook, at `registry`")
+        return
+    detail = f"{counts[0]} protected persons and {counts[1]} of personnel open with the registry key"
+    yield Seen(part="registry", level=Level.OK, detail=detail if counts[0] else "nobody is enrolled, so nobody is protected")
+
+
+def _opened(connection: sqlite3.Connection, name: str, key: bytes) -> int:
+    table = SealedTable(Database(Path()), name, key, os.urandom)
+    opened = closed = 0
+    for row, sealed in connection.execute(f'SELECT id, CAST(sealed AS BLOB) FROM "{name}"'):  # noqa: S608 -- one of ours
+        try:
+            table.open(row, sealed or b"")
+        except RegistryUnreadable:
+            closed += 1
+        else:
+            opened += 1
+    if closed and not opened:
+        msg = f"the {name} table was sealed with another key than the registry key file holds"
+        raise RegistryUnreadable(msg)
+    if closed:
+        msg = f"{closed} rows of the {name} table do not open: the store was altered"
+        raise RegistryUnreadable(msg)
+    return opened
 
 
 def _log(settings: Settings) -> Generator[Seen, None, bool]:

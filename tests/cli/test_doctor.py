@@ -7,11 +7,13 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from proxy.audit.keys import create_key
 from proxy.tlog.store import LOCK
 
 if TYPE_CHECKING:
@@ -97,6 +99,29 @@ def test_each_key_is_tried(office: Office, name: str) -> None:
 
     path.unlink()
     assert "No such file" in office.troubles()[f"keys.{name}"][1]
+
+
+def test_the_registry_is_opened_with_its_key(office: Office) -> None:
+    """With another key than the one the rows were sealed with nothing starts, so it is told here."""
+    (office.folder / "r.jsonl").write_text('{"person_id": "100500", "category": "official", "basis": "KRS 61"}\n', "utf-8")
+    office.call("registry", "import", str(office.folder / "r.jsonl"), "--config", str(office.config))
+    assert office.troubles() == {}
+
+    key = office.folder / "keys/registry"
+    key.unlink()
+    create_key(key)
+
+    found = office.troubles()
+    assert set(found) == {"registry"}
+    assert "another key" in found["registry"][1]
+
+
+def test_the_verifier_key_is_told(office: Office) -> None:
+    """Whoever verifies the log elsewhere needs it, and `audit verify --key` takes it."""
+    _, out, _ = office.call("doctor", "--config", str(office.config), "--json")
+    told = next(each["detail"] for each in orjson.loads(out)["checks"] if each["part"] == "keys.checkpoint")
+
+    assert told.startswith("the log's verifier key is office.example.gov/audit+")
 
 
 def test_a_records_server_that_is_down(office: Office) -> None:
