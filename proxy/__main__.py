@@ -27,18 +27,18 @@ class Group:
 
 
 GROUPS: Final = (
-    Group(name="demo", help="Run a records server, this proxy before it, and play the story.", single=True),
+    Group(name="demo", help="A records server, this proxy before it, and what to try.", single=True),
     Group(name="serve", help="Run the proxy.", single=True),
     Group(name="check", help="Validate configuration and policies, without network.", single=True),
     Group(name="doctor", help="Try every part that a start needs, and say what to do.", single=True),
-    Group(name="explain", help="Say what would be decided for a principal, purpose and route, and by which row.", single=True),
+    Group(name="explain", help="Say what would be decided, and by which row.", single=True),
     Group(name="identity", help="Who may ask: keys and certificates."),
     Group(name="cases", help="The case directory."),
     Group(name="personnel", help="The personnel directory."),
     Group(name="registry", help="The registry of protected persons."),
-    Group(name="policy", help="The policy: check, test, explain."),
+    Group(name="policy", help="The policy: check it before it is live."),
     Group(name="escalations", help="What waits for a supervisor."),
-    Group(name="audit", help="The audit log: verify, tail, show."),
+    Group(name="audit", help="The audit log."),
 )
 
 

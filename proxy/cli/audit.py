@@ -89,7 +89,7 @@ def verify(
     """
     folder = directory if directory is not None else settings_of(config).log
     verifier = _verifier(key, config)
-    seen = [path.read_text(encoding="utf-8") for path in checkpoint or ()]
+    seen = [_kept(path) for path in checkpoint or ()]
     if not segments_of(folder) and not (folder / CHECKPOINT).exists():
         raise CommandFailed(f"there is no log in {folder}", help="name its folder with --directory")
     running = _is_running(folder)
@@ -111,10 +111,20 @@ def _verifier(key: str | None, config: Path) -> Verifier:
         return load_signer(settings.keys.checkpoint, settings.origin).verifier
     try:
         return Verifier.parse(Path(key).read_text(encoding="utf-8") if "+" not in key else key)
+    except OSError as error:
+        raise CommandFailed(f"{key}: {error.strerror}", help="`doctor` prints the verifier key", code=Code.WRONG_USE) from error
     except NoteInvalid as error:
         raise CommandFailed(
             str(error), help="copy the whole verifier key, as `doctor` prints it", code=Code.WRONG_USE
         ) from error
+
+
+def _kept(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a checkpoint"
+        raise CommandFailed(f"{path}: {reason}", help="give a checkpoint that was kept", code=Code.WRONG_USE) from error
 
 
 def _expected(folder: Path) -> int | None:
@@ -264,7 +274,10 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one entry."""
-    if decrypt and (not case.strip() or len(statement.strip()) < MIN_STATEMENT):
+    if decrypt and case.strip() and 0 < len(statement.strip()) < MIN_STATEMENT:
+        help_ = f"say in {MIN_STATEMENT} characters or more why this entry is needed"
+        raise CommandFailed("the statement says too little", help=help_, code=Code.WRONG_USE)
+    if decrypt and (not case.strip() or not statement.strip()):
         raise CommandFailed(
             "reading sealed parts of the log needs a case and a reason",
             help='add --case NUMBER --statement "why this entry is needed"',

@@ -25,8 +25,10 @@ from proxy.cli.common import (
 from proxy.cli.recording import operator, recording
 from proxy.clock import stamp
 from proxy.database import Database
+from proxy.document import suggest
 from proxy.purpose.casefile import CaseFileUnusable
 from proxy.purpose.imports import import_cases
+from proxy.purpose.standing import KINDS
 from proxy.purpose.store import newest_cases
 
 if TYPE_CHECKING:
@@ -85,6 +87,9 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List cases, the newest first; of those assigned and dispatched, how many. Summaries are left out."""
+    if kind is not None and kind not in KINDS:
+        hint = suggest(kind, KINDS) or f"the kinds are {', '.join(KINDS)}"
+        raise CommandFailed(f"'{kind}' is no kind of case", help=hint, code=Code.WRONG_USE)
     found = asyncio.run(_listed(settings_of(config), kind, agency, most))
     rows = [_row(case) for case in found]
     if as_json:
@@ -92,7 +97,7 @@ def list_(
     elif rows:
         table(COLUMNS, [["-" if row[column] is None else row[column] for column in COLUMNS] for row in rows])
     else:
-        say("no cases; `cases import FILE` brings them in")
+        say("no such cases" if kind or agency else "no cases; `cases import FILE` brings them in")
 
 
 async def _import(settings: Settings, file: Path, step: Callable[[int, int], None]) -> Imported:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import orjson
 import typer
 
-from proxy.document import DocumentInvalid
+from proxy.document import DocumentInvalid, Mistake
 from proxy.refusal import Refusal
 from proxy.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from proxy.document import Mistake
 
 PIPE_CLOSED: Final = 141
 PROGRESS_AFTER_SECONDS: Final = 1.0
@@ -63,6 +62,9 @@ def settings_of(config: Path) -> Settings:
     Raises:
         DocumentInvalid: with every mistake.
     """
+    if not config.exists():
+        hint = "name it with --config FILE or SHOWCAUSE_CONFIG; deploy/showcause.example.yaml is one to start from"
+        raise DocumentInvalid([Mistake(file=config, line=1, column=1, message="No such file or directory", help=hint)])
     return load_settings(config, os.environ)
 
 

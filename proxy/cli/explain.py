@@ -13,6 +13,7 @@ from proxy.cli.common import (
     CommandFailed,
     ConfigOption,
     JsonOption,
+    done,
     emit,
     say,
     settings_of,
@@ -20,6 +21,7 @@ from proxy.cli.common import (
 from proxy.cli.policy import PoliciesOption, folder_of
 from proxy.cli.rehearsal import rehearse
 from proxy.document import suggest
+from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
     from proxy.policy.decision import Facts
@@ -54,6 +56,7 @@ def explain(  # noqa: PLR0917 -- typer reads the signature as the options
 
     Of bare facts (--role, --action, --purpose …), or of a whole query (--person, --purpose 'code=C, case="…", statement="…"',
     --target): that one goes down the street as far as the decision. It is recorded, since it tells who is protected.
+    Exit 1 when such a query would be refused before policy is asked.
     """
     from proxy.policy.decision import Facts  # noqa: PLC0415 -- Casbin takes its time
     from proxy.policy.service import explain as explained  # noqa: PLC0415
@@ -63,7 +66,14 @@ def explain(  # noqa: PLR0917 -- typer reads the signature as the options
     if target is not None:
         if person is None or purpose is None:
             raise CommandFailed("--target needs --person and --purpose", code=Code.WRONG_USE)
-        facts = asyncio.run(rehearse(settings_of(config), loaded, person=person, purpose=purpose, target=target))
+        try:
+            facts = asyncio.run(rehearse(settings_of(config), loaded, person=person, purpose=purpose, target=target))
+        except Refusal as refusal:
+            # Before policy was asked, so the answer says nothing of who is protected, and nothing is recorded.
+            emit({"refused": refusal.slug(), "detail": refusal.detail}) if as_json else say(
+                f"refused  {refusal.slug()}: {refusal.detail}"
+            )
+            raise done(Code.FOUND) from None
     elif role is None or action is None or purpose is None:
         raise CommandFailed("give --role, --action and --purpose, or --person, --purpose and --target", code=Code.WRONG_USE)
     else:

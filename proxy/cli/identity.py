@@ -134,7 +134,13 @@ def revoke(
     async def gone(desk: IdentityDesk) -> list[Credential]:
         if credential is not None:
             return [await desk.revoke(credential, reason=reason.strip())]
-        return list(await desk.revoke_person(person or "", reason=reason.strip()))
+        gone = await desk.revoke_person(person or "", reason=reason.strip())
+        if not gone and not await desk.listed(person=person):
+            # A mistyped name must not look like a stolen key that has been dealt with.
+            raise CommandFailed(
+                f"nobody was ever enrolled as {person}", help="`identity list` shows who is", code=Code.WRONG_USE
+            )
+        return list(gone)
 
     revoked = _at_desk(settings, gone)
     if as_json:

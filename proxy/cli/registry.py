@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 COLUMNS: Final = ("id", "category", "basis", "household", "enrolled", "expires")
+IN_FORCE: Final = "a running server knows it within a second or two"
 MOST_REASON: Final = 1000
 REVEALED: Final = ("name", "dob", "homes")
 
@@ -94,7 +95,7 @@ def add(
     elif entry is None:
         say("already enrolled as given; nothing changed")
     else:
-        say(f"{entry.id} {'enrolled' if report.added else 'added to'}")
+        say(f"{entry.id} {'enrolled' if report.added else 'added to'}; {IN_FORCE}")
 
 
 @app.command("list")
@@ -138,7 +139,7 @@ def remove(
     if as_json:
         emit({"removed": removed.id, "category": removed.category})
     else:
-        say(f"{removed.id} ({removed.category or 'household'}) is protected no longer")
+        say(f"{removed.id} ({removed.category or 'household'}) is protected no longer; {IN_FORCE}")
 
 
 @app.command()
@@ -146,6 +147,7 @@ def recognize(
     file: Annotated[Path, typer.Option("--jsonl", help="One JSON object of criteria or of a record's fields a line.")],
     *,
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,  # noqa: ARG001 -- it prints nothing else, and every command takes it
 ) -> None:
     """Say of each line whom of the registry it concerns, one JSON verdict a line. Exit 1 when a line was not understood."""
     if not asyncio.run(_recognize(settings_of(config), file)):

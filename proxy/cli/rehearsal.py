@@ -78,9 +78,7 @@ async def _principal(database: Database, person: str) -> Principal:
     async with database.begin() as connection:
         found = [each for each in await CredentialStore(database).listed(connection, person=person) if each.revoked_at is None]
     if not found:
-        raise CommandFailed(
-            f"nobody is enrolled as {person}", help="`showcause identity list` shows who is", code=Code.WRONG_USE
-        )
+        raise CommandFailed(f"nobody is enrolled as {person}", help="`identity list` shows who is", code=Code.WRONG_USE)
     holder = found[0].holder
     return Principal(
         person=holder.person,

@@ -134,7 +134,8 @@ def entry_line(number: int, raw: Mapping[str, Any], *, categories: Iterable[str]
     category, household = _one(values, "category"), _one(values, "household")
     known = sorted(categories)
     if category and category not in known:
-        reasons.append(f"category is none of {', '.join(known)}")
+        hint = suggest(category, known)  # never the word itself: in a shifted column it may be a name
+        reasons.append(f"category is none of {', '.join(known)}" + (f" ({hint})" if hint else ""))
     if not category and not household:
         reasons.append("category is missing (only a member of an enrolled person's household may have none)")
     expires, reason = _expiry(_one(values, "expires"))

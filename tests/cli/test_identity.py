@@ -130,6 +130,7 @@ def test_a_revocation_needs_a_reason_and_holds(office: Office) -> None:
     with pytest.raises(CredentialInvalid, match="revoked"):
         who(office, first)
     assert who(office, second).person == "badge-1"
+    assert identity(office, "revoke", "--person", "badge-11", "--reason", "left the force")[0] == 2
     assert identity(office, "revoke", "--person", "badge-1", "--reason", "left the force")[0] == 0
     assert (len(rows(office)), [row["state"] for row in rows(office, "--all")]) == (0, ["revoked", "revoked"])
 

@@ -45,10 +45,11 @@ async def test_a_whole_query_is_explained_recorded_and_not_forwarded(street: Str
 
 async def test_a_query_that_would_not_come_to_a_decision_says_why(street: Street) -> None:
     """The refusal is the one that the terminal would be told."""
-    code, out = await explain(street, street.person("officer"), 'code=C, case="26-999999"', "/records/persons/100001")
+    purpose = 'code=C, case="26-999999", statement="stopped for no plates, driver has no licence on him"'
+    code, out = await explain(street, street.person("officer"), purpose, "/records/persons/100001")
 
-    assert code != 0
-    assert "Query-Purpose lacks" in out or "no such reference" in out
+    assert code == 1
+    assert json.loads(out)["refused"] == "case-unknown"
 
 
 async def test_nobody_is_explained_who_is_not_enrolled(street: Street) -> None:
