@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What policy says of one record: the strictest ruling over everybody it concerns, and who they are."""
+    """What policy says of one record: the strictest ruling over everybody it concerns, and who they are.
+
+    ``fields`` are the identifiers that told.
+    """
 
     ruling: Ruling
     recognition: Recognition
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 Judge = Callable[[Mapping[str, Sequence[str]]], Judgement]

@@ -1,6 +1,6 @@
 """The life of an escalation: a table of states and moves, and what a grant is bound to.
 
-An approval is not a bearer grant. It is bound to principal, case, purpose, action, criteria, recognized subjects and
+An approval is not a bearer grant. It is bound to principal, case, purpose, statement, action, criteria, recognized subjects and
 policy version; it is redeemed once, and only by a fresh evaluation of policy (AuthZEN Access Request and Approval
 Profile, draft 1: "approval only permits a new evaluation").
 """
@@ -93,7 +93,10 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The query that escalated, as far as a supervisor and a later redemption need it."""
+    """The query that escalated, as far as a supervisor and a later redemption need it.
+
+    ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about.
+    """
 
     person: str
     agency: str
@@ -110,6 +113,7 @@ class Asked:
     rule: str
     because: str
     policy_version: str
+    records: Sequence[Mapping[str, Sequence[str]]] = ()
 
     def fingerprint(self, key: bytes) -> str:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""
@@ -145,9 +149,10 @@ class Escalation:
         return self.state
 
     def fits(self, asked: Asked) -> bool:
-        """Tell whether a grant still covers the query: same policy version, and nobody concerned who was not approved."""
+        """Tell whether a grant still covers the query: same policy, same words, and nobody concerned who was not approved."""
         return (
             self.asked.policy_version == asked.policy_version
+            and self.asked.statement == asked.statement
             and set(asked.subjects) <= set(self.asked.subjects)
             and set(asked.relations) <= set(self.asked.relations)
         )

@@ -193,7 +193,8 @@ class Escalations:
     async def listed(self, principal: Principal, state: State | None) -> Sequence[Escalation]:
         """Return a supervisor's agency's escalations, or anybody else's own."""
         if principal.role in self._approvers:
-            return await self._store.listed(state=state, agency=principal.agency)
+            listed = await self._store.listed(state=state, agency=principal.agency)
+            return [escalation for escalation in listed if self._may_see(escalation, principal)]
         return await self._store.listed(state=state, agency=principal.agency, person=principal.person)
 
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
@@ -238,21 +239,26 @@ class Escalations:
 
     async def _seen(self, escalation_id: str, principal: Principal) -> Escalation:
         escalation = await self._store.get(escalation_id)
-        if escalation is None or not (
-            escalation.asked.person == principal.person
-            or (principal.role in self._approvers and escalation.asked.agency == principal.agency)
-        ):
+        if escalation is None or not self._may_see(escalation, principal):
             raise EscalationUnknown("There is no such escalation among yours.")
         return escalation
+
+    def _may_see(self, escalation: Escalation, principal: Principal) -> bool:
+        """Tell whether it is theirs, or theirs to decide. That they are asked about, nobody learns, nor their own people."""
+        asked = escalation.asked
+        if asked.person == principal.person:
+            return True
+        if principal.role not in self._approvers or asked.agency != principal.agency:
+            return False
+        return not any(
+            self._recognizer.recognize(fields, principal).relations & OWN_CAUSE for fields in (asked.criteria, *asked.records)
+        )
 
     def _must_be_eligible(self, escalation: Escalation, principal: Principal) -> None:
         if principal.role not in self._approvers:
             raise ApproverIneligible(f"Only {', '.join(sorted(self._approvers))} may decide an escalation.")
         if principal.person == escalation.asked.person:
             raise ApproverIneligible("Nobody decides on their own query; another supervisor has to.")
-        recognition = self._recognizer.recognize(escalation.asked.criteria, principal)
-        if recognition.relations & OWN_CAUSE:
-            raise ApproverIneligible("This query is too close to you; another supervisor has to decide.")
 
     async def _move(self, escalation: Escalation, move: Move, *, actor: str, reason: str = "", about: str = "") -> Escalation:
         async with self._lock:

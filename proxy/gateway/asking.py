@@ -35,6 +35,7 @@ class Asking:
     inquiry: Inquiry
     verified: VerifiedPurpose
     recognition: Recognition
+    records: tuple[Mapping[str, Sequence[str]], ...] = ()
     concealed: Recognition | None = None
     concealing: tuple[Facts, Ruling] | None = None
 
@@ -80,13 +81,14 @@ class Asking:
         _, of_record = self.ruled(recognition, approval="granted" if covered else "none")
         if ruling.outcome is Outcome.MASK:
             of_record = stricter(of_record, ruling)
-        return Judgement(ruling=of_record, recognition=recognition)
+        return Judgement(ruling=of_record, recognition=recognition, fields=fields)
 
     def concerning(self, judgements: Sequence[Judgement]) -> Asking:
         """Return the same query about everybody whom these records of its reply concern."""
         protections = {each.entry: each for judgement in judgements for each in judgement.recognition.protections}
         relations = frozenset().union(*(judgement.recognition.relations for judgement in judgements))
-        return replace(self, recognition=Recognition(protections=tuple(protections.values()), relations=relations))
+        recognition = Recognition(protections=tuple(protections.values()), relations=relations)
+        return replace(self, recognition=recognition, records=tuple(judgement.fields for judgement in judgements))
 
     def asked(self, ruling: Ruling) -> Asked:
         """Return what a supervisor is asked."""
@@ -106,6 +108,7 @@ class Asking:
             rule=ruling.rule,
             because=ruling.because,
             policy_version=self.policies.version,
+            records=self.records,
         )
 
 

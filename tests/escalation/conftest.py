@@ -38,14 +38,15 @@ class Journal:
 
 @dataclass
 class Relations:
-    """A recognizer that knows who is close to whom."""
+    """A recognizer that knows who is close to whom, by any kind of field or by ``only`` one."""
 
     close: dict[str, Relation] = field(default_factory=dict)
+    only: str = ""
     ready: bool = True
 
     def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
         assert fields
-        relation = self.close.get(principal.person)
+        relation = self.close.get(principal.person) if not self.only or self.only in fields else None
         return Recognition(relations=frozenset({relation} if relation else ()))
 
 

@@ -107,11 +107,30 @@ async def test_nobody_approves_their_own_query(desk: Desk) -> None:
 
 @pytest.mark.parametrize("relation", [Relation.SELF, Relation.HOUSEHOLD, Relation.FAMILY, Relation.DISPUTE])
 async def test_nobody_decides_about_themselves_or_their_own(desk: Desk, relation: Relation) -> None:
-    """The subject, their household, family and adversaries cannot decide about them."""
-    desk.relations.close["sergeant"] = relation
+    """For the subject, their household, family and adversaries it does not even exist: that one is asked about is no news."""
     escalation = await in_state(desk, State.PENDING)
+    sergeant = person("sergeant", "supervisor")
+    assert [each.id for each in await desk.escalations.listed(sergeant, None)] == [escalation.id]
 
-    with pytest.raises(ApproverIneligible):
+    desk.relations.close["sergeant"] = relation
+
+    with pytest.raises(EscalationUnknown):
+        await desk.escalations.decide(escalation.id, sergeant, Move.APPROVE, "a reason in words")
+    with pytest.raises(EscalationUnknown):
+        await desk.escalations.seen(escalation.id, sergeant)
+    assert not await desk.escalations.listed(sergeant, None)
+    lieutenant = person("lieutenant", "supervisor")
+    assert (await desk.escalations.decide(escalation.id, lieutenant, Move.APPROVE, "a reason in words")).state is State.APPROVED
+
+
+async def test_nobody_decides_about_whom_only_the_reply_names(desk: Desk) -> None:
+    """A plate says nothing of the sergeant; the record that it led to does, and counts as much."""
+    record = {"name": ["SERGEANT, ANN"], "dob": ["1980-01-01"]}
+    escalation = await desk.escalations.open(asked(criteria={"plate": ["7ABC123"]}, records=(record,)), "q")
+    desk.relations.close["sergeant"] = Relation.SELF
+    desk.relations.only = "name"
+
+    with pytest.raises(EscalationUnknown):
         await desk.escalations.decide(escalation.id, person("sergeant", "supervisor"), Move.APPROVE, "a reason in words")
 
 
@@ -185,10 +204,16 @@ async def test_a_grant_is_bound_to_the_very_query(desk: Desk, changed: dict[str,
 
 
 @pytest.mark.parametrize(
-    "changed", [{"policy_version": "abd"}, {"subjects": ("entry-1", "entry-2")}, {"relations": ("family",)}]
+    "changed",
+    [
+        {"policy_version": "abd"},
+        {"statement": "the neighbors say that she is back in town"},
+        {"subjects": ("entry-1", "entry-2")},
+        {"relations": ("family",)},
+    ],
 )
 async def test_a_grant_does_not_outlive_what_was_approved(desk: Desk, changed: dict[str, object]) -> None:
-    """Under another policy version, or when it would now concern somebody else too, the grant does not fit and is gone."""
+    """Under another policy or for other reasons, or when it would now concern somebody else too, the grant is gone."""
     await in_state(desk, State.APPROVED)
 
     with pytest.raises(GrantMismatch):
