@@ -43,7 +43,7 @@ EXACT: dict[str, dict[str, Any]] = {
     "mayor-by-id": {"status": 403, "problem": "escalation-required", "decision": "escalate"},
     "mayors-street": {"status": 200, "problem": "", "decision": "permit"},
     "approved-query": {"status": 200, "problem": "", "decision": "mask"},
-    "only-once": {"status": 403, "problem": "grant-spent", "decision": ""},
+    "only-once": {"status": 403, "problem": "grant-spent", "decision": "escalate"},
     "himself": {"status": 403, "problem": "policy-denied", "decision": "deny"},
     "his-wife": {"status": 403, "problem": "policy-denied", "decision": "deny"},
     "his-colleague": {"status": 403, "problem": "escalation-required", "decision": "escalate"},
