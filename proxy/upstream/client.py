@@ -8,34 +8,19 @@ not a plain 200 or 404 in one piece is a failure of the records server, of which
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-    DummyCookieJar,
-)
-from multidict import CIMultiDict
 from yarl import URL
 
 from proxy.inquiry.route import JSON
-from proxy.upstream.reply import (
-    Overloaded,
-    Reply,
-    ReplyUnreadable,
-    UpstreamFailed,
-    UpstreamTimeout,
-    UpstreamUnavailable,
-)
-from proxy.upstream.wire import StrictConnector
+from proxy.upstream.reply import Overloaded, ReplyUnreadable, UpstreamFailed, UpstreamTimeout, UpstreamUnavailable
+from proxy.upstream.wire import Connection
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from proxy.audit.event import Receipt
@@ -43,9 +28,14 @@ if TYPE_CHECKING:
     from proxy.inquiry.route import Route
     from proxy.refusal import Refusal
     from proxy.telemetry import Metrics
+    from proxy.upstream.head import Frame
+    from proxy.upstream.reply import Reply
+    from proxy.upstream.wire import Accept
 
 VIA: Final = "1.1 showcause"
 AGENT: Final = "showcause"
+# A space, a line's end or a fragment in a target would be the beginning of something else than one request.
+_TARGET: Final = re.compile(r"/[!\"$-~]*")
 _ANSWERS: Final = frozenset({200, 404})
 _OUTCOMES: Final[dict[type[Refusal], str]] = {
     UpstreamFailed: "failed",
@@ -101,15 +91,17 @@ class Upstream:
             raise ValueError("the records server's URL is a scheme, a host and a port, and nothing else")
         self._options = options
         self._origin = str(url.origin())
-        self._host, self._port = url.host, url.port
+        self._host, self._port = url.host, url.port or 0
+        self._authority = url.host_port_subcomponent
         self._metrics = metrics
         self._seconds = {outcome: metrics.upstream_seconds.labels(outcome) for outcome in ("ok", *set(_OUTCOMES.values()))}
         self._slots = asyncio.Semaphore(options.connections)
         self._queued = 0
-        self._session: ClientSession | None = None
+        self._open = False
+        self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
-        self._headers: dict[frozenset[str], CIMultiDict[str]] = {}
-        self._credential: tuple[str, str] | None = None
+        self._credential = ""
 
     @property
     def origin(self) -> str:
@@ -130,30 +122,16 @@ class Upstream:
             text = (await asyncio.to_thread(options.credential.read_text, "utf-8")).strip()
             if not text or not text.isascii() or not text.isprintable():
                 raise ValueError("the records server's credential is not one line of visible ASCII")
-            self._credential = (options.credential_header, text)
-        connector = StrictConnector(
-            loop=asyncio.get_running_loop(),
-            ssl=self._tls if self._tls is not None else False,
-            limit=0,  # the semaphore bounds; aiohttp's own queue has no end
-            keepalive_timeout=options.keepalive_seconds,
-        )
-        session = ClientSession(
-            connector=connector,
-            cookie_jar=DummyCookieJar(),
-            auto_decompress=False,
-            timeout=ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=options.connect_seconds),
-            max_line_size=8190,
-            max_field_size=8190,
-        )
-        # aiohttp sends a GET again when a kept connection breaks: then the log would know of one query and the server of two.
-        session._retry_connection = False  # noqa: SLF001 -- there is no public switch
-        self._session = session
+            self._credential = f"{options.credential_header}: {text}\r\n"
+        self._open = True
 
     async def close(self) -> None:
         """Close every connection; closing twice is harmless."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        self._open = False
+        for connection in (*self._idle, *self._busy):
+            connection.close()
+        self._idle.clear()
+        await asyncio.sleep(0)  # the connections' turn to be gone
 
     async def forward(self, inquiry: Inquiry, receipt: Receipt) -> Reply:
         """Send the inquiry, once, and return the reply whole.
@@ -194,9 +172,10 @@ class Upstream:
         """
         try:
             if self._options.probe:
-                await self._probe()
+                request = f"GET {self._options.probe} HTTP/1.1\r\n{self._fields(frozenset({JSON}))}\r\n"
+                await self._ask(request.encode("ascii"), _healthy)
             else:
-                await self._connect()
+                (await self._connect()).close()
         except (UpstreamUnavailable, UpstreamTimeout, UpstreamFailed):
             self._metrics.upstream_up.set(0)
             raise
@@ -219,118 +198,90 @@ class Upstream:
             self._queued -= 1
 
     async def _exchange(self, outbound: Outbound, route: Route) -> Reply:
-        response: ClientResponse | None = None
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + self._options.total_seconds
-        try:
-            async with asyncio.timeout_at(min(ends, loop.time() + self._options.first_byte_seconds)) as limit:
-                response = await self._send(outbound, route)
-                if not response.content.is_eof():
-                    limit.reschedule(ends)
-                media_type = _check(response, route)
-                body = await self._body(response)
-        # `from None`: aiohttp's errors hold the URL, which is somebody's name and date of birth.
-        except (ConnectionTimeoutError, ClientConnectorError):
-            raise UpstreamUnavailable("The records server cannot be reached; nothing was asked of it. Try again.") from None
-        except TimeoutError:
-            raise UpstreamTimeout("The records server did not answer in time; nothing was released. Try again.") from None
-        except (ClientError, OSError):
-            raise UpstreamFailed("The records server broke off or sent what is not HTTP; nothing was released.") from None
-        finally:
-            # What is not read to its very end, whatever the reason, is never used again.
-            if response is not None and not response.closed:
-                response.close()
-        return Reply(status=response.status, media_type=media_type, body=body)
-
-    async def _send(self, outbound: Outbound, route: Route) -> ClientResponse:
-        if self._session is None or not outbound.target.startswith("/"):
-            raise UpstreamUnavailable("The records server's client is not open; nothing was asked. Try again.")
-        headers = self._headers.get(route.media_types)
-        if headers is None:
-            headers = self._headers[route.media_types] = self._fixed(route.media_types)
+        if not _TARGET.fullmatch(outbound.target):
+            raise UpstreamUnavailable("The target is none of the records server's; nothing was asked.")
+        head, body = f"{outbound.method} {outbound.target} HTTP/1.1\r\n{self._fields(route.media_types)}", outbound.body or b""
         if outbound.content_type is not None:
-            headers = headers.copy()
-            headers["Content-Type"] = outbound.content_type
-        return await self._session.request(
-            outbound.method,
-            URL(self._origin + outbound.target, encoded=True),
-            headers=headers,
-            data=outbound.body,
-            allow_redirects=False,
-        )
+            head += f"Content-Type: {outbound.content_type}\r\nContent-Length: {len(body)}\r\n"
+        return await self._ask(f"{head}\r\n".encode("ascii") + body, lambda frame: _check(frame, route))
 
-    def _fixed(self, media_types: frozenset[str]) -> CIMultiDict[str]:
-        accept = ", ".join(sorted(media_types))
-        headers = CIMultiDict({"Accept": accept, "Accept-Encoding": "identity", "User-Agent": AGENT, "Via": VIA})
-        if self._credential is not None:
-            headers[self._credential[0]] = self._credential[1]
-        return headers
+    async def _ask(self, request: bytes, accept: Accept) -> Reply:
+        """Send a request over a kept connection or a new one, which is kept when its reply ended as it should."""
+        if not self._open:
+            raise UpstreamUnavailable("The records server's client is not open; nothing was asked. Try again.")
+        clock = asyncio.get_running_loop().time
+        now = clock()
+        connection = self._kept(now) or await self._connect()
+        self._busy.add(connection)
+        try:
+            return await connection.ask(request, accept, now, self._options)
+        finally:
+            self._busy.discard(connection)
+            if connection.usable and self._open:
+                connection.idle_since = clock()
+                self._idle.append(connection)
+            else:
+                connection.close()
 
-    async def _body(self, response: ClientResponse) -> bytes:
-        most = self._options.reply_bytes
-        if (response.content_length or 0) > most:
-            raise ReplyUnreadable("The records server's reply is larger than allowed; narrow the query.")
-        pieces: list[bytes] = []
-        size = 0
-        while piece := await response.content.readany():
-            size += len(piece)
-            if size > most:
-                raise ReplyUnreadable("The records server's reply is larger than allowed; narrow the query.")
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    def _kept(self, now: float) -> Connection | None:
+        """Return the connection that was used last, unless the records server may be about to close it."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and now - connection.idle_since < self._options.keepalive_seconds:
+                return connection
+            connection.close()
+        return None
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> Connection:
         try:
             async with asyncio.timeout(self._options.connect_seconds):
-                _, writer = await asyncio.open_connection(
-                    self._host, self._port, ssl=self._tls, server_hostname=self._host if self._tls else None
-                )
+                loop = asyncio.get_running_loop()
+                _, connection = await loop.create_connection(Connection, self._host, self._port, ssl=self._tls)
+        # `from None`: an error of the network tells more of it than a terminal has to know.
         except (OSError, TimeoutError):
-            raise UpstreamUnavailable("The records server cannot be reached.") from None
-        writer.close()
+            raise UpstreamUnavailable("The records server cannot be reached; nothing was asked of it. Try again.") from None
+        return connection
 
-    async def _probe(self) -> None:
-        if self._session is None:
-            raise UpstreamUnavailable("The records server's client is not open.")
-        try:
-            async with asyncio.timeout(self._options.first_byte_seconds):
-                url = URL(self._origin + self._options.probe, encoded=True)
-                response = await self._session.get(url, headers=self._fixed(frozenset({JSON})), allow_redirects=False)
-                response.close()
-        except (ConnectionTimeoutError, ClientConnectorError):
-            raise UpstreamUnavailable("The records server cannot be reached.") from None
-        except TimeoutError:
-            raise UpstreamTimeout("The records server does not answer its probe in time.") from None
-        except (ClientError, OSError):
-            raise UpstreamFailed("The records server broke off its probe.") from None
-        if response.status >= 400:
-            _fail(f"The records server answers its probe with {response.status}.")
+    def _fields(self, media_types: frozenset[str]) -> str:
+        """Return the header fields of every request for these media types."""
+        accept = ", ".join(sorted(media_types))
+        return (
+            f"Host: {self._authority}\r\nAccept: {accept}\r\nAccept-Encoding: identity\r\n"
+            f"User-Agent: {AGENT}\r\nVia: {VIA}\r\n{self._credential}"
+        )
 
 
-def _check(response: ClientResponse, route: Route) -> str:
+def _healthy(frame: Frame) -> str:
+    """Accept any reply to the probe but an error's."""
+    if frame.status >= 400:
+        _fail(f"The records server answers its probe with {frame.status}.")
+    return ""
+
+
+def _check(frame: Frame, route: Route) -> str:
     """Return the media type of a reply that is an answer, in one piece, as it is.
 
     A redirect leads where no policy looked, 206 and Content-Range are fragments that redaction cannot read (RFC 9110 §14), a
     content coding is a bomb until it is inflated, and a status other than 200 and 404 answers nothing.
     """
-    headers = response.headers
-    if response.status not in _ANSWERS:
-        _fail(f"The records server answered with status {response.status}; nothing was released.")
-    if any(coding.strip().lower() != "identity" for coding in headers.getall("Content-Encoding", ())):
+    fields = frame.fields
+    if frame.status not in _ANSWERS:
+        _fail(f"The records server answered with status {frame.status}; nothing was released.")
+    if any(coding.lower() != "identity" for coding in fields.get("content-encoding", ())):
         _fail("The records server encoded its reply although it was asked not to; nothing was released.")
-    if "Content-Range" in headers:
+    if "content-range" in fields:
         _fail("The records server sent a fragment that nobody asked for; nothing was released.")
-    if route.opaque and response.content_length is None and "Transfer-Encoding" not in headers:
+    if route.opaque and frame.length is None and not frame.chunked:
         _fail("The records server did not say where its reply ends; nothing was released.")  # it could have been cut off
-    media_type, parameters = _media_type(headers.getall("Content-Type", []))
-    if response.status == 404:
+    media_type, parameters = _media_type(fields.get("content-type", ()))
+    if frame.status == 404:
         return media_type
     if media_type not in route.media_types or (media_type == JSON and parameters not in {"", "charset=utf-8"}):
         raise ReplyUnreadable("The records server's reply is not of the kind that its route describes.")
     return media_type
 
 
-def _media_type(values: list[str]) -> tuple[str, str]:
+def _media_type(values: Sequence[str]) -> tuple[str, str]:
     if len(values) != 1:
         return "", ""
     media_type, _, parameters = values[0].partition(";")

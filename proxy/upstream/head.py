@@ -1,6 +1,6 @@
 """The head of a reply, read strictly, and where its body ends (RFC 9112 §4-§7).
 
-aiohttp's client reads leniently on purpose: bare line feeds, obsolete line folding, control characters. A proxy that reads
+Clients read leniently on purpose: bare line feeds, obsolete line folding, control characters. A proxy that reads
 a reply's frame otherwise than its sender meant it gives one officer the end of another's reply, so a head that is not
 exactly RFC 9112 ends the exchange and the connection.
 """
@@ -8,8 +8,11 @@ exactly RFC 9112 ends the exchange and the connection.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MAX_HEAD: Final = 16384
 MAX_FIELDS: Final = 64
@@ -18,21 +21,33 @@ _HEAD: Final = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?\r\n"
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n",
 )
-_FRAMING: Final = re.compile(rb"(?im)^(content-length|transfer-encoding):[ \t]*(.*?)[ \t]*\r$")
-_LENGTH: Final = re.compile(rb"[0-9]{1,15}")
+_READ: Final = re.compile(
+    rb"(?im)^(content-(?:length|type|encoding|range)|transfer-encoding|connection):[ \t]*(.*?)[ \t]*\r$",
+)
+_LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
-class HeadInvalid(Exception):  # noqa: N818 -- it says what the head is
+class ReplyInvalid(Exception):  # noqa: N818 -- it says what the reply is
+    """What came is no reply of RFC 9112."""
+
+
+class HeadInvalid(ReplyInvalid):
     """The head is not RFC 9112, or does not say in one way where the body ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where the body ends: after ``length`` bytes, after the last chunk, or (neither) when the connection closes."""
+    """Where the body ends: after ``length`` bytes, after the last chunk, or (neither) when the connection closes.
+
+    ``fields`` are those that anybody here reads: lower-case name to values, in order. ``last`` says that the connection ends
+    with this reply.
+    """
 
     status: int
     length: int | None
     chunked: bool
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
+    last: bool = field(default=True, compare=False)
 
     @property
     def interim(self) -> bool:
@@ -55,17 +70,16 @@ def read_head(head: bytes) -> Frame:
     status = int(code)
     if status == 101:
         raise HeadInvalid("switches protocols")
-    framing = _FRAMING.findall(fields)
-    if not framing:
-        return Frame(status, None, chunked=False)
+    read: dict[str, list[str]] = {}
+    for name, value in _READ.findall(fields):
+        read.setdefault(name.decode().lower(), []).append(value.decode("latin-1"))
     # One field, one value: both fields, a field twice, or a list in one is how a reply is split in two (RFC 9112 §6.3).
-    if len(framing) != 1:
+    lengths, codings = read.get("content-length", ()), read.get("transfer-encoding", ())
+    if len(lengths) + len(codings) > 1:
         raise HeadInvalid("framed twice")
-    name, value = framing[0]
-    if name.lower() == b"content-length":
-        if not _LENGTH.fullmatch(value):
-            raise HeadInvalid("not a length")
-        return Frame(status, int(value), chunked=False)
-    if value.lower() != b"chunked" or minor == b"0":
+    if lengths and not _LENGTH.fullmatch(lengths[0]):
+        raise HeadInvalid("not a length")
+    if codings and (codings[0].lower() != "chunked" or minor == b"0"):
         raise HeadInvalid("a transfer coding other than chunked")
-    return Frame(status, None, chunked=True)
+    last = minor == b"0" or any("close" in value.lower() for value in read.get("connection", ()))
+    return Frame(status, int(lengths[0]) if lengths else None, chunked=bool(codings), fields=read, last=last)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import traceback
 from contextlib import suppress
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import ClientSession
-from aiohttp.http_parser import HttpResponseParser, HttpResponseParserPy
 
 from proxy.inquiry.inquiry import Outbound
 from proxy.upstream.client import ReceiptMismatch, UpstreamOptions
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     Reply = Callable[..., bytes]
 
 SILENCE = b"<silence>"
-
-
-def test_the_parser_of_replies_is_the_compiled_one() -> None:
-    """The pure parser has other leniencies; nobody has looked at them."""
-    assert HttpResponseParser is not HttpResponseParserPy
 
 
 @pytest.mark.parametrize(("about", "kind"), [("q2", "decided"), ("", "decided"), ("q1", "refused"), ("q1", "disclosed")])
@@ -288,6 +283,21 @@ async def test_a_canceled_query_takes_its_connection_along(world: World, well_fo
 
         await server.until(lambda server=server: server.closed == 1)  # type: ignore[misc]
         assert (await world.ask(upstream)).body == b'["mine"]'
+
+
+async def test_a_query_canceled_at_any_turn_leaves_nothing_open(world: World) -> None:
+    """Also in the middle of connecting: the server sees every connection end, and no socket is left to the collector."""
+    server = await world.server(*[SILENCE] * 16)
+    upstream = await world.upstream(server)
+    for turns in range(16):
+        asking = asyncio.create_task(world.ask(upstream))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    gc.collect()  # a socket that nobody closed is an error here
+    await server.until(lambda: server.connections == server.closed)
 
 
 async def test_nobody_there_is_unavailable(world: World) -> None:

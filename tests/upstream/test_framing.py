@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.upstream.reply import UpstreamFailed
+from proxy.upstream.reply import UpstreamFailed, UpstreamUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +39,13 @@ NOT_A_REPLY = {
     "another version": b"HTTP/2.0 200 OK\r\n" + JSON + b"Content-Length: 2\r\n\r\n[]",
     "no version": b"[]",
     "a chunk size that is none": CHUNKED + b"zz\r\n[]\r\n0\r\n\r\n",
+    "a signed chunk size": CHUNKED + b"+2\r\n[]\r\n0\r\n\r\n",
+    "a chunk size without end": CHUNKED + b"0" * 2000,
+    "a line feed in a chunk's extension": CHUNKED + b"2;a\n\r\n[]\r\n0\r\n\r\n",
+    "a bare line feed after a chunk size": CHUNKED + b"2\n[]\r\n0\r\n\r\n",
+    "a chunk longer than its size": CHUNKED + b"1\r\n[]\r\n0\r\n\r\n",
+    "a trailer that is no field": CHUNKED + b"2\r\n[]\r\n0\r\n[]\r\n\r\n",
+    "trailers without end": CHUNKED + b"2\r\n[]\r\n0\r\n" + b"X: y\r\n" * 70,
     "switching protocols": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
     "a head without end": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 4000,
     "too many fields": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 65 + JSON + b"Content-Length: 2\r\n\r\n[]",
@@ -133,10 +140,11 @@ async def test_a_reply_that_nobody_asked_for_reaches_nobody(world: World, well_f
         NEXT.replace(b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK"),
         NEXT.replace(b"\r\n\r\n", b"\r\nX-Empty:\r\nX-Latin: \xe9\r\n\r\n"),
         CHUNKED + b'3\r\n["o\r\n6\r\nther"]\r\n0\r\n\r\n',
+        CHUNKED + b'009 ;ext="x"\r\n["other"]\r\n000\r\n\r\n',
         CHUNKED + b'9\r\n["other"]\r\n0\r\nX-Trailer: dropped\r\n\r\n',
         b"HTTP/1.1 200 OK\r\n" + JSON + b'\r\n["other"]<close>',
     ],
-    ids=["interim", "no reason", "no space", "1.0", "odd fields", "chunks", "trailer", "until close"],
+    ids=["interim", "no reason", "no space", "1.0", "odd fields", "chunks", "extension", "trailer", "until close"],
 )
 async def test_every_proper_frame_is_read(world: World, answer: bytes) -> None:
     """Strict is not narrow: what RFC 9112 allows is read, whole and alone."""
@@ -145,10 +153,33 @@ async def test_every_proper_frame_is_read(world: World, answer: bytes) -> None:
     assert (await world.ask(await world.upstream(server))).body == b'["other"]'
 
 
-async def test_a_reply_byte_by_byte_is_the_same_reply(world: World) -> None:
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_a_reply_byte_by_byte_is_the_same_reply(world: World, framing: str) -> None:
     """Where segments end changes nothing."""
-    server = await world.server(*[NEXT] * 2, piecewise=True)
+    whole = NEXT if framing == "length" else CHUNKED + b'3\r\n["o\r\n6\r\nther"]\r\n0\r\nX: y\r\n\r\n'
+    server = await world.server(*[whole] * 2, piecewise=True)
     upstream = await world.upstream(server)
 
     assert [(await world.ask(upstream)).body for _ in range(2)] == [b'["other"]'] * 2
     assert server.connections == 1
+
+
+async def test_a_reply_that_says_close_is_the_last(world: World, well_formed: Callable[..., bytes]) -> None:
+    """A connection that its reply ends, by its word or by its version, is not used again."""
+    server = await world.server(well_formed(b"[1]", "Connection: close"), NEXT.replace(b"HTTP/1.1", b"HTTP/1.0"), NEXT)
+    upstream = await world.upstream(server)
+
+    assert [(await world.ask(upstream)).body for _ in range(3)] == [b"[1]", b'["other"]', b'["other"]']
+    assert server.connections == 3
+
+
+async def test_a_target_that_is_more_than_one_request_is_not_sent(world: World) -> None:
+    """A line's end or a space in a target would begin a request of its own."""
+    server = await world.server(NEXT)
+    upstream = await world.upstream(server)
+
+    for target in ("/a HTTP/1.1\r\nX: y\r\n\r\nGET /b", "/a b", "/a\tb", "/\u00e4", "/a#b", "/a\r\n", ""):
+        with pytest.raises(UpstreamUnavailable):
+            await world.ask(upstream, world.inquiry(target))
+
+    assert server.requests == []
