@@ -86,12 +86,13 @@ class EscalationStore:
     async def listed(
         self, *, state: State | None = None, agency: str | None = None, person: str | None = None, most: int = 100
     ) -> Sequence[Escalation]:
-        """Return escalations, oldest first."""
+        """Return the newest escalations, oldest first: what has long been decided must not bury what waits."""
         statement = select(_escalations)
         for column, wanted in ((_escalations.c.state, state), (_escalations.c.agency, agency), (_escalations.c.person, person)):
             if wanted is not None:
                 statement = statement.where(column == str(wanted))
-        return await self._select(statement.order_by(_escalations.c.created_at).limit(most))
+        found = await self._select(statement.order_by(_escalations.c.created_at.desc(), _escalations.c.id).limit(most))
+        return found[::-1]
 
     async def count_pending(self, person: str, now: datetime) -> int:
         """Return how many escalations of a person wait."""

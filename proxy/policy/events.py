@@ -59,7 +59,7 @@ class Decided(Event):
             "approval": self.asked.approval,
             "role": self.principal.role,
             "agency": self.principal.agency,
-            "recipient": purpose.recipient,
+            "recipient": purpose.recipient is not None,
             "location": purpose.location is not None,
             "root": purpose.root,
             "reuse": self.verified.reuse,
@@ -80,6 +80,8 @@ class Decided(Event):
         yield Party("case", self.verified.purpose.case)
         if self.verified.purpose.requestor:
             yield Party("requestor", self.verified.purpose.requestor)
+        if self.verified.purpose.recipient:
+            yield Party("recipient", self.verified.purpose.recipient)
         for protection in self.recognition.protections:
             yield Party("subject", protection.entry)
         for criterion, values in self.inquiry.criteria.items():
@@ -96,6 +98,7 @@ class Decided(Event):
             "case": purpose.case,
             "statement": purpose.statement,
             "requestor": purpose.requestor,
+            "recipient": purpose.recipient,
             "location": purpose.location,
             "method": self.inquiry.outbound.method,
             "object": self.inquiry.outbound.target,

@@ -87,7 +87,7 @@ class Terminals:
         return await self._query(inbound, peer)
 
     async def _query(self, inbound: Inbound, peer: Mapping[str, Any]) -> web.StreamResponse:
-        prefer = inbound.header("Prefer") or ""
+        prefer = ", ".join([value for name, value in inbound.headers if name.lower() == "prefer"])  # a list (RFC 7240)
         asked = _WAIT.search(prefer)
         wait = min(float(asked[1]), self._wait_seconds_max) if asked else 0
         answer = await self._gateway.answer(inbound, peer, wait=wait)

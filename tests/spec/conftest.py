@@ -135,7 +135,7 @@ class Street:
         async with self.client.get(URL(self.upstream + target, encoded=True)) as response:
             return await response.read()
 
-    async def raw(self, role: str, method: str, target: str) -> Answer:
+    async def raw(self, role: str, method: str, target: str, *more: str) -> Answer:
         """Send a request line as it stands, which no client library would."""
         reader, writer = await asyncio.open_connection(self.servers.terminals.host, self.servers.terminals.port)
         purpose = f'code=C, case="{self.case("stop")}", statement="{STATEMENT}"'
@@ -144,6 +144,7 @@ class Street:
             "Host: records",
             f"Authorization: Bearer {self.keys[role]}",
             f"Query-Purpose: {purpose}",
+            *more,
             "Connection: close",
         ]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
