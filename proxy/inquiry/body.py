@@ -60,7 +60,7 @@ def read_body(inbound: Inbound, declared: Mapping[str, Parameter]) -> dict[str, 
     if len(inbound.body) > MAX_BODY:
         raise BodyTooLarge(f"The body is larger than {MAX_BODY} bytes.")
     found: dict[str, object] = {}
-    _flatten(_parse(inbound.body), declared, "", found)
+    _flatten(parse_object(inbound.body), declared, "", found)
     return {name: _text(declared[name], value) for name, value in found.items()}
 
 
@@ -94,7 +94,12 @@ def check_headers(inbound: Inbound) -> None:
         raise MediaTypeUnsupported("Send the body uncompressed.")
 
 
-def _parse(raw: bytes) -> dict[str, object]:
+def parse_object(raw: bytes) -> dict[str, object]:
+    """Return a JSON object that has one reading.
+
+    Raises:
+        BodyUnreadable, ParameterDuplicate: it has none, or two.
+    """
     try:
         text = raw.decode("utf-8")
         value = _DECODER.decode(text)

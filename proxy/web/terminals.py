@@ -20,7 +20,7 @@ from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Mo
 from proxy.escalation.service import supervisor_view, view
 from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
-from proxy.inquiry.body import check_headers
+from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.refusal import Refusal
 from proxy.web import problems
@@ -233,13 +233,11 @@ def _problem_page(inbound: Inbound) -> web.Response:
 
 def _reason(inbound: Inbound) -> str:
     check_headers(inbound)
-    try:
-        body = orjson.loads(inbound.body)
-    except orjson.JSONDecodeError:
-        body = None
-    if not isinstance(body, dict) or set(body) != {"reason"} or not isinstance(body["reason"], str):
+    body = parse_object(inbound.body)
+    reason = body.get("reason")
+    if set(body) != {"reason"} or type(reason) is not str:
         raise BodyUnreadable('Send {"reason": "…"} as JSON.')
-    return body["reason"]
+    return reason
 
 
 def _member(value: object, name: str) -> object:

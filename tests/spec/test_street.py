@@ -462,3 +462,15 @@ async def test_an_attempt_to_decide_one_s_own_query_is_remembered(street: Street
     assert own.problem == "approver-ineligible"
     assert [entry.facts["problem"] for entry in refused] == ["approver-ineligible"]
     assert own.headers["Audit-Entry"] == f"{street.origin}/{refused[0].index}"
+
+
+async def test_a_reason_given_twice_is_none(street: Street) -> None:
+    """Which of two reasons would be remembered is not left to a parser."""
+    asked = await street.ask("officer", mayor_queries(street)["phone"])
+    url = f"{street.servers.terminals.url}/escalations/{street.pending_id(asked)}/approve"
+    headers = {"Authorization": f"Bearer {street.keys['supervisor']}", "Content-Type": "application/json"}
+
+    async with street.client.post(
+        url, data=b'{"reason": "no threat known", "reason": "a threat, verified"}', headers=headers
+    ) as twice:
+        assert (await twice.json(content_type=None))["type"] == "/problems/parameter-duplicate"
