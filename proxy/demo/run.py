@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shlex
 import signal
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
 
 
+_ANY: Final = Ports(terminals=0, console=0, ops=0, records=0)
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -52,32 +54,45 @@ async def demo(home: Home, *, usual_ports: bool = True, fresh: bool = False) -> 
     Raises:
         HomeUnusable, RecordsServerFailed, OSError: the message says what to do.
     """
-    from proxy.main import running  # noqa: PLC0415 -- the whole house; a wrong folder should be told of before it is built
-
     with home.held():
         if fresh:
             home.clear()
         town = await make_world(home, utc_now)
-        usual = Ports() if usual_ports else Ports(terminals=0, console=0, ops=0, records=0)
-        async with records_server.serving(home.records, usual.records) as records_url:
-            ports = Ports(
-                terminals=records_server.free_port(usual.terminals),
-                console=records_server.free_port(usual.console),
-                ops=records_server.free_port(usual.ops),
-                records=int(records_url.rpartition(":")[2]),
+        usual = Ports() if usual_ports else _ANY
+        async with AsyncExitStack() as stack:
+            records_url = await stack.enter_async_context(records_server.serving(home.records, usual.records))
+            settings, servers = await _open(stack, home, usual, records_url)
+            yield Demo(
+                home=home,
+                town=town,
+                keys=home.read_keys(),
+                settings=settings,
+                servers=servers,
+                records_url=records_url,
             )
-            home.write_config(ports)
-            # The environment is for the real thing: a variable meant for another configuration must not turn this one.
-            settings = load_settings(home.config, {})
-            async with running(settings) as servers:
-                yield Demo(
-                    home=home,
-                    town=town,
-                    keys=home.read_keys(),
-                    settings=settings,
-                    servers=servers,
-                    records_url=records_url,
-                )
+
+
+async def _open(stack: AsyncExitStack, home: Home, usual: Ports, records_url: str) -> tuple[Settings, Servers]:
+    """Open the proxy on the usual ports or, for those that are taken, on free ones."""
+    from proxy.main import running  # noqa: PLC0415 -- the whole house; a wrong folder should be told of before it is built
+
+    for wanted in (usual, _ANY, _ANY):
+        ports = Ports(
+            terminals=records_server.free_port(wanted.terminals),
+            console=records_server.free_port(wanted.console),
+            ops=records_server.free_port(wanted.ops),
+            records=int(records_url.rpartition(":")[2]),
+        )
+        home.write_config(ports)
+        # The environment is for the real thing: a variable meant for another configuration must not turn this one.
+        settings = load_settings(home.config, {})
+        try:
+            return settings, await stack.enter_async_context(running(settings))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            taken = error  # somebody took it since we looked
+    raise taken
 
 
 async def run(home: Home, *, fresh: bool) -> int:
