@@ -152,6 +152,27 @@ async def test_usual_ports_that_are_taken_are_left_to_who_has_them(processes: Pr
     assert running.stop(signal.SIGTERM) == 0
 
 
+async def test_a_port_that_is_taken_since_we_looked_is_left_too(tmp_path: Path) -> None:
+    """Another demo that is faster by a moment does not stop this one."""
+    faster: list[socket.socket] = []
+
+    class Raced(Home):
+        """A home in whose start somebody takes a door's port right after it was chosen."""
+
+        def write_config(self, ports: Ports, *, level: str = "warning") -> None:
+            super().write_config(ports, level=level)
+            if not faster:
+                faster.append(socket.create_server(("127.0.0.1", ports.ops)))
+
+    try:
+        async with demo(Raced(tmp_path / "home", shipped_policies()), usual_ports=False) as running:
+            assert running.servers.ops.port != faster[0].getsockname()[1]
+            assert (await send(running.servers.ops.url, Query(who="", target="/readyz"), None)).status == 200
+    finally:
+        for each in faster:
+            each.close()
+
+
 async def test_a_demo_that_was_killed_starts_again_and_its_log_holds(processes: Processes, tmp_path: Path) -> None:
     """After kill -9 nothing stays behind, and the next start finds its data."""
     home = tmp_path / "demo"
