@@ -86,6 +86,10 @@ async def _ask(words: list[str]) -> Answer:
     return await send(door, query, None)
 
 
+def _portless(words: list[str]) -> list[str]:
+    return [re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", word) for word in words]
+
+
 async def test_a_second_start_finds_everything_again(processes: Processes, tmp_path: Path) -> None:
     """The same keys open the same doors, the log goes on, and Ctrl-C ends with 0 and leaves no process."""
     home = tmp_path / "demo"
@@ -99,7 +103,8 @@ async def test_a_second_start_finds_everything_again(processes: Processes, tmp_p
     second = _start(processes, home)
     answer = await _ask([word.replace(first.urls["terminals"], second.urls["terminals"]) for word in whose_car])
 
-    assert [words[-3:] for words in second.curls()] == [words[-3:] for words in first.curls()]
+    # The ports may be others: somebody else may have taken the first ones meanwhile.
+    assert [_portless(words) for words in second.curls()] == [_portless(words) for words in first.curls()]
     assert answer.status == 200
     assert answer.entry is not None
     assert answer.entry > entry
