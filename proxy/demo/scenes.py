@@ -53,7 +53,7 @@ def _an_ordinary_stop(town: Town) -> Iterator[Step]:
     yield asking(
         "dispatched-call", "on a dispatched call, its number is enough", replace(ask, purpose=f'case="{CALL}"'), answered
     )
-    yield refused("no-case", "the same without a case number", f'code=C, statement="{STOP_WORDS}"', 400, "purpose-missing")
+    yield refused("no-case", "the same without a case number", f'code=C, statement="{STOP_WORDS}"', 400, "case-missing")
     yield refused("no-purpose", "the same without a purpose", None, 400, "purpose-missing")
     vague = purpose(STOP, "investigation")
     yield refused("empty-statement", "with a statement that says nothing", vague, 422, "statement-uninformative")

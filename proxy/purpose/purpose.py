@@ -28,6 +28,10 @@ class StatementUninformative(Refusal):
     """The words say nothing; the detail says what is missing."""
 
 
+class CaseMissing(Refusal):
+    """The purpose names no case."""
+
+
 class CaseUnknown(Refusal):
     """No such reference."""
 

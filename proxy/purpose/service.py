@@ -14,6 +14,7 @@ from proxy.purpose.purpose import (
     Case,
     CaseClosed,
     CaseKindMismatch,
+    CaseMissing,
     CaseUnknown,
     Purpose,
     PurposeMalformed,
@@ -73,7 +74,7 @@ class Purposes:
 
         Raises:
             PurposeMissing, PurposeMalformed, PurposeUnknown, StatementUninformative: the header.
-            CaseUnknown, CaseKindMismatch, CaseClosed, StandingMissing: the reference.
+            CaseMissing, CaseUnknown, CaseKindMismatch, CaseClosed, StandingMissing: the reference.
             CaseDirectoryUnavailable: it cannot be told.
         """
         if header is None:
@@ -85,7 +86,7 @@ class Purposes:
             inherited = self._inherited(stated, stated.root, principal, now)
             stated = _joined(stated, inherited)
         if stated.case is None:
-            raise PurposeMissing('Query-Purpose names no case. Add case="…": the incident, CAD event, case, warrant or docket.')
+            raise CaseMissing('Query-Purpose names no case. Add case="…": the incident, CAD event, case, warrant or docket.')
         code = None if stated.code is None else _code(catalogue, stated.code, action)
         if code is not None and inherited is None and stated.statement is not None:
             self._require_informative(stated.statement, stated.case, code, catalogue)

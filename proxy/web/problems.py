@@ -48,6 +48,9 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "The statement says nothing",
         "Say in a few words who or what it is about and what happened, as you would tell a judge.",
     ),
+    "case-missing": Problem(
+        400, "No case", 'Add `case="…"` to Query-Purpose: the number of the incident, CAD event, case, warrant or docket.'
+    ),
     "case-unknown": Problem(422, "No such case", "Check the number. A new case can take a moment to reach the case directory."),
     "case-closed": Problem(422, "The case is closed", "Use an open case, or have this one reopened."),
     "case-kind-mismatch": Problem(422, "Wrong kind of reference", "This purpose code needs another kind of reference."),

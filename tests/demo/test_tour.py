@@ -34,7 +34,7 @@ STORY = (
 
 EXACT: dict[str, dict[str, Any]] = {
     "plate-check": {"status": 200, "problem": "", "decision": "permit"},
-    "no-case": {"status": 400, "problem": "purpose-missing", "decision": ""},
+    "no-case": {"status": 400, "problem": "case-missing", "decision": ""},
     "no-purpose": {"status": 400, "problem": "purpose-missing", "decision": ""},
     "empty-statement": {"status": 422, "problem": "statement-uninformative", "decision": ""},
     "invented-case": {"status": 422, "problem": "case-unknown", "decision": ""},

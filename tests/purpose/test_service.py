@@ -15,6 +15,7 @@ from proxy.purpose.purpose import (
     CaseClosed,
     CaseDirectoryUnavailable,
     CaseKindMismatch,
+    CaseMissing,
     CaseUnknown,
     Purpose,
     PurposeMalformed,
@@ -60,8 +61,8 @@ async def test_a_purpose_that_holds_is_verified(room: Room) -> None:
     [
         (None, PurposeMissing, "Say why"),
         ("", PurposeMissing, "empty"),
-        ("code=C", PurposeMissing, "names no case"),
-        (f'code=C, statement="{GOOD}"', PurposeMissing, "names no case"),
+        ("code=C", CaseMissing, "names no case"),
+        (f'code=C, statement="{GOOD}"', CaseMissing, "names no case"),
         ('code=C, case="26-004217"', PurposeMissing, "lacks statement"),
         ('case="26-004217"', PurposeMissing, "lacks code and statement"),
         (f'case="26-004217", statement="{GOOD}"', PurposeMissing, "lacks code"),

@@ -56,7 +56,7 @@ async def test_an_ordinary_plate_check_is_answered_with_the_upstream_s_own_bytes
     ("purpose", "problem", "status"),
     [
         (None, "purpose-missing", 400),
-        ('code=C, statement="stopped for no plates, driver has no licence"', "purpose-missing", 400),
+        ('code=C, statement="stopped for no plates, driver has no licence"', "case-missing", 400),
         ('code=C, case="{stop}"', "purpose-missing", 400),
         ('code=C, case="{stop}", statement="investigation"', "statement-uninformative", 422),
         ('code=C, case="26-999999", statement="stopped for no plates, driver has no licence"', "case-unknown", 422),

@@ -16,6 +16,7 @@ CONTRACT = {
     "credential-missing": 401,
     "credential-invalid": 401,
     "purpose-missing": 400,
+    "case-missing": 400,
     "purpose-malformed": 400,
     "purpose-unknown": 400,
     "statement-uninformative": 422,
