@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 METADATA: Final = MetaData()
 SCHEMA_VERSION: Final = 1
 FRESH_SECONDS: Final = 0.001
+_REPLACED: Final = "another file than the one that was opened: restart"
 
 _generations: Final = Table(
     "generations",
@@ -60,6 +61,7 @@ class Database:
             DatabaseUnusable: the file cannot be opened or was made by a newer version.
         """
         engine = create_async_engine(f"sqlite+aiosqlite:///{self.path}", pool_size=4, connect_args={"timeout": 10})
+        event.listen(engine.sync_engine, "do_connect", self._require_same_file)
         event.listen(engine.sync_engine, "connect", _prepare)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +81,21 @@ class Database:
             await engine.dispose()
             raise
         self._engine = engine
+
+    def _require_same_file(self, *_arguments: object) -> None:
+        """Open nothing beside the file that was opened first.
+
+        SQLite finds the write-ahead log's index by the file's name. A connection to another file in its place takes that
+        index for its own and cuts it to begin it anew, under the feet of those that have it mapped: the process dies (SIGBUS).
+        """
+        if self._file is not None and not self._is_same_file():
+            raise sqlite3.OperationalError(_REPLACED)
+
+    def _is_same_file(self) -> bool:
+        try:
+            return _identity(self.path) == self._file
+        except OSError:
+            return False
 
     def _require_known(self, version: int) -> None:
         if version > SCHEMA_VERSION:
@@ -122,7 +139,7 @@ class Database:
         # What is open goes on answering from memory long after its file was damaged, removed or put back from a backup.
         try:
             if _identity(self.path) != self._file:
-                return f"{self.path} is another file than the one that was opened: restart"
+                return f"{self.path} is {_REPLACED}"
             uri = f"file:{quote(str(self.path.absolute()))}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
                 for table in METADATA.sorted_tables:
