@@ -36,8 +36,8 @@ from proxy.policy.vocabulary import load_vocabulary
 from proxy.registry.imports import import_registry, read_lines
 from proxy.registry.index import TooManyNames
 from proxy.registry.lines import IDENTIFIERS, LISTS, LineRefused, criteria, entry_line, read_jsonl
-from proxy.registry.recognition import score
 from proxy.registry.service import EntryUnknown, Registry
+from proxy.registry.thresholds import load_thresholds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
     from proxy.registry.enrollment import Report
     from proxy.registry.person import Entry
-    from proxy.registry.protection import Protection
     from proxy.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -195,10 +194,11 @@ async def opened(settings: Settings) -> AsyncIterator[Registry]:
 async def reading(settings: Settings) -> AsyncIterator[Registry]:
     """Yield the registry for reading only."""
     key = load_key(settings.keys.registry)
+    thresholds = load_thresholds(settings.policies / "recognition.yaml", categories=None)
     database = Database(settings.store)
     await database.open()
     try:
-        yield Registry(database=database, key=key, clock=utc_now)
+        yield Registry(database=database, key=key, clock=utc_now, thresholds=thresholds)
     finally:
         await database.close()
 
@@ -262,18 +262,9 @@ def _verdict(registry: Registry, number: int, raw: Mapping[str, Any] | LineRefus
         return {"line": number, "error": "too many names in one object"}
     if not found:
         return {"line": number, "recognized": False, "category": None, "entry": None, "matched": [], "score": 0.0}
-    first, *others = sorted(found, key=lambda protection: (-score(protection), protection.entry))
-    verdict = {"line": number, "recognized": True, **_explained(first)}
-    return verdict | {"also": [_explained(each) for each in others]} if others else verdict
-
-
-def _explained(protection: Protection) -> dict[str, object]:
-    return {
-        "category": protection.category,
-        "entry": protection.entry,
-        "matched": list(protection.matched),
-        "score": score(protection),
-    }
+    first, *others = sorted(found, key=lambda protection: (-protection.score, protection.entry))
+    verdict: dict[str, object] = {"line": number, "recognized": True, **first.explained()}
+    return verdict | {"also": [each.explained() for each in others]} if others else verdict
 
 
 def _row(entry: Entry) -> dict[str, str]:
