@@ -181,11 +181,11 @@ def _letters(number: int) -> str:
     return "".join(chr(ord("a") + int(digit)) for digit in str(number))
 
 
-def command(configuration: Path, *arguments: str) -> str:
+def command(configuration: Path, *arguments: str, timeout: float = 120) -> str:
     """Run one of Showcause's commands, and return what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "proxy", *arguments, "--config", str(configuration)],
-        cwd=POLICIES.parent, capture_output=True, text=True, check=False, timeout=120,
+        cwd=POLICIES.parent, capture_output=True, text=True, check=False, timeout=timeout,
     )  # fmt: skip
     if done.returncode:
         raise StartFailed(f"showcause {arguments[0]} {arguments[1]}: {done.stdout[-500:]}{done.stderr[-1500:]}")

@@ -21,6 +21,11 @@ The systems: ``exact`` (equality), ``rapidfuzz`` (an afternoon's work), ``logic-
 screening, as it ships; asked ``--peer-folds`` of the folds, since it takes milliseconds a query), and ``showcause`` as its
 user gets it: ``registry import`` and ``registry recognize`` as processes.
 
+Three studies (``--studies febrl,variants,sizes``): FEBRL's sets 1 to 3; variants of names, dates, numbers and addresses, where
+the names are the census's, other countries' and a nickname list's, and what is done to them is generated; and ordinary names
+by their frequency against registries of 100, 1,000 and 10,000 (``--large``: 100,000). Those that compare with everybody are
+not asked of the last. ``--misses FILE`` writes everything that Showcause got wrong.
+
 FEBRL's set 4 serves a held-out run and cannot be read here.
 """
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tests.bench.evaluation.environment import Environment
     from tests.bench.evaluation.questions import Part
 
 FILES: Final[Mapping[int, str]] = {1: "dataset1.csv", 2: "dataset2.csv", 3: "dataset3.csv"}
@@ -66,7 +67,7 @@ def load(packages: Path, number: int) -> dict[str, Person]:
     }
 
 
-def study(packages: Path, part: Part, most_folds: int) -> Study:
+def study(environment: Environment, part: Part, most_folds: int) -> Study:
     """Return the sets' halves together, dealt into folds of about 500 protected people.
 
     The twins of the protected are the queries that must be recognized; the originals and the twins of everybody else are
@@ -75,7 +76,7 @@ def study(packages: Path, part: Part, most_folds: int) -> Study:
     people: dict[str, Person] = {}
     numbers: set[str] = set()
     for number in FILES:
-        for key, person in load(packages, number).items():
+        for key, person in load(environment.packages, number).items():
             ssn = person.original["ssn"]
             if part_of("febrl", key) == part and ssn not in numbers:
                 numbers.add(ssn)

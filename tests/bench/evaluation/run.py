@@ -9,20 +9,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.bench.evaluation import febrl
+from tests.bench.evaluation import febrl, sizes, variants
 from tests.bench.evaluation.environment import NotToBeHad, prepared
 from tests.bench.evaluation.questions import Fold, Study
 from tests.bench.evaluation.score import Tally, mistakes
-from tests.bench.evaluation.systems import NAMES, Systems, systems
+from tests.bench.evaluation.systems import LARGE, NAMES, Systems, systems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tests.bench.evaluation.questions import Part
+    from tests.bench.evaluation.environment import Environment
     from tests.bench.evaluation.score import Answer
 
 Tallies = dict[str, dict[str, Tally]]
-STUDIES: Final[Mapping[str, Callable[[Path, Part, int], Study]]] = {"febrl": febrl.study}
+STUDIES: Final = ("febrl", "variants", "sizes")
 
 
 def measure(study: Study, asked: Systems, note: Callable[[str, Fold, str, Answer], None]) -> Tallies:
@@ -31,7 +31,7 @@ def measure(study: Study, asked: Systems, note: Callable[[str, Fold, str, Answer
     for number, fold in enumerate(study.folds, start=1):
         for name, answering in asked.answering.items():
             _progress(f"{study.name}: fold {number} of {len(study.folds)}, {name}")
-            if number > asked.most_folds.get(name, number):
+            if number > asked.most_folds.get(name, number) or (len(fold.enrolled) > LARGE and name in asked.slow):
                 continue
             for road, answer in answering(fold).items():
                 tallies[road][name].add(fold, road, answer)
@@ -117,8 +117,7 @@ def main() -> int:
             dumped.extend(mistakes(fold, road, answer))
 
     found = []
-    for name in options.studies.split(","):
-        study = _of_roads(STUDIES[name](environment.packages, options.part, options.folds), options.roads)
+    for study in (_of_roads(each, options.roads) for each in _studies(options, environment)):
         found.append(result(study, measure(study, asked, note)) | {"part": options.part})
         if not options.json:
             sys.stdout.write("\n".join(lines(found[-1])) + "\n\n")
@@ -139,9 +138,20 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--in-process", action="store_true", help="take Showcause's verdicts from the recognizer, not the command"
     )
+    parser.add_argument("--large", action="store_true", help="a registry of 100,000 too, among the sizes")
     parser.add_argument("--misses", type=Path, help="write what Showcause missed or recognized needlessly there, as JSON Lines")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
+
+
+def _studies(options: argparse.Namespace, environment: Environment) -> Iterator[Study]:
+    wanted = options.studies.split(",")
+    if "febrl" in wanted:
+        yield febrl.study(environment, options.part, options.folds)
+    if "variants" in wanted:
+        yield variants.study(environment, options.part, options.folds)
+    if "sizes" in wanted:
+        yield from sizes.studies(environment, options.part, sizes.ALL_SIZES if options.large else sizes.SIZES)
 
 
 def _of_roads(study: Study, wanted: str) -> Study:

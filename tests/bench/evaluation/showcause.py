@@ -58,8 +58,8 @@ class Showcause:
         configuration = configure(home)
         people = home / "people.jsonl"
         people.write_text("".join(json.dumps(_line(key, fields)) + "\n" for key, fields in fold.enrolled.items()))
-        command(configuration, "registry", "import", str(people))
-        listed = json.loads(command(configuration, "registry", "list", "--json"))
+        command(configuration, "registry", "import", str(people), timeout=1800)
+        listed = json.loads(command(configuration, "registry", "list", "--json", timeout=600))
         keys = {entry["id"]: entry["basis"] for entry in listed}
         asked = [dict(query.fields) for queries in fold.queries.values() for query in queries]
         found = self._recognize(configuration, home / "queries.jsonl", asked)

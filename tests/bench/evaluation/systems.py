@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Answering = Callable[[Fold], Mapping[str, Answer]]
 
 PEERS: Final = ("logic-v2", "ofac")
+LARGE: Final = 2_000
 NAMES: Final = ("exact", "rapidfuzz", *PEERS, "showcause")
 
 
@@ -29,12 +30,14 @@ NAMES: Final = ("exact", "rapidfuzz", *PEERS, "showcause")
 class Systems:
     """The systems asked for, by name; ``missing`` says which cannot be had, and why.
 
-    ``most_folds`` bounds what is asked of those that take milliseconds a query.
+    ``most_folds`` bounds what is asked of those that take milliseconds a query, and ``slow`` are those that compare with
+    everybody, and are not asked of registries over ``LARGE``.
     """
 
     answering: Mapping[str, Answering]
     most_folds: Mapping[str, int]
     missing: Mapping[str, str]
+    slow: frozenset[str]
     showcause: Showcause
 
 
@@ -49,6 +52,7 @@ def systems(names: Sequence[str], environment: Environment, *, processes: bool, 
         answering={name: every[name] for name in every if name in names and name not in missing},
         most_folds=dict.fromkeys(PEERS, peer_folds),
         missing=missing,
+        slow=frozenset({"rapidfuzz", *PEERS}),
         showcause=showcause,
     )
 

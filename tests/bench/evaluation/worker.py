@@ -32,7 +32,7 @@ def plain(text: str) -> str:
 
 def name_of(fields: Fields) -> str:
     """Return a whole name."""
-    parts = (fields.get(part, "") for part in ("given_name", "middle_name", "surname"))
+    parts = (fields.get(part, "") for part in ("given_name", "surname"))
     return " ".join(part for part in parts if part).casefold() or fields.get("name", "").casefold()
 
 
