@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.bench.evaluation import exact, febrl
+from tests.bench.evaluation.environment import HERE, LOCKS
 from tests.bench.evaluation.questions import Fold, Query, folds_of, part_of
 from tests.bench.evaluation.score import Answer, Outcome, Tally, hopeless, mistakes, outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENROLLED = {
     "mayor": {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09"},
@@ -153,9 +158,20 @@ def test_a_record_is_brought_under_our_names(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_file_of_the_environment_is_locked_by_its_hash(name: str) -> None:
+    """A lock holds no address, so that it works behind any mirror."""
+    text = (HERE / f"{name}.lock").read_text()
+    entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+
+    assert entries
+    assert all(re.match(r"[a-z0-9._-]+==\S+ ", entry) and "--hash=sha256:" in entry for entry in entries)
+    assert "://" not in text
+
+
 def test_the_worker_needs_nothing_of_ours() -> None:
     """It runs in an environment where Showcause is not installed, and counts numbers in any format as equal."""
-    path = Path(__file__).parent / "evaluation" / "worker.py"
+    path = HERE / "worker.py"
     specification = importlib.util.spec_from_file_location("worker", path)
     assert specification is not None
     assert specification.loader is not None
