@@ -59,10 +59,7 @@ def address(text: str) -> Street:
 
 
 def loose(text: str) -> Street:
-    """Return an address as far as it is told, one without a house number too; for comparing, not for looking up."""
-    found = _parse(text, whole=True)
-    if found.number:
-        return found
+    """Return what there is of an address without a house number; for comparing, not for looking up."""
     tokens = [word for word in _tokens(text) if word != ","]
     if not tokens:
         return NOWHERE

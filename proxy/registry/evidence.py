@@ -111,7 +111,7 @@ def _names(mine: Sequence[Name], theirs: Sequence[Name], rarity: Rarity, feature
     for one in mine:
         for other in theirs:
             found = _pair(one.given, one.surname, other, rarity)
-            if found[2] is not SAME or found[4] is not SAME:
+            if found[2] is OTHER or found[4] is OTHER:
                 crossed = _pair(one.surname, one.given, other, rarity)
                 if crossed[0] + _CROSSED > found[0]:
                     found = (crossed[0] + _CROSSED, crossed[1] + _CROSSED, *crossed[2:])

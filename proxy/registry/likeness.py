@@ -6,7 +6,7 @@ month the other way round. What a word is worth as evidence is decided elsewhere
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jellyfish import metaphone
@@ -69,6 +69,7 @@ def formal(name: str) -> frozenset[str]:
     return _canonicals().get(name, frozenset())
 
 
+@lru_cache(maxsize=16384)
 def sound(text: str) -> str:
     """Return how a name sounds (metaphone); a name without a consonant sounds like any other such."""
     return metaphone(text) or _NO_CONSONANT

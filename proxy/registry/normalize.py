@@ -1,6 +1,6 @@
 """Normal forms: two spellings of one fact have one form, and hostile text has none.
 
-The hot path: every record of every reply comes through here. Pure, no state, bounded input, never raises; what cannot be
+The hot path: every record of every reply comes through here. Pure, bounded input, never raises; what cannot be
 read is the empty form, which matches nothing and contradicts nothing. Where two people could share a form (a particle left
 out of a surname, a combining mark dropped), the form is kept: a needless recognition is a nuisance, a missed one is harm.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from anyascii import anyascii
@@ -50,6 +51,7 @@ NameKey = str
 """The tokens of a given name and a surname in sorted order, so that the order written does not matter."""
 
 
+@lru_cache(maxsize=8192)
 def fold(text: str) -> str:
     """Return NFKC, case-folded tokens without diacritics and punctuation, one space apart; apostrophes close up."""
     if len(text) > MOST_CHARACTERS:

@@ -8,7 +8,7 @@ date slipped or a number was mistyped, and those of two persons seldom have.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import orjson
 
@@ -19,14 +19,16 @@ from proxy.registry.person import NORMAL_FORMS
 from proxy.registry.usps import DIRECTION_CODES, SUFFIX_CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from proxy.registry.address import Street
     from proxy.registry.person import Identifiers
 
 MOST_NAMES: Final = 16
 """So many readings of the names of one record are compared; the exact look-up reads them all."""
 
 NUMBERS: Final = ("ssn", "phone", "email", "license", "plate", "vin")
+_WHOLE_PLATE: Final = 7
 _VIN_TAIL: Final = 6
 """The serial number: what people read off a windshield."""
 
@@ -46,6 +48,20 @@ class Spot(NamedTuple):
     postal_code: str
 
 
+class Reader(Protocol):
+    """Remembers the normal forms of texts that come again (``tokens.Tokens``)."""
+
+    @property
+    def forms(self) -> Mapping[str, Callable[[str], str]]:
+        """Return the step from a text to its normal form, by kind."""
+        ...
+
+    @property
+    def read_street(self) -> Callable[[str], Street]:
+        """Return the step from a street line to its normal form."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
     """``births_tell`` and ``ssns_tell``: whether every one given is whole, so that another one contradicts."""
@@ -56,6 +72,11 @@ class Traits:
     numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ssns_tell: bool = False
     spots: tuple[Spot, ...] = ()
+
+    @property
+    def rich(self) -> bool:
+        """Tell whether there is so much that whoever is meant shares more than one of the ``keys``."""
+        return bool(self.names and self.births and (self.spots or self.numbers))
 
 
 def name_of(given: str, surname: str) -> Name:
@@ -75,9 +96,8 @@ def names_of(text: str) -> tuple[Name, ...]:
     return (Name(tokens[:first], tokens[first:]),)
 
 
-def spot_of(street: str, unit: str = "", city: str = "", state: str = "", postal_code: str = "") -> Spot:
+def spot_of(read: Street, unit: str = "", city: str = "", state: str = "", postal_code: str = "") -> Spot:
     """Return an address from its parts; what the street line holds of unit, town and code is taken from there."""
-    read = address.loose(street)
     designated, place = address.unit_or_place(unit)
     name = " ".join(word for word in read.core.split() if word not in SUFFIX_CODES and word not in DIRECTION_CODES)
     return Spot(
@@ -111,17 +131,20 @@ def of_person(who: Identifiers) -> Traits:
         births_tell=born is not None and tells(born),
         numbers={kind: values for kind, values in numbers.items() if values},
         ssns_tell=True,
-        spots=tuple(spot_of(home.street, home.unit, home.city, home.state, home.postal_code) for home in who.homes),
+        spots=tuple(
+            spot_of(_loose(home.street, address.address), home.unit, home.city, home.state, home.postal_code)
+            for home in who.homes
+        ),
     )
 
 
-def of_fields(fields: Mapping[str, Sequence[str]]) -> Traits:
-    """Return the traits of criteria or of one record."""
+def of_fields(fields: Mapping[str, Sequence[str]], reader: Reader) -> Traits:
+    """Return the traits of criteria or of one record; ``reader`` remembers normal forms."""
     births = [birth(text) for text in fields.get("dob", _NONE)]
     numbers = {
         kind: forms
         for kind in NUMBERS
-        if (values := fields.get(kind)) and (forms := tuple(form for value in values if (form := _form(kind, value))))
+        if (values := fields.get(kind)) and (forms := tuple(filter(None, map(reader.forms[kind], values))))
     }
     return Traits(
         names=tuple(_names(fields))[:MOST_NAMES],
@@ -129,7 +152,7 @@ def of_fields(fields: Mapping[str, Sequence[str]]) -> Traits:
         births_tell=bool(births) and all(born is not None and tells(born) for born in births),
         numbers=numbers,
         ssns_tell=len(numbers.get("ssn", ())) == len(fields.get("ssn", _NONE)),
-        spots=tuple(_spots(fields)),
+        spots=tuple(_spots(fields, reader)),
     )
 
 
@@ -163,35 +186,38 @@ def unpack(content: bytes) -> Traits:
     )
 
 
-def keys(traits: Traits, *, enrolled: bool) -> set[int]:
+class Keys(NamedTuple):
+    """Where look-alikes meet. Where more is known than a name and a date, one of ``common``, which many share, says nothing."""
+
+    telling: set[int]
+    common: set[int]
+
+
+def keys(traits: Traits, *, enrolled: bool) -> Keys:
     """Return where a person's look-alikes are found. Both sides of a meeting have to be of one process (``hash``)."""
-    found: set[int] = set()
-    whole = [born for born in traits.births if born.whole]
+    found: list[object] = []
+    common: list[object] = []
+    births = [born for born in traits.births if born.whole]
     for name in traits.names:
-        found.update(_name_keys(name, whole, weak=enrolled or not whole))
-    for born in whole:
-        found.add(hash(("born", *born)))
-        if not enrolled:
-            found.add(hash(("born", born.year, born.day, born.month)))
-    for ssn in traits.numbers.get("ssn", _NONE):
+        _name_keys(name, births, found, common, enrolled=enrolled)
+    numbers = traits.numbers
+    for ssn in numbers.get("ssn", _NONE):
         # Any one slip, two digits exchanged included, leaves one of these whole.
-        found.update(hash(("ssn", part)) for part in enumerate((ssn[:6], ssn[3:], ssn[:3] + ssn[6:], ssn[4:], ssn[:5])))
-    for plate in traits.numbers.get("plate", _NONE):
-        # A part that was seen meets the parts there are of a whole one; a whole one meets nobody here.
-        lengths = range(LEAST_PART, len(plate)) if enrolled else (len(plate),)
-        found.update(hash(("plate", part)) for length in lengths for part in (plate[:length], plate[-length:]))
-        found.update(
-            hash(("plate", plate[:place] + plate[place + 1 :])) for place in range(len(plate)) if len(plate) > LEAST_PART
-        )
-    for vin in traits.numbers.get("vin", _NONE):
-        found.add(hash(("vin", vin[-_VIN_TAIL:])))
-        found.add(hash(("vin", vin[:-_VIN_TAIL])))
-    for number in traits.numbers.get("license", _NONE):
+        found += enumerate((ssn[:6], ssn[3:], ssn[:3] + ssn[6:], ssn[4:], ssn[:5]))
+    for plate in numbers.get("plate", _NONE):
+        if enrolled or len(plate) < _WHOLE_PLATE:
+            found += (("plate", plate[:LEAST_PART]), ("plate", plate[-LEAST_PART:]))
+        if len(plate) > LEAST_PART:
+            found += [("plate", plate[:place] + plate[place + 1 :]) for place in range(len(plate))]
+            found.append(("plate", plate))
+    for vin in numbers.get("vin", _NONE):
+        found += (("vin", vin[-_VIN_TAIL:]), ("vin", vin[:-_VIN_TAIL]))
+    for number in numbers.get("license", _NONE):
         half = len(number) // 2
-        found.update((hash(("license", number[:half])), hash(("license", number[half:]))))
+        found += (("license", number[:half]), ("license", number[half:]))
     for spot in traits.spots:
-        found.update(_spot_keys(spot, enrolled=enrolled))
-    return found
+        _spot_keys(spot, found, enrolled=enrolled)
+    return Keys(set(map(hash, found)), set(map(hash, common)))
 
 
 def _form(kind: str, text: str) -> str:
@@ -214,7 +240,13 @@ def _names(fields: Mapping[str, Sequence[str]]) -> Iterable[Name]:
         yield from names_of(text)
 
 
-def _spots(fields: Mapping[str, Sequence[str]]) -> Iterable[Spot]:
+def _loose(text: str, read: Callable[[str], Street]) -> Street:
+    """Return an address as far as it is told, one without a house number too."""
+    found = read(text)
+    return found if found.number else address.loose(text)
+
+
+def _spots(fields: Mapping[str, Sequence[str]], reader: Reader) -> Iterable[Spot]:
     def only(kind: str) -> str:
         values = fields.get(kind, _NONE)
         return values[0] if len(values) == 1 else ""
@@ -222,56 +254,78 @@ def _spots(fields: Mapping[str, Sequence[str]]) -> Iterable[Spot]:
     city, state, postal_code = only("city"), only("state"), only("postal_code")
     streets = fields.get("street", _NONE)
     for street in streets:
-        spot = spot_of(street, only("unit") if len(streets) == 1 else "", city, state, postal_code)
+        spot = spot_of(_loose(street, reader.read_street), only("unit") if len(streets) == 1 else "", city, state, postal_code)
         yield spot
         if spot.place and (turned := _turned(spot)):
             yield turned
     for text in fields.get("address", _NONE):
-        yield spot_of(text, "", city, state, postal_code)
+        yield spot_of(_loose(text, address.address), "", city, state, postal_code)
 
 
 def _turned(spot: Spot) -> Spot | None:
     """Return the reading with the two lines of an address exchanged, where the second is no unit."""
-    other = spot_of(f"{spot.number or 1} {spot.place}")
+    other = spot_of(address.street(f"{spot.number or 1} {spot.place}"))
     return spot._replace(street=other.street, name=other.name, place=spot.street) if other.street else None
 
 
-def _name_keys(name: Name, births: Sequence[Born], *, weak: bool) -> Iterable[int]:
-    """Yield where names meet: both as they sound, one as it sounds and a part of the date of birth, or of the other (weak)."""
-    for born in births:
-        for word in (*name.given[:1], *name.surname[-1:]):
-            said = sound(word)
-            yield hash(("word day", said, born.month, born.day))
-            yield hash(("word year", said, born.year))
-    if not name.given or not name.surname:
-        return
-    first = name.given[0]
-    if weak:
-        yield hash(("surname initial", sound("".join(name.surname)), first[0]))
-        yield hash(("given start", sound(first), name.surname[-1][:2]))
-    givens = {sound(first), *(sound(each) for each in formal(first))}
+def _name_keys(name: Name, births: Sequence[Born], found: list[object], common: list[object], *, enrolled: bool) -> None:
+    """Add where names meet: both as they sound, or one of them and how the other begins.
+
+    With a date of birth they meet on a part of the date, too, so that a common name does not meet all who bear it; those whose
+    date is not known meet each other, and everybody. The first sound of one name and the whole date are enough.
+    """
+    given = sound(name.given[0]) if name.given else ""
+    surname = sound("".join(name.surname)) if name.surname else ""
+    pairs = _pairs(name, given, surname) if given and surname else ()
+    for year, month, day in births:
+        for said in (given[:1], surname[:1]):
+            if said:
+                common.append((year, month, day, said))
+                if not enrolled:
+                    common.append((year, day, month, said))
+        for pair in pairs:
+            found += ((pair, year), (pair, month, day))
+        if pairs:
+            found += (
+                ("given", given, surname[0], year),
+                ("given", given, surname[0], month, day),
+                ("surname", surname, given[0], year),
+                ("surname", surname, given[0], month, day),
+            )
+    for pair in pairs:
+        found.append((pair, "undated") if births and not enrolled else pair)
+        if enrolled and not births:
+            found.append((pair, "undated"))
+    if pairs and (enrolled or not births):
+        found += (("given", given, name.surname[-1][:2]), ("surname", surname, name.given[0][0]))
+
+
+def _pairs(name: Name, given: str, surname: str) -> Sequence[tuple[str, str]]:
+    """Return every pair of a given name and a surname, as they sound and in the order of the alphabet."""
+    short = formal(name.given[0])
+    if not short and len(name.given) == len(name.surname) == 1:
+        return ((given, surname) if given <= surname else (surname, given),)
+    givens = {given, *(sound(each) for each in short)}
     if len(name.given) > 1 and len(name.given[1]) > 1:
-        givens.add(sound(name.given[1]))
-        givens.add(sound("".join(name.given)))
-    surnames = {sound("".join(name.surname))}
+        givens.update((sound(name.given[1]), sound("".join(name.given))))
+    surnames = {surname}
     if len(name.surname) > 1:
         surnames.update(sound(word) for word in name.surname if word not in PARTICLES)
-    for given in givens:
-        for surname in surnames:
-            yield hash(("name", given, surname) if given <= surname else ("name", surname, given))
+    return tuple({(one, other) if one <= other else (other, one) for one in givens for other in surnames})
 
 
-def _spot_keys(spot: Spot, *, enrolled: bool) -> Iterable[int]:
+def _spot_keys(spot: Spot, found: list[object], *, enrolled: bool) -> None:
     street = sound(spot.name.replace(" ", "")[:6]) if spot.name else ""
-    here = spot.postal_code, spot.city[:3]
+    city, code = spot.city[:3], spot.postal_code
     if street and spot.number:
-        yield hash(("number street", spot.number, street))
-        yield hash(("number postal", spot.number, spot.postal_code, spot.name[0]))
-        yield hash(("number city", spot.number, spot.city[:3], spot.name[0]))
+        found.append(("number", spot.number, street))
+        found += (("number", spot.number, code, spot.name[0]), ("number", spot.number, city, spot.name[0]))
     if street:
         # With another number it is another house, but for a place with a name; one that lacks its number may be any.
-        whole = bool(spot.number and not spot.place)
-        kinds = ("street", "numberless") if enrolled and not spot.number else ("street",) if enrolled else ("numberless",)
-        yield from (hash((kind, at, street)) for at in here if at for kind in (kinds if whole else (*kinds, "street")))
+        loose = bool(spot.place or not spot.number)
+        if enrolled or loose:
+            found += (("street", city, street), ("street", code, street))
+        if not enrolled or not spot.number:
+            found += (("numberless", city, street), ("numberless", code, street))
     if spot.place:
-        yield from (hash(("place", spot.place[:5], at)) for at in here if at)
+        found += (("place", spot.place[:5], city), ("place", spot.place[:5], code))
