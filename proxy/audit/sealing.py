@@ -79,7 +79,7 @@ class Sealer:
 
 def _plain(content: Mapping[str, Any]) -> bytes:
     try:
-        return orjson.dumps(dict(content))
+        return orjson.dumps(content if isinstance(content, dict) else dict(content))
     except TypeError:
         # A hostile request may hold bytes that are no text (lone surrogates). It must not escape the record by that.
         return json.dumps(dict(content)).encode()

@@ -99,7 +99,7 @@ class AuditTrail:
             raise AuditUnavailable(_DETAIL) from error
         if self._metrics is not None:
             self._metrics.audit_commit_seconds.observe(time.perf_counter() - began)
-            self._metrics.audit_entries_total.labels(type=kind).inc()
+            self._metrics.audit_entries_total.labels(kind).inc()
         if self._copy is not None:
             with suppress(Exception):
                 self._copy(

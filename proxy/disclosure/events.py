@@ -40,12 +40,11 @@ class Disclosed(Event):
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: counts, sizes, times, field classes, categories and the policy's rows."""
         disclosure = self.disclosure
-        rules = Counter(judgement.ruling.rule for judgement in disclosure.judgements)
-        categories = Counter(
-            category
-            for judgement in disclosure.judgements
-            for category in {protection.category for protection in judgement.recognition.protections}
-        )
+        rules: Counter[str] = Counter()
+        categories: Counter[str] = Counter()
+        for judgement in disclosure.judgements:
+            rules[judgement.ruling.rule] += 1
+            categories.update({protection.category for protection in judgement.recognition.protections})
         return {
             "outcome": self._outcome(),
             "status": disclosure.status,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from proxy.disclosure.disclosure import Disclosure
-from proxy.disclosure.record import masks_of, read, shape
+from proxy.disclosure.record import masks_of, read
 from proxy.disclosure.splice import Splice
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decision import Outcome
@@ -47,7 +47,7 @@ class Inspection:
         self._route = route
         self._judge = judge
         self._fields = fields
-        self._shape = shape(route.fields.values())
+        self._shape = route.shape
         self._has_kinds = any(field.kind is not None for field in route.fields.values())
         self._masks: dict[frozenset[str], Masks] = {}
         self._seen = 0

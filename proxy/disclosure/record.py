@@ -15,30 +15,14 @@ from proxy.disclosure.splice import Number
 from proxy.registry.normalize import MOST_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from proxy.disclosure.splice import Masks
-    from proxy.inquiry.route import Field
+    from proxy.inquiry.route import Shape
     from proxy.policy.fields import FieldClass
-
-Shape = dict[str, "Field | Shape"]
-"""The members a record may have: a field, or an object with members of its own."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,40}\Z")
-
-
-def shape(fields: Iterable[Field]) -> Shape:
-    """Return the tree of a record's members."""
-    root: Shape = {}
-    for field in fields:
-        node = root
-        for step in field.path[:-1]:
-            inner = node.setdefault(step, {})
-            assert isinstance(inner, dict)
-            node = inner
-        node[field.path[-1]] = field
-    return root
 
 
 def read(value: object, declared: Shape, kinds: dict[str, list[str]], classes: set[str]) -> bool:

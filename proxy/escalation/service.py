@@ -83,6 +83,8 @@ class Escalations:
         self._lock = asyncio.Lock()
         self._changed = asyncio.Condition()
         self._closing = False
+        self._open: Sequence[Escalation] = ()
+        self._listed = -1
 
     async def current(self, asked: Asked, about: str) -> Escalation | None:
         """Return this very query's escalation if it waits or is approved, or None when a new one has to be opened.
@@ -224,16 +226,19 @@ class Escalations:
 
     async def sweep(self) -> None:
         """Write down what has expired, and measure what waits."""
+        generation = self._store.generation()
+        if generation != self._listed:
+            pending = await self._store.listed(state=State.PENDING, most=1000)
+            self._open = (*pending, *await self._store.listed(state=State.APPROVED, most=1000))
+            self._listed = generation
         now = self._clock()
-        pending = await self._store.listed(state=State.PENDING, most=1000)
-        approved = await self._store.listed(state=State.APPROVED, most=1000)
-        for escalation in (*pending, *approved):
+        for escalation in self._open:
             if escalation.at(now) is State.EXPIRED:
                 try:
                     await self._move(escalation, Move.EXPIRE, actor="clock")
                 except EscalationMoved:
                     continue
-        waiting = [escalation for escalation in pending if escalation.at(now) is State.PENDING]
+        waiting = [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
         self._metrics.escalations_pending.set(len(waiting))
         self._metrics.escalation_oldest_seconds.set((now - waiting[0].created_at).total_seconds() if waiting else 0)
 

@@ -73,7 +73,7 @@ class Identities:
             unit=holder.unit,
             terminal=holder.terminal,
             credential=credential.id,
-            methods=tuple(str(each.kind) for each in found),
+            methods=tuple([str(each.kind) for each in found]),
             authenticated_at=now,
         )
         if (notices := self._presence.seen(holder.person, holder.terminal, now)) and len(self._notices) < NOTICES:

@@ -81,8 +81,8 @@ class Inbound:
         Raises:
             RequestNotCanonical: the header is there more than once.
         """
-        wanted = name.lower()
-        values = [value for key, value in self.headers if key.lower() == wanted]
+        length, wanted = len(name), name.lower()
+        values = [value for key, value in self.headers if len(key) == length and key.lower() == wanted]
         if len(values) > 1:
             raise RequestNotCanonical(f"The header {name} is there {len(values)} times; send it once.")
         return values[0] if values else None

@@ -46,6 +46,23 @@ class Field:
     field_class: str
 
 
+Shape = dict[str, "Field | Shape"]
+"""The members a record may have: a field, or an object with members of its own."""
+
+
+def shape(fields: Iterable[Field]) -> Shape:
+    """Return the tree of a record's members."""
+    root: Shape = {}
+    for each in fields:
+        node = root
+        for step in each.path[:-1]:
+            inner = node.setdefault(step, {})
+            assert isinstance(inner, dict)
+            node = inner
+        node[each.path[-1]] = each
+    return root
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
     """The literal answer when there is no such record: what is concealed and what is not there are the same bytes."""
@@ -84,7 +101,7 @@ class Route:
     ``template`` holds a literal or None (a parameter) for each segment. ``path_parameters`` are in the order of the path,
     ``query`` and ``body`` by name (``body`` is None where the route takes none). ``require`` lists sufficient sets of names.
     ``media_types`` are those a reply may have: JSON, or what an ``opaque`` route names. ``envelope`` maps a member of the reply
-    beside the records (dotted) to whether it is kept.
+    beside the records (dotted) to whether it is kept. ``shape`` is the tree of ``fields``.
     """
 
     id: str
@@ -105,6 +122,11 @@ class Route:
     media_types: frozenset[str] = frozenset({JSON})
     opaque: bool = False
     officer_safety: bool = False
+    shape: Shape = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the tree once, and not for every reply."""
+        object.__setattr__(self, "shape", shape(self.fields.values()))
 
 
 class RouteMap:

@@ -30,6 +30,9 @@ def decide(
     recognition: Recognition,
 ) -> tuple[Facts, Ruling]:
     """Rule on every pairing of category and relation; return the facts that decided, and the ruling over all of them."""
+    if not recognition.protections and not recognition.relations:
+        facts = Facts(role, action, purpose, NONE, standing, NONE, approval)
+        return facts, policy.rule(facts)
     categories = sorted({protection.category for protection in recognition.protections}) or [NONE]
     if recognition.protections and NONE in categories:
         # A registry entry that says ``none`` is broken, and must not pass for an ordinary person: "" is no word, so denied.

@@ -58,7 +58,7 @@ def standings(case: Case, asker: Asker) -> tuple[Standing, ...]:
 
 def _units(case: Case, asker: Asker) -> frozenset[str]:
     """Return the ways in which the case may name the asker's unit. A bare one never looks like a person: it is upper case."""
-    if not asker.unit:
+    if not asker.unit or not (case.dispatched or case.units):
         return frozenset()
     unit = asker.unit.upper()
     names = {f"{UNIT_PREFIX}{asker.agency}/{unit}"}

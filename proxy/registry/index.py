@@ -116,24 +116,14 @@ class Index:
     def _alike(self, mine: Traits) -> Iterable[Profile]:
         """Return who shares a key, those first who share most where there are too many to compare."""
         met: Counter[Profile] = Counter()
-        telling, common = traits.keys(mine, enrolled=False)
-        self._count(telling, met)
-        if mine.rich:
-            met.update(met)  # each counts twice
-        self._count(common, met)
-        if len(met) <= MOST_COMPARED and not mine.rich:
-            return met
-        least = 2 if mine.rich else 1
-        return [profile for profile, times in met.most_common(MOST_COMPARED) if times >= least]
-
-    def _count(self, keys: Iterable[int], met: Counter[Profile]) -> None:
         known = self._keys
-        for key in keys:
+        for key in traits.keys(mine, enrolled=False):
             found = known.get(key)
             if isinstance(found, list):
                 met.update(found)
             elif found is not None:
                 met[found] += 1
+        return met if len(met) <= MOST_COMPARED else [profile for profile, _ in met.most_common(MOST_COMPARED)]
 
     def _named(self, fields: Mapping[str, Sequence[str]]) -> list[tuple[Token, ...]]:
         """Return the keys of every name there is, one reading each."""

@@ -60,7 +60,7 @@ def profile_of(owner: Entry | Staff, tokens: Tokens) -> Profile:
         ssns=by_kind["ssn"],
         person_ids=by_kind["person_id"],
         places=tuple(place for home in who.homes if (place := tokens.place(street_of(home)))),
-        keys=tuple(set().union(*traits.keys(known, enrolled=True))),
+        keys=tuple(traits.keys(known, enrolled=True)),
         values=values_of(known),
         traits=tokens.seal(traits.pack(known)),
     )

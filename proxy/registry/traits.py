@@ -73,11 +73,6 @@ class Traits:
     ssns_tell: bool = False
     spots: tuple[Spot, ...] = ()
 
-    @property
-    def rich(self) -> bool:
-        """Tell whether there is so much that whoever is meant shares more than one of the ``keys``."""
-        return bool(self.names and self.births and (self.spots or self.numbers))
-
 
 def name_of(given: str, surname: str) -> Name:
     """Return a name from its parts."""
@@ -186,20 +181,12 @@ def unpack(content: bytes) -> Traits:
     )
 
 
-class Keys(NamedTuple):
-    """Where look-alikes meet. Where more is known than a name and a date, one of ``common``, which many share, says nothing."""
-
-    telling: set[int]
-    common: set[int]
-
-
-def keys(traits: Traits, *, enrolled: bool) -> Keys:
+def keys(traits: Traits, *, enrolled: bool) -> set[int]:
     """Return where a person's look-alikes are found. Both sides of a meeting have to be of one process (``hash``)."""
     found: list[object] = []
-    common: list[object] = []
     births = [born for born in traits.births if born.whole]
     for name in traits.names:
-        _name_keys(name, births, found, common, enrolled=enrolled)
+        _name_keys(name, births, found, enrolled=enrolled)
     numbers = traits.numbers
     for ssn in numbers.get("ssn", _NONE):
         # Any one slip, two digits exchanged included, leaves one of these whole.
@@ -217,7 +204,7 @@ def keys(traits: Traits, *, enrolled: bool) -> Keys:
         found += (("license", number[:half]), ("license", number[half:]))
     for spot in traits.spots:
         _spot_keys(spot, found, enrolled=enrolled)
-    return Keys(set(map(hash, found)), set(map(hash, common)))
+    return set(map(hash, found))
 
 
 def _form(kind: str, text: str) -> str:
@@ -280,9 +267,9 @@ def _name_keys(name: Name, births: Sequence[Born], found: list[object], common: 
     for year, month, day in births:
         for said in (given[:1], surname[:1]):
             if said:
-                common.append((year, month, day, said))
+                found.append((year, month, day, said))
                 if not enrolled:
-                    common.append((year, day, month, said))
+                    found.append((year, day, month, said))
         for pair in pairs:
             found += ((pair, year), (pair, month, day))
         if pairs:

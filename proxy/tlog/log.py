@@ -1,6 +1,7 @@
 """The log: many tasks append, one thread writes.
 
-A batch is everything that waits when the thread comes round. Its way, and what a crash leaves at each step:
+A batch is everything that waits when the thread has ended the one before and the event loop has nothing to add (``_look``). Its
+way, and what a crash leaves at each step:
 
 1. The entries are hashed and the new checkpoint signed, in memory. *Crash:* nothing happened; nobody was told anything.
 2. Entries and checkpoint go to the segment in one write, then one ``fdatasync``. *Crash:* a part of the batch, or all of it, is
@@ -23,10 +24,9 @@ import asyncio
 import fcntl
 import os
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from proxy.tlog.acknowledged import Acknowledged
@@ -51,14 +51,31 @@ if TYPE_CHECKING:
 
 SEGMENT_ENTRIES: Final = 65_536
 MAX_BATCH: Final = 1024
-GATHER_SECONDS: Final = 0.002
-GATHER_STEPS: Final = 4
-"""How long, and in how many looks, the writer waits for as many entries as lately came together. See ``_gather``."""
+GATHER_SECONDS: Final = 0.004
+GATHER_TURNS: Final = 3
+"""How long entries wait at most for others to join them, and how many turns of the event loop without any end that."""
 
 
 class _Waiting(NamedTuple):
     entry: bytes
     future: asyncio.Future[int]
+
+
+class _Written(NamedTuple):
+    """A batch that is durable from index ``first`` on, or, after a failure, not confirmed."""
+
+    entries: list[_Waiting]
+    first: int
+    failure: BaseException | None
+
+    def tell(self) -> None:
+        for number, waiting in enumerate(self.entries, self.first):
+            if waiting.future.done():  # its caller was cancelled; the entry is in the log all the same
+                continue
+            if self.failure is None:
+                waiting.future.set_result(number)
+            else:
+                waiting.future.set_exception(_poisoned(self.failure))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +116,9 @@ class Log:
         self._segment_entries = segment_entries
         self._failure: BaseException | None = None
         self._closed = False
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._waiting: list[_Waiting] = []
+        self._writing = False
+        self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         try:
             make_directory(directory)
             self._lock = _take_lock(directory)
@@ -163,8 +182,11 @@ class Log:
             raise _poisoned(self._failure)
         if self._closed:
             raise LogClosed("the log is closed")
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Waiting(entry, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
+        self._waiting.append(_Waiting(entry, future))
+        if len(self._waiting) == 1 and not self._writing:
+            self._gather(loop)
         return await future
 
     def read(self, index: int) -> bytes:
@@ -211,6 +233,7 @@ class Log:
         if self._closed:
             return
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
         await asyncio.to_thread(self._finish)
 
@@ -229,51 +252,57 @@ class Log:
         """Close."""
         await self.close()
 
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin a batch: it is handed to the writer once the loop has nothing more to add to it.
+
+        A batch costs a signature, a write and an fsync however many entries it holds, and the writer needs the interpreter
+        that a busy loop would have to give up. A loop that is not busy is through its turns at once, so nobody waits there.
+        """
+        loop.call_soon(self._look, loop, len(self._waiting), GATHER_TURNS, loop.time() + GATHER_SECONDS)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, seen: int, turns: int, until: float) -> None:
+        """Look, a turn of the loop later, whether more entries have come; ``turns`` more of them may bring none."""
+        waiting = len(self._waiting)
+        if waiting > seen:
+            turns = GATHER_TURNS
+        if turns > 1 and loop.time() < until:
+            loop.call_soon(self._look, loop, waiting, turns - 1, until)
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        batch, self._waiting = self._waiting, []
+        if batch:
+            self._writing = True
+            self._queue.put(batch)
+
     def _run(self) -> None:
         """Write batch after batch until told to end; a poisoned log goes on answering, with refusals."""
-        ended = False
-        expected = 0.0
-        while not ended:
-            batch, ended = self._take(int(expected))
-            expected = max(len(batch), expected * 0.9)
+        while (batch := self._queue.get()) is not None:
+            written = []
             while batch:
-                room = self._segment_entries - self._head.size % self._segment_entries
-                self._write(batch[: min(room, MAX_BATCH)])
-                batch = batch[min(room, MAX_BATCH) :]
+                room = min(self._segment_entries - self._head.size % self._segment_entries, MAX_BATCH)
+                written.append(self._write(batch[:room]))
+                batch = batch[room:]
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop = written[0].entries[0].future.get_loop()
+                loop.call_soon_threadsafe(self._tell, loop, written)
 
-    def _take(self, expected: int) -> tuple[list[_Waiting], bool]:
-        item = self._queue.get()
-        batch: list[_Waiting] = []
-        if item is not None:
-            self._gather(expected - 1)
-        try:
-            while item is not None:
-                batch.append(item)
-                item = self._queue.get_nowait()
-        except Empty:
-            return batch, False
-        return batch, True
-
-    def _gather(self, expected: int) -> None:
-        """Give as many entries as lately came together a moment to come together again.
-
-        A batch costs a signature, a write and an fsync however many it holds. A single writer never waits here; many
-        writers arrive within microseconds of one another; only scattered ones cost each other up to two milliseconds.
-        """
-        looks = GATHER_STEPS
-        while looks and self._queue.qsize() < expected:
-            time.sleep(GATHER_SECONDS / GATHER_STEPS)
-            looks -= 1
-
-    def _write(self, batch: list[_Waiting]) -> None:
+    def _write(self, batch: list[_Waiting]) -> _Written:
         first = self._head.size
         if self._failure is None:
             try:
                 self._commit([waiting.entry for waiting in batch])
             except BaseException as error:  # noqa: BLE001 -- whatever it was, these entries are not confirmed
                 self._failure = error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            batch[0].future.get_loop().call_soon_threadsafe(_tell, batch, first, self._failure)
+        return _Written(batch, first, self._failure)
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, written: list[_Written]) -> None:
+        for batch in written:
+            batch.tell()
+        self._writing = False
+        if self._waiting:
+            self._gather(loop)
 
     def _commit(self, entries: list[bytes]) -> None:
         head = self._head
@@ -307,13 +336,3 @@ def _take_lock(directory: Path) -> int:
 
 def _poisoned(failure: BaseException) -> LogPoisoned:
     return LogPoisoned(f"a write to the log has failed ({failure}): restart this node; recovery decides what is durable")
-
-
-def _tell(batch: list[_Waiting], first: int, failure: BaseException | None) -> None:
-    for number, waiting in enumerate(batch, first):
-        if waiting.future.done():  # its caller was cancelled; the entry is in the log all the same
-            continue
-        if failure is None:
-            waiting.future.set_result(number)
-        else:
-            waiting.future.set_exception(_poisoned(failure))

@@ -102,6 +102,7 @@ class Upstream:
         self._busy: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
         self._credential = ""
+        self._written: dict[frozenset[str], str] = {}
 
     @property
     def origin(self) -> str:
@@ -123,6 +124,7 @@ class Upstream:
             if not text or not text.isascii() or not text.isprintable():
                 raise ValueError("the records server's credential is not one line of visible ASCII")
             self._credential = f"{options.credential_header}: {text}\r\n"
+        self._written.clear()  # what was written before had no credential
         self._open = True
 
     async def close(self) -> None:
@@ -243,12 +245,15 @@ class Upstream:
         return connection
 
     def _fields(self, media_types: frozenset[str]) -> str:
-        """Return the header fields of every request for these media types."""
-        accept = ", ".join(sorted(media_types))
-        return (
-            f"Host: {self._authority}\r\nAccept: {accept}\r\nAccept-Encoding: identity\r\n"
-            f"User-Agent: {AGENT}\r\nVia: {VIA}\r\n{self._credential}"
-        )
+        """Return the header fields of every request for these media types, written once for each set that a route names."""
+        written = self._written.get(media_types)
+        if written is None:
+            accept = ", ".join(sorted(media_types))
+            written = self._written[media_types] = (
+                f"Host: {self._authority}\r\nAccept: {accept}\r\nAccept-Encoding: identity\r\n"
+                f"User-Agent: {AGENT}\r\nVia: {VIA}\r\n{self._credential}"
+            )
+        return written
 
 
 def _healthy(frame: Frame) -> str:

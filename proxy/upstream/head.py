@@ -21,8 +21,8 @@ _HEAD: Final = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?\r\n"
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n",
 )
-_READ: Final = re.compile(
-    rb"(?im)^(content-(?:length|type|encoding|range)|transfer-encoding|connection):[ \t]*(.*?)[ \t]*\r$",
+_READ: Final = frozenset(
+    {b"content-length", b"content-type", b"content-encoding", b"content-range", b"transfer-encoding", b"connection"}
 )
 _LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 
@@ -65,14 +65,17 @@ def read_head(head: bytes) -> Frame:
     if found is None:
         raise HeadInvalid("not a head")
     minor, code, fields = found.groups()
-    if fields.count(b"\n") > MAX_FIELDS:
+    lines = fields.split(b"\r\n")[:-1]
+    if len(lines) > MAX_FIELDS:
         raise HeadInvalid("too many fields")
     status = int(code)
     if status == 101:
         raise HeadInvalid("switches protocols")
     read: dict[str, list[str]] = {}
-    for name, value in _READ.findall(fields):
-        read.setdefault(name.decode().lower(), []).append(value.decode("latin-1"))
+    for line in lines:
+        name, _, value = line.partition(b":")
+        if (name := name.lower()) in _READ:
+            read.setdefault(name.decode(), []).append(value.strip(b" \t").decode("latin-1"))
     # One field, one value: both fields, a field twice, or a list in one is how a reply is split in two (RFC 9112 §6.3).
     lengths, codings = read.get("content-length", ()), read.get("transfer-encoding", ())
     if len(lengths) + len(codings) > 1:

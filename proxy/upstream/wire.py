@@ -149,7 +149,9 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[Reply] | None = None
         self._reader: ReplyReader
         self._steps: Generator[None, bytes, Reply]
-        self._timer: asyncio.TimerHandle
+        self._first_due = 0.0
+        self._last_due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def usable(self) -> bool:
@@ -170,15 +172,16 @@ class Connection(asyncio.Protocol):
         self._reader = ReplyReader(accept, options.reply_bytes)
         self._steps = self._reader.steps()
         next(self._steps)
-        ends = began + options.total_seconds
-        self._timer = self._loop.call_at(min(began + options.first_byte_seconds, ends), self._due, ends)
+        self._last_due = began + options.total_seconds
+        self._first_due = min(began + options.first_byte_seconds, self._last_due)
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._first_due, self._due)
         self._transport.write(request)
         try:
             reply = await self._answer
             self._answer = None
             return reply
         finally:
-            self._timer.cancel()
             if self._answer is not None:
                 self.close()
 
@@ -217,6 +220,8 @@ class Connection(asyncio.Protocol):
         """Fail what has not come to its end."""
         del exc
         self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
         self._fail(UpstreamFailed("The records server broke off; nothing was released."))
 
     def _fail(self, refusal: Refusal) -> None:
@@ -224,8 +229,13 @@ class Connection(asyncio.Protocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(refusal)
 
-    def _due(self, ends: float) -> None:
-        if self._reader.frame is not None and self._loop.time() < ends:
-            self._timer = self._loop.call_at(ends, self._due, ends)
-        else:
+    def _due(self) -> None:
+        """Fail an exchange whose time is up, or wait on: one timer serves, one after another, all exchanges of a connection."""
+        self._timer = None
+        if self._answer is None:
+            return
+        due = self._first_due if self._reader.frame is None else self._last_due
+        if self._loop.time() >= due:
             self._fail(UpstreamTimeout("The records server did not answer in time; nothing was released. Try again."))
+        else:
+            self._timer = self._loop.call_at(due, self._due)

@@ -41,6 +41,7 @@ VIA: Final = "1.1 showcause"
 _ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel))?\Z")
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")
 _ASYNC: Final = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])")
+_PREFER: Final = len("prefer")
 _DECISIONS: Final = {"approve": Move.APPROVE, "refuse": Move.REFUSE}
 
 
@@ -87,7 +88,8 @@ class Terminals:
         return await self._query(inbound, peer)
 
     async def _query(self, inbound: Inbound, peer: Mapping[str, Any]) -> web.StreamResponse:
-        prefer = ", ".join([value for name, value in inbound.headers if name.lower() == "prefer"])  # a list (RFC 7240)
+        # A list, so it may come in several lines (RFC 7240 section 2).
+        prefer = ", ".join([value for name, value in inbound.headers if len(name) == _PREFER and name.lower() == "prefer"])
         asked = _WAIT.search(prefer)
         wait = min(float(asked[1]), self._wait_seconds_max) if asked else 0
         answer = await self._gateway.answer(inbound, peer, wait=wait)
@@ -169,7 +171,7 @@ class Terminals:
             source=request.remote or "",
             method=request.method,
             target=request.raw_path,
-            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers),
+            headers=tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]),
             body=await self._body(request) if request.body_exists else b"",
         )
 

@@ -28,6 +28,13 @@ async def test_indexes_are_those_of_the_order_of_appending(bench: Bench) -> None
             log.read(100)
 
 
+async def test_who_append_together_share_one_checkpoint(bench: Bench) -> None:
+    """A batch is whatever the event loop has to write before it comes to rest."""
+    async with bench.open() as log:
+        await asyncio.gather(*(log.append(b"%d" % number) for number in range(200)))
+    assert [frame.sealed for frame in frames(bench.segment().read_bytes())] == [True, *[False] * 200, True]
+
+
 async def test_the_head_is_signed_and_is_the_trees(bench: Bench, naive: type[Naive]) -> None:
     """After each append the head names the size, the root and a checkpoint that verifies."""
     entries: list[bytes] = []
