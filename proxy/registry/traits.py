@@ -255,7 +255,7 @@ def _turned(spot: Spot) -> Spot | None:
     return spot._replace(street=other.street, name=other.name, place=spot.street) if other.street else None
 
 
-def _name_keys(name: Name, births: Sequence[Born], found: list[object], common: list[object], *, enrolled: bool) -> None:
+def _name_keys(name: Name, births: Sequence[Born], found: list[object], *, enrolled: bool) -> None:
     """Add where names meet: both as they sound, or one of them and how the other begins.
 
     With a date of birth they meet on a part of the date, too, so that a common name does not meet all who bear it; those whose
