@@ -32,6 +32,7 @@ from proxy.cli.common import (
 from proxy.cli.recording import operator, recording
 from proxy.clock import stamp, utc_now
 from proxy.database import Database
+from proxy.policy.fields import load_fields
 from proxy.policy.vocabulary import load_vocabulary
 from proxy.registry.imports import import_registry, read_lines
 from proxy.registry.index import TooManyNames
@@ -40,7 +41,7 @@ from proxy.registry.recognition import score
 from proxy.registry.service import EntryUnknown, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from proxy.registry.enrollment import Report
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-COLUMNS: Final = ("id", "category", "basis", "household", "enrolled", "expires")
+COLUMNS: Final = ("id", "category", "basis", "household", "enrolled", "expires", "review", "fields")
 IN_FORCE: Final = "a running server knows it within a second or two"
 MOST_REASON: Final = 1000
 REVEALED: Final = ("name", "dob", "homes")
@@ -81,11 +82,16 @@ def add(
     basis: BasisOption = "",
     expires: Annotated[str, typer.Option("--expires", help="The last day of protection, YYYY-MM-DD; none is for good.")] = "",
     household: Annotated[str, typer.Option("--household", help="A name that the members of one household share.")] = "",
+    review: Annotated[str, typer.Option("--review", help="The day by which somebody looks at it again, YYYY-MM-DD.")] = "",
+    fields: Annotated[
+        str, typer.Option("--fields", help="Classes of fields.yaml to mask whatever policy permits: home_address;phone.")
+    ] = "",
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
     """Enroll one person. Who it is is asked for; or give a JSON object on standard input, with the keys of an import."""
-    facts = {"category": category, "basis": basis, "expires": expires, "household": household}
+    facts: dict[str, Any] = {"category": category, "basis": basis, "expires": expires, "household": household}
+    facts |= {"review": review, "fields": [word.strip() for word in fields.split(";")] if fields else ""}
     raw = _asked_for() if sys.stdin.isatty() else _given()
     entry, report = asyncio.run(_add(settings_of(config), raw | {key: value for key, value in facts.items() if value}))
     for _, note in report.notes:
@@ -204,18 +210,15 @@ async def reading(settings: Settings) -> AsyncIterator[Registry]:
 
 
 async def _import(settings: Settings, file: Path) -> Report:
-    categories = load_vocabulary(settings.policies / "vocabulary.yaml").categories
+    words = _words(settings)
     async with opened(settings) as registry:
         with progress_over("reading", file) as read, progress("enrolling") as wrote:
-            return await import_registry(
-                registry, file, categories=categories, by=operator(), now=utc_now(), read=read, wrote=wrote
-            )
+            return await import_registry(registry, file, **words, by=operator(), now=utc_now(), read=read, wrote=wrote)
 
 
 async def _add(settings: Settings, raw: Mapping[str, Any]) -> tuple[Entry | None, Report]:
-    categories = load_vocabulary(settings.policies / "vocabulary.yaml").categories
     try:
-        line = entry_line(1, raw, categories=categories, now=utc_now())
+        line = entry_line(1, raw, **_words(settings), now=utc_now())
     except LineRefused as refused:
         raise CommandFailed(str(refused), code=Code.WRONG_USE) from None
     async with opened(settings) as registry:
@@ -276,6 +279,14 @@ def _explained(protection: Protection) -> dict[str, object]:
     }
 
 
+def _words(settings: Settings) -> dict[str, Collection[str]]:
+    """Return the categories and the field classes of the policy."""
+    return {
+        "categories": load_vocabulary(settings.policies / "vocabulary.yaml").categories.keys(),
+        "classes": load_fields(settings.policies / "fields.yaml").keys(),
+    }
+
+
 def _row(entry: Entry) -> dict[str, str]:
     who = entry.identifiers
     return {
@@ -285,6 +296,8 @@ def _row(entry: Entry) -> dict[str, str]:
         "household": entry.household,
         "enrolled": f"{stamp(entry.enrolled_at)} by {entry.enrolled_by}",
         "expires": stamp(entry.expires) if entry.expires else "",
+        "review": stamp(entry.review) if entry.review else "",
+        "fields": ";".join(sorted(entry.fields)),
         "name": " ".join(part for part in (who.given_name, who.middle_name, who.surname, who.suffix) if part),
         "dob": who.dob,
         "homes": "; ".join(" ".join(part for part in (home.street, home.unit, home.city) if part) for home in who.homes),

@@ -1,8 +1,9 @@
 """What an import changes: lines meet what is there, and the same file twice changes nothing the second time.
 
 A line is about an entry that is there already when both have a record's id, an SSN, or full name and date of birth in
-common, and the category is the same. Such an entry is added to and never lessened: taking protection away is a removal,
-which is a decision of its own. The personnel directory is another's register: its newer line replaces the older.
+common, and the category is the same. Such an entry is added to and never lessened: what would take protection away is not
+taken, and told; `registry change` proposes it to a second steward. The personnel directory is another's register: its newer
+line replaces the older.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from proxy.registry.changes import NOTHING, divided
 from proxy.registry.person import Declared, Entry, Staff
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def plan_entries(
         line.household for line in lines if line.category
     }
     changed: dict[str, Entry] = {}
+    fresh_ids: set[str] = set()
     for line in lines:
         if not line.category and line.household not in enrolled:
             report.rejected.append((line.number, "nobody of this household is enrolled: give a category"))
@@ -57,14 +60,20 @@ def plan_entries(
         report.notes += [(line.number, note) for note in line.notes]
         fresh = Entry(
             id=new_id(), category=line.category, basis=line.basis, household=line.household, enrolled_by=by, enrolled_at=now,
-            expires=line.expires, identifiers=line.identifiers,
+            expires=line.expires, review=line.review, fields=line.fields, identifiers=line.identifiers,
         )  # fmt: skip
         same = next((known[key] for key in _keys(fresh) if key in known), None)
         if same is None:
             report.added += 1
             entry = fresh
+            fresh_ids.add(entry.id)
         else:
             entry = entries[same].merged(fresh)
+            if same not in fresh_ids:
+                entry, less = divided(entries[same], entry)
+                if less != NOTHING:
+                    said = f"{', '.join(less.what())} not changed: `registry change` proposes it to a second steward"
+                    report.notes.append((line.number, said))
             if entry == entries[same]:
                 report.unchanged += 1
                 continue

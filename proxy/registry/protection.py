@@ -26,12 +26,16 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
-    """A registry entry that the criteria or a record point at. ``entry`` is its id, ``matched`` the roads that led there."""
+    """A registry entry that the criteria or a record point at. ``entry`` is its id, ``matched`` the roads that led there.
+
+    ``fields`` are classes of fields.yaml that are masked in every record that concerns the person, whatever policy permits.
+    """
 
     entry: str
     category: str
     basis: str
     matched: tuple[str, ...] = ()
+    fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

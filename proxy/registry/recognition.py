@@ -11,7 +11,7 @@ from proxy.registry.personnel import Personnel
 from proxy.registry.protection import Protection, Recognition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from proxy.identity.principal import Principal
@@ -32,6 +32,12 @@ STRENGTH: Final[Mapping[str, float]] = {
 def score(protection: Protection) -> float:
     """Return the strength of the strongest road that led to an entry."""
     return max((STRENGTH.get(road, 0.0) for road in protection.matched), default=0.0)
+
+
+def fields_of(owners: Iterable[Entry | Staff], now: datetime) -> frozenset[str]:
+    """Return the field classes that anybody of a household has masked: they are masked for all of it."""
+    held = (owner.fields for owner in owners if isinstance(owner, Entry) and owner.fields and not owner.expired(now))
+    return frozenset().union(*held)
 
 
 class Snapshot:
@@ -84,9 +90,13 @@ class Snapshot:
             now = now or clock()
             if profile.owner.expired(now):
                 continue
-            for member in self._households.of(profile):
+            household = self._households.of(profile)
+            fields = fields_of((member.owner for member in household), now)
+            for member in household:
                 owner = member.owner
                 if isinstance(owner, Entry) and owner.id not in met and owner.category and not owner.expired(now):
                     roads = tuple(hits.get(member, ())) or (HOUSEHOLD,)
-                    met[owner.id] = Protection(entry=owner.id, category=owner.category, basis=owner.basis, matched=roads)
+                    met[owner.id] = Protection(
+                        entry=owner.id, category=owner.category, basis=owner.basis, matched=roads, fields=fields
+                    )
         return tuple(met[entry] for entry in sorted(met))

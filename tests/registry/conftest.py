@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KEY = b"k" * 32
 AGENCY = "NY0303000"
 CATEGORIES = frozenset({"official", "judicial", "victim", "undercover"})
+CLASSES = frozenset({"home_address", "phone"})
 MAYOR: dict[str, Any] = {
     "given_name": "Eleanor",
     "middle_name": "Ruth",
@@ -78,7 +79,8 @@ class Office:
         self.now += timedelta(**kwargs)
 
     async def enroll(self, *people: dict[str, Any]) -> Report:
-        lines = [entry_line(number, each, categories=CATEGORIES, now=self.now) for number, each in enumerate(people, start=1)]
+        words: dict[str, Any] = {"categories": CATEGORIES, "classes": CLASSES, "now": self.now}
+        lines = [entry_line(number, each, **words) for number, each in enumerate(people, start=1)]
         report = await self.registry.enroll(lines, by="steward")
         await self.registry.refresh()
         return report

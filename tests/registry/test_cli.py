@@ -68,7 +68,7 @@ def test_import_list_recognize_remove(command: Callable[..., Ran], home: Path) -
     code, out, _ = command("registry", "list", "--json")
     (row,) = json.loads(out)
     assert (code, row["category"], row["basis"]) == (0, "official", "Daniel's Law")
-    assert set(row) == {"id", "category", "basis", "household", "enrolled", "expires"}
+    assert set(row) == {"id", "category", "basis", "household", "enrolled", "expires", "review", "fields"}
     assert "Eleanor Ruth Whitcombe" not in command("registry", "list")[1]
     assert "Eleanor Ruth Whitcombe" in command("registry", "list", "--reveal")[1]
 
@@ -121,6 +121,13 @@ def test_add_reads_standard_input(command: Callable[..., Ran], monkeypatch: pyte
     code, out, _ = add(json.dumps(who).encode(), "--category", "vip")
     assert (code, "category is none of" in json.loads(out)["error"]) == (2, True)
     assert add(b"Jo Doe", "--category", "victim")[0] == 2
+
+    code, out, _ = add(json.dumps(who).encode(), "--category", "victim", "--fields", "home_adress;phone")
+    assert (code, "did you mean 'home_address'?" in json.loads(out)["error"]) == (2, True)
+    options = ("--category", "victim", "--fields", "home_address; phone", "--review", "2099-12-31")
+    assert json.loads(add(json.dumps(who).encode(), *options)[1])["updated"] == 1
+    (row,) = json.loads(command("registry", "list", "--json")[1])
+    assert (row["fields"], row["review"][:10]) == ("home_address;phone", "2100-01-01")
 
 
 def test_personnel_import(command: Callable[..., Ran], home: Path) -> None:
