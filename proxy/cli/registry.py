@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
 import typer
 
-from proxy.audit.keys import load_key
+from proxy.cli import stewards
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -29,31 +28,28 @@ from proxy.cli.common import (
     table,
     warn,
 )
-from proxy.cli.recording import operator, recording
+from proxy.cli.recording import operator
+from proxy.cli.registering import IN_FORCE, given, opened, reading, words_of
 from proxy.clock import stamp, utc_now
-from proxy.database import Database
-from proxy.policy.fields import load_fields
-from proxy.policy.vocabulary import load_vocabulary
 from proxy.registry.imports import import_registry, read_lines
 from proxy.registry.index import TooManyNames
 from proxy.registry.lines import IDENTIFIERS, LISTS, LineRefused, criteria, entry_line, read_jsonl
 from proxy.registry.recognition import score
-from proxy.registry.service import EntryUnknown, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from proxy.registry.enrollment import Report
     from proxy.registry.person import Entry
     from proxy.registry.protection import Protection
+    from proxy.registry.service import Registry
     from proxy.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(stewards.app)
 
 COLUMNS: Final = ("id", "category", "basis", "household", "enrolled", "expires", "review", "fields")
-IN_FORCE: Final = "a running server knows it within a second or two"
-MOST_REASON: Final = 1000
 REVEALED: Final = ("name", "dob", "homes")
 
 FileArgument = Annotated[Path, typer.Argument(help="A .csv with a header line, or a .jsonl: one person a line.")]
@@ -92,7 +88,7 @@ def add(
     """Enroll one person. Who it is is asked for; or give a JSON object on standard input, with the keys of an import."""
     facts: dict[str, Any] = {"category": category, "basis": basis, "expires": expires, "household": household}
     facts |= {"review": review, "fields": [word.strip() for word in fields.split(";")] if fields else ""}
-    raw = _asked_for() if sys.stdin.isatty() else _given()
+    raw = _asked_for() if sys.stdin.isatty() else given()
     entry, report = asyncio.run(_add(settings_of(config), raw | {key: value for key, value in facts.items() if value}))
     for _, note in report.notes:
         warn(f"note: {note}")
@@ -123,29 +119,6 @@ def list_(
         table(columns, [[row[column] or "-" for column in columns] for row in rows])
     else:
         say("nobody is enrolled; `registry import FILE` enrolls everybody in a file")
-
-
-@app.command()
-def remove(
-    entry: Annotated[str, typer.Argument(help="The entry's id, as `registry list` shows it.")],
-    *,
-    reason: Annotated[str, typer.Option("--reason", help="Why the protection ends; it goes into the log.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    as_json: JsonOption = False,
-) -> None:
-    """End a person's protection."""
-    if not 0 < len(reason.strip()) <= MOST_REASON:
-        raise CommandFailed(
-            f"the reason is empty, or longer than {MOST_REASON} characters", help="say why it ends", code=Code.WRONG_USE
-        )
-    try:
-        removed = asyncio.run(_remove(settings_of(config), entry, reason))
-    except EntryUnknown as unknown:
-        raise CommandFailed(str(unknown), code=Code.WRONG_USE) from None
-    if as_json:
-        emit({"removed": removed.id, "category": removed.category})
-    else:
-        say(f"{removed.id} ({removed.category or 'household'}) is protected no longer; {IN_FORCE}")
 
 
 @app.command()
@@ -189,28 +162,8 @@ def progress_over(doing: str, file: Path) -> AbstractContextManager[Callable[[in
     return progress(f"{doing} {file.name}", file.stat().st_size if file.is_file() else None)
 
 
-@asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Registry]:
-    """Yield the registry for changes, each of which goes into the log. Raises as ``recording``."""
-    key = load_key(settings.keys.registry)
-    async with recording(settings) as recorder:
-        yield Registry(database=recorder.database, key=key, clock=utc_now, outbox=recorder.outbox)
-
-
-@asynccontextmanager
-async def reading(settings: Settings) -> AsyncIterator[Registry]:
-    """Yield the registry for reading only."""
-    key = load_key(settings.keys.registry)
-    database = Database(settings.store)
-    await database.open()
-    try:
-        yield Registry(database=database, key=key, clock=utc_now)
-    finally:
-        await database.close()
-
-
 async def _import(settings: Settings, file: Path) -> Report:
-    words = _words(settings)
+    words = words_of(settings)
     async with opened(settings) as registry:
         with progress_over("reading", file) as read, progress("enrolling") as wrote:
             return await import_registry(registry, file, **words, by=operator(), now=utc_now(), read=read, wrote=wrote)
@@ -218,7 +171,7 @@ async def _import(settings: Settings, file: Path) -> Report:
 
 async def _add(settings: Settings, raw: Mapping[str, Any]) -> tuple[Entry | None, Report]:
     try:
-        line = entry_line(1, raw, **_words(settings), now=utc_now())
+        line = entry_line(1, raw, **words_of(settings), now=utc_now())
     except LineRefused as refused:
         raise CommandFailed(str(refused), code=Code.WRONG_USE) from None
     async with opened(settings) as registry:
@@ -234,11 +187,6 @@ async def _listed(settings: Settings, *, reveal: bool) -> Sequence[Entry]:
             return await registry.reveal(by=operator())
     async with reading(settings) as registry:
         return await registry.entries()
-
-
-async def _remove(settings: Settings, entry: str, reason: str) -> Entry:
-    async with opened(settings) as registry:
-        return await registry.remove(entry, by=operator(), reason=reason)
 
 
 async def _recognize(settings: Settings, file: Path) -> bool:
@@ -279,14 +227,6 @@ def _explained(protection: Protection) -> dict[str, object]:
     }
 
 
-def _words(settings: Settings) -> dict[str, Collection[str]]:
-    """Return the categories and the field classes of the policy."""
-    return {
-        "categories": load_vocabulary(settings.policies / "vocabulary.yaml").categories.keys(),
-        "classes": load_fields(settings.policies / "fields.yaml").keys(),
-    }
-
-
 def _row(entry: Entry) -> dict[str, str]:
     who = entry.identifiers
     return {
@@ -302,18 +242,6 @@ def _row(entry: Entry) -> dict[str, str]:
         "dob": who.dob,
         "homes": "; ".join(" ".join(part for part in (home.street, home.unit, home.city) if part) for home in who.homes),
     }
-
-
-def _given() -> dict[str, Any]:
-    try:
-        raw = orjson.loads(sys.stdin.buffer.read(1 << 16))
-    except orjson.JSONDecodeError:
-        raw = None
-    if not isinstance(raw, dict):
-        raise CommandFailed(
-            "standard input is not a JSON object", help=f"its keys: {', '.join(IDENTIFIERS)}", code=Code.WRONG_USE
-        )
-    return raw
 
 
 def _asked_for() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The registry's use cases: load and recognize, enroll, remove, import.
+"""The registry's use cases: load and recognize, enroll, import. ``stewards.py`` has those that lessen protection.
 
 The server holds one ``Registry`` and calls ``refresh`` about once a second; nothing is read while nothing has changed. A
 new state is built aside, in small steps that let queries pass, and put in place at once. ``ready`` is false until the
@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from proxy.registry.enrollment import Report, plan_entries, plan_staff
-from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRemoved, RegistryRevealed
+from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRevealed
 from proxy.registry.person import Entry, Staff, pack, unpack_entry, unpack_staff
 from proxy.registry.profile import Profile, profile_of
 from proxy.registry.recognition import Snapshot
@@ -46,10 +46,6 @@ BASES_AN_EVENT: Final = 16
 _ATTEMPTS: Final = 5
 
 Owner = TypeVar("Owner", Entry, Staff)
-
-
-class EntryUnknown(Exception):  # noqa: N818 -- reads as a sentence where it is raised
-    """There is no such entry."""
 
 
 @dataclass(slots=True)
@@ -202,22 +198,6 @@ class Registry:
                         await self._outbox.put(change.connection, _added(entry, by))
                 return entry, report
         return None, report
-
-    async def remove(self, entry_id: str, *, by: str, reason: str) -> Entry:
-        """Take an entry away, and return what it was.
-
-        Raises:
-            EntryUnknown: there is none of this id.
-            RegistryUnreadable: as ``refresh``.
-        """
-        async with self._entries.table.alone(), self._entries.table.changing() as change:
-            entry = next((entry for entry in await self.entries() if entry.id == entry_id), None)
-            if entry is None or not await change.remove(entry_id):
-                raise EntryUnknown(f"There is no entry {entry_id}; `registry list` shows them.")
-            if self._outbox is not None:
-                event = RegistryRemoved(entry=entry.id, category=entry.category, basis=entry.basis, by=by, reason=reason)
-                await self._outbox.put(change.connection, event)
-        return entry
 
     async def import_personnel(
         self,

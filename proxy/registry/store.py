@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 REGISTRY: Final = "registry"
 PERSONNEL: Final = "personnel"
+PROPOSALS: Final = "proposals"
+SEALED: Final = (REGISTRY, PERSONNEL, PROPOSALS)
 
 SMALLEST: Final = 512
 LARGEST: Final = 1 << 18
@@ -52,7 +54,7 @@ def _sealed_table(name: str) -> Table:
     return Table(name, METADATA, Column("id", String, primary_key=True), Column("sealed", LargeBinary, nullable=False))
 
 
-_TABLES: Final[Mapping[str, Table]] = {name: _sealed_table(name) for name in (REGISTRY, PERSONNEL)}
+_TABLES: Final[Mapping[str, Table]] = {name: _sealed_table(name) for name in SEALED}
 _manifests: Final = _sealed_table("manifests")
 
 
@@ -114,7 +116,7 @@ class SealedTable:
     """One of the tables, under one key."""
 
     def __init__(self, database: Database, name: str, key: bytes, randomness: Callable[[int], bytes]) -> None:
-        """Take an open store, ``REGISTRY`` or ``PERSONNEL``, and the 32-byte key of the registry's key file."""
+        """Take an open store, one of ``SEALED``, and the 32-byte key of the registry's key file."""
         self.rows = _TABLES[name]
         self._database = database
         self._name = name
@@ -192,17 +194,22 @@ class SealedTable:
         Raises:
             RegistryUnreadable: the key is another one than the table was sealed with.
         """
-        async with self._database.begin() as connection:
-            # The first statement writes, so that the transaction holds the write lock before it reads the manifest.
-            await self._database.bump(connection, self._name)
-            statement = select(cast(_manifests.c.sealed, LargeBinary)).where(_manifests.c.id == self._name)
-            sealed = (await connection.execute(statement)).scalar()
-            some = (await connection.execute(select(self.rows.c.id).limit(1))).scalars().all()
-            change = Change(self, connection, await self._manifest(sealed, some))
+        async with self._database.begin() as connection, self.within(connection) as change:
             yield change
-            payload = self._seal_as(f"{_MANIFEST}/{self._name}", _write(change.manifest))
-            upsert = insert(_manifests).values(id=self._name, sealed=payload)
-            await connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_={"sealed": payload}))
+
+    @asynccontextmanager
+    async def within(self, connection: AsyncConnection) -> AsyncIterator[Change]:
+        """Yield this table's part of a transaction that changes others too. Raises as ``changing``."""
+        # The first statement writes, so that the transaction holds the write lock before it reads the manifest.
+        await self._database.bump(connection, self._name)
+        statement = select(cast(_manifests.c.sealed, LargeBinary)).where(_manifests.c.id == self._name)
+        sealed = (await connection.execute(statement)).scalar()
+        some = (await connection.execute(select(self.rows.c.id).limit(1))).scalars().all()
+        change = Change(self, connection, await self._manifest(sealed, some))
+        yield change
+        payload = self._seal_as(f"{_MANIFEST}/{self._name}", _write(change.manifest))
+        upsert = insert(_manifests).values(id=self._name, sealed=payload)
+        await connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_={"sealed": payload}))
 
     def seal(self, row: str, content: bytes) -> bytes:
         """Return a payload that only its row can hold.

@@ -9,6 +9,7 @@ KNOWN = frozenset({"home_address", "phone", "ssn"})
 
 
 def ruling(outcome: Outcome, *masked: str) -> Ruling:
+    """Return what a row came to."""
     return Ruling(outcome=outcome, rule="X01", because="a row", masked=frozenset(masked), notify=("supervisor",))
 
 
@@ -16,7 +17,7 @@ def test_a_permit_becomes_a_mask() -> None:
     """What policy lets out whole leaves without the classes that the registry protects; the row and its notices stay."""
     found = masking(ruling(Outcome.PERMIT), frozenset({"phone"}), known=KNOWN)
 
-    assert (found.outcome, found.masked) == (Outcome.MASK, {"phone"})
+    assert (found.outcome, found.masked) == (Outcome.MASK, frozenset({"phone"}))
     assert (found.rule, found.notify) == ("X01", ("supervisor",))
 
 

@@ -12,11 +12,13 @@ from proxy.database import Database
 from proxy.identity.principal import Principal
 from proxy.registry.lines import criteria, entry_line, staff_line
 from proxy.registry.service import Registry
+from proxy.registry.stewards import Stewards
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from proxy.audit.outbox import Outbox
     from proxy.registry.enrollment import Report
     from proxy.registry.protection import Protection, Relation
 
@@ -66,10 +68,13 @@ class Office:
 
     database: Database
     now: datetime = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    outbox: Outbox | None = None
     registry: Registry = field(init=False)
+    stewards: Stewards = field(init=False)
 
     def __post_init__(self) -> None:
         self.registry = self.another()
+        self.stewards = Stewards(self.registry, self.database, KEY, lambda: self.now, outbox=self.outbox)
 
     def another(self, key: bytes = KEY) -> Registry:
         """Return a registry on the same store as another start would."""
@@ -77,6 +82,12 @@ class Office:
 
     def pass_time(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
+
+    async def remove(self, entry: str) -> None:
+        """Have two stewards end a protection."""
+        proposal = await self.stewards.remove(entry, by="login:first", reason="the term has ended")
+        await self.stewards.approve(proposal.id, by="login:second")
+        await self.registry.refresh()
 
     async def enroll(self, *people: dict[str, Any]) -> Report:
         words: dict[str, Any] = {"categories": CATEGORIES, "classes": CLASSES, "now": self.now}

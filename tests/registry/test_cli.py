@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shutil
@@ -9,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxy.__main__ import run
-from proxy.audit.keys import create_key
+from proxy.audit.keys import create_key, load_key
+from proxy.clock import utc_now
+from proxy.database import Database
+from proxy.registry.service import Registry
+from proxy.registry.stewards import Stewards
 from proxy.tlog.keys import create_signing_key
 from tests.registry.conftest import AGENCY, MAYOR
 
@@ -85,15 +90,87 @@ def test_import_list_recognize_remove(command: Callable[..., Ran], home: Path) -
     assert "did you mean 'plate'" in verdicts[2]["error"]
     assert (verdicts[3]["matched"], verdicts[3]["score"]) == (["ssn"], 1.0)
 
-    assert command("registry", "remove", row["id"], "--reason", "the term has ended")[0] == 0
-    assert command("registry", "remove", row["id"], "--reason", "again")[0] == 2
-    assert command("registry", "remove", row["id"], "--reason", " ")[0] == 2
-    assert command("registry", "list", "--json")[1] == "[]\n"
-    log = b"".join(path.read_bytes() for path in (home / "data").rglob("*") if path.is_file())
-    for kind in (b"registry-imported", b"registry-revealed", b"registry-removed"):
+    log = log_bytes(home)
+    for kind in (b"registry-imported", b"registry-revealed"):
         assert kind in log
     assert b"Whitcombe" not in log
     assert b"Daniel's Law" not in log
+
+
+def log_bytes(home: Path) -> bytes:
+    """Return every byte of the log."""
+    return b"".join(path.read_bytes() for path in (home / "data").rglob("*") if path.is_file())
+
+
+def proposed_by(home: Path, steward: str, entry: str) -> str:
+    """Propose to remove an entry, as another steward's command does; return the proposal's id."""
+
+    async def propose() -> str:
+        database = Database(home / "data" / "store.sqlite3")
+        await database.open()
+        key = load_key(home / "keys" / "registry")
+        stewards = Stewards(Registry(database, key, utc_now), database, key, utc_now)
+        proposal = await stewards.remove(entry, by=steward, reason="the term has ended")
+        await database.close()
+        return proposal.id
+
+    return asyncio.run(propose())
+
+
+def test_two_stewards_end_a_protection_and_one_does_not(command: Callable[..., Ran], home: Path) -> None:
+    """Whoever proposes a removal cannot approve it on this command line; what another proposed can be approved, or refused."""
+    command("registry", "import", written(home / "people.jsonl", MAYOR))
+    (row,) = json.loads(command("registry", "list", "--json")[1])
+    code, out, _ = command("registry", "remove", row["id"], "--reason", "the term has ended", "--json")
+    mine = json.loads(out)["proposed"]
+    assert (code, command("registry", "proposals", "list")[0]) == (0, 1)
+    code, out, _ = command("registry", "approve", mine, "--json")
+    assert (code, json.loads(out)["error"]) == (2, "You proposed it, so another steward has to agree.")
+    assert command("registry", "refuse", mine, "--reason", "a mistake")[0] == 0
+    assert command("registry", "refuse", mine, "--reason", "a mistake")[0] == 2
+    assert command("registry", "remove", row["id"], "--reason", " ")[0] == 2
+    assert command("registry", "remove", "p0", "--reason", "nobody")[0] == 2
+    assert len(json.loads(command("registry", "list", "--json")[1])) == 1
+
+    theirs = proposed_by(home, "login:somebody-else", row["id"])
+    (waiting,) = json.loads(command("registry", "proposals", "list", "--json")[1])
+    assert (waiting["id"], waiting["what"], waiting["reason"]) == (theirs, "removal", "the term has ended")
+    code, out, _ = command("registry", "approve", theirs)
+    assert (code, out.startswith(f"{row['id']} (official) is protected no longer")) == (0, True)
+    assert command("registry", "list", "--json")[1] == "[]\n"
+    assert command("registry", "proposals", "list")[0] == 0
+    log = log_bytes(home)
+    for kind in (b"registry-proposed", b"registry-refused", b"registry-approved", b"registry-removed"):
+        assert kind in log
+    assert b"the term has ended" not in log
+
+
+def test_change_does_what_adds_and_proposes_the_rest(
+    command: Callable[..., Ran], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request can do both; identifiers come by standard input, and what cannot be read is said."""
+    command("registry", "import", written(home / "people.jsonl", MAYOR))
+    (row,) = json.loads(command("registry", "list", "--json")[1])
+
+    def change(content: bytes, *options: str) -> Ran:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        return command("registry", "change", row["id"], "--reason", "order 12", *options)
+
+    both = b'{"add": {"phone": "202-555-0199"}, "drop": {"plate": "EW 0001"}}'
+    code, out, _ = change(both, "--identifiers", "--mask", "phone", "--expires", "never", "--json")
+    told = json.loads(out)
+    assert (code, told["changed"], told["proposed"]["what"]) == (0, ["fields", "phones"], "plates")
+    code, out, _ = change(b"", "--expires", "2099-12-31")
+    assert "expires stays as it is until a second steward agrees" in out
+    assert change(b"", "--mask", "phone")[1] == "as it was; nothing changed\n"
+    for content, options, said in (
+        (b"[]", ["--identifiers"], "not a JSON object"),
+        (b'{"phone": "1"}', ["--identifiers"], "not an object of objects"),
+        (b"", ["--mask", "fone"], "did you mean 'phone'"),
+        (b"", ["--review", "soon"], "review is not a date"),
+    ):
+        code, _, err = change(content, *options)
+        assert (code, said in err) == (2, True), err
 
 
 def test_a_large_import_fits_the_log(command: Callable[..., Ran], home: Path) -> None:
