@@ -13,8 +13,11 @@ from proxy.cli.common import Code, CommandFailed
 from proxy.cli.recording import recording
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.document import DocumentInvalid
+from proxy.policy.decision import Outcome
 from proxy.policy.fields import load_fields
-from proxy.policy.vocabulary import load_vocabulary
+from proxy.policy.service import load_policies
+from proxy.policy.vocabulary import ANY, COLUMNS, load_vocabulary
 from proxy.registry.lines import IDENTIFIERS
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
@@ -61,6 +64,31 @@ def words_of(settings: Settings) -> dict[str, Collection[str]]:
         "categories": load_vocabulary(settings.policies / "vocabulary.yaml").categories.keys(),
         "classes": load_fields(settings.policies / "fields.yaml").keys(),
     }
+
+
+def concealed_by(settings: Settings) -> Collection[str]:
+    """Return the categories that a row of the policy conceals.
+
+    Raises:
+        DocumentInvalid: the policy has mistakes.
+    """
+    policies = load_policies(settings.policies)
+    members = policies.sheet.members()
+    column = COLUMNS.index("category")
+    rows = [row.conditions[column] for row in policies.sheet.rows if row.outcome is Outcome.CONCEAL]
+    return {
+        category
+        for category in policies.vocabulary.categories
+        if any(word in (ANY, category) or category in members.get(("category", word), ()) for word in rows)
+    }
+
+
+def risky_by(settings: Settings) -> Collection[str]:
+    """Return what ``concealed_by`` does, or nothing: that a rule has a mistake keeps nobody from being enrolled."""
+    try:
+        return concealed_by(settings)
+    except DocumentInvalid:
+        return ()
 
 
 def given() -> dict[str, Any]:

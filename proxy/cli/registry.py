@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -29,8 +30,9 @@ from proxy.cli.common import (
     warn,
 )
 from proxy.cli.recording import operator
-from proxy.cli.registering import IN_FORCE, given, opened, reading, words_of
+from proxy.cli.registering import IN_FORCE, concealed_by, given, opened, reading, risky_by, words_of
 from proxy.clock import stamp, utc_now
+from proxy.registry.check import findings
 from proxy.registry.imports import import_registry, read_lines
 from proxy.registry.index import TooManyNames
 from proxy.registry.lines import IDENTIFIERS, LISTS, LineRefused, criteria, entry_line, read_jsonl
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from proxy.registry.check import Finding
     from proxy.registry.enrollment import Report
     from proxy.registry.person import Entry
     from proxy.registry.protection import Protection
@@ -122,6 +125,25 @@ def list_(
 
 
 @app.command()
+def check(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Look for entries that are there twice, are over or overdue, or would match too little or too much. Exit 1 when some are.
+
+    Entries are named by their ids; `registry list --reveal` shows whose they are.
+    """
+    found = asyncio.run(_checked(settings_of(config)))
+    if as_json:
+        emit([asdict(each) for each in found])
+    elif found:
+        for each in found:
+            say(f"{each.kind}: {', '.join(each.entries)}: {each.detail}; {each.next}")
+        say(f"{len(found)} finding{'s' if len(found) > 1 else ''}")
+    else:
+        say("nothing to look at")
+    if found:
+        raise done(Code.FOUND)
+
+
+@app.command()
 def recognize(
     file: Annotated[Path, typer.Option("--jsonl", help="One JSON object of criteria or of a record's fields a line.")],
     *,
@@ -163,10 +185,12 @@ def progress_over(doing: str, file: Path) -> AbstractContextManager[Callable[[in
 
 
 async def _import(settings: Settings, file: Path) -> Report:
-    words = words_of(settings)
+    words, concealed = words_of(settings), risky_by(settings)
     async with opened(settings) as registry:
         with progress_over("reading", file) as read, progress("enrolling") as wrote:
-            return await import_registry(registry, file, **words, by=operator(), now=utc_now(), read=read, wrote=wrote)
+            return await import_registry(
+                registry, file, **words, concealed=concealed, by=operator(), now=utc_now(), read=read, wrote=wrote
+            )
 
 
 async def _add(settings: Settings, raw: Mapping[str, Any]) -> tuple[Entry | None, Report]:
@@ -175,7 +199,7 @@ async def _add(settings: Settings, raw: Mapping[str, Any]) -> tuple[Entry | None
     except LineRefused as refused:
         raise CommandFailed(str(refused), code=Code.WRONG_USE) from None
     async with opened(settings) as registry:
-        entry, report = await registry.add(line, by=operator())
+        entry, report = await registry.add(line, by=operator(), concealed=risky_by(settings))
     for _, reason in report.rejected:
         raise CommandFailed(reason, code=Code.WRONG_USE)
     return entry, report
@@ -187,6 +211,12 @@ async def _listed(settings: Settings, *, reveal: bool) -> Sequence[Entry]:
             return await registry.reveal(by=operator())
     async with reading(settings) as registry:
         return await registry.entries()
+
+
+async def _checked(settings: Settings) -> Sequence[Finding]:
+    words, concealed = words_of(settings), concealed_by(settings)
+    async with reading(settings) as registry:
+        return findings(await registry.entries(), now=utc_now(), concealed=concealed, **words)
 
 
 async def _recognize(settings: Settings, file: Path) -> bool:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from proxy.registry.changes import NOTHING, divided
+from proxy.registry.check import risks
 from proxy.registry.person import Declared, Entry, Staff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
     from datetime import datetime
 
+    from proxy.registry.check import Finding
     from proxy.registry.lines import EntryLine, StaffLine
 
 
@@ -41,8 +43,9 @@ def plan_entries(
     by: str,
     now: datetime,
     new_id: Callable[[], str],
+    concealed: Collection[str] = (),
 ) -> dict[str, Entry]:
-    """Return the entries to write by id, and count into ``report``."""
+    """Return the entries to write by id, and count into ``report``; ``concealed`` are the categories that policy conceals."""
     entries = {entry.id: entry for entry in existing}
     known: dict[Hashable, str] = {}
     for entry in entries.values():
@@ -53,6 +56,7 @@ def plan_entries(
     }
     changed: dict[str, Entry] = {}
     fresh_ids: set[str] = set()
+    numbers: dict[str, int] = {}
     for line in lines:
         if not line.category and line.household not in enrolled:
             report.rejected.append((line.number, "nobody of this household is enrolled: give a category"))
@@ -79,7 +83,9 @@ def plan_entries(
                 continue
             report.updated += 1
         entries[entry.id] = changed[entry.id] = entry
+        numbers[entry.id] = line.number
         _remember(known, entry)
+    report.notes += sorted(_risky(risks((each for each in entries.values() if not each.expired(now)), concealed), numbers))
     return changed
 
 
@@ -122,6 +128,11 @@ def plan_staff(
     gone = [staff.id for staff in existing if staff.id not in kept] if whole and not report.rejected else []
     report.removed = len(gone)
     return changed, gone
+
+
+def _risky(found: Iterable[Finding], numbers: Mapping[str, int]) -> set[tuple[int, str]]:
+    """Return what is risky about the entries that lines made or changed."""
+    return {(numbers[entry], each.detail) for each in found for entry in each.entries if entry in numbers}
 
 
 def _keys(entry: Entry) -> list[Hashable]:

@@ -22,7 +22,7 @@ from proxy.registry.lines import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
     from typing import Any
@@ -46,13 +46,14 @@ async def import_registry(
     by: str,
     now: datetime,
     classes: Iterable[str] = (),
+    concealed: Collection[str] = (),
     read: Callable[[int], None] = _nobody_listens,
     wrote: Callable[[int], None] = _nobody_listens,
 ) -> Report:
     """Enroll everybody in a ``.csv`` or ``.jsonl`` file; importing never lessens protection.
 
     ``categories`` are those of vocabulary.yaml, ``classes`` those of fields.yaml; ``by`` is the steward. ``read`` hears
-    bytes, ``wrote`` entries, as they go by.
+    bytes, ``wrote`` entries, as they go by. ``concealed`` are the categories that policy conceals from somebody.
 
     Raises:
         DocumentInvalid: the file as a whole cannot be read; nothing is written.
@@ -65,7 +66,7 @@ async def import_registry(
 
     rejected: list[tuple[int, str]] = []
     lines = list(_taken(path, ENTRY_KEYS, checked, rejected, read))
-    return _with(rejected, await registry.enroll(lines, by=by, advance=wrote))
+    return _with(rejected, await registry.enroll(lines, by=by, concealed=concealed, advance=wrote))
 
 
 async def import_personnel(

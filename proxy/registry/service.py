@@ -24,7 +24,7 @@ from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, Sealed
 from proxy.registry.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -170,13 +170,21 @@ class Registry:
         return await _everything(self._staff)
 
     async def enroll(
-        self, lines: Iterable[EntryLine], *, by: str, advance: Callable[[int], None] = lambda _count: None
+        self,
+        lines: Iterable[EntryLine],
+        *,
+        by: str,
+        concealed: Collection[str] = (),
+        advance: Callable[[int], None] = lambda _count: None,
     ) -> Report:
-        """Write lines of an import; ``advance`` hears how many entries each commit wrote. Raises as ``refresh``."""
+        """Write lines of an import; ``advance`` hears how many entries each commit wrote. Raises as ``refresh``.
+
+        ``concealed`` are the categories that policy conceals from somebody.
+        """
         report = Report()
         async with self._entries.table.alone():
             existing = await self.entries()
-            changed = plan_entries(existing, lines, report, by=by, now=self._clock(), new_id=self._new_id)
+            changed = plan_entries(existing, lines, report, by=by, now=self._clock(), new_id=self._new_id, concealed=concealed)
             for some in _batches(list(changed.values())):
                 async with self._entries.table.changing() as change:
                     await change.put({entry.id: pack(entry) for entry in some})
@@ -185,12 +193,12 @@ class Registry:
                 advance(len(some))
         return report
 
-    async def add(self, line: EntryLine, *, by: str) -> tuple[Entry | None, Report]:
+    async def add(self, line: EntryLine, *, by: str, concealed: Collection[str] = ()) -> tuple[Entry | None, Report]:
         """Enroll one person, or add to their entry; the entry is None when nothing changed. Raises as ``refresh``."""
         report = Report()
         async with self._entries.table.alone():
             existing = await self.entries()
-            changed = plan_entries(existing, [line], report, by=by, now=self._clock(), new_id=self._new_id)
+            changed = plan_entries(existing, [line], report, by=by, now=self._clock(), new_id=self._new_id, concealed=concealed)
             for entry in changed.values():
                 async with self._entries.table.changing() as change:
                     await change.put({entry.id: pack(entry)})

@@ -246,3 +246,36 @@ def test_a_wrong_file_is_told_with_its_place(command: Callable[..., Ran], home: 
     assert code == 2
     assert "people.csv:1:12: column 2 of the header is unknown" in err
     assert "did you mean 'surname'?" in err
+
+
+def test_check_finds_what_is_wrong_and_says_so_by_id(command: Callable[..., Ran], home: Path) -> None:
+    """A sound registry is 0; what is thin, or hidden without a unit, is 1, with ids and no names."""
+    command("registry", "import", written(home / "people.jsonl", MAYOR))
+    assert command("registry", "check")[:2] == (0, "nothing to look at\n")
+    hidden = {"given_name": "Jo", "surname": "Doe", "dob": "1990-05-05", "street": "7 Oak Ave", "category": "informant"}
+    code, out, _ = command(
+        "registry", "import", written(home / "more.jsonl", hidden, {"phone": "2125550144", "category": "victim"})
+    )
+
+    code, out, _ = command("registry", "check", "--json")
+
+    found = json.loads(out)
+    assert (code, [each["kind"] for each in found]) == (1, ["thin", "concealed-building"])
+    ids = {row["id"] for row in json.loads(command("registry", "list", "--json")[1])}
+    assert {entry for each in found for entry in each["entries"]} < ids
+    code, out, _ = command("registry", "check")
+    assert (code, out.splitlines()[-1]) == (1, "2 findings")
+    assert "Doe" not in out
+
+
+def test_an_import_notes_what_a_check_would_find(command: Callable[..., Ran], home: Path) -> None:
+    """The risk is told with the line that brings it, even where the policy cannot say who is concealed."""
+    (home / "policies" / "policy.csv").write_text("nonsense")
+
+    code, out, err = command(
+        "registry", "import", written(home / "people.jsonl", {"phone": "2125550144", "category": "victim"})
+    )
+
+    assert (code, out.startswith("1 added")) == (0, True)
+    assert "people.jsonl:1: taken, but recognized by phone alone" in err
+    assert command("registry", "check")[0] == 2
