@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from proxy.audit.keys import load_key
 from proxy.cli.common import Code, CommandFailed
 from proxy.cli.recording import recording
 from proxy.clock import utc_now
@@ -16,8 +15,8 @@ from proxy.database import Database
 from proxy.document import DocumentInvalid
 from proxy.policy.decision import Outcome
 from proxy.policy.fields import load_fields
-from proxy.policy.service import load_policies
 from proxy.policy.vocabulary import ANY, COLUMNS, load_vocabulary
+from proxy.registry.keyring import Keyring
 from proxy.registry.lines import IDENTIFIERS
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
@@ -40,7 +39,7 @@ async def opened(settings: Settings) -> AsyncIterator[Registry]:
 @asynccontextmanager
 async def changing(settings: Settings) -> AsyncIterator[tuple[Registry, Stewards]]:
     """Yield the registry, and what stewards do to its entries. Raises as ``recording``."""
-    key = load_key(settings.keys.registry)
+    key = Keyring.of(settings.keys.registry)
     async with recording(settings) as recorder:
         registry = Registry(recorder.database, key, utc_now, outbox=recorder.outbox)
         yield registry, Stewards(registry, recorder.database, key, utc_now, outbox=recorder.outbox)
@@ -49,7 +48,7 @@ async def changing(settings: Settings) -> AsyncIterator[tuple[Registry, Stewards
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[Registry]:
     """Yield the registry for reading only."""
-    key = load_key(settings.keys.registry)
+    key = Keyring.of(settings.keys.registry)
     database = Database(settings.store)
     await database.open()
     try:
@@ -72,6 +71,8 @@ def concealed_by(settings: Settings) -> Collection[str]:
     Raises:
         DocumentInvalid: the policy has mistakes.
     """
+    from proxy.policy.service import load_policies  # noqa: PLC0415 -- Casbin takes its time
+
     policies = load_policies(settings.policies)
     members = policies.sheet.members()
     column = COLUMNS.index("category")

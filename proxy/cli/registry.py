@@ -29,7 +29,7 @@ from proxy.cli.common import (
     table,
     warn,
 )
-from proxy.cli.recording import operator
+from proxy.cli.recording import operator, recording
 from proxy.cli.registering import IN_FORCE, concealed_by, given, opened, reading, risky_by, words_of
 from proxy.clock import stamp, utc_now
 from proxy.registry.check import findings
@@ -37,6 +37,7 @@ from proxy.registry.imports import import_registry, read_lines
 from proxy.registry.index import TooManyNames
 from proxy.registry.lines import IDENTIFIERS, LISTS, LineRefused, criteria, entry_line, read_jsonl
 from proxy.registry.recognition import score
+from proxy.registry.rotation import rotate_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -143,6 +144,19 @@ def check(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False)
         raise done(Code.FOUND)
 
 
+@app.command("rotate-key")
+def rotate_key_(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Seal everything with a new key, while servers go on answering; run it again if it was stopped.
+
+    Backups made before open with the old key only: keep a copy of it with them first, apart from the store.
+    """
+    count = asyncio.run(_rotated(settings_of(config)))
+    if as_json:
+        emit({"sealed": count})
+    else:
+        say(f"{count} rows sealed anew; the old key is forgotten")
+
+
 @app.command()
 def recognize(
     file: Annotated[Path, typer.Option("--jsonl", help="One JSON object of criteria or of a record's fields a line.")],
@@ -217,6 +231,14 @@ async def _checked(settings: Settings) -> Sequence[Finding]:
     words, concealed = words_of(settings), concealed_by(settings)
     async with reading(settings) as registry:
         return findings(await registry.entries(), now=utc_now(), concealed=concealed, **words)
+
+
+async def _rotated(settings: Settings) -> int:
+    async with recording(settings) as recorder:
+        with progress("sealing") as sealed:
+            return await rotate_key(
+                recorder.database, settings.keys.registry, by=operator(), outbox=recorder.outbox, sealed=sealed
+            )
 
 
 async def _recognize(settings: Settings, file: Path) -> bool:

@@ -198,6 +198,27 @@ class RegistryRevealed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryKeyRotated(Event):
+    """Everything is sealed with a new key, and the old one is about to be forgotten."""
+
+    kind: ClassVar[str] = "registry-key-rotated"
+    count: int
+    by: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return how many rows were sealed anew by the run that ended it."""
+        return {"count": self.count}
+
+    def parties(self) -> Iterable[Party]:
+        """Return the steward."""
+        yield Party("steward", self.by)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return the steward in clear."""
+        return {"by": self.by}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PersonnelImported(Event):
     """One transaction of an import into the personnel directory."""
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
+    from proxy.registry.keyring import Keyring
     from proxy.registry.lines import EntryLine, StaffLine
     from proxy.registry.protection import Protection, Recognition
     from proxy.telemetry import Metrics
@@ -111,7 +112,7 @@ class Registry:
     def __init__(
         self,
         database: Database,
-        key: bytes,
+        key: bytes | Keyring,
         clock: Clock,
         *,
         metrics: Metrics | None = None,
@@ -120,7 +121,7 @@ class Registry:
         randomness: Callable[[int], bytes] = secrets.token_bytes,
         monotonic: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Use an open store and the 32-byte key of the registry's key file.
+        """Use an open store and the 32-byte key of the registry's key file, or its keyring.
 
         ``category_group`` names a category in metrics (``registry_size``); without it only the total is told, as
         ``protected``. Changes made without an ``outbox`` are not in the log.

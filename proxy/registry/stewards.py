@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from proxy.audit.outbox import Outbox
     from proxy.clock import Clock
     from proxy.database import Database
+    from proxy.registry.keyring import Keyring
     from proxy.registry.person import Staff
     from proxy.registry.service import Registry
     from proxy.registry.store import Change
@@ -89,13 +90,13 @@ class Stewards:
         self,
         registry: Registry,
         database: Database,
-        key: bytes,
+        key: bytes | Keyring,
         clock: Clock,
         *,
         outbox: Outbox | None = None,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        """Use an open store and the registry's key; without an ``outbox`` nothing is in the log."""
+        """Use an open store and the registry's key or keyring; without an ``outbox`` nothing is in the log."""
         self._registry = registry
         self._clock = clock
         self._outbox = outbox

@@ -164,4 +164,4 @@ async def test_a_row_has_a_bound(office: Office) -> None:
     table = SealedTable(office.database, REGISTRY, KEY, bytes)
 
     with pytest.raises(ValueError, match="at most"):
-        table.seal("row", b"x" * (LARGEST + 1))
+        table.sealed("row", b"x" * (LARGEST + 1))
