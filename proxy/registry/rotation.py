@@ -1,7 +1,8 @@
 """Another key takes the registry key's place while servers go on answering.
 
 The key file first holds both, the new one first; then each table's manifest, and its rows in batches, are sealed with the new
-one; then every row is read with the new key alone; and only then is the old one forgotten. Killed at any moment, nothing is
+one; then every row is read with the new key alone; then the store's journal is emptied of what the old one opens; and only
+then is that forgotten. Killed at any moment, nothing is
 lost: the file holds every key that something is sealed with, and the next run goes on where this one was. Changes to the
 registry wait meanwhile; recognition does not, since what the rows say stays the same and nobody has to read them anew.
 
@@ -73,6 +74,7 @@ async def rotate_key(
                 await database.bump(connection, name)
             if outbox is not None:
                 await outbox.put(connection, RegistryKeyRotated(count=count, by=by))
+        await database.wipe_journal()
         write_keys(path, Keys(keys.current))
     return count
 

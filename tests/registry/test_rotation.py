@@ -83,11 +83,28 @@ async def test_everything_is_sealed_anew_and_the_old_key_opens_nothing(office: R
     assert keys.previous is None
     assert keys.current != old
     assert not before & payloads(office)
+    lying_about = b"".join(path.read_bytes() for path in office.key.parent.iterdir())
+    assert not [payload for payload in before if payload[12:44] in lying_about]
     assert office.key.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in office.key.parent.glob("registry.key*")] == ["registry.key"]
     await require_only(office, keys.current)
     with pytest.raises(RegistryUnreadable, match="another key"):
         await office.another(old).entries()
+
+
+async def test_what_was_removed_is_not_left_in_the_file(office: Rotating) -> None:
+    """A payload that is gone is overwritten, so that no later thief of the key reads who was protected once."""
+    await office.enroll(*({"person_id": str(n), "category": "victim"} for n in range(50)))
+    before = payloads(office)
+    first = (await office.stewards.proposals())[0]
+
+    await office.stewards.approve(first.id, by="login:second")
+    await office.database.wipe_journal()
+
+    gone = before - payloads(office)
+    lying_about = b"".join(path.read_bytes() for path in office.key.parent.iterdir())
+    assert len(gone) >= 2
+    assert not [payload for payload in gone if payload[12:44] in lying_about]
 
 
 async def test_a_server_that_runs_meanwhile_follows(office: Rotating) -> None:
