@@ -135,6 +135,7 @@ class _Composition:
             clock,
             metrics=metrics,
             category_group=policies.vocabulary.category_group,
+            thresholds=policies.thresholds,
             outbox=outbox,
         )
         await registry.refresh()

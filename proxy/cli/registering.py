@@ -20,6 +20,7 @@ from proxy.registry.keyring import Keyring
 from proxy.registry.lines import IDENTIFIERS
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
+from proxy.registry.thresholds import load_thresholds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -49,10 +50,11 @@ async def changing(settings: Settings) -> AsyncIterator[tuple[Registry, Stewards
 async def reading(settings: Settings) -> AsyncIterator[Registry]:
     """Yield the registry for reading only."""
     key = Keyring.of(settings.keys.registry)
+    thresholds = load_thresholds(settings.policies / "recognition.yaml", categories=None)
     database = Database(settings.store)
     await database.open()
     try:
-        yield Registry(database=database, key=key, clock=utc_now)
+        yield Registry(database=database, key=key, clock=utc_now, thresholds=thresholds)
     finally:
         await database.close()
 

@@ -36,7 +36,6 @@ from proxy.registry.check import findings
 from proxy.registry.imports import import_registry, read_lines
 from proxy.registry.index import TooManyNames
 from proxy.registry.lines import IDENTIFIERS, LISTS, LineRefused, criteria, entry_line, read_jsonl
-from proxy.registry.recognition import score
 from proxy.registry.rotation import rotate_key
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from proxy.registry.check import Finding
     from proxy.registry.enrollment import Report
     from proxy.registry.person import Entry
-    from proxy.registry.protection import Protection
     from proxy.registry.service import Registry
     from proxy.settings import Settings
 
@@ -265,18 +263,9 @@ def _verdict(registry: Registry, number: int, raw: Mapping[str, Any] | LineRefus
         return {"line": number, "error": "too many names in one object"}
     if not found:
         return {"line": number, "recognized": False, "category": None, "entry": None, "matched": [], "score": 0.0}
-    first, *others = sorted(found, key=lambda protection: (-score(protection), protection.entry))
-    verdict = {"line": number, "recognized": True, **_explained(first)}
-    return verdict | {"also": [_explained(each) for each in others]} if others else verdict
-
-
-def _explained(protection: Protection) -> dict[str, object]:
-    return {
-        "category": protection.category,
-        "entry": protection.entry,
-        "matched": list(protection.matched),
-        "score": score(protection),
-    }
+    first, *others = sorted(found, key=lambda protection: (-protection.score, protection.entry))
+    verdict: dict[str, object] = {"line": number, "recognized": True, **first.explained()}
+    return verdict | {"also": [each.explained() for each in others]} if others else verdict
 
 
 def _row(entry: Entry) -> dict[str, str]:

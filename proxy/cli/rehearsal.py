@@ -50,7 +50,8 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
             key=os.urandom(32),
         )
         verified = await purposes.verify(purpose, principal, inquiry.action, now)
-        registry = Registry(store.database, Keyring.of(settings.keys.registry), utc_now)
+        key = Keyring.of(settings.keys.registry)
+        registry = Registry(store.database, key, utc_now, thresholds=policies.thresholds)
         await registry.refresh()
         recognition = registry.recognizer.recognize(inquiry.criteria, principal)
         asking = Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)

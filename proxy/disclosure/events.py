@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.registry.protection import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -74,6 +75,11 @@ class Disclosed(Event):
             yield Party("subject", entry)
         for person_id in self.disclosure.subjects:
             yield Party("person_id", person_id)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return why records were taken to be about somebody protected; nothing for a reply that is about nobody."""
+        met = {each.entry: each for judgement in self.disclosure.judgements for each in judgement.recognition.protections}
+        return {"recognized": explained(met.values())} if met else {}
 
     def _outcome(self) -> str:
         if self.disclosure.records:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from proxy.audit.event import Json
+
 
 class EscalationRequired(Refusal):
     """A supervisor has to agree; the extras hold the escalation and when to ask again."""
@@ -95,7 +97,8 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
 class Asked:
     """The query that escalated, as far as a supervisor and a later redemption need it.
 
-    ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about.
+    ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about;
+    ``recognized`` says why each subject is taken to be meant (``protection.explained``).
     """
 
     person: str
@@ -114,6 +117,7 @@ class Asked:
     because: str
     policy_version: str
     records: Sequence[Mapping[str, Sequence[str]]] = ()
+    recognized: Sequence[Json] = ()
 
     def fingerprint(self, key: bytes) -> str:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""

@@ -333,10 +333,14 @@ def supervisor_view(escalation: Escalation, now: datetime) -> dict[str, object]:
         "criteria": sorted(asked.criteria),
         "categories": list(asked.categories),
         "relations": list(asked.relations),
+        "recognized": [{word: why[word] for word in _WHY if word in why} for why in asked.recognized if isinstance(why, dict)],
         "rule": asked.rule,
         "because": asked.because,
         "decided_by": escalation.decided_by,
     }
+
+
+_WHY: Final = ("category", "matched", "score", "threshold", "features")
 
 
 def _participle(move: Move) -> str:

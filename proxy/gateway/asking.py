@@ -9,7 +9,7 @@ from proxy.disclosure.disclosure import Judgement
 from proxy.escalation.lifecycle import Asked
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
-from proxy.registry.protection import Recognition
+from proxy.registry.protection import Recognition, explained
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -112,6 +112,7 @@ class Asking:
             because=ruling.because,
             policy_version=self.policies.version,
             records=self.records,
+            recognized=explained(self.recognition.protections),
         )
 
 

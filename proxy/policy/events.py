@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.registry.protection import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,6 +104,7 @@ class Decided(Event):
             "method": self.inquiry.outbound.method,
             "object": self.inquiry.outbound.target,
             "criteria": {kind: list(values) for kind, values in self.inquiry.criteria.items()},
+            "recognized": explained(self.recognition.protections),
         }
 
 

@@ -20,6 +20,7 @@ from proxy.policy.parser import parse_policy
 from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
 from proxy.policy.vocabulary import ANY, NONE, Vocabulary, load_vocabulary
 from proxy.purpose.catalogue import load_catalogue
+from proxy.registry.thresholds import load_thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
     from proxy.policy.rows import Row, Sheet
     from proxy.policy.vocabulary import Words
     from proxy.purpose.catalogue import Catalogue
+    from proxy.registry.thresholds import Thresholds
 
-FILES: Final = ("fields.yaml", "model.conf", "policy.csv", "purposes.yaml", "routes.yaml", "vocabulary.yaml")
+FILES: Final = (
+    "fields.yaml", "model.conf", "policy.csv", "purposes.yaml", "recognition.yaml", "routes.yaml", "vocabulary.yaml",
+)  # fmt: skip
 """The files that together are the policy; the version covers these and no others."""
 
 T = TypeVar("T")
@@ -52,6 +56,7 @@ class PolicySet:
     vocabulary: Vocabulary
     words: Words
     sheet: Sheet
+    thresholds: Thresholds
     lattice: Lattice
     digest: str
     version: str
@@ -87,6 +92,8 @@ def load_policies(
     vocabulary = _attempt(mistakes, lambda: load_vocabulary(directory / "vocabulary.yaml"))
     routes = _attempt(mistakes, lambda: load_routes(directory / "routes.yaml"))
     catalogue = _attempt(mistakes, lambda: load_catalogue(directory / "purposes.yaml"))
+    categories = vocabulary.categories if vocabulary else None
+    thresholds = _attempt(mistakes, lambda: load_thresholds(directory / "recognition.yaml", categories=categories))
     _attempt(mistakes, lambda: check_model(directory / "model.conf", contents["model.conf"]))
     # Where a file that gives words is itself wrong, its words go unchecked for once, so that the mistakes of all the others
     # are told in the same run. Nothing is built from that.
@@ -109,6 +116,7 @@ def load_policies(
     assert routes is not None
     assert catalogue is not None
     assert sheet is not None
+    assert thresholds is not None
     digest = _digest(contents)
     policy = CasbinPolicy(sheet=sheet, words=words, version=digest[:12], on_error=on_error, on_lookup=on_lookup)
     return PolicySet(
@@ -120,6 +128,7 @@ def load_policies(
         vocabulary=vocabulary,
         words=words,
         sheet=sheet,
+        thresholds=thresholds,
         lattice=policy.lattice,
         digest=digest,
         version=digest[:12],

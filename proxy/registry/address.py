@@ -58,6 +58,27 @@ def address(text: str) -> Street:
     return _parse(text, whole=True)
 
 
+def loose(text: str) -> Street:
+    """Return an address as far as it is told, one without a house number too; for comparing, not for looking up."""
+    found = _parse(text, whole=True)
+    if found.number:
+        return found
+    tokens = [word for word in _tokens(text) if word != ","]
+    if not tokens:
+        return NOWHERE
+    rest, state, postal_code = _cut(tokens) if len(tokens) > 3 else (tokens, "", "")
+    return Street("", _core([word for word in rest if word != "#"]), "", "", state, postal_code)
+
+
+def unit_or_place(text: str) -> tuple[str, str]:
+    """Return what a unit's field holds: a unit's number or letter, or a place's name (``Brentwood Village``)."""
+    tokens = [word for word in _tokens(text) if word != ","]
+    if not tokens:
+        return "", ""
+    designated = any(word in _MAY_DESIGNATE or len(word) < 3 or _DIGIT.search(word) for word in tokens)
+    return (_unit(tokens), "") if designated else ("", " ".join(tokens))
+
+
 def unit(text: str) -> str:
     """Return a unit in one spelling: ``Apt. 3-B``, ``#3B`` and ``3 b`` are ``3B``; floors and buildings say so."""
     tokens = _tokens(text)

@@ -1,4 +1,4 @@
-"""Who is meant: one dictionary look-up a road, and a second glance at those found by name or by address.
+"""Who is meant: one dictionary look-up a road, a second glance at those found by name or by address, and the look-alikes.
 
 A name alone is a road, since a search by the mayor's name is a search for the mayor; but one that a date of birth or an SSN
 contradicts is a namesake. A contradiction must be certain: every date is a whole one, and there are at least as many as
@@ -6,20 +6,31 @@ there are persons named, so that the victim's date of birth does not clear the w
 
 An address is a road to everybody who is enrolled there. Who is enrolled with a unit is met by that unit, and by the
 building when no unit is given, never by the neighbor's; who is enrolled without one is met by the whole building.
+
+Look-alikes are those who share a key of ``traits.keys``. They are compared, field by field (``evidence.py``); whether what is
+found is enough is decided by whoever asks, since that depends on the category.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
+
+from proxy.registry import traits
+from proxy.registry.evidence import weigh
+from proxy.registry.rarity import Rarity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from proxy.registry.evidence import Evidence
     from proxy.registry.profile import Profile
     from proxy.registry.tokens import Place, Token, Tokens
+    from proxy.registry.traits import Traits
 
-Fields = "Mapping[str, Sequence[str]]"
 Hits = dict["Profile", list[str]]
+Findings = dict["Profile", tuple[tuple[str, ...], "Evidence"]]
+"""Whom criteria or a record could mean: the exact roads that led there (none for a look-alike), and what speaks for it."""
 
 NAME: Final = "name"
 NAME_DOB: Final = "name_dob"
@@ -30,6 +41,8 @@ ADDRESS: Final = "address"
 WEAK_NAMES: Final = frozenset({NAME, ALIAS})
 
 MOST_NAMES: Final = 256
+MOST_COMPARED: Final = 64
+"""So many look-alikes are compared, those first that share most."""
 _NONE: Final[tuple[str, ...]] = ()
 
 
@@ -48,6 +61,8 @@ class Index:
         self._monikers: dict[Token, list[Profile]] = {}
         self._buildings: dict[Token, list[Profile]] = {}
         self._residents: dict[tuple[Token, Token | None], int] = {}
+        self._keys: dict[int, Profile | list[Profile]] = {}
+        self.rarity = Rarity()
 
     def add(self, profile: Profile) -> None:
         """Make a person findable."""
@@ -58,17 +73,68 @@ class Index:
             self._buildings.setdefault(building, []).append(profile)
         for home in {(place.building, place.unit) for place in profile.places}:
             self._residents[home] = self._residents.get(home, 0) + 1
+        known = self._keys
+        for key in profile.keys:
+            others = known.setdefault(key, profile)
+            if isinstance(others, list):
+                others.append(profile)
+            elif others is not profile:
+                known[key] = [others, profile]
+        self.rarity.add(profile.values)
 
     def residents(self, place: Place) -> int:
         """Return how many known persons live in one home, or in a building that was enrolled without units."""
         return self._residents.get((place.building, place.unit), 0)
 
-    def find(self, fields: Mapping[str, Sequence[str]]) -> Hits:
-        """Return everybody whom criteria or a record could mean, each with the roads that led there.
+    def find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
+        """Return everybody whom criteria or a record could mean, and everybody who looks alike.
 
         Raises:
             TooManyNames: given names times surnames are over the bound.
         """
+        named = self._named(fields)
+        hits = self._exact(fields, named)
+        mine = traits.of_fields(fields)
+        alike = self._alike(mine)
+        if not hits and not alike:
+            return {}
+        persons, tokens = _persons(named), self._tokens
+        return {
+            profile: (
+                tuple(hits.get(profile, ())),
+                weigh(mine, traits.unpack(tokens.open(profile.traits)), self.rarity, persons=persons),
+            )
+            for profile in dict.fromkeys((*hits, *alike))
+        }
+
+    def other_record(self, profile: Profile, fields: Mapping[str, Sequence[str]]) -> bool:
+        """Tell whether these are about one record id, and it is not among those known of the person."""
+        given = fields.get("person_id", _NONE)
+        token = self._tokens.strong["person_id"](given[0]) if len(given) == 1 else None
+        return token is not None and bool(profile.person_ids) and token not in profile.person_ids
+
+    def _alike(self, mine: Traits) -> Iterable[Profile]:
+        """Return who shares a key, those first who share most where there are too many to compare."""
+        met: Counter[Profile] = Counter()
+        for key in traits.keys(mine, enrolled=False):
+            found = self._keys.get(key)
+            if isinstance(found, list):
+                met.update(found)
+            elif found is not None:
+                met[found] += 1
+        return met if len(met) <= MOST_COMPARED else [profile for profile, _ in met.most_common(MOST_COMPARED)]
+
+    def _named(self, fields: Mapping[str, Sequence[str]]) -> list[tuple[Token, ...]]:
+        """Return the keys of every name there is, one reading each."""
+        givens, surnames = fields.get("given_name", _NONE), fields.get("surname", _NONE)
+        if len(givens) * len(surnames) > MOST_NAMES:
+            raise TooManyNames
+        named = [self._tokens.parts(given, surname) for given in givens for surname in surnames]
+        # A name in one part only may be a whole name that somebody typed into the wrong column.
+        whole = (*(() if givens else surnames), *(() if surnames else givens), *fields.get("name", _NONE))
+        return named + [self._tokens.name(value) for value in whole]
+
+    def _exact(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]]) -> Hits:
         hits: Hits = {}
         strong, tokens = self._strong, self._tokens.strong
         for kind, values in fields.items():
@@ -79,24 +145,12 @@ class Index:
                 token = token_of(value)
                 if token is not None and token in strong:
                     _add(hits, strong[token], kind)
-        self._by_name(fields, hits)
+        self._by_name(fields, named, hits)
         self._by_place(fields, hits)
         return hits
 
-    def other_record(self, profile: Profile, fields: Mapping[str, Sequence[str]]) -> bool:
-        """Tell whether these are about one record id, and it is not among those known of the person."""
-        given = fields.get("person_id", _NONE)
-        token = self._tokens.strong["person_id"](given[0]) if len(given) == 1 else None
-        return token is not None and bool(profile.person_ids) and token not in profile.person_ids
-
-    def _by_name(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
+    def _by_name(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], hits: Hits) -> None:
         givens, surnames = fields.get("given_name", _NONE), fields.get("surname", _NONE)
-        if len(givens) * len(surnames) > MOST_NAMES:
-            raise TooManyNames
-        named = [self._tokens.parts(given, surname) for given in givens for surname in surnames]
-        # A name in one part only may be a whole name that somebody typed into the wrong column.
-        whole = (*(() if givens else surnames), *(() if surnames else givens), *fields.get("name", _NONE))
-        named += [self._tokens.name(value) for value in whole]
         aliases = fields.get("alias", _NONE)
         about: _About | None = None
         for keys in (*named, *(self._tokens.name(value) for value in aliases)):

@@ -12,6 +12,8 @@ import unicodedata
 from datetime import date
 from typing import Final
 
+from anyascii import anyascii
+
 from proxy.registry.usps import STATES
 
 MOST_CHARACTERS: Final = 256
@@ -26,18 +28,20 @@ _ASCII_NAME: Final = {
 }
 _GENERATIONS: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "junior", "senior", "2nd", "3rd", "4th", "esq", "md", "phd"})
 _TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "hon", "rev", "prof", "sgt", "lt", "capt", "det", "ofc"})
-_PARTICLES: Final = frozenset(
+PARTICLES: Final = frozenset(
     re.findall("[a-z]+", "de la del las los da das do dos di du des le van von der den ter zu al el bin ibn abu st y e o")
 )
 
 _ISO: Final = re.compile(r"([0-9]{4})[-/.]?([0-9]{2})[-/.]?([0-9]{2})(?:[T ][0-9:.]+(?:Z|[+-][0-9:]{2,6})?)?\Z", re.IGNORECASE)
 _AMERICAN: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})\Z")
+_PARTIAL: Final = re.compile(r"([0-9]{4}|[-xX?*]{1,4})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2}))?)?\Z")
 _EXTENSION: Final = re.compile(r"[;,\s]*(?:x|ext|extn|extension|#)[\s.:=#]*[0-9]{0,8}\Z", re.IGNORECASE)
 _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _NOT_ALNUM: Final = re.compile(r"[^A-Z0-9]+")
 _NUMERIC: Final = re.compile(r"\+?0*([0-9]+)(?:\.0*)?\Z")
 _NOTHING: Final = frozenset({"", "NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEMP", "NOPLATE", "NOPLATES", "NOTAG", "TBD"})
 _LOOKALIKES: Final = str.maketrans("IOQ", "100")
+_TAKEN_FOR: Final = str.maketrans("IOQDBSZG", "10008526")
 
 UNKNOWN_BIRTHS: Final = frozenset({"0001-01-01", "1800-01-01", "1900-01-01", "1901-01-01", "9999-12-31"})
 """Dates that stand for "not known" in records systems: equal ones match, but they contradict nobody."""
@@ -68,7 +72,10 @@ def _fold_once(text: str) -> str:
             kept.append(letter)
         elif letter not in _APOSTROPHES and unicodedata.category(letter) not in {"Mn", "Me", "Mc", "Cf", "Lm", "Sk"}:
             kept.append(" ")
-    return unicodedata.normalize("NFKC", " ".join("".join(kept).split()))[:MOST_CHARACTERS]
+    folded = unicodedata.normalize("NFKC", " ".join("".join(kept).split()))
+    if not folded.isascii():  # another script: as it is spelt in Latin letters
+        folded = anyascii(folded).lower().translate(_ASCII_NAME)
+    return " ".join(folded.split())[:MOST_CHARACTERS]
 
 
 def _key(*parts: list[str]) -> NameKey:
@@ -99,9 +106,7 @@ def text_keys(text: str) -> tuple[NameKey, ...]:
         if given and len(text) <= MOST_CHARACTERS:
             return tuple(dict.fromkeys((*parts_keys(given[0], before), *parts_keys(" ".join(given), before))))
         text = before
-    tokens = _without_generation(fold(text).split())
-    while len(tokens) > 2 and tokens[0] in _TITLES:
-        tokens = tokens[1:]
+    tokens = list(name_tokens(text))
     if len(tokens) < 2:
         return ()
     long = [token for token in tokens if len(token) > 1]
@@ -117,7 +122,7 @@ def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
     if not first or not last:
         return ()
     long = [token for token in second if len(token) > 1]
-    names = [token for token in last if token not in _PARTICLES] or last
+    names = [token for token in last if token not in PARTICLES] or last
     keys = [
         _key(first[:1], last), _key(first, last), _key(first, second, last), _key(first, long, last),
         _key(first[:1], names[:1]), _key(first[:1], names[-1:]),
@@ -127,7 +132,25 @@ def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
 
 def surname(text: str) -> str:
     """Return a surname without Jr. and the like."""
-    return " ".join(_without_generation(fold(text).split()))
+    return " ".join(surname_tokens(text))
+
+
+def surname_tokens(text: str) -> tuple[str, ...]:
+    """Return a surname's words without Jr. and the like."""
+    return tuple(_without_generation(fold(text).split()))
+
+
+def given_tokens(text: str) -> tuple[str, ...]:
+    """Return given names' words without Jr. and the like."""
+    return tuple(token for token in fold(text).split() if token not in _GENERATIONS)
+
+
+def name_tokens(text: str) -> tuple[str, ...]:
+    """Return the words of a whole name, in their order, without titles, Jr. and the like."""
+    tokens = _without_generation(fold(text).split())
+    while len(tokens) > 2 and tokens[0] in _TITLES:
+        tokens = tokens[1:]
+    return tuple(tokens)
 
 
 def moniker(text: str) -> str:
@@ -157,6 +180,20 @@ def dob(text: str) -> str:
         return ""
 
 
+def birth(text: str) -> tuple[int, int, int] | None:
+    """Return year, month and day of a date of birth, 0 for what is not told; None when nothing is, or it is impossible."""
+    whole = dob(text)
+    if whole:
+        return int(whole[:4]), int(whole[5:7]), int(whole[8:])
+    match = _PARTIAL.match(_plain(text))
+    if not match:
+        return None
+    year, month, day = (int(part) if part and part.isdigit() else 0 for part in match.groups())
+    if not (year or (month and day)) or month > 12 or day > 31 or not (year == 0 or 1800 <= year <= 2200):
+        return None
+    return year, month, day
+
+
 def ssn(text: str) -> str:
     """Return nine digits; a number that lost its leading zeros has them again; nothing for one repeated digit."""
     digits = _NOT_DIGITS.sub("", _plain(text))
@@ -183,16 +220,19 @@ def phone(text: str) -> str:
 
 
 def email(text: str) -> str:
-    """Return an address in lower case without ``mailto:``; the local part too, since no large mail host tells them apart."""
+    """Return an address in lower case without ``mailto:`` and ``+tag``, since no large mail host tells these apart."""
     text = _plain(text).casefold().removeprefix("mailto:")
     local, at, host = text.rpartition("@")
-    return f"{local}@{host.rstrip('.')}" if at and local and host and " " not in text else ""
+    local, host = local.partition("+")[0] or local, host.rstrip(".")
+    if host in {"gmail.com", "googlemail.com"}:
+        local, host = local.replace(".", ""), "gmail.com"
+    return f"{local}@{host}" if at and local and host and " " not in text else ""
 
 
 def plate(text: str) -> str:
-    """Return letters and digits in upper case; nothing for the words that stand for "none"."""
+    """Return letters and digits, those that look alike as one; nothing for the words that stand for "none"."""
     marks = _marks(text)
-    return marks if len(marks) > 1 else ""
+    return marks.translate(_TAKEN_FOR) if len(marks) > 1 else ""
 
 
 def license_number(text: str) -> str:

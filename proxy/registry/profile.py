@@ -1,12 +1,17 @@
-"""One known person as match tokens: what memory holds of the registry and the personnel directory, and no plain text."""
+"""One known person as memory holds them: match tokens, and everything else sealed until there is somebody to compare with.
+
+No plain text of an enrolled person is kept. A process that holds the tokens and the seal's key can still open each of them;
+what is gained is that a page of memory that leaks, a core that is cut short or a careless ``repr`` names nobody.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from proxy.registry import normalize
+from proxy.registry import normalize, traits
 from proxy.registry.person import NORMAL_FORMS, Entry, Identifiers, Staff, street_of
+from proxy.registry.rarity import values_of
 
 if TYPE_CHECKING:
     from proxy.registry.tokens import Place, Token, Tokens
@@ -16,7 +21,10 @@ NOBODY = Identifiers()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
-    """A person's tokens by road. ``owner`` has its identifiers taken out. Two profiles are never equal."""
+    """A person's tokens by road, and the keys under which look-alikes meet them. Two profiles are never equal.
+
+    ``owner`` has its identifiers taken out; ``traits`` are sealed by the ``tokens`` that made the profile.
+    """
 
     owner: Entry | Staff
     strong: frozenset[Token]
@@ -27,16 +35,15 @@ class Profile:
     ssns: frozenset[Token]
     person_ids: frozenset[Token]
     places: tuple[Place, ...]
-
-    @property
-    def thin(self) -> bool:
-        """Tell whether there is no road to this person at all."""
-        return not (self.strong or self.names or self.monikers or self.places)
+    keys: tuple[int, ...]
+    values: tuple[int, ...]
+    traits: bytes
 
 
 def profile_of(owner: Entry | Staff, tokens: Tokens) -> Profile:
     """Return an enrolled person as tokens."""
     who = owner.identifiers
+    known = traits.of_person(who)
     by_kind = {
         kind: frozenset(token for value in getattr(who, attribute) if (token := tokens.token_of(kind, normal(value))))
         for kind, (attribute, normal) in NORMAL_FORMS.items()
@@ -53,6 +60,9 @@ def profile_of(owner: Entry | Staff, tokens: Tokens) -> Profile:
         ssns=by_kind["ssn"],
         person_ids=by_kind["person_id"],
         places=tuple(place for home in who.homes if (place := tokens.place(street_of(home)))),
+        keys=tuple(traits.keys(known, enrolled=True)),
+        values=values_of(known),
+        traits=tokens.seal(traits.pack(known)),
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from proxy.audit.event import Json
     from proxy.identity.principal import Principal
+
+
+MOST_EXPLAINED: Final = 32
 
 
 class Relation(StrEnum):
@@ -24,11 +28,21 @@ class Relation(StrEnum):
     NONE = "none"
 
 
+class Feature(NamedTuple):
+    """One field's part in a match: what it is, how alike (``likeness.py``), and the bits of evidence, negative against."""
+
+    kind: str
+    level: str
+    bits: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
     """A registry entry that the criteria or a record point at. ``entry`` is its id, ``matched`` the roads that led there.
 
     ``fields`` are classes of fields.yaml that are masked in every record that concerns the person, whatever policy permits.
+    ``features`` say what speaks for and against it, ``score`` their sum in bits, ``threshold`` the bits that are enough without
+    an exact road. None of them holds a value; they are for the log's sealed part and the supervisor, never for a terminal.
     """
 
     entry: str
@@ -36,6 +50,26 @@ class Protection:
     basis: str
     matched: tuple[str, ...] = ()
     fields: frozenset[str] = frozenset()
+    score: float = 0.0
+    threshold: float = 0.0
+    features: tuple[Feature, ...] = ()
+
+    def explained(self) -> dict[str, Json]:
+        """Return why, as JSON: for the log's sealed part and the supervisor."""
+        return {
+            "entry": self.entry,
+            "category": self.category,
+            "matched": list(self.matched),
+            "score": round(self.score, 1),
+            "threshold": round(self.threshold, 1),
+            "features": [(each.kind, each.level, round(each.bits, 1)) for each in self.features],
+        }
+
+
+def explained(protections: Iterable[Protection]) -> list[Json]:
+    """Return why each of them is concerned, strongest first; bounded, since an entry of the log has at most 65,535 bytes."""
+    strongest = sorted(protections, key=lambda protection: (-protection.score, protection.entry))
+    return [protection.explained() for protection in strongest[:MOST_EXPLAINED]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry.households import Households
-from proxy.registry.index import Index
+from proxy.registry.index import WEAK_NAMES, Index
 from proxy.registry.person import Entry, Staff
 from proxy.registry.personnel import Personnel
 from proxy.registry.protection import Protection, Recognition
@@ -15,23 +16,41 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from proxy.identity.principal import Principal
-    from proxy.registry.index import Hits
+    from proxy.registry.evidence import Evidence
+    from proxy.registry.index import Findings
     from proxy.registry.profile import Profile
+    from proxy.registry.thresholds import Thresholds
     from proxy.registry.tokens import Tokens
 
 HOUSEHOLD: Final = "household"
+BESIDE: Final = 8.0
+"""Bits from anything but name and date of birth that outweigh another date of birth."""
+
 NOTHING: Final = Recognition()
 
-STRENGTH: Final[Mapping[str, float]] = {
-    "person_id": 1.0, "ssn": 1.0, "vin": 1.0, "license": 1.0, "name_dob": 0.99, "email": 0.95, "phone": 0.9, "plate": 0.9,
-    "alias_dob": 0.9, "surname_dob": 0.85, "address": 0.8, "name": 0.6, "alias": 0.5, HOUSEHOLD: 0.5,
+LIKENESS: Final = "likeness"
+"""The road of those whom no exact one led to."""
+
+EXACT_BITS: Final[Mapping[str, float]] = {
+    "person_id": 40, "ssn": 30, "vin": 30, "license": 25, "name_dob": 25, "email": 20, "alias_dob": 20, "surname_dob": 20,
+    "phone": 17, "plate": 18, "address": 15, HOUSEHOLD: 10, "name": 0, "alias": 0,
 }  # fmt: skip
-"""How much a road says by itself, from 0 to 1: what ``registry recognize`` prints as the score. It decides nothing."""
+"""What an exact road is worth at least, in bits: where nothing was compared, and for those of a household who stand for one."""
 
 
-def score(protection: Protection) -> float:
-    """Return the strength of the strongest road that led to an entry."""
-    return max((STRENGTH.get(road, 0.0) for road in protection.matched), default=0.0)
+def enough(roads: Sequence[str], evidence: Evidence, threshold: float) -> bool:
+    """Tell whether what was found means this person, as far as anybody can tell.
+
+    An exact road does, but for a bare name. What only looks alike needs evidence over the threshold, or both names that sound
+    the same and nothing that contradicts. Another date of birth is a namesake's, unless more than names speaks for the person.
+    """
+    if not WEAK_NAMES.issuperset(roads):
+        return True
+    if evidence.contradicted:
+        return evidence.beside >= BESIDE and evidence.bits >= threshold
+    if evidence.bits >= threshold and not evidence.single:
+        return True
+    return (evidence.alike or bool(roads)) and not evidence.elsewhere
 
 
 def fields_of(owners: Iterable[Entry | Staff], now: datetime) -> frozenset[str]:
@@ -43,12 +62,15 @@ def fields_of(owners: Iterable[Entry | Staff], now: datetime) -> frozenset[str]:
 class Snapshot:
     """Everybody known, and the rules that speak of them."""
 
-    def __init__(self, tokens: Tokens, profiles: Sequence[Profile]) -> None:
+    def __init__(self, tokens: Tokens, profiles: Sequence[Profile], thresholds: Thresholds) -> None:
         """Take the profiles; nothing is found before ``build`` has ended."""
         self._profiles = profiles
+        self._thresholds = thresholds
         self._index = Index(tokens)
         self._households = Households(self._index.residents)
         self._personnel = Personnel(profile.owner for profile in profiles if isinstance(profile.owner, Staff))
+        self.size = sum(1 for profile in profiles if isinstance(profile.owner, Entry))
+        self._relations = thresholds.relations + thresholds.growth(len(profiles) - self.size)
 
     def build(self) -> Iterator[None]:
         """Build by small steps, so that whoever drives it decides when others get their turn."""
@@ -68,35 +90,62 @@ class Snapshot:
         Raises:
             TooManyNames: there are more names than are worth trying; it must be treated as unreadable.
         """
-        hits = self._index.find(fields)
-        if not hits:
+        found = self._index.find(fields)
+        if not found:
             return NOTHING
         return Recognition(
-            protections=self._protections(hits, clock),
-            relations=self._personnel.relations(self._index, hits, fields, principal),
+            protections=self._protections(found, clock),
+            relations=self._personnel.relations(self._index, self._close(found), fields, principal),
         )
 
     def protections(self, fields: Mapping[str, Sequence[str]], clock: Callable[[], datetime]) -> tuple[Protection, ...]:
         """Return everybody protected who is concerned, whoever asks."""
         return self._protections(self._index.find(fields), clock)
 
-    def _protections(self, hits: Hits, clock: Callable[[], datetime]) -> tuple[Protection, ...]:
+    def _close(self, found: Findings) -> dict[Profile, list[str]]:
+        """Return who of the personnel directory is meant; there, a contradiction always makes a namesake."""
+        close: dict[Profile, list[str]] = {}
+        for profile, (roads, evidence) in found.items():
+            if roads:
+                close[profile] = list(roads)
+            elif evidence.bits >= self._relations and not evidence.contradicted:
+                close[profile] = [LIKENESS]
+        return close
+
+    def _protections(self, found: Findings, clock: Callable[[], datetime]) -> tuple[Protection, ...]:
         """Return the entries met and those of their households, in the order of their ids; expired ones protect nobody."""
         met: dict[str, Protection] = {}
         now: datetime | None = None
-        for profile in hits:
+        for profile, (roads, evidence) in found.items():
             if not isinstance(profile.owner, Entry):
+                continue
+            threshold = self._thresholds.of(profile.owner.category, self.size)
+            if not enough(roads, evidence, threshold):
                 continue
             now = now or clock()
             if profile.owner.expired(now):
                 continue
             household = self._households.of(profile)
-            fields = fields_of((member.owner for member in household), now)
+            masked = fields_of((member.owner for member in household), now)
             for member in household:
                 owner = member.owner
-                if isinstance(owner, Entry) and owner.id not in met and owner.category and not owner.expired(now):
-                    roads = tuple(hits.get(member, ())) or (HOUSEHOLD,)
-                    met[owner.id] = Protection(
-                        entry=owner.id, category=owner.category, basis=owner.basis, matched=roads, fields=fields
-                    )
+                if isinstance(owner, Entry) and owner.category and not owner.expired(now):
+                    itself = member is profile
+                    if itself or owner.id not in met:
+                        one = _protection(owner, roads if itself else (HOUSEHOLD,), evidence, threshold, itself=itself)
+                        met[owner.id] = replace(one, fields=masked)
         return tuple(met[entry] for entry in sorted(met))
+
+
+def _protection(owner: Entry, roads: tuple[str, ...], evidence: Evidence, threshold: float, *, itself: bool) -> Protection:
+    roads = roads or (LIKENESS,)
+    exact = max(EXACT_BITS.get(road, 0.0) for road in roads)
+    return Protection(
+        entry=owner.id,
+        category=owner.category,
+        basis=owner.basis,
+        matched=roads,
+        score=max(exact, evidence.bits) if itself else exact,
+        threshold=threshold,
+        features=evidence.features if itself else (),
+    )

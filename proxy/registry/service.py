@@ -21,6 +21,7 @@ from proxy.registry.person import Entry, Staff, pack, unpack_entry, unpack_staff
 from proxy.registry.profile import Profile, profile_of
 from proxy.registry.recognition import Snapshot
 from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, SealedTable
+from proxy.registry.thresholds import USUALLY
 from proxy.registry.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from proxy.registry.keyring import Keyring
     from proxy.registry.lines import EntryLine, StaffLine
     from proxy.registry.protection import Protection, Recognition
+    from proxy.registry.thresholds import Thresholds
     from proxy.telemetry import Metrics
 
 STALE_SECONDS: Final = 60
@@ -118,6 +120,7 @@ class Registry:
         metrics: Metrics | None = None,
         category_group: Callable[[str], str] | None = None,
         outbox: Outbox | None = None,
+        thresholds: Thresholds = USUALLY,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
         monotonic: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -131,6 +134,7 @@ class Registry:
         self._metrics = metrics
         self._category_group = category_group or (lambda _category: "protected")
         self._outbox = outbox
+        self._thresholds = thresholds
         self._randomness = randomness
         self._tokens = Tokens(randomness(32))
         self._entries = _Loaded(SealedTable(database, REGISTRY, key, randomness), unpack_entry, {})
@@ -272,7 +276,7 @@ class Registry:
         now = self._clock()
         profiles = [profile for _, profile in (*self._entries.rows.values(), *self._staff.rows.values())]
         current = [each for each in profiles if not isinstance(each.owner, Entry) or not each.owner.expired(now)]
-        snapshot = Snapshot(self._tokens, current)
+        snapshot = Snapshot(self._tokens, current, self._thresholds)
         for step, _ in enumerate(snapshot.build(), start=1):
             if step % ADDITIONS_A_STEP == 0:
                 await asyncio.sleep(0)

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from proxy.registry import address, normalize
 from proxy.registry.person import NORMAL_FORMS
@@ -40,6 +43,8 @@ class Tokens:
     def __init__(self, key: bytes, cached: int = CACHED) -> None:
         """Take a random key of 32 bytes; ``cached`` bounds the texts remembered of each kind."""
         self._keyed = blake2b(digest_size=TOKEN_BYTES, key=key)
+        self._cipher = AESGCM(blake2b(key=key, digest_size=32, person=b"traits").digest())
+        self._nonces = count(1)
         remember = lru_cache(maxsize=cached)
         self.strong: Mapping[str, Callable[[str], Token | None]] = {
             kind: remember(self._of(kind, normal)) for kind, (_, normal) in NORMAL_FORMS.items()
@@ -60,6 +65,15 @@ class Tokens:
         keyed = self._keyed.copy()
         keyed.update(f"{kind}\0{normal}".encode("utf-8", "surrogatepass"))
         return keyed.digest()
+
+    def seal(self, content: bytes) -> bytes:
+        """Return bytes that only ``open`` of the same tokens reads: for what lies in memory until it is compared."""
+        nonce = next(self._nonces).to_bytes(12, "big")  # the key is of this start, so a counter never meets its like
+        return nonce + self._cipher.encrypt(nonce, content, None)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Return what ``seal`` was given."""
+        return self._cipher.decrypt(sealed[:12], sealed[12:], None)
 
     def surname_dob(self, surname: str, dob: str) -> Token | None:
         """Return the token of a surname with a date of birth, for those who give no given name."""

@@ -329,3 +329,6 @@ MP NORTHERN MARIANA ISLANDS
 """.splitlines()
 }
 STATE_CODES: Final = frozenset(STATES.values())
+
+SUFFIX_CODES: Final = frozenset(SUFFIXES.values())
+DIRECTION_CODES: Final = frozenset(DIRECTIONS.values()) | frozenset({"NE", "NW", "SE", "SW"})

@@ -82,6 +82,20 @@ def _person(number: int, surname: str, size: int) -> dict[str, Any]:
     return person
 
 
+def configure(folder: Path, *, upstream: int = 1, terminals: int = 0, ops: int = 0) -> Path:
+    """Make a folder with keys, policies and a configuration file, and return the file."""
+    folder.mkdir()
+    shutil.copytree(POLICIES, folder / "policies")
+    keys = folder / "keys"
+    keys.mkdir(mode=0o700)
+    create_signing_key(keys / "checkpoint")
+    for name in ("index", "body", "registry"):
+        create_key(keys / name)
+    configuration = folder / "showcause.yaml"
+    configuration.write_text(_CONFIGURATION.format(upstream=upstream, terminals=terminals, ops=ops))
+    return configuration
+
+
 class Town:
     """The replies by case, and the headers that a query needs at Showcause's door."""
 
@@ -108,15 +122,7 @@ class Town:
 
     def write_configuration(self, folder: Path, *, upstream: int, terminals: int, ops: int) -> Path:
         """Write what ``serve`` needs, and return the configuration file; ``credentials`` then hold a key that is known."""
-        folder.mkdir()
-        shutil.copytree(POLICIES, folder / "policies")
-        keys = folder / "keys"
-        keys.mkdir(mode=0o700)
-        create_signing_key(keys / "checkpoint")
-        for name in ("index", "body", "registry"):
-            create_key(keys / name)
-        configuration = folder / "showcause.yaml"
-        configuration.write_text(_CONFIGURATION.format(upstream=upstream, terminals=terminals, ops=ops))
+        configuration = configure(folder, upstream=upstream, terminals=terminals, ops=ops)
         self._fill(folder, configuration)
         return configuration
 
@@ -130,9 +136,9 @@ class Town:
         for group, rows in files.items():
             path = folder / f"{group}.jsonl"
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-            _command(configuration, group, "import", str(path))
+            command(configuration, group, "import", str(path))
         who = ("--person", PERSON, "--agency", AGENCY, "--role", "patrol", "--terminal", "car-12", "--unit", "3A12")
-        key = json.loads(_command(configuration, "identity", "add", *who, "--json"))["key"]
+        key = json.loads(command(configuration, "identity", "add", *who, "--json"))["key"]
         self.credentials["Authorization"] = f"Bearer {key}"
 
 
@@ -175,10 +181,11 @@ def _letters(number: int) -> str:
     return "".join(chr(ord("a") + int(digit)) for digit in str(number))
 
 
-def _command(configuration: Path, *arguments: str) -> str:
+def command(configuration: Path, *arguments: str, timeout: float = 120) -> str:
+    """Run one of Showcause's commands, and return what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "proxy", *arguments, "--config", str(configuration)],
-        cwd=POLICIES.parent, capture_output=True, text=True, check=False, timeout=120,
+        cwd=POLICIES.parent, capture_output=True, text=True, check=False, timeout=timeout,
     )  # fmt: skip
     if done.returncode:
         raise StartFailed(f"showcause {arguments[0]} {arguments[1]}: {done.stdout[-500:]}{done.stderr[-1500:]}")

@@ -84,11 +84,12 @@ def test_import_list_recognize_remove(command: Callable[..., Ran], home: Path) -
     verdicts = [json.loads(line) for line in out.splitlines()]
     assert code == 1
     assert verdicts[0] == {
-        "line": 1, "recognized": True, "category": "official", "entry": row["id"], "matched": ["name"], "score": 0.6,
+        "line": 1, "recognized": True, "category": "official", "entry": row["id"], "matched": ["name"], "score": 26.0,
+        "threshold": 13.0, "features": [["given_name", "same", 10.4], ["surname", "same", 15.6]],
     }  # fmt: skip
     assert verdicts[1] == {"line": 2, "recognized": False, "category": None, "entry": None, "matched": [], "score": 0.0}
     assert "did you mean 'plate'" in verdicts[2]["error"]
-    assert (verdicts[3]["matched"], verdicts[3]["score"]) == (["ssn"], 1.0)
+    assert (verdicts[3]["matched"], verdicts[3]["score"]) == (["ssn"], 30.0)
 
     log = log_bytes(home)
     for kind in (b"registry-imported", b"registry-revealed"):

@@ -85,11 +85,11 @@ async def test_relations_to_the_principal(office: Office, relation: Relation, fi
         {"person_id": "400004"},
         {"person_id": "400004", "name": "James Smith", "dob": "1971-02-02"},
         {"person_id": "400004", "name": "James Smith"},
-        {"name": "James Smith", "ssn": "219-11-1112"},
+        {"name": "James Smith", "ssn": "331-40-7702"},
         {"street": "8 Pine St", "city": "Springfield"},
         {"name": "Pat Moe", "dob": "1980-01-01"},
         {"street": "4 Oak Ln", "unit": "3", "city": "Springfield"},
-        {"name": "Ana Sol", "dob": "1960-02-03"},
+        {"name": "Ana Sol", "dob": "1960-05-17"},
         {"name": "Dana Reyes", "dob": "1960-02-03"},
     ],
 )

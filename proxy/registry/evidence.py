@@ -1,0 +1,267 @@
+"""From likeness to evidence: bits for and against criteria or a record being about an enrolled person.
+
+Fellegi and Sunter's theory of record linkage (1969): each field adds the logarithm of how much more likely its agreement or
+disagreement is for the same person than for two of the population. What agreement on a value is worth depends on how rare
+the value is (``rarity.py``); what a slip, a short form or a contradiction takes off or counts against are the constants here.
+
+Of N enrolled persons, at most N / 2**bits ordinary queries reach so many bits by chance: that is how a threshold is
+made of a tolerable rate of needless recognitions (``thresholds.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from proxy.registry import likeness
+from proxy.registry.likeness import INITIAL, NICKNAME, OTHER, PART, PARTIAL, PHONETIC, SAME, SIMILAR, SLIP, SWAPPED
+from proxy.registry.protection import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxy.registry.likeness import Name
+    from proxy.registry.rarity import Rarity
+    from proxy.registry.traits import Spot, Traits
+
+
+class Evidence(NamedTuple):
+    """What speaks for and against one enrolled person being meant, in bits; ``beside`` leaves out name and date of birth.
+
+    ``contradicted``: another date of birth, or another SSN, for certain. ``alike``: both names sound the same, or are.
+    ``elsewhere``: another home. ``single``: only one of given name, surname or date of birth speaks for it, which many share.
+    """
+
+    bits: float
+    beside: float
+    features: tuple[Feature, ...]
+    contradicted: bool = False
+    alike: bool = False
+    elsewhere: bool = False
+    single: bool = False
+
+
+_GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
+_SURNAME: Final[Mapping[str, float]] = {PART: -2.5, SLIP: -3.5, PHONETIC: -4.5, SIMILAR: -6}
+_NAME_AGAINST: Final = -4.5
+_INITIAL: Final = 2.0
+_LEAST_NAME: Final = 0.5
+_CROSSED: Final = -1.5
+_PERSONAL: Final = frozenset({"given_name", "surname", "dob"})
+_SOUNDS: Final = frozenset({SAME, NICKNAME, PHONETIC})
+
+_BORN: Final[Mapping[str, float]] = {SAME: 14.0, SWAPPED: 9.0, SLIP: 6.0, SIMILAR: 0.5, OTHER: -8.0}
+_BORN_PARTIAL: Final = (5.5, 3.5, 4.5)  # year, month, day
+
+_NUMBERS: Final[Mapping[str, tuple[float, float, float]]] = {
+    # same, slip, other
+    "person_id": (30.0, 0.0, 0.0),
+    "ssn": (28.0, 19.0, -7.0),
+    "phone": (17.0, 8.0, -0.5),
+    "email": (20.0, 10.0, -0.5),
+    "license": (24.0, 13.0, -1.5),
+    "plate": (18.0, 9.0, 0.0),
+    "vin": (30.0, 20.0, 0.0),
+}
+
+PARTS: Final = frozenset({"plate", "vin"})
+_MARK: Final = 3.6
+"""Bits of each letter or digit of a part of a plate or VIN."""
+
+_HOUSE: Final = (5.0, 7.0, 9.0, 10.0)  # by the number's digits
+_HOUSE_AGAINST: Final = -6.0
+_UNIT: Final = 2.0
+_UNIT_AGAINST: Final = -6.0
+_STREET: Final[Mapping[str, float]] = {PART: -2.5, SLIP: -2.5, SIMILAR: -4.5}
+_STREET_AGAINST: Final = -5.0
+_PLACE: Final[Mapping[str, float]] = {SLIP: -1.0, SIMILAR: -3.0}
+_TOWN: Final = frozenset({"city", "postal_code"})
+_CITY_AGAINST: Final = -2.0
+_POSTAL_AGAINST: Final = -2.5
+_STATE_AGAINST: Final = -1.5
+_MOVED: Final = -3.0
+
+
+def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evidence:
+    """Weigh criteria or a record (``mine``), which name up to ``persons`` persons, against one enrolled person."""
+    features: list[Feature] = []
+    levels = _names(mine.names, theirs.names, rarity, features) if mine.names and theirs.names else None
+    born = _born(mine, theirs, features, persons)
+    other_number = _numbers(mine, theirs, features, persons)
+    place = _places(mine.spots, theirs.spots, rarity) if mine.spots and theirs.spots else ()
+    features += place
+    speaking = [feature.kind for feature in features if feature.bits > 0]
+    return Evidence(
+        bits=sum(feature.bits for feature in features),
+        beside=sum(feature.bits for feature in features if feature.kind not in _PERSONAL),
+        features=tuple(features),
+        contradicted=born is OTHER or other_number,
+        alike=levels is not None and levels[0] in _SOUNDS and levels[1] in _SOUNDS,
+        single=len(speaking) < 2 and _PERSONAL.issuperset(speaking),
+        elsewhere=bool(place) and sum(feature.bits for feature in place) < 0,
+    )
+
+
+def _names(mine: Sequence[Name], theirs: Sequence[Name], rarity: Rarity, features: list[Feature]) -> tuple[str, str] | None:
+    """Add the best pairing of names; return its levels, when there were two names on either side to compare."""
+    best: tuple[float, float, str, float, str] | None = None
+    for one in mine:
+        for other in theirs:
+            found = _pair(one.given, one.surname, other, rarity)
+            if found[2] is not SAME or found[4] is not SAME:
+                crossed = _pair(one.surname, one.given, other, rarity)
+                if crossed[0] + _CROSSED > found[0]:
+                    found = (crossed[0] + _CROSSED, crossed[1] + _CROSSED, *crossed[2:])
+            if best is None or found[0] > best[0]:
+                best = found
+    if best is None:
+        return None
+    _, given_bits, given_level, surname_bits, surname_level = best
+    if given_level:
+        features.append(Feature("given_name", given_level, given_bits))
+    if surname_level:
+        features.append(Feature("surname", surname_level, surname_bits))
+    return (given_level, surname_level) if given_level and surname_level else None
+
+
+def _pair(
+    given: tuple[str, ...], surname: tuple[str, ...], other: Name, rarity: Rarity
+) -> tuple[float, float, str, float, str]:
+    given_level = surname_level = ""
+    given_bits = surname_bits = 0.0
+    if given and other.given:
+        given_level = likeness.given(given, other.given)
+        rare = min(rarity.of("given", given[0]), rarity.of("given", other.given[0]))
+        given_bits = _name_bits(given_level, rare, _GIVEN)
+    if surname and other.surname:
+        surname_level = likeness.surname(surname, other.surname)
+        rare = min(rarity.of("surname", surname[-1]), rarity.of("surname", other.surname[-1]))
+        surname_bits = _name_bits(surname_level, rare, _SURNAME)
+    return given_bits + surname_bits, given_bits, given_level, surname_bits, surname_level
+
+
+def _name_bits(level: str, rare: float, off: Mapping[str, float]) -> float:
+    if level is OTHER:
+        return _NAME_AGAINST
+    if level is INITIAL:
+        return _INITIAL
+    return max(_LEAST_NAME, rare + off.get(level, 0.0))
+
+
+def _born(mine: Traits, theirs: Traits, features: list[Feature], persons: int) -> str:
+    """Add the best pairing of dates; a contradiction must be certain: whole dates, at least as many as there are persons."""
+    best, level = 0.0, ""
+    for one in mine.births:
+        for other in theirs.births:
+            found = likeness.born(one, other)
+            if found is PARTIAL:
+                bits = sum(worth for worth, my, their in zip(_BORN_PARTIAL, one, other, strict=True) if my and their)
+            elif found is OTHER and not (one.whole and other.whole):
+                bits = 0.0
+            else:
+                bits = _BORN.get(found, 0.0)
+            if not level or bits > best:
+                best, level = bits, found
+    certain = mine.births_tell and theirs.births_tell and len(mine.births) >= persons
+    if level is OTHER and not certain:
+        return ""
+    if level:
+        features.append(Feature("dob", level, best))
+    return level
+
+
+def _numbers(mine: Traits, theirs: Traits, features: list[Feature], persons: int) -> bool:
+    """Add what numbers say; tell whether an SSN contradicts."""
+    contradicted = False
+    for kind, values in mine.numbers.items():
+        known = theirs.numbers.get(kind)
+        if not known:
+            continue
+        level, length = _number(kind, values, known)
+        if level is OTHER and len(values) < persons:
+            continue
+        same, slip, other = _NUMBERS[kind]
+        bits = same if level is SAME else slip if level is SLIP else other
+        if level is PARTIAL:
+            bits = _MARK * length - 1  # at either end
+        contradicted |= kind == "ssn" and level is OTHER and mine.ssns_tell
+        if bits:
+            features.append(Feature(kind, level, bits))
+    return contradicted
+
+
+def _number(kind: str, values: Sequence[str], known: Sequence[str]) -> tuple[str, int]:
+    """Return how alike the nearest pair is, and how much of it there is."""
+    best = OTHER, 0
+    compare = likeness.part if kind in PARTS else likeness.marks
+    for value in values:
+        for other in known:
+            level = compare(value, other)
+            if level is SAME:
+                return SAME, len(value)
+            if level is not OTHER:
+                best = level, len(value)
+    return best
+
+
+def _places(mine: Sequence[Spot], theirs: Sequence[Spot], rarity: Rarity) -> tuple[Feature, ...]:
+    best: tuple[Feature, ...] = ()
+    most = float("-inf")
+    for one in mine:
+        for other in theirs:
+            found = _place(one, other, rarity)
+            bits = sum(feature.bits for feature in found)
+            if bits > most:
+                best, most = found, bits
+    others = {feature.kind for feature in best if feature.level is OTHER}
+    if "unit" in others:
+        return (Feature("unit", OTHER, _MOVED),)  # the neighbor's: that the rest agrees says nothing
+    agreeing = {feature.kind for feature in best if feature.level is not OTHER}
+    if (others & _TOWN and not agreeing & _TOWN) or ("state" in others and "postal_code" not in agreeing):
+        return (Feature("address", OTHER, _MOVED),)  # the same street and number in another town
+    # People move: another home says little against, however different it is.
+    return best if most >= _MOVED else (Feature("address", OTHER, _MOVED),)
+
+
+def _place(one: Spot, other: Spot, rarity: Rarity) -> tuple[Feature, ...]:
+    found: list[Feature] = []
+    if one.number and other.number:
+        same = one.number == other.number
+        found.append(
+            Feature("number", SAME if same else OTHER, _HOUSE[min(len(one.number), 4) - 1] if same else _HOUSE_AGAINST)
+        )
+    if one.unit and other.unit:
+        level = likeness.marks(one.unit, other.unit)
+        found.append(Feature("unit", level, _UNIT_AGAINST if level is OTHER else _UNIT))
+    if one.street and other.street:
+        level = _street(one, other)
+        bits = _STREET_AGAINST
+        if level is not OTHER:
+            bits = max(1.0, rarity.of("street", other.street) + _STREET.get(level, 0.0))
+        found.append(Feature("street", level, bits))
+    if one.place and other.place:
+        level = likeness.words(one.place, other.place)
+        bits = -1.0 if level is OTHER else max(0.5, rarity.of("place", other.place) + _PLACE.get(level, 0.0))
+        found.append(Feature("place", level, bits))
+    if one.city and other.city:
+        level = likeness.words(one.city, other.city)
+        bits = _CITY_AGAINST if level is OTHER else rarity.of("city", other.city) * (1.0 if level is SAME else 0.75)
+        found.append(Feature("city", level, bits))
+    if one.postal_code and other.postal_code:
+        level = likeness.marks(f"{one.postal_code:>6}", f"{other.postal_code:>6}")
+        rare = rarity.of("postal_code", other.postal_code)
+        bits = _POSTAL_AGAINST if level is OTHER else rare if level is SAME else max(0.5, rare - 3)
+        found.append(Feature("postal_code", level, bits))
+    if one.state and other.state and one.state != other.state:
+        found.append(Feature("state", OTHER, _STATE_AGAINST))
+    return tuple(found)
+
+
+def _street(one: Spot, other: Spot) -> str:
+    level = likeness.words(one.street, other.street)
+    if level is SAME:
+        return SAME
+    if one.name == other.name:
+        return PART  # another suffix, or none
+    if level is OTHER:
+        level = likeness.words(one.name, other.name)
+    return level

@@ -1,0 +1,183 @@
+"""How alike two values of one kind are: what the eye sees, in closed words from ``same`` to ``other``.
+
+Pure comparisons of normal forms: one letter off, two exchanged, said the same, a short form, half of a hyphenated name, day and
+month the other way round. What a word is worth as evidence is decided elsewhere (``evidence.py``).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from jellyfish import metaphone
+from nicknames import NickNamer
+from rapidfuzz.distance import OSA, JaroWinkler
+
+from proxy.registry.normalize import PARTICLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SAME: Final = "same"
+NICKNAME: Final = "nickname"
+PART: Final = "part"
+SLIP: Final = "slip"
+PHONETIC: Final = "phonetic"
+SIMILAR: Final = "similar"
+INITIAL: Final = "initial"
+SWAPPED: Final = "swapped"
+PARTIAL: Final = "partial"
+OTHER: Final = "other"
+
+LEAST_PART: Final = 4
+_SIMILAR: Final = 0.9
+_NO_CONSONANT: Final = "A"
+
+
+class Name(NamedTuple):
+    """A person's name as folded tokens; either may be empty."""
+
+    given: tuple[str, ...]
+    surname: tuple[str, ...]
+
+
+class Born(NamedTuple):
+    """A date of birth; a part that is not known is 0."""
+
+    year: int
+    month: int = 0
+    day: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether every part is known."""
+        return bool(self.year and self.month and self.day)
+
+    @property
+    def digits(self) -> str:
+        """Return YYYYMMDD."""
+        return f"{self.year:04}{self.month:02}{self.day:02}"
+
+
+@cache
+def _canonicals() -> Mapping[str, frozenset[str]]:
+    return {name: frozenset(formal) for name, formal in NickNamer().canonical_lookup.items()}
+
+
+def formal(name: str) -> frozenset[str]:
+    """Return the names that a given name may be short for; nothing when it is a formal one itself."""
+    return _canonicals().get(name, frozenset())
+
+
+def sound(text: str) -> str:
+    """Return how a name sounds (metaphone); a name without a consonant sounds like any other such."""
+    return metaphone(text) or _NO_CONSONANT
+
+
+def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
+    """Compare given names: the first of either may be the other's second."""
+    if mine[0] == theirs[0]:
+        return SAME
+    if "".join(mine) == "".join(theirs):
+        return SAME
+    best = _given(mine[0], theirs[0])
+    if best is OTHER and len(mine) + len(theirs) > 2:
+        for one in mine[:3]:
+            for other in theirs[:3]:
+                if one == other and len(one) > 1:
+                    return PART
+    return best
+
+
+def _given(one: str, other: str) -> str:
+    if len(one) == 1 or len(other) == 1:
+        return INITIAL if one[0] == other[0] else OTHER
+    mine, theirs = formal(one), formal(other)
+    if other in mine or one in theirs or not mine.isdisjoint(theirs):
+        return NICKNAME
+    return _word(one, other)
+
+
+def surname(mine: Sequence[str], theirs: Sequence[str]) -> str:
+    """Compare surnames: one may be half of the other's, and a particle is no half."""
+    if tuple(mine) == tuple(theirs):
+        return SAME
+    one, other = "".join(mine), "".join(theirs)
+    if one == other:
+        return SAME
+    if len(mine) + len(theirs) > 2:
+        if any(word in theirs for word in mine if len(word) > 2 and word not in PARTICLES):
+            return PART
+        best = OTHER
+        for word in mine:
+            for their in theirs:
+                if len(word) > 3 and len(their) > 3 and (level := _word(word, their)) is not OTHER:
+                    best = level
+        if best is not OTHER:
+            return best
+    if len(one) == 1 or len(other) == 1:
+        return INITIAL if one[0] == other[0] else OTHER
+    return _word(one, other)
+
+
+def _word(one: str, other: str) -> str:
+    shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
+    most = 1 if len(longer) < 6 else 2 if len(longer) < 9 else 3
+    slips = OSA.distance(one, other, score_cutoff=most)
+    if slips == 1 and len(longer) > 2:
+        return SLIP
+    if sound(one) == sound(other) and (len(shorter) > 2 or one[0] == other[0]):
+        return PHONETIC
+    if slips <= most or (len(shorter) > 2 and longer.startswith(shorter)):
+        return SIMILAR
+    return SIMILAR if JaroWinkler.similarity(one, other) >= _SIMILAR else OTHER
+
+
+def born(mine: Born, theirs: Born) -> str:
+    """Compare dates of birth: a slip changes one part, or exchanges digits; ``partial`` agrees as far as it goes."""
+    if mine == theirs:
+        return SAME if mine.whole else PARTIAL
+    if mine.whole and theirs.whole:
+        return _whole(mine, theirs)
+    pairs = [(one, other) for one, other in zip(mine, theirs, strict=True) if one and other]
+    if not pairs:
+        return ""
+    return PARTIAL if all(one == other for one, other in pairs) else OTHER
+
+
+def _whole(mine: Born, theirs: Born) -> str:
+    if mine.year == theirs.year and mine.month == theirs.day and mine.day == theirs.month:
+        return SWAPPED
+    same = (mine.year == theirs.year) + (mine.month == theirs.month) + (mine.day == theirs.day)
+    one, other = mine.digits, theirs.digits
+    if OSA.distance(one, other, score_cutoff=1) <= 1:
+        return SLIP
+    return SIMILAR if same == 2 else OTHER
+
+
+def marks(one: str, other: str) -> str:
+    """Compare numbers that name one person or thing: the same, one slip away, or another."""
+    if one == other:
+        return SAME
+    return SLIP if len(one) > 5 and OSA.distance(one, other, score_cutoff=1) <= 1 else OTHER
+
+
+def part(mine: str, theirs: str) -> str:
+    """Compare plates and VINs, of which only the beginning or the end may have been seen."""
+    if len(mine) < len(theirs) and len(mine) >= LEAST_PART and (theirs.startswith(mine) or theirs.endswith(mine)):
+        return PARTIAL
+    return marks(mine, theirs)
+
+
+def words(one: str, other: str) -> str:
+    """Compare streets, towns and places, whose spaces may be lost: the same, nearly, or others."""
+    if one == other:
+        return SAME
+    tight, their = one.replace(" ", ""), other.replace(" ", "")
+    if tight == their:
+        return SAME
+    longest = max(len(tight), len(their))
+    most = 1 if longest < 6 else 2 if longest < 10 else 3
+    if longest > 3 and OSA.distance(tight, their, score_cutoff=most) <= most:
+        return SLIP
+    return SIMILAR if longest > 3 and JaroWinkler.similarity(tight, their) >= _SIMILAR else OTHER

@@ -1,0 +1,90 @@
+"""How much an agreement says: the rarer the value, the more. All in bits, the negative binary logarithm of a frequency.
+
+Names have the frequency that the census found in the country, or the one they have in the registry where that is higher: a
+department protects the people of its own town, with that town's names. Streets, towns, postal codes and named places have the
+frequency of the registry alone, so that in a registry of one town the town says nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from importlib import resources
+from math import log2
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxy.registry.traits import Traits
+
+_LEAST: Final[Mapping[str, float]] = {"given": 40e-6, "surname": 20e-6}
+"""The frequency of a name that the census table leaves out."""
+
+_USUAL: Final[Mapping[str, float]] = {"street": 1 / 500, "place": 1 / 200, "city": 0.3, "postal_code": 0.1}
+"""The frequency of one value before anything is known of the town, and how many persons that guess weighs as much as."""
+_WEIGHT: Final = 10
+
+_FAMILY: Final = 4
+"""So many of those seen may be the person's own household, which says nothing of how frequent a value is."""
+
+_ENOUGH: Final = 100
+"""From so many persons on, what is frequent among them counts as frequent."""
+
+
+@cache
+def _census() -> Mapping[str, Mapping[str, float]]:
+    tables: dict[str, dict[str, float]] = {}
+    text = resources.files("proxy.registry").joinpath("census.txt").read_text("ascii")
+    for line in text.splitlines():
+        if line.startswith("["):
+            table = tables.setdefault(line[1:-1], {})
+        elif not line.startswith("#"):
+            name, parts = line.split()
+            table[name] = int(parts) * 1e-6
+    return tables
+
+
+def values_of(traits: Traits) -> tuple[int, ...]:
+    """Return the values whose frequency among the enrolled matters, as numbers that mean something in this process only."""
+    found: set[tuple[str, str]] = set()
+    for name in traits.names:
+        found.update(("given", word) for word in name.given[:1])
+        found.update(("surname", word) for word in name.surname[-1:])
+    for spot in traits.spots:
+        here = (("street", spot.street), ("place", spot.place), ("city", spot.city), ("postal_code", spot.postal_code))
+        found.update(pair for pair in here if pair[1])
+    return tuple(map(hash, found))
+
+
+class Rarity:
+    """Bits of agreement, among everybody counted so far."""
+
+    def __init__(self) -> None:
+        """Start with nobody."""
+        self._counts: Counter[int] = Counter()
+        self._persons = 0
+        self._census = _census()
+
+    def add(self, values: Iterable[int]) -> None:
+        """Count one person's values (``values_of``)."""
+        self._persons += 1
+        self._counts.update(values)
+
+    def remove(self, values: Iterable[int]) -> None:
+        """Count a person's values no longer."""
+        self._persons -= 1
+        self._counts.subtract(values)
+
+    def of(self, kind: str, value: str) -> float:
+        """Return the bits that agreeing on ``value`` is worth."""
+        seen = self._counts[hash((kind, value))]
+        usual = _USUAL.get(kind)
+        if usual is not None:
+            frequency = (max(0, seen - _FAMILY) + _WEIGHT * usual) / (self._persons + _WEIGHT)
+            return -log2(min(1.0, frequency))
+        frequency = self._census[kind].get(value, _LEAST[kind])
+        own = 1 if kind == "given" else _FAMILY
+        if self._persons >= _ENOUGH and seen > own:
+            frequency = max(frequency, (seen - own) / self._persons)
+        return -log2(frequency)
