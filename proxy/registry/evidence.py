@@ -28,7 +28,8 @@ class Evidence(NamedTuple):
     """What speaks for and against one enrolled person being meant, in bits; ``beside`` leaves out name and date of birth.
 
     ``contradicted``: another date of birth, or another SSN, for certain. ``alike``: both names sound the same, or are.
-    ``elsewhere``: another home. ``single``: only one of given name, surname or date of birth speaks for it, which many share.
+    ``elsewhere``: another home, and ``aside`` what speaks beside it. ``single``: only one of given name, surname or date of
+    birth speaks for it, which many share.
     """
 
     bits: float
@@ -37,19 +38,20 @@ class Evidence(NamedTuple):
     contradicted: bool = False
     alike: bool = False
     elsewhere: bool = False
+    aside: float = 0.0
     single: bool = False
 
 
 _GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
 _SURNAME: Final[Mapping[str, float]] = {PART: -2.5, SLIP: -3.5, PHONETIC: -4.5, SIMILAR: -6}
-_NAME_AGAINST: Final = -4.5
+_NAME_AGAINST: Final = -5.5
 _INITIAL: Final = 2.0
 _LEAST_NAME: Final = 0.5
 _CROSSED: Final = -1.5
 _PERSONAL: Final = frozenset({"given_name", "surname", "dob"})
 _SOUNDS: Final = frozenset({SAME, NICKNAME, PHONETIC})
 
-_BORN: Final[Mapping[str, float]] = {SAME: 14.0, SWAPPED: 9.0, SLIP: 6.0, SIMILAR: 0.5, OTHER: -8.0}
+_BORN: Final[Mapping[str, float]] = {SAME: 14.0, SWAPPED: 9.0, SLIP: 6.0, SIMILAR: -1.0, OTHER: -8.0}
 _BORN_PARTIAL: Final = (5.5, 3.5, 4.5)  # year, month, day
 
 _NUMBERS: Final[Mapping[str, tuple[float, float, float]]] = {
@@ -59,7 +61,7 @@ _NUMBERS: Final[Mapping[str, tuple[float, float, float]]] = {
     "phone": (17.0, 8.0, -0.5),
     "email": (20.0, 10.0, -0.5),
     "license": (24.0, 13.0, -1.5),
-    "plate": (18.0, 9.0, 0.0),
+    "plate": (18.0, 13.0, 0.0),
     "vin": (30.0, 20.0, 0.0),
 }
 
@@ -74,6 +76,7 @@ _UNIT_AGAINST: Final = -6.0
 _STREET: Final[Mapping[str, float]] = {PART: -2.5, SLIP: -2.5, SIMILAR: -4.5}
 _STREET_AGAINST: Final = -5.0
 _PLACE: Final[Mapping[str, float]] = {SLIP: -1.0, SIMILAR: -3.0}
+_HOUSE_KINDS: Final = frozenset({"number", "street"})
 _TOWN: Final = frozenset({"city", "postal_code"})
 _CITY_AGAINST: Final = -2.0
 _POSTAL_AGAINST: Final = -2.5
@@ -97,7 +100,8 @@ def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evid
         contradicted=born is OTHER or other_number,
         alike=levels is not None and levels[0] in _SOUNDS and levels[1] in _SOUNDS,
         single=len(speaking) < 2 and _PERSONAL.issuperset(speaking),
-        elsewhere=bool(place) and sum(feature.bits for feature in place) < 0,
+        elsewhere=bool(place) and (_another_home(place) or sum(feature.bits for feature in place) < 0),
+        aside=sum(feature.bits for feature in features) - sum(feature.bits for feature in place),
     )
 
 
@@ -212,14 +216,19 @@ def _places(mine: Sequence[Spot], theirs: Sequence[Spot], rarity: Rarity) -> tup
             bits = sum(feature.bits for feature in found)
             if bits > most:
                 best, most = found, bits
-    others = {feature.kind for feature in best if feature.level is OTHER}
-    if "unit" in others:
-        return (Feature("unit", OTHER, _MOVED),)  # the neighbor's: that the rest agrees says nothing
-    agreeing = {feature.kind for feature in best if feature.level is not OTHER}
-    if (others & _TOWN and not agreeing & _TOWN) or ("state" in others and "postal_code" not in agreeing):
-        return (Feature("address", OTHER, _MOVED),)  # the same street and number in another town
     # People move: another home says little against, however different it is.
     return best if most >= _MOVED else (Feature("address", OTHER, _MOVED),)
+
+
+def _another_home(found: Sequence[Feature]) -> bool:
+    """Tell whether it is another home, however much of the rest agrees: another unit, number, street or town."""
+    others = {feature.kind for feature in found if feature.level is OTHER}
+    if not others:
+        return False
+    agreeing = {feature.kind for feature in found if feature.level is not OTHER}
+    if "unit" in others or (others & _HOUSE_KINDS and "place" not in agreeing):
+        return True
+    return bool(others & _TOWN and not agreeing & _TOWN) or ("state" in others and "postal_code" not in agreeing)
 
 
 def _place(one: Spot, other: Spot, rarity: Rarity) -> tuple[Feature, ...]:

@@ -163,9 +163,13 @@ def marks(one: str, other: str) -> str:
 
 
 def part(mine: str, theirs: str) -> str:
-    """Compare plates and VINs, of which only the beginning or the end may have been seen."""
-    if len(mine) < len(theirs) and len(mine) >= LEAST_PART and (theirs.startswith(mine) or theirs.endswith(mine)):
-        return PARTIAL
+    """Compare plates and VINs, of which only the beginning or the end may have been seen, or all but one."""
+    short = len(theirs) - len(mine)
+    if short > 0 and len(mine) >= LEAST_PART:
+        if theirs.startswith(mine) or theirs.endswith(mine):
+            return PARTIAL
+        if short == 1 and any(theirs[:place] + theirs[place + 1 :] == mine for place in range(len(theirs))):
+            return PARTIAL
     return marks(mine, theirs)
 
 

@@ -26,6 +26,9 @@ HOUSEHOLD: Final = "household"
 BESIDE: Final = 8.0
 """Bits from anything but name and date of birth that outweigh another date of birth."""
 
+ASIDE: Final = 6.0
+"""Bits that have to speak for a person beside a home that is a neighbor's: the same street and town prove nothing then."""
+
 NOTHING: Final = Recognition()
 
 LIKENESS: Final = "likeness"
@@ -48,7 +51,7 @@ def enough(roads: Sequence[str], evidence: Evidence, threshold: float) -> bool:
         return True
     if evidence.contradicted:
         return evidence.beside >= BESIDE and evidence.bits >= threshold
-    if evidence.bits >= threshold and not evidence.single:
+    if evidence.bits >= threshold and not evidence.single and (evidence.aside >= ASIDE or not evidence.elsewhere):
         return True
     return (evidence.alike or bool(roads)) and not evidence.elsewhere
 

@@ -180,10 +180,17 @@ def keys(traits: Traits, *, enrolled: bool) -> set[int]:
         # A part that was seen meets the parts there are of a whole one; a whole one meets nobody here.
         lengths = range(LEAST_PART, len(plate)) if enrolled else (len(plate),)
         found.update(hash(("plate", part)) for length in lengths for part in (plate[:length], plate[-length:]))
+        found.update(
+            hash(("plate", plate[:place] + plate[place + 1 :])) for place in range(len(plate)) if len(plate) > LEAST_PART
+        )
     for vin in traits.numbers.get("vin", _NONE):
         found.add(hash(("vin", vin[-_VIN_TAIL:])))
+        found.add(hash(("vin", vin[:-_VIN_TAIL])))
+    for number in traits.numbers.get("license", _NONE):
+        half = len(number) // 2
+        found.update((hash(("license", number[:half])), hash(("license", number[half:]))))
     for spot in traits.spots:
-        found.update(_spot_keys(spot))
+        found.update(_spot_keys(spot, enrolled=enrolled))
     return found
 
 
@@ -215,9 +222,18 @@ def _spots(fields: Mapping[str, Sequence[str]]) -> Iterable[Spot]:
     city, state, postal_code = only("city"), only("state"), only("postal_code")
     streets = fields.get("street", _NONE)
     for street in streets:
-        yield spot_of(street, only("unit") if len(streets) == 1 else "", city, state, postal_code)
+        spot = spot_of(street, only("unit") if len(streets) == 1 else "", city, state, postal_code)
+        yield spot
+        if spot.place and (turned := _turned(spot)):
+            yield turned
     for text in fields.get("address", _NONE):
         yield spot_of(text, "", city, state, postal_code)
+
+
+def _turned(spot: Spot) -> Spot | None:
+    """Return the reading with the two lines of an address exchanged, where the second is no unit."""
+    other = spot_of(f"{spot.number or 1} {spot.place}")
+    return spot._replace(street=other.street, name=other.name, place=spot.street) if other.street else None
 
 
 def _name_keys(name: Name, births: Sequence[Born], *, weak: bool) -> Iterable[int]:
@@ -245,17 +261,17 @@ def _name_keys(name: Name, births: Sequence[Born], *, weak: bool) -> Iterable[in
             yield hash(("name", given, surname) if given <= surname else ("name", surname, given))
 
 
-def _spot_keys(spot: Spot) -> Iterable[int]:
-    street = sound(spot.name.replace(" ", "")[:8]) if spot.name else ""
+def _spot_keys(spot: Spot, *, enrolled: bool) -> Iterable[int]:
+    street = sound(spot.name.replace(" ", "")[:6]) if spot.name else ""
+    here = spot.postal_code, spot.city[:3]
     if street and spot.number:
         yield hash(("number street", spot.number, street))
-    if street and spot.postal_code:
-        yield hash(("postal street", spot.postal_code, street))
-    if street and spot.city:
-        yield hash(("city street", spot.city[:5], street))
-    if spot.number and spot.postal_code:
-        yield hash(("number postal", spot.number, spot.postal_code))
-    if spot.number and spot.city:
-        yield hash(("number city", spot.number, spot.city))
-    if spot.place and spot.postal_code:
-        yield hash(("place postal", spot.place[:5], spot.postal_code))
+        yield hash(("number postal", spot.number, spot.postal_code, spot.name[0]))
+        yield hash(("number city", spot.number, spot.city[:3], spot.name[0]))
+    if street:
+        # With another number it is another house, but for a place with a name; one that lacks its number may be any.
+        whole = bool(spot.number and not spot.place)
+        kinds = ("street", "numberless") if enrolled and not spot.number else ("street",) if enrolled else ("numberless",)
+        yield from (hash((kind, at, street)) for at in here if at for kind in (kinds if whole else (*kinds, "street")))
+    if spot.place:
+        yield from (hash(("place", spot.place[:5], at)) for at in here if at)
