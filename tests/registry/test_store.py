@@ -59,9 +59,11 @@ async def test_no_name_of_any_script_is_stored(office: Office, text: str) -> Non
     await office.registry.add(_line(office, {**OTHER, "surname": text, "ssn": "518-22-4471"}), by="steward")
 
     stored = stored_bytes(office)
+    with closing(sqlite3.connect(office.database.path)) as connection:
+        (columns,) = connection.execute("SELECT group_concat(sql) FROM sqlite_master").fetchone()
 
     for written in (text, text.strip(), text.casefold(), text.upper()):
-        if len(written.encode()) > 7:
+        if len(written.encode()) > 7 and written not in columns:
             assert written.encode() not in stored
 
 
