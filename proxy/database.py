@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 METADATA: Final = MetaData()
 SCHEMA_VERSION: Final = 1
 FRESH_SECONDS: Final = 0.001
+# What was deleted or sealed anew is overwritten: else it would lie in free pages for whoever has the key of its time.
+_PRAGMAS: Final = (
+    "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 10000", "secure_delete = ON",
+)  # fmt: skip
 _REPLACED: Final = "another file than the one that was opened: restart"
 
 _generations: Final = Table(
@@ -149,6 +153,22 @@ class Database:
             return f"{self.path} cannot be read: {reason}. Stop, restore it, and start again; `doctor` looks at it"
         return ""
 
+    async def wipe_journal(self) -> None:
+        """Write everything into the file and empty the journal, where older states of it lie; nothing where it is too busy.
+
+        Raises:
+            DatabaseUnusable: the file cannot be written.
+        """
+        try:
+            await asyncio.to_thread(self._wipe_journal)
+        except sqlite3.Error as error:
+            msg = f"{self.path} cannot be used: {error}"
+            raise DatabaseUnusable(msg) from error
+
+    def _wipe_journal(self) -> None:
+        with closing(sqlite3.connect(self.path, isolation_level=None, timeout=10)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
     async def bump(self, connection: AsyncConnection, subject: str) -> None:
         """Tell every process, at this transaction's commit, that ``subject`` (``cases``, ``registry`` …) has changed."""
         statement = insert(_generations).values(subject=subject, number=1)
@@ -190,6 +210,6 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 10000"):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -35,6 +35,7 @@ from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
 from proxy.refusal import Refusal
+from proxy.registry.keyring import Keyring
 from proxy.registry.service import Registry
 from proxy.standard_error import StandardError
 from proxy.telemetry import EntryLines, Metrics, make_logger
@@ -130,7 +131,7 @@ class _Composition:
         outbox = Outbox(database, sealer, clock, os.urandom)
         registry = Registry(
             database,
-            load_key(settings.keys.registry),
+            Keyring.of(settings.keys.registry),
             clock,
             metrics=metrics,
             category_group=policies.vocabulary.category_group,

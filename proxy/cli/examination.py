@@ -26,7 +26,8 @@ from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
 from proxy.policy.service import load_policies
-from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, SealedTable
+from proxy.registry.keyring import Keyring, load_keys
+from proxy.registry.store import SEALED, RegistryUnreadable, SealedTable
 from proxy.tlog.errors import LogError
 from proxy.tlog.keys import load_secret, load_signer
 from proxy.tlog.store import LOCK
@@ -104,8 +105,9 @@ def _keys(settings: Settings) -> Iterator[Seen]:
         lambda: f"the log's verifier key is {load_signer(keys.checkpoint, settings.origin).verifier.vkey}",
         made="openssl genpkey -algorithm ed25519",
     )
-    for part, key in (("keys.index", keys.index), ("keys.body", keys.body), ("keys.registry", keys.registry)):
+    for part, key in (("keys.index", keys.index), ("keys.body", keys.body)):
         yield _loaded(part, partial(load_key, key), made="openssl rand -hex 32")
+    yield _loaded("keys.registry", lambda: _rotating(keys.registry), made="openssl rand -hex 32")
     secrets = {
         "upstream.credential": settings.upstream.credential,
         "upstream.key": settings.upstream.key,
@@ -114,6 +116,13 @@ def _keys(settings: Settings) -> Iterator[Seen]:
     for part, path in secrets.items():
         if path is not None:
             yield _loaded(part, partial(load_secret, path))
+
+
+def _rotating(path: Path) -> str | None:
+    """Return what there is to say of the registry's key file while it holds two."""
+    if load_keys(path).previous is None:
+        return None
+    return "holds two keys: `registry rotate-key` is at work, or was stopped and has to be run again"
 
 
 def _loaded(part: str, load: Callable[[], object], *, made: str = "") -> Seen:
@@ -197,10 +206,10 @@ def _registry(settings: Settings) -> Iterator[Seen]:
     if not settings.store.exists():
         return
     try:
-        key = load_key(settings.keys.registry)
+        key = Keyring.of(settings.keys.registry)
         connection = sqlite3.connect(f"{settings.store.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
         with closing(connection):
-            counts = [_opened(connection, name, key) for name in (REGISTRY, PERSONNEL)]
+            counts = [_opened(connection, name, key) for name in SEALED]
     except (LogError, OSError, sqlite3.Error):
         return  # the key's line, or the store's, has told of it
     except RegistryUnreadable as unreadable:
@@ -210,7 +219,9 @@ def _registry(settings: Settings) -> Iterator[Seen]:
     yield Seen(part="registry", level=Level.OK, detail=detail if counts[0] else "nobody is enrolled, so nobody is protected")
 
 
-def _opened(connection: sqlite3.Connection, name: str, key: bytes) -> int:
+def _opened(connection: sqlite3.Connection, name: str, key: Keyring) -> int:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is None:
+        return 0  # a store of an older version gets it at the next start
     table = SealedTable(Database(Path()), name, key, os.urandom)
     opened = closed = 0
     for row, sealed in connection.execute(f'SELECT id, CAST(sealed AS BLOB) FROM "{name}"'):  # noqa: S608 -- one of ours

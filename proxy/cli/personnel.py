@@ -9,7 +9,8 @@ import typer
 
 from proxy.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, progress, settings_of
 from proxy.cli.recording import operator
-from proxy.cli.registry import FileArgument, opened, progress_over, tell
+from proxy.cli.registering import opened
+from proxy.cli.registry import FileArgument, progress_over, tell
 from proxy.registry.imports import import_personnel
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pwd
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from proxy.audit.keys import load_key
 from proxy.audit.outbox import Outbox
@@ -23,10 +23,15 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from proxy.clock import Clock
     from proxy.settings import Settings
+
+
+NOBODY: Final = 0xFFFFFFFF
+"""The login of a process that none was noted for."""
+MOST_ANCESTORS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +88,49 @@ async def deliver(settings: Settings, outbox: Outbox, sealer: Sealer, *, clock: 
     return True
 
 
-def operator() -> str:
-    """Return who sits there: the login that the kernel remembers through su and sudo, or else this process's user."""
+def operator(proc: Path = Path("/proc"), environ: Mapping[str, str] = os.environ) -> str:
+    """Return who sits there: the login that the kernel remembers through su and sudo, or else this process's user.
+
+    It is a user of the machine, not of the environment: ``USER`` and ``LOGNAME`` are what anybody says of themselves. Where no
+    login was noted (a container, a service), any process may note one for itself, and root may set ``SUDO_UID``; so either is
+    believed only if this process descends from one of that user. Whoever can become another user can be that one here too.
+    """
+    uid = _status(proc, "self").get("Uid", os.getuid())
+    said = [_number(proc / "self" / "loginuid")]
+    if uid == 0:
+        said.append(int(text) if (text := environ.get("SUDO_UID", "")).isascii() and text.isdigit() else NOBODY)
+    ancestors = set(_ancestors(proc))
+    login = next((each for each in said if each != NOBODY and each in ancestors), uid)
     try:
-        uid = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+        return f"login:{pwd.getpwuid(login).pw_name}"
+    except (KeyError, OverflowError):
+        return f"login:{login}"
+
+
+def _ancestors(proc: Path) -> Iterator[int]:
+    """Yield the real user of this process, of its parent, and so on, as far as this user may look."""
+    status = _status(proc, "self")
+    for _ in range(MOST_ANCESTORS):
+        if "Uid" in status:
+            yield status["Uid"]
+        parent = status.get("PPid", 0)
+        if parent == 0:
+            return
+        status = _status(proc, str(parent))
+
+
+def _status(proc: Path, process: str) -> Mapping[str, int]:
+    """Return the parent and the real user of a process (proc_pid_status(5)); nothing when it has ended or is hidden."""
+    try:
+        lines = (proc / process / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    found = (line.partition(":") for line in lines)
+    return {name: int(value.split()[0]) for name, _, value in found if name in {"PPid", "Uid"} and value.split()}
+
+
+def _number(path: Path) -> int:
+    try:
+        return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):
-        uid = -1
-    if uid < 0 or uid == 0xFFFFFFFF:
-        uid = os.getuid()
-    try:
-        return f"login:{pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"login:{uid}"
+        return NOBODY

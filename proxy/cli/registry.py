@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
 import typer
 
-from proxy.audit.keys import load_key
+from proxy.cli import stewards
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -30,28 +30,28 @@ from proxy.cli.common import (
     warn,
 )
 from proxy.cli.recording import operator, recording
+from proxy.cli.registering import IN_FORCE, concealed_by, given, opened, reading, risky_by, words_of
 from proxy.clock import stamp, utc_now
-from proxy.database import Database
-from proxy.policy.vocabulary import load_vocabulary
+from proxy.registry.check import findings
 from proxy.registry.imports import import_registry, read_lines
 from proxy.registry.index import TooManyNames
 from proxy.registry.lines import IDENTIFIERS, LISTS, LineRefused, criteria, entry_line, read_jsonl
-from proxy.registry.service import EntryUnknown, Registry
-from proxy.registry.thresholds import load_thresholds
+from proxy.registry.rotation import rotate_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from proxy.registry.check import Finding
     from proxy.registry.enrollment import Report
     from proxy.registry.person import Entry
+    from proxy.registry.service import Registry
     from proxy.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(stewards.app)
 
-COLUMNS: Final = ("id", "category", "basis", "household", "enrolled", "expires")
-IN_FORCE: Final = "a running server knows it within a second or two"
-MOST_REASON: Final = 1000
+COLUMNS: Final = ("id", "category", "basis", "household", "enrolled", "expires", "review", "fields")
 REVEALED: Final = ("name", "dob", "homes")
 
 FileArgument = Annotated[Path, typer.Argument(help="A .csv with a header line, or a .jsonl: one person a line.")]
@@ -80,12 +80,17 @@ def add(
     basis: BasisOption = "",
     expires: Annotated[str, typer.Option("--expires", help="The last day of protection, YYYY-MM-DD; none is for good.")] = "",
     household: Annotated[str, typer.Option("--household", help="A name that the members of one household share.")] = "",
+    review: Annotated[str, typer.Option("--review", help="The day by which somebody looks at it again, YYYY-MM-DD.")] = "",
+    fields: Annotated[
+        str, typer.Option("--fields", help="Classes of fields.yaml to mask whatever policy permits: home_address;phone.")
+    ] = "",
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
     """Enroll one person. Who it is is asked for; or give a JSON object on standard input, with the keys of an import."""
-    facts = {"category": category, "basis": basis, "expires": expires, "household": household}
-    raw = _asked_for() if sys.stdin.isatty() else _given()
+    facts: dict[str, Any] = {"category": category, "basis": basis, "expires": expires, "household": household}
+    facts |= {"review": review, "fields": [word.strip() for word in fields.split(";")] if fields else ""}
+    raw = _asked_for() if sys.stdin.isatty() else given()
     entry, report = asyncio.run(_add(settings_of(config), raw | {key: value for key, value in facts.items() if value}))
     for _, note in report.notes:
         warn(f"note: {note}")
@@ -119,26 +124,35 @@ def list_(
 
 
 @app.command()
-def remove(
-    entry: Annotated[str, typer.Argument(help="The entry's id, as `registry list` shows it.")],
-    *,
-    reason: Annotated[str, typer.Option("--reason", help="Why the protection ends; it goes into the log.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    as_json: JsonOption = False,
-) -> None:
-    """End a person's protection."""
-    if not 0 < len(reason.strip()) <= MOST_REASON:
-        raise CommandFailed(
-            f"the reason is empty, or longer than {MOST_REASON} characters", help="say why it ends", code=Code.WRONG_USE
-        )
-    try:
-        removed = asyncio.run(_remove(settings_of(config), entry, reason))
-    except EntryUnknown as unknown:
-        raise CommandFailed(str(unknown), code=Code.WRONG_USE) from None
+def check(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Look for entries that are there twice, are over or overdue, or would match too little or too much. Exit 1 when some are.
+
+    Entries are named by their ids; `registry list --reveal` shows whose they are.
+    """
+    found = asyncio.run(_checked(settings_of(config)))
     if as_json:
-        emit({"removed": removed.id, "category": removed.category})
+        emit([asdict(each) for each in found])
+    elif found:
+        for each in found:
+            say(f"{each.kind}: {', '.join(each.entries)}: {each.detail}; {each.next}")
+        say(f"{len(found)} finding{'s' if len(found) > 1 else ''}")
     else:
-        say(f"{removed.id} ({removed.category or 'household'}) is protected no longer; {IN_FORCE}")
+        say("nothing to look at")
+    if found:
+        raise done(Code.FOUND)
+
+
+@app.command("rotate-key")
+def rotate_key_(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Seal everything with a new key, while servers go on answering; run it again if it was stopped.
+
+    Backups made before open with the old key only: keep a copy of it with them first, apart from the store.
+    """
+    count = asyncio.run(_rotated(settings_of(config)))
+    if as_json:
+        emit({"sealed": count})
+    else:
+        say(f"{count} rows sealed anew; the old key is forgotten")
 
 
 @app.command()
@@ -182,44 +196,22 @@ def progress_over(doing: str, file: Path) -> AbstractContextManager[Callable[[in
     return progress(f"{doing} {file.name}", file.stat().st_size if file.is_file() else None)
 
 
-@asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Registry]:
-    """Yield the registry for changes, each of which goes into the log. Raises as ``recording``."""
-    key = load_key(settings.keys.registry)
-    async with recording(settings) as recorder:
-        yield Registry(database=recorder.database, key=key, clock=utc_now, outbox=recorder.outbox)
-
-
-@asynccontextmanager
-async def reading(settings: Settings) -> AsyncIterator[Registry]:
-    """Yield the registry for reading only."""
-    key = load_key(settings.keys.registry)
-    thresholds = load_thresholds(settings.policies / "recognition.yaml", categories=None)
-    database = Database(settings.store)
-    await database.open()
-    try:
-        yield Registry(database=database, key=key, clock=utc_now, thresholds=thresholds)
-    finally:
-        await database.close()
-
-
 async def _import(settings: Settings, file: Path) -> Report:
-    categories = load_vocabulary(settings.policies / "vocabulary.yaml").categories
+    words, concealed = words_of(settings), risky_by(settings)
     async with opened(settings) as registry:
         with progress_over("reading", file) as read, progress("enrolling") as wrote:
             return await import_registry(
-                registry, file, categories=categories, by=operator(), now=utc_now(), read=read, wrote=wrote
+                registry, file, **words, concealed=concealed, by=operator(), now=utc_now(), read=read, wrote=wrote
             )
 
 
 async def _add(settings: Settings, raw: Mapping[str, Any]) -> tuple[Entry | None, Report]:
-    categories = load_vocabulary(settings.policies / "vocabulary.yaml").categories
     try:
-        line = entry_line(1, raw, categories=categories, now=utc_now())
+        line = entry_line(1, raw, **words_of(settings), now=utc_now())
     except LineRefused as refused:
         raise CommandFailed(str(refused), code=Code.WRONG_USE) from None
     async with opened(settings) as registry:
-        entry, report = await registry.add(line, by=operator())
+        entry, report = await registry.add(line, by=operator(), concealed=risky_by(settings))
     for _, reason in report.rejected:
         raise CommandFailed(reason, code=Code.WRONG_USE)
     return entry, report
@@ -233,9 +225,18 @@ async def _listed(settings: Settings, *, reveal: bool) -> Sequence[Entry]:
         return await registry.entries()
 
 
-async def _remove(settings: Settings, entry: str, reason: str) -> Entry:
-    async with opened(settings) as registry:
-        return await registry.remove(entry, by=operator(), reason=reason)
+async def _checked(settings: Settings) -> Sequence[Finding]:
+    words, concealed = words_of(settings), concealed_by(settings)
+    async with reading(settings) as registry:
+        return findings(await registry.entries(), now=utc_now(), concealed=concealed, **words)
+
+
+async def _rotated(settings: Settings) -> int:
+    async with recording(settings) as recorder:
+        with progress("sealing") as sealed:
+            return await rotate_key(
+                recorder.database, settings.keys.registry, by=operator(), outbox=recorder.outbox, sealed=sealed
+            )
 
 
 async def _recognize(settings: Settings, file: Path) -> bool:
@@ -276,22 +277,12 @@ def _row(entry: Entry) -> dict[str, str]:
         "household": entry.household,
         "enrolled": f"{stamp(entry.enrolled_at)} by {entry.enrolled_by}",
         "expires": stamp(entry.expires) if entry.expires else "",
+        "review": stamp(entry.review) if entry.review else "",
+        "fields": ";".join(sorted(entry.fields)),
         "name": " ".join(part for part in (who.given_name, who.middle_name, who.surname, who.suffix) if part),
         "dob": who.dob,
         "homes": "; ".join(" ".join(part for part in (home.street, home.unit, home.city) if part) for home in who.homes),
     }
-
-
-def _given() -> dict[str, Any]:
-    try:
-        raw = orjson.loads(sys.stdin.buffer.read(1 << 16))
-    except orjson.JSONDecodeError:
-        raw = None
-    if not isinstance(raw, dict):
-        raise CommandFailed(
-            "standard input is not a JSON object", help=f"its keys: {', '.join(IDENTIFIERS)}", code=Code.WRONG_USE
-        )
-    return raw
 
 
 def _asked_for() -> dict[str, Any]:

@@ -6,10 +6,10 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from proxy.audit.keys import load_key
 from proxy.cli.common import Code, CommandFailed
 from proxy.cli.recording import operator, recording
 from proxy.clock import utc_now
+from proxy.registry.keyring import Keyring
 
 if TYPE_CHECKING:
     from proxy.database import Database
@@ -50,7 +50,8 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
             key=os.urandom(32),
         )
         verified = await purposes.verify(purpose, principal, inquiry.action, now)
-        registry = Registry(store.database, load_key(settings.keys.registry), utc_now, thresholds=policies.thresholds)
+        key = Keyring.of(settings.keys.registry)
+        registry = Registry(store.database, key, utc_now, thresholds=policies.thresholds)
         await registry.refresh()
         recognition = registry.recognizer.recognize(inquiry.criteria, principal)
         asking = Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)

@@ -12,7 +12,7 @@ from proxy.policy.decision import Outcome, Ruling
 from proxy.registry.protection import Recognition, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from proxy.escalation.lifecycle import Escalation
     from proxy.identity.principal import Principal
@@ -81,6 +81,9 @@ class Asking:
         _, of_record = self.ruled(recognition, approval="granted" if covered else "none")
         if ruling.outcome is Outcome.MASK:
             of_record = stricter(of_record, ruling)
+        protected = frozenset().union(*(protection.fields for protection in recognition.protections))
+        if protected:
+            of_record = masking(of_record, protected, known=self.policies.fields)
         return Judgement(ruling=of_record, recognition=recognition, fields=fields)
 
     def concerning(self, judgements: Sequence[Judgement]) -> Asking:
@@ -111,6 +114,20 @@ class Asking:
             records=self.records,
             recognized=explained(self.recognition.protections),
         )
+
+
+def masking(ruling: Ruling, protected: frozenset[str], *, known: Collection[str]) -> Ruling:
+    """Join a record's ruling with the field classes that the registry protects: never more, whatever policy permits.
+
+    A class that fields.yaml does not have is an obligation that cannot be met, so the record does not leave.
+    """
+    if ruling.outcome not in {Outcome.PERMIT, Outcome.MASK}:
+        return ruling
+    if not protected <= set(known):
+        because = "the registry protects a field class that fields.yaml does not have; `registry check` names it"
+        return replace(ruling, outcome=Outcome.DENY, rule="registry", because=because, masked=frozenset())
+    because = ruling.because if ruling.outcome is Outcome.MASK else f"{ruling.because}; the registry protects parts of it"
+    return replace(ruling, outcome=Outcome.MASK, because=because, masked=ruling.masked | protected)
 
 
 def stricter(of_record: Ruling, of_inquiry: Ruling) -> Ruling:

@@ -1,9 +1,17 @@
 """Who is protected: criteria or a record become protections and a relation to the principal.
 
-**Loaded at start, sealed at rest.** The store holds AES-256-GCM payloads and a sealed manifest (``store.py``); match tokens are
-made in memory under a random key of this start (``tokens.py``) and written nowhere. What is learned by a thief
-of the store: how many persons, and roughly how much is known of each. Of the store and the registry key file:
-everything. Of this process's memory: everything, since whoever holds tokens and their key can try all names and numbers.
+**Loaded at start, sealed at rest.** The store holds AES-256-GCM payloads and sealed manifests (``store.py``); match tokens are
+made in memory under a random key of this start (``tokens.py``) and written nowhere.
+
+**What a thief learns.** Of the store or a backup: how many persons, personnel and proposals there are, to the next power of two
+how much is known of each, how often they changed and, from two copies, which rows did; no name, number, category or token, and
+nothing to try guesses on. Of the log beside it: how many were enrolled under which category and when, by entries' ids. Of the
+store and the registry key file: everything, and how to write a store that is believed. Of a backup and the key of its time: all
+that was known then, whatever the key is today. Of this process's memory: everything, since whoever holds tokens and their key
+can try all names and numbers, some minutes each; so it is kept out of core dumps and swap (``deploy/``), and no further.
+
+**One steward adds, two lessen** (``stewards.py``). What is masked of a person whatever policy permits stands in the entry. The
+key is exchanged while servers go on answering (``rotation.py``).
 
 **In doubt, recognized.** A form that two people could share is kept (``normalize.py``), a contradiction must be certain
 (``index.py``), one member of a household stands for all (``households.py``). The exceptions are stated where

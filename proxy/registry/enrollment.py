@@ -1,8 +1,9 @@
 """What an import changes: lines meet what is there, and the same file twice changes nothing the second time.
 
 A line is about an entry that is there already when both have a record's id, an SSN, or full name and date of birth in
-common, and the category is the same. Such an entry is added to and never lessened: taking protection away is a removal,
-which is a decision of its own. The personnel directory is another's register: its newer line replaces the older.
+common, and the category is the same. Such an entry is added to and never lessened: what would take protection away is not
+taken, and told; `registry change` proposes it to a second steward. The personnel directory is another's register: its newer
+line replaces the older.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from proxy.registry.changes import NOTHING, divided
+from proxy.registry.check import risks
 from proxy.registry.person import Declared, Entry, Staff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
     from datetime import datetime
 
+    from proxy.registry.check import Finding
     from proxy.registry.lines import EntryLine, StaffLine
 
 
@@ -39,8 +43,9 @@ def plan_entries(
     by: str,
     now: datetime,
     new_id: Callable[[], str],
+    concealed: Collection[str] = (),
 ) -> dict[str, Entry]:
-    """Return the entries to write by id, and count into ``report``."""
+    """Return the entries to write by id, and count into ``report``; ``concealed`` are the categories that policy conceals."""
     entries = {entry.id: entry for entry in existing}
     known: dict[Hashable, str] = {}
     for entry in entries.values():
@@ -50,6 +55,8 @@ def plan_entries(
         line.household for line in lines if line.category
     }
     changed: dict[str, Entry] = {}
+    fresh_ids: set[str] = set()
+    numbers: dict[str, int] = {}
     for line in lines:
         if not line.category and line.household not in enrolled:
             report.rejected.append((line.number, "nobody of this household is enrolled: give a category"))
@@ -57,20 +64,28 @@ def plan_entries(
         report.notes += [(line.number, note) for note in line.notes]
         fresh = Entry(
             id=new_id(), category=line.category, basis=line.basis, household=line.household, enrolled_by=by, enrolled_at=now,
-            expires=line.expires, identifiers=line.identifiers,
+            expires=line.expires, review=line.review, fields=line.fields, identifiers=line.identifiers,
         )  # fmt: skip
         same = next((known[key] for key in _keys(fresh) if key in known), None)
         if same is None:
             report.added += 1
             entry = fresh
+            fresh_ids.add(entry.id)
         else:
             entry = entries[same].merged(fresh)
+            if same not in fresh_ids:
+                entry, less = divided(entries[same], entry)
+                if less != NOTHING:
+                    said = f"{', '.join(less.what())} not changed: `registry change` proposes it to a second steward"
+                    report.notes.append((line.number, said))
             if entry == entries[same]:
                 report.unchanged += 1
                 continue
             report.updated += 1
         entries[entry.id] = changed[entry.id] = entry
+        numbers[entry.id] = line.number
         _remember(known, entry)
+    report.notes += sorted(_risky(risks((each for each in entries.values() if not each.expired(now)), concealed), numbers))
     return changed
 
 
@@ -113,6 +128,11 @@ def plan_staff(
     gone = [staff.id for staff in existing if staff.id not in kept] if whole and not report.rejected else []
     report.removed = len(gone)
     return changed, gone
+
+
+def _risky(found: Iterable[Finding], numbers: Mapping[str, int]) -> set[tuple[int, str]]:
+    """Return what is risky about the entries that lines made or changed."""
+    return {(numbers[entry], each.detail) for each in found for entry in each.entries if entry in numbers}
 
 
 def _keys(entry: Entry) -> list[Hashable]:

@@ -50,6 +50,7 @@ class RegistryRemoved(Event):
     category: str
     basis: str
     by: str
+    agreed: str
     reason: str
 
     def facts(self) -> Mapping[str, Json]:
@@ -57,13 +58,97 @@ class RegistryRemoved(Event):
         return {"entry": self.entry, "category": self.category or "household", "count": 1}
 
     def parties(self) -> Iterable[Party]:
+        """Return the entry and both stewards."""
+        yield Party("subject", self.entry)
+        yield Party("steward", self.by)
+        yield Party("steward", self.agreed)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return the legal basis it had, why it went, and both stewards in clear."""
+        return {"basis": self.basis, "reason": self.reason, "by": self.by, "agreed": self.agreed}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryChanged(Event):
+    """One steward added to an entry. ``what`` are words for what it was, without a value."""
+
+    kind: ClassVar[str] = "registry-changed"
+    entry: str
+    category: str
+    what: tuple[str, ...]
+    by: str
+    reason: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return the entry's id, its category, and what changed."""
+        return {"entry": self.entry, "category": self.category or "household", "what": self.what, "count": 1}
+
+    def parties(self) -> Iterable[Party]:
         """Return the entry and the steward."""
         yield Party("subject", self.entry)
         yield Party("steward", self.by)
 
     def sealed(self) -> Mapping[str, Json]:
-        """Return the legal basis it had, why it went, and the steward in clear."""
-        return {"basis": self.basis, "reason": self.reason, "by": self.by}
+        """Return why, and the steward in clear."""
+        return {"reason": self.reason, "by": self.by}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalMoved(Event):
+    """Something became of a proposal to lessen protection. ``by`` did it; ``proposer`` proposed it."""
+
+    kind: ClassVar[str] = "registry-proposal"
+    proposal: str
+    entry: str
+    category: str
+    what: tuple[str, ...]
+    proposer: str
+    by: str
+    reason: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return the proposal, the entry, and what would be lessened."""
+        return {
+            "proposal": self.proposal,
+            "entry": self.entry,
+            "category": self.category or "household",
+            "what": self.what,
+            "count": 1,
+        }
+
+    def parties(self) -> Iterable[Party]:
+        """Return the entry and each steward once."""
+        yield Party("subject", self.entry)
+        for steward in dict.fromkeys((self.proposer, self.by)):
+            yield Party("steward", steward)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return why, and the stewards in clear."""
+        return {"reason": self.reason, "proposer": self.proposer, "by": self.by}
+
+
+class ProposalMade(ProposalMoved):
+    """A steward proposed to lessen a protection."""
+
+    kind: ClassVar[str] = "registry-proposed"
+
+
+class ProposalApproved(ProposalMoved):
+    """A second steward agreed, and it was done."""
+
+    kind: ClassVar[str] = "registry-approved"
+
+
+class ProposalRefused(ProposalMoved):
+    """A steward refused it, or the first withdrew it."""
+
+    kind: ClassVar[str] = "registry-refused"
+
+
+class ProposalExpired(ProposalMoved):
+    """Nobody agreed in time, or its entry is gone."""
+
+    kind: ClassVar[str] = "registry-proposal-expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +194,27 @@ class RegistryRevealed(Event):
 
     def sealed(self) -> Mapping[str, Json]:
         """Return to whom, in clear."""
+        return {"by": self.by}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryKeyRotated(Event):
+    """Everything is sealed with a new key, and the old one is about to be forgotten."""
+
+    kind: ClassVar[str] = "registry-key-rotated"
+    count: int
+    by: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return how many rows were sealed anew by the run that ended it."""
+        return {"count": self.count}
+
+    def parties(self) -> Iterable[Party]:
+        """Return the steward."""
+        yield Party("steward", self.by)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return the steward in clear."""
         return {"by": self.by}
 
 

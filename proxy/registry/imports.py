@@ -22,12 +22,13 @@ from proxy.registry.lines import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
     from typing import Any
 
     from proxy.registry.enrollment import Report
+    from proxy.registry.lines import EntryLine
     from proxy.registry.service import Registry
 
 Line = TypeVar("Line")
@@ -44,23 +45,28 @@ async def import_registry(
     categories: Iterable[str],
     by: str,
     now: datetime,
+    classes: Iterable[str] = (),
+    concealed: Collection[str] = (),
     read: Callable[[int], None] = _nobody_listens,
     wrote: Callable[[int], None] = _nobody_listens,
 ) -> Report:
     """Enroll everybody in a ``.csv`` or ``.jsonl`` file; importing never lessens protection.
 
-    ``categories`` are those of the vocabulary; ``by`` is the steward. ``read`` hears bytes, ``wrote`` entries, as they go by.
+    ``categories`` are those of vocabulary.yaml, ``classes`` those of fields.yaml; ``by`` is the steward. ``read`` hears
+    bytes, ``wrote`` entries, as they go by. ``concealed`` are the categories that policy conceals from somebody.
 
     Raises:
         DocumentInvalid: the file as a whole cannot be read; nothing is written.
         RegistryUnreadable, DatabaseUnusable: as ``Registry.refresh``.
     """
-    known = frozenset(categories)
+    known, masked = frozenset(categories), frozenset(classes)
+
+    def checked(number: int, raw: Mapping[str, Any]) -> EntryLine:
+        return entry_line(number, raw, categories=known, classes=masked, now=now)
+
     rejected: list[tuple[int, str]] = []
-    lines = list(
-        _taken(path, ENTRY_KEYS, lambda number, raw: entry_line(number, raw, categories=known, now=now), rejected, read)
-    )
-    return _with(rejected, await registry.enroll(lines, by=by, advance=wrote))
+    lines = list(_taken(path, ENTRY_KEYS, checked, rejected, read))
+    return _with(rejected, await registry.enroll(lines, by=by, concealed=concealed, advance=wrote))
 
 
 async def import_personnel(

@@ -20,17 +20,19 @@ from proxy.registry import normalize
 from proxy.registry.person import MOST_VALUES, NORMAL_FORMS, Declared, Home, Identifiers, street_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SINGLE: Final = ("given_name", "middle_name", "surname", "suffix", "dob")
 HOME: Final = ("street", "unit", "city", "state", "postal_code")
 LISTS: Final = ("alias", *NORMAL_FORMS, *HOME)
 IDENTIFIERS: Final = (*SINGLE, *LISTS)
-ENTRY_KEYS: Final = (*IDENTIFIERS, "category", "household", "basis", "expires")
+FIELDS: Final = "fields"
+ENTRY_KEYS: Final = (*IDENTIFIERS, "category", "household", "basis", "expires", "review", FIELDS)
 STAFF_KEYS: Final = (*IDENTIFIERS, "personnel", "relation", "agency", "squad", "supervisor", "household")
 
 MOST_TEXT: Final = normalize.MOST_CHARACTERS
 MOST_LINE: Final = 1 << 16
+UNRECOGNIZABLE: Final = "nothing to recognize the person by: give a full name, an identifier or a home address"
 
 
 class LineRefused(Exception):  # noqa: N818 -- reads as a sentence where it is raised
@@ -57,6 +59,8 @@ class EntryLine:
     household: str
     basis: str
     expires: datetime | None
+    review: datetime | None = None
+    fields: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
 
@@ -124,24 +128,27 @@ def read_jsonl(lines: Iterable[str]) -> Iterator[Raw]:
         yield number, value if isinstance(value, dict) else LineRefused("not a JSON object")
 
 
-def entry_line(number: int, raw: Mapping[str, Any], *, categories: Iterable[str], now: datetime) -> EntryLine:
-    """Return a line of the registry.
+def entry_line(
+    number: int, raw: Mapping[str, Any], *, categories: Iterable[str], now: datetime, classes: Iterable[str] = ()
+) -> EntryLine:
+    """Return a line of the registry; ``categories`` are those of vocabulary.yaml, ``classes`` those of fields.yaml.
 
     Raises:
         LineRefused: with every reason.
     """
     values, reasons = _values(raw, ENTRY_KEYS)
     category, household = _one(values, "category"), _one(values, "household")
-    known = sorted(categories)
-    if category and category not in known:
-        hint = suggest(category, known)  # never the word itself: in a shifted column it may be a name
-        reasons.append(f"category is none of {', '.join(known)}" + (f" ({hint})" if hint else ""))
+    if category:
+        reasons += _not_among("category", [category], categories)
     if not category and not household:
         reasons.append("category is missing (only a member of an enrolled person's household may have none)")
-    expires, reason = _expiry(_one(values, "expires"))
-    if reason or (expires and expires <= now):
-        reasons.append(reason or "expires lies in the past")
+    expires = _until(values, "expires", now, reasons)
+    review = _until(values, "review", now, reasons)
+    masked = [text for text in values.get(FIELDS, ()) if text]
+    reasons += _not_among(FIELDS, masked, classes)
     identifiers, notes = _identify(values, reasons)
+    if not recognizable(identifiers):
+        reasons.append(UNRECOGNIZABLE)
     basis = _one(values, "basis")
     if not basis:
         notes.append("no legal basis is stated")
@@ -149,8 +156,21 @@ def entry_line(number: int, raw: Mapping[str, Any], *, categories: Iterable[str]
         raise LineRefused("; ".join(reasons))
     return EntryLine(
         number=number, identifiers=identifiers, category=category, household=household, basis=basis, expires=expires,
-        notes=tuple(notes),
+        review=review, fields=frozenset(masked), notes=tuple(notes),
     )  # fmt: skip
+
+
+def some_identifiers(raw: Mapping[str, Any]) -> tuple[Identifiers, Sequence[str]]:
+    """Return identifiers, of which there may be too few to recognize anybody by, and what of them was not understood.
+
+    Raises:
+        LineRefused: with every reason.
+    """
+    values, reasons = _values(raw, IDENTIFIERS)
+    identifiers, notes = _identify(values, reasons)
+    if reasons:
+        raise LineRefused("; ".join(reasons))
+    return identifiers, notes
 
 
 def staff_line(number: int, raw: Mapping[str, Any]) -> StaffLine:
@@ -173,6 +193,8 @@ def staff_line(number: int, raw: Mapping[str, Any]) -> StaffLine:
     if relation != Declared.OWN and any(values.get(key) for key in ("agency", "squad", "supervisor", "household")):
         reasons.append("agency, squad, supervisor and household belong to the line of the personnel themselves")
     identifiers, notes = _identify(values, reasons)
+    if not recognizable(identifiers):
+        reasons.append(UNRECOGNIZABLE)
     if reasons:
         raise LineRefused("; ".join(reasons))
     return StaffLine(
@@ -206,7 +228,7 @@ def _check_header(header: list[str], written: list[str], known: frozenset[str]) 
 
 
 def _cell(name: str, cell: str) -> object:
-    return cell.split(";") if name in LISTS else cell
+    return cell.split(";") if name in LISTS or name == FIELDS else cell
 
 
 def _values(raw: Mapping[str, Any], keys: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
@@ -223,7 +245,7 @@ def _values(raw: Mapping[str, Any], keys: Iterable[str]) -> tuple[dict[str, list
         texts = [_text(each) for each in given]
         if None in texts or len(texts) > MOST_VALUES:
             reasons.append(f"{key} is not text, or a list of at most {MOST_VALUES} texts")
-        elif len(texts) > 1 and key not in LISTS and key not in {"name", "address", "given_name", "surname", "dob"}:
+        elif len(texts) > 1 and key not in LISTS and key not in {"name", "address", "given_name", "surname", "dob", FIELDS}:
             reasons.append(f"{key} has more than one value")
         else:
             values[key] = [text for text in texts if text is not None]
@@ -246,20 +268,69 @@ def _one(values: Mapping[str, list[str]], key: str) -> str:
     return given[0] if given else ""
 
 
-def _expiry(text: str) -> tuple[datetime | None, str]:
-    """Return when protection ends: a day counts to its end, in UTC."""
-    if not text:
-        return None, ""
+def until(key: str, text: str, now: datetime) -> datetime:
+    """Return when something ends: a day counts to its end, in UTC.
+
+    Raises:
+        LineRefused: it is neither a day nor a time, or lies in the past.
+    """
     try:
         if len(text) == 10:
             day = date.fromisoformat(text)
-            return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1), ""
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        return None, "expires is not a date (YYYY-MM-DD) or a time (RFC 3339)"
+            moment = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+        else:
+            moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise LineRefused(f"{key} is not a date (YYYY-MM-DD) or a time (RFC 3339)") from error
     if moment.tzinfo is None:
-        return None, "expires has no offset from UTC"
-    return moment.astimezone(UTC), ""
+        raise LineRefused(f"{key} has no offset from UTC")
+    if moment <= now:
+        raise LineRefused(f"{key} lies in the past")
+    return moment.astimezone(UTC)
+
+
+def known_words(key: str, given: Iterable[str], known: Iterable[str]) -> frozenset[str]:
+    """Return words of a closed list.
+
+    Raises:
+        LineRefused: one is not in it.
+    """
+    words = [word for word in given if word]
+    reasons = _not_among(key, words, known)
+    if reasons:
+        raise LineRefused("; ".join(reasons))
+    return frozenset(words)
+
+
+def recognizable(identifiers: Identifiers) -> bool:
+    """Tell whether there is any road to a person: a full name, an identifier, a home with its number."""
+    who = identifiers
+    return bool(
+        normalize.parts_keys(who.given_name, who.surname)
+        or (who.surname and normalize.dob(who.dob))
+        or any(normalize.text_keys(text) or normalize.moniker(text) for text in who.aliases)
+        or any(normal(value) for attribute, normal in NORMAL_FORMS.values() for value in getattr(who, attribute))
+        or any(street_of(home).number for home in who.homes)
+    )
+
+
+def _until(values: Mapping[str, list[str]], key: str, now: datetime, reasons: list[str]) -> datetime | None:
+    text = _one(values, key)
+    try:
+        return until(key, text, now) if text else None
+    except LineRefused as refused:
+        reasons.append(str(refused))
+        return None
+
+
+def _not_among(key: str, given: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return why words are not of a closed list, never quoting one: in a shifted column it may be a name."""
+    words = sorted(known)
+    wrong = [word for word in given if word not in words]
+    if not wrong:
+        return []
+    hint = next((hint for word in wrong if (hint := suggest(word, words))), None)
+    return [f"{key} is none of {', '.join(words)}" + (f" ({hint})" if hint else "")]
 
 
 def _identify(values: Mapping[str, list[str]], reasons: list[str]) -> tuple[Identifiers, list[str]]:
@@ -270,25 +341,18 @@ def _identify(values: Mapping[str, list[str]], reasons: list[str]) -> tuple[Iden
         reasons.append(f"{', '.join(several)}: one value only; other names go into alias")
     found: dict[str, Any] = {key: _one(values, key) for key in SINGLE}
     found["aliases"] = tuple(text for text in values.get("alias", ()) if text)
-    usable = bool(normalize.parts_keys(found["given_name"], found["surname"]))
-    usable |= any(normalize.text_keys(text) or normalize.moniker(text) for text in found["aliases"])
     if found["dob"] and not normalize.dob(found["dob"]):
         notes.append("dob is not a whole date (YYYY-MM-DD), so that a namesake is not told apart by it")
-    elif found["dob"] and found["surname"]:
-        usable = True
     for kind, (attribute, normal) in NORMAL_FORMS.items():
         texts = tuple(text for text in values.get(kind, ()) if text)
         readable = sum(1 for text in texts if normal(text))
         if readable < len(texts):
             notes.append(f"{len(texts) - readable} of {kind} not understood")
-        usable |= readable > 0
         found[attribute] = texts
     found["homes"] = _homes(values, reasons)
     numbered = sum(1 for home in found["homes"] if street_of(home).number)
     if numbered < len(found["homes"]):
         notes.append(f"{len(found['homes']) - numbered} of street without a house number")
-    if not usable and not numbered:
-        reasons.append("nothing to recognize the person by: give a full name, an identifier or a home address")
     return Identifiers(**found), notes
 
 

@@ -6,7 +6,8 @@ new enrollment. Every value is checked at birth for being of use; what a person 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ from proxy.registry import address, normalize
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+NAMES: Final = ("given_name", "middle_name", "surname")
 MOST_VALUES: Final = 64
 """Of each kind for one person."""
 
@@ -61,21 +63,50 @@ class Identifiers:
             found |= {f"name {key} {born}" for key in normalize.parts_keys(self.given_name, self.surname)}
         return frozenset(found)
 
+    @property
+    def name(self) -> str:
+        """Return the whole name, without suffix."""
+        return " ".join(part for part in (self.given_name, self.middle_name, self.surname) if part)
+
     def merged(self, other: Identifiers) -> Identifiers:
         """Return everything that either knows; where there can be one value only, ``other`` is the newer."""
         values: dict[str, Any] = {}
-        for each in fields(self):
+        for each in fields_of(self):
             mine, theirs = getattr(self, each.name), getattr(other, each.name)
             values[each.name] = tuple(dict.fromkeys((*mine, *theirs))) if isinstance(mine, tuple) else theirs or mine
-        former = f"{self.given_name} {self.surname}".strip()
-        if former and (self.given_name, self.surname) != (values["given_name"], values["surname"]):
-            values["aliases"] = tuple(dict.fromkeys((*values["aliases"], former)))
+        merged = Identifiers(**values)
+        if all(getattr(self, part) in {"", getattr(merged, part)} for part in NAMES):
+            return merged
+        former = (name for name in (f"{self.given_name} {self.surname}".strip(), self.name) if name)
+        return replace(merged, aliases=tuple(dict.fromkeys((*merged.aliases, *former))))
+
+    def without(self, other: Identifiers) -> Identifiers:
+        """Return what is left when every value that ``other`` has too is taken out."""
+        values: dict[str, Any] = {}
+        for each in fields_of(self):
+            mine, theirs = getattr(self, each.name), getattr(other, each.name)
+            if isinstance(mine, tuple):
+                values[each.name] = tuple(value for value in mine if value not in theirs)
+            else:
+                values[each.name] = "" if mine == theirs else mine
         return Identifiers(**values)
+
+    def kinds(self) -> tuple[str, ...]:
+        """Return which of them there are: words for the log, that hold no value."""
+        return tuple(each.name for each in fields_of(self) if getattr(self, each.name))
+
+
+NOBODY: Final = Identifiers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One protected person. ``category`` is empty for a member of an enrolled person's household. Times are in UTC."""
+    """One protected person. ``category`` is empty for a member of an enrolled person's household. Times are in UTC.
+
+    ``fields`` are the classes of fields.yaml that are masked in every record that concerns this person, whatever policy permits
+    (as Daniel's Law protects a home address and an unpublished telephone number). ``review`` is when somebody has to look
+    whether all this still holds; when it has passed, the protection goes on.
+    """
 
     id: str
     category: str
@@ -85,6 +116,8 @@ class Entry:
     enrolled_at: datetime
     expires: datetime | None
     identifiers: Identifiers
+    review: datetime | None = None
+    fields: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse an entry that would protect nobody."""
@@ -97,13 +130,15 @@ class Entry:
         return self.expires is not None and self.expires <= now
 
     def merged(self, other: Entry) -> Entry:
-        """Return this entry with what a later line adds; importing never lessens protection (removing does)."""
+        """Return this entry as a later line would have it; ``changes.py`` says what of that one steward may do alone."""
         expires = None if self.expires is None or other.expires is None else max(self.expires, other.expires)
         return replace(
             self,
             basis=other.basis or self.basis,
             household=other.household or self.household,
             expires=expires,
+            review=other.review or self.review,
+            fields=self.fields | other.fields,
             identifiers=self.identifiers.merged(other.identifiers),
         )
 
@@ -137,7 +172,7 @@ class Staff:
 
 def pack(facts: Entry | Staff) -> bytes:
     """Return the bytes that are sealed."""
-    return orjson.dumps(asdict(facts))
+    return orjson.dumps(asdict(facts), default=sorted)
 
 
 def unpack_entry(content: bytes) -> Entry:
@@ -148,7 +183,9 @@ def unpack_entry(content: bytes) -> Entry:
         | {
             "enrolled_at": _moment(values["enrolled_at"]),
             "expires": _moment(values["expires"]) if values["expires"] else None,
-            "identifiers": _identifiers(values["identifiers"]),
+            "review": _moment(values["review"]) if values.get("review") else None,
+            "fields": frozenset(values.get("fields", ())),
+            "identifiers": identifiers_of(values["identifiers"]),
         }
     )
 
@@ -156,14 +193,15 @@ def unpack_entry(content: bytes) -> Entry:
 def unpack_staff(content: bytes) -> Staff:
     """Return the line that ``pack`` made bytes of."""
     values = orjson.loads(content)
-    return Staff(**values | {"declared": Declared(values["declared"]), "identifiers": _identifiers(values["identifiers"])})
+    return Staff(**values | {"declared": Declared(values["declared"]), "identifiers": identifiers_of(values["identifiers"])})
 
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _identifiers(values: Mapping[str, Any]) -> Identifiers:
+def identifiers_of(values: Mapping[str, Any]) -> Identifiers:
+    """Return the identifiers that ``pack`` made an object of."""
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     plain["homes"] = tuple(Home(**home) for home in values["homes"])
     return Identifiers(**plain)

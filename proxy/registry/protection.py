@@ -40,6 +40,7 @@ class Feature(NamedTuple):
 class Protection:
     """A registry entry that the criteria or a record point at. ``entry`` is its id, ``matched`` the roads that led there.
 
+    ``fields`` are classes of fields.yaml that are masked in every record that concerns the person, whatever policy permits.
     ``features`` say what speaks for and against it, ``score`` their sum in bits, ``threshold`` the bits that are enough without
     an exact road. None of them holds a value; they are for the log's sealed part and the supervisor, never for a terminal.
     """
@@ -48,6 +49,7 @@ class Protection:
     category: str
     basis: str
     matched: tuple[str, ...] = ()
+    fields: frozenset[str] = frozenset()
     score: float = 0.0
     threshold: float = 0.0
     features: tuple[Feature, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry.households import Households
@@ -11,7 +12,7 @@ from proxy.registry.personnel import Personnel
 from proxy.registry.protection import Protection, Recognition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from proxy.identity.principal import Principal
@@ -53,6 +54,12 @@ def enough(roads: Sequence[str], evidence: Evidence, threshold: float) -> bool:
     if evidence.bits >= threshold and not evidence.single and (evidence.aside >= ASIDE or not evidence.elsewhere):
         return True
     return (evidence.alike or bool(roads)) and not evidence.elsewhere
+
+
+def fields_of(owners: Iterable[Entry | Staff], now: datetime) -> frozenset[str]:
+    """Return the field classes that anybody of a household has masked: they are masked for all of it."""
+    held = (owner.fields for owner in owners if isinstance(owner, Entry) and owner.fields and not owner.expired(now))
+    return frozenset().union(*held)
 
 
 class Snapshot:
@@ -121,14 +128,15 @@ class Snapshot:
             now = now or clock()
             if profile.owner.expired(now):
                 continue
-            for member in self._households.of(profile):
+            household = self._households.of(profile)
+            masked = fields_of((member.owner for member in household), now)
+            for member in household:
                 owner = member.owner
                 if isinstance(owner, Entry) and owner.category and not owner.expired(now):
                     itself = member is profile
                     if itself or owner.id not in met:
-                        met[owner.id] = _protection(
-                            owner, roads if itself else (HOUSEHOLD,), evidence, threshold, itself=itself
-                        )
+                        one = _protection(owner, roads if itself else (HOUSEHOLD,), evidence, threshold, itself=itself)
+                        met[owner.id] = replace(one, fields=masked)
         return tuple(met[entry] for entry in sorted(met))
 
 

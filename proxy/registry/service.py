@@ -1,4 +1,4 @@
-"""The registry's use cases: load and recognize, enroll, remove, import.
+"""The registry's use cases: load and recognize, enroll, import. ``stewards.py`` has those that lessen protection.
 
 The server holds one ``Registry`` and calls ``refresh`` about once a second; nothing is read while nothing has changed. A
 new state is built aside, in small steps that let queries pass, and put in place at once. ``ready`` is false until the
@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from proxy.registry.enrollment import Report, plan_entries, plan_staff
-from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRemoved, RegistryRevealed
+from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRevealed
 from proxy.registry.person import Entry, Staff, pack, unpack_entry, unpack_staff
 from proxy.registry.profile import Profile, profile_of
 from proxy.registry.recognition import Snapshot
@@ -25,7 +25,7 @@ from proxy.registry.thresholds import USUALLY
 from proxy.registry.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
+    from proxy.registry.keyring import Keyring
     from proxy.registry.lines import EntryLine, StaffLine
     from proxy.registry.protection import Protection, Recognition
     from proxy.registry.thresholds import Thresholds
@@ -48,10 +49,6 @@ BASES_AN_EVENT: Final = 16
 _ATTEMPTS: Final = 5
 
 Owner = TypeVar("Owner", Entry, Staff)
-
-
-class EntryUnknown(Exception):  # noqa: N818 -- reads as a sentence where it is raised
-    """There is no such entry."""
 
 
 @dataclass(slots=True)
@@ -117,7 +114,7 @@ class Registry:
     def __init__(
         self,
         database: Database,
-        key: bytes,
+        key: bytes | Keyring,
         clock: Clock,
         *,
         metrics: Metrics | None = None,
@@ -127,7 +124,7 @@ class Registry:
         randomness: Callable[[int], bytes] = secrets.token_bytes,
         monotonic: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Use an open store and the 32-byte key of the registry's key file.
+        """Use an open store and the 32-byte key of the registry's key file, or its keyring.
 
         ``category_group`` names a category in metrics (``registry_size``); without it only the total is told, as
         ``protected``. Changes made without an ``outbox`` are not in the log.
@@ -178,13 +175,21 @@ class Registry:
         return await _everything(self._staff)
 
     async def enroll(
-        self, lines: Iterable[EntryLine], *, by: str, advance: Callable[[int], None] = lambda _count: None
+        self,
+        lines: Iterable[EntryLine],
+        *,
+        by: str,
+        concealed: Collection[str] = (),
+        advance: Callable[[int], None] = lambda _count: None,
     ) -> Report:
-        """Write lines of an import; ``advance`` hears how many entries each commit wrote. Raises as ``refresh``."""
+        """Write lines of an import; ``advance`` hears how many entries each commit wrote. Raises as ``refresh``.
+
+        ``concealed`` are the categories that policy conceals from somebody.
+        """
         report = Report()
         async with self._entries.table.alone():
             existing = await self.entries()
-            changed = plan_entries(existing, lines, report, by=by, now=self._clock(), new_id=self._new_id)
+            changed = plan_entries(existing, lines, report, by=by, now=self._clock(), new_id=self._new_id, concealed=concealed)
             for some in _batches(list(changed.values())):
                 async with self._entries.table.changing() as change:
                     await change.put({entry.id: pack(entry) for entry in some})
@@ -193,12 +198,12 @@ class Registry:
                 advance(len(some))
         return report
 
-    async def add(self, line: EntryLine, *, by: str) -> tuple[Entry | None, Report]:
+    async def add(self, line: EntryLine, *, by: str, concealed: Collection[str] = ()) -> tuple[Entry | None, Report]:
         """Enroll one person, or add to their entry; the entry is None when nothing changed. Raises as ``refresh``."""
         report = Report()
         async with self._entries.table.alone():
             existing = await self.entries()
-            changed = plan_entries(existing, [line], report, by=by, now=self._clock(), new_id=self._new_id)
+            changed = plan_entries(existing, [line], report, by=by, now=self._clock(), new_id=self._new_id, concealed=concealed)
             for entry in changed.values():
                 async with self._entries.table.changing() as change:
                     await change.put({entry.id: pack(entry)})
@@ -206,22 +211,6 @@ class Registry:
                         await self._outbox.put(change.connection, _added(entry, by))
                 return entry, report
         return None, report
-
-    async def remove(self, entry_id: str, *, by: str, reason: str) -> Entry:
-        """Take an entry away, and return what it was.
-
-        Raises:
-            EntryUnknown: there is none of this id.
-            RegistryUnreadable: as ``refresh``.
-        """
-        async with self._entries.table.alone(), self._entries.table.changing() as change:
-            entry = next((entry for entry in await self.entries() if entry.id == entry_id), None)
-            if entry is None or not await change.remove(entry_id):
-                raise EntryUnknown(f"There is no entry {entry_id}; `registry list` shows them.")
-            if self._outbox is not None:
-                event = RegistryRemoved(entry=entry.id, category=entry.category, basis=entry.basis, by=by, reason=reason)
-                await self._outbox.put(change.connection, event)
-        return entry
 
     async def import_personnel(
         self,

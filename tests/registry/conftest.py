@@ -12,17 +12,20 @@ from proxy.database import Database
 from proxy.identity.principal import Principal
 from proxy.registry.lines import criteria, entry_line, staff_line
 from proxy.registry.service import Registry
+from proxy.registry.stewards import Stewards
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from proxy.audit.outbox import Outbox
     from proxy.registry.enrollment import Report
     from proxy.registry.protection import Protection, Relation
 
 KEY = b"k" * 32
 AGENCY = "NY0303000"
 CATEGORIES = frozenset({"official", "judicial", "victim", "undercover"})
+CLASSES = frozenset({"home_address", "phone"})
 MAYOR: dict[str, Any] = {
     "given_name": "Eleanor",
     "middle_name": "Ruth",
@@ -65,10 +68,13 @@ class Office:
 
     database: Database
     now: datetime = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    outbox: Outbox | None = None
     registry: Registry = field(init=False)
+    stewards: Stewards = field(init=False)
 
     def __post_init__(self) -> None:
         self.registry = self.another()
+        self.stewards = Stewards(self.registry, self.database, KEY, lambda: self.now, outbox=self.outbox)
 
     def another(self, key: bytes = KEY) -> Registry:
         """Return a registry on the same store as another start would."""
@@ -77,8 +83,15 @@ class Office:
     def pass_time(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
 
+    async def remove(self, entry: str) -> None:
+        """Have two stewards end a protection."""
+        proposal = await self.stewards.remove(entry, by="login:first", reason="the term has ended")
+        await self.stewards.approve(proposal.id, by="login:second")
+        await self.registry.refresh()
+
     async def enroll(self, *people: dict[str, Any]) -> Report:
-        lines = [entry_line(number, each, categories=CATEGORIES, now=self.now) for number, each in enumerate(people, start=1)]
+        words: dict[str, Any] = {"categories": CATEGORIES, "classes": CLASSES, "now": self.now}
+        lines = [entry_line(number, each, **words) for number, each in enumerate(people, start=1)]
         report = await self.registry.enroll(lines, by="steward")
         await self.registry.refresh()
         return report

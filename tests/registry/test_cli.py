@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shutil
@@ -9,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxy.__main__ import run
-from proxy.audit.keys import create_key
+from proxy.audit.keys import create_key, load_key
+from proxy.clock import utc_now
+from proxy.database import Database
+from proxy.registry.service import Registry
+from proxy.registry.stewards import Stewards
 from proxy.tlog.keys import create_signing_key
 from tests.registry.conftest import AGENCY, MAYOR
 
@@ -68,7 +73,7 @@ def test_import_list_recognize_remove(command: Callable[..., Ran], home: Path) -
     code, out, _ = command("registry", "list", "--json")
     (row,) = json.loads(out)
     assert (code, row["category"], row["basis"]) == (0, "official", "Daniel's Law")
-    assert set(row) == {"id", "category", "basis", "household", "enrolled", "expires"}
+    assert set(row) == {"id", "category", "basis", "household", "enrolled", "expires", "review", "fields"}
     assert "Eleanor Ruth Whitcombe" not in command("registry", "list")[1]
     assert "Eleanor Ruth Whitcombe" in command("registry", "list", "--reveal")[1]
 
@@ -86,15 +91,87 @@ def test_import_list_recognize_remove(command: Callable[..., Ran], home: Path) -
     assert "did you mean 'plate'" in verdicts[2]["error"]
     assert (verdicts[3]["matched"], verdicts[3]["score"]) == (["ssn"], 30.0)
 
-    assert command("registry", "remove", row["id"], "--reason", "the term has ended")[0] == 0
-    assert command("registry", "remove", row["id"], "--reason", "again")[0] == 2
-    assert command("registry", "remove", row["id"], "--reason", " ")[0] == 2
-    assert command("registry", "list", "--json")[1] == "[]\n"
-    log = b"".join(path.read_bytes() for path in (home / "data").rglob("*") if path.is_file())
-    for kind in (b"registry-imported", b"registry-revealed", b"registry-removed"):
+    log = log_bytes(home)
+    for kind in (b"registry-imported", b"registry-revealed"):
         assert kind in log
     assert b"Whitcombe" not in log
     assert b"Daniel's Law" not in log
+
+
+def log_bytes(home: Path) -> bytes:
+    """Return every byte of the log."""
+    return b"".join(path.read_bytes() for path in (home / "data").rglob("*") if path.is_file())
+
+
+def proposed_by(home: Path, steward: str, entry: str) -> str:
+    """Propose to remove an entry, as another steward's command does; return the proposal's id."""
+
+    async def propose() -> str:
+        database = Database(home / "data" / "store.sqlite3")
+        await database.open()
+        key = load_key(home / "keys" / "registry")
+        stewards = Stewards(Registry(database, key, utc_now), database, key, utc_now)
+        proposal = await stewards.remove(entry, by=steward, reason="the term has ended")
+        await database.close()
+        return proposal.id
+
+    return asyncio.run(propose())
+
+
+def test_two_stewards_end_a_protection_and_one_does_not(command: Callable[..., Ran], home: Path) -> None:
+    """Whoever proposes a removal cannot approve it on this command line; what another proposed can be approved, or refused."""
+    command("registry", "import", written(home / "people.jsonl", MAYOR))
+    (row,) = json.loads(command("registry", "list", "--json")[1])
+    code, out, _ = command("registry", "remove", row["id"], "--reason", "the term has ended", "--json")
+    mine = json.loads(out)["proposed"]
+    assert (code, command("registry", "proposals", "list")[0]) == (0, 1)
+    code, out, _ = command("registry", "approve", mine, "--json")
+    assert (code, json.loads(out)["error"]) == (2, "You proposed it, so another steward has to agree.")
+    assert command("registry", "refuse", mine, "--reason", "a mistake")[0] == 0
+    assert command("registry", "refuse", mine, "--reason", "a mistake")[0] == 2
+    assert command("registry", "remove", row["id"], "--reason", " ")[0] == 2
+    assert command("registry", "remove", "p0", "--reason", "nobody")[0] == 2
+    assert len(json.loads(command("registry", "list", "--json")[1])) == 1
+
+    theirs = proposed_by(home, "login:somebody-else", row["id"])
+    (waiting,) = json.loads(command("registry", "proposals", "list", "--json")[1])
+    assert (waiting["id"], waiting["what"], waiting["reason"]) == (theirs, "removal", "the term has ended")
+    code, out, _ = command("registry", "approve", theirs)
+    assert (code, out.startswith(f"{row['id']} (official) is protected no longer")) == (0, True)
+    assert command("registry", "list", "--json")[1] == "[]\n"
+    assert command("registry", "proposals", "list")[0] == 0
+    log = log_bytes(home)
+    for kind in (b"registry-proposed", b"registry-refused", b"registry-approved", b"registry-removed"):
+        assert kind in log
+    assert b"the term has ended" not in log
+
+
+def test_change_does_what_adds_and_proposes_the_rest(
+    command: Callable[..., Ran], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request can do both; identifiers come by standard input, and what cannot be read is said."""
+    command("registry", "import", written(home / "people.jsonl", MAYOR))
+    (row,) = json.loads(command("registry", "list", "--json")[1])
+
+    def change(content: bytes, *options: str) -> Ran:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        return command("registry", "change", row["id"], "--reason", "order 12", *options)
+
+    both = b'{"add": {"phone": "202-555-0199"}, "drop": {"plate": "EW 0001"}}'
+    code, out, _ = change(both, "--identifiers", "--mask", "phone", "--expires", "never", "--json")
+    told = json.loads(out)
+    assert (code, told["changed"], told["proposed"]["what"]) == (0, ["fields", "phones"], "plates")
+    code, out, _ = change(b"", "--expires", "2099-12-31")
+    assert "expires stays as it is until a second steward agrees" in out
+    assert change(b"", "--mask", "phone")[1] == "as it was; nothing changed\n"
+    for content, options, said in (
+        (b"[]", ["--identifiers"], "not a JSON object"),
+        (b'{"phone": "1"}', ["--identifiers"], "not an object of objects"),
+        (b"", ["--mask", "fone"], "did you mean 'phone'"),
+        (b"", ["--review", "soon"], "review is not a date"),
+    ):
+        code, _, err = change(content, *options)
+        assert (code, said in err) == (2, True), err
 
 
 def test_a_large_import_fits_the_log(command: Callable[..., Ran], home: Path) -> None:
@@ -122,6 +199,13 @@ def test_add_reads_standard_input(command: Callable[..., Ran], monkeypatch: pyte
     code, out, _ = add(json.dumps(who).encode(), "--category", "vip")
     assert (code, "category is none of" in json.loads(out)["error"]) == (2, True)
     assert add(b"Jo Doe", "--category", "victim")[0] == 2
+
+    code, out, _ = add(json.dumps(who).encode(), "--category", "victim", "--fields", "home_adress;phone")
+    assert (code, "did you mean 'home_address'?" in json.loads(out)["error"]) == (2, True)
+    options = ("--category", "victim", "--fields", "home_address; phone", "--review", "2099-12-31")
+    assert json.loads(add(json.dumps(who).encode(), *options)[1])["updated"] == 1
+    (row,) = json.loads(command("registry", "list", "--json")[1])
+    assert (row["fields"], row["review"][:10]) == ("home_address;phone", "2100-01-01")
 
 
 def test_personnel_import(command: Callable[..., Ran], home: Path) -> None:
@@ -163,3 +247,36 @@ def test_a_wrong_file_is_told_with_its_place(command: Callable[..., Ran], home: 
     assert code == 2
     assert "people.csv:1:12: column 2 of the header is unknown" in err
     assert "did you mean 'surname'?" in err
+
+
+def test_check_finds_what_is_wrong_and_says_so_by_id(command: Callable[..., Ran], home: Path) -> None:
+    """A sound registry is 0; what is thin, or hidden without a unit, is 1, with ids and no names."""
+    command("registry", "import", written(home / "people.jsonl", MAYOR))
+    assert command("registry", "check")[:2] == (0, "nothing to look at\n")
+    hidden = {"given_name": "Jo", "surname": "Doe", "dob": "1990-05-05", "street": "7 Oak Ave", "category": "informant"}
+    code, out, _ = command(
+        "registry", "import", written(home / "more.jsonl", hidden, {"phone": "2125550144", "category": "victim"})
+    )
+
+    code, out, _ = command("registry", "check", "--json")
+
+    found = json.loads(out)
+    assert (code, [each["kind"] for each in found]) == (1, ["thin", "concealed-building"])
+    ids = {row["id"] for row in json.loads(command("registry", "list", "--json")[1])}
+    assert {entry for each in found for entry in each["entries"]} < ids
+    code, out, _ = command("registry", "check")
+    assert (code, out.splitlines()[-1]) == (1, "2 findings")
+    assert "Doe" not in out
+
+
+def test_an_import_notes_what_a_check_would_find(command: Callable[..., Ran], home: Path) -> None:
+    """The risk is told with the line that brings it, even where the policy cannot say who is concealed."""
+    (home / "policies" / "policy.csv").write_text("nonsense")
+
+    code, out, err = command(
+        "registry", "import", written(home / "people.jsonl", {"phone": "2125550144", "category": "victim"})
+    )
+
+    assert (code, out.startswith("1 added")) == (0, True)
+    assert "people.jsonl:1: taken, but recognized by phone alone" in err
+    assert command("registry", "check")[0] == 2

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -223,3 +224,44 @@ def test_no_text_makes_the_files_readers_fail(text: str) -> None:
     assert all(isinstance(raw, (dict, LineRefused)) for _, raw in read_jsonl(text.splitlines(keepends=True)))
     lines = ["given_name,surname\n", *text.splitlines(keepends=True)]
     assert all(isinstance(raw, (dict, LineRefused)) for _, raw in read_csv(lines, ENTRY_KEYS))
+
+
+async def test_a_large_file_is_told_line_by_line(office: Office, tmp_path: Path) -> None:
+    """Each line that is not taken is told with its number, and progress is heard of to the end."""
+    path, read, wrote = tmp_path / "people.jsonl", list[int](), list[int]()
+    path.write_text("".join(json.dumps(numbered(n)) + "\n" for n in range(1, 1201)))
+
+    report = await import_registry(
+        office.registry, path, categories=CATEGORIES, by="steward", now=office.now, read=read.append, wrote=wrote.append
+    )
+
+    assert [number for number, _ in report.rejected] == list(range(100, 1201, 100))
+    assert (report.added, sum(wrote), sum(read)) == (1188, 1188, path.stat().st_size)
+    assert len(wrote) == 5
+
+
+async def test_memory_grows_with_the_file_and_no_faster(office: Office, tmp_path: Path) -> None:
+    """Four times the lines take about four times the memory at most."""
+    peaks = []
+    for count in (100, 400):
+        path = tmp_path / f"{count}.jsonl"
+        path.write_text("".join(json.dumps(numbered(n) | {"person_id": f"{count}-{n}"}) + "\n" for n in range(1, count + 1)))
+        tracemalloc.start()
+        await import_registry(office.registry, path, categories=CATEGORIES, by="steward", now=office.now)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert peaks[1] < 8 * peaks[0]
+
+
+def numbered(n: int) -> dict[str, str]:
+    """Return a line of its own person; every hundredth is of a category that there is not."""
+    name = "".join(chr(ord("a") + int(digit)) for digit in str(n))
+    category = "victim" if n % 100 else "vip"
+    return {
+        "given_name": name,
+        "surname": f"{name}son",
+        "dob": f"19{n % 90 + 10}-05-05",
+        "person_id": str(n),
+        "category": category,
+    }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.database import Database
-from proxy.registry.service import STALE_SECONDS, EntryUnknown, Registry
+from proxy.registry.service import STALE_SECONDS, Registry
 from proxy.registry.store import RegistryUnreadable
 from proxy.telemetry import Metrics
 from tests.registry.conftest import AGENCY, KEY, MAYOR, Office, person
@@ -70,7 +70,7 @@ async def test_what_one_process_enrolls_another_recognizes_after_its_refresh(off
     assert server.recognizer.protections({"person_id": ("100123",)})
 
     (found,) = server.recognizer.protections({"person_id": ("7",)})
-    await office.registry.remove(found.entry, by="steward", reason="the order was lifted")
+    await office.remove(found.entry)
     await server.refresh()
 
     assert server.recognizer.protections({"person_id": ("7",)}) == ()
@@ -117,15 +117,6 @@ async def test_two_stewards_at_once_lose_nothing(office: Office) -> None:
     (entry,) = await office.registry.entries()
     assert len(entry.identifiers.phones) == 4
     await office.registry.refresh()
-
-
-async def test_removing_what_is_not_there_is_said(office: Office) -> None:
-    """An unknown id changes nothing."""
-    await office.enroll(MAYOR)
-
-    with pytest.raises(EntryUnknown):
-        await office.registry.remove("p0", by="steward", reason="none")
-    await office.another().refresh()
 
 
 async def test_sizes_are_counted_by_group(office: Office) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import sqlite3
+from base64 import b64encode
+from contextlib import closing
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +14,8 @@ from proxy.registry.store import LARGEST, REGISTRY, RegistryUnreadable, SealedTa
 from tests.registry.conftest import AGENCY, KEY, MAYOR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.registry.conftest import Office
 
 OTHER = {"given_name": "Jo", "surname": "Doe", "dob": "1990-05-05", "category": "victim", "basis": "order", "person_id": "7"}
@@ -54,9 +59,11 @@ async def test_no_name_of_any_script_is_stored(office: Office, text: str) -> Non
     await office.registry.add(_line(office, {**OTHER, "surname": text, "ssn": "518-22-4471"}), by="steward")
 
     stored = stored_bytes(office)
+    with closing(sqlite3.connect(office.database.path)) as connection:
+        (columns,) = connection.execute("SELECT group_concat(sql) FROM sqlite_master").fetchone()
 
     for written in (text, text.strip(), text.casefold(), text.upper()):
-        if len(written.encode()) > 7:
+        if len(written.encode()) > 7 and written not in columns:
             assert written.encode() not in stored
 
 
@@ -164,4 +171,41 @@ async def test_a_row_has_a_bound(office: Office) -> None:
     table = SealedTable(office.database, REGISTRY, KEY, bytes)
 
     with pytest.raises(ValueError, match="at most"):
-        table.seal("row", b"x" * (LARGEST + 1))
+        table.sealed("row", b"x" * (LARGEST + 1))
+
+
+async def test_a_stolen_store_holds_no_token(office: Office) -> None:
+    """Neither the files, nor a backup, nor a proposal holds a token of what was loaded, raw or written as text."""
+    await office.enroll(MAYOR, OTHER)
+    plain = {key: value for key, value in MAYOR.items() if key not in {"category", "basis"}}
+    await office.employ({**plain, "personnel": "badge-4711", "agency": AGENCY})
+    entry = (await office.registry.entries())[0]
+    await office.stewards.remove(entry.id, by="login:first", reason="Whitcombe has left office")
+    office.protections(name="Eleanor Whitcombe", ssn=MAYOR["ssn"], phone="212-555-0101")
+
+    backup = office.database.path.with_name("backup.sqlite3")
+    with closing(sqlite3.connect(office.database.path)) as store, closing(sqlite3.connect(backup)) as copy:
+        store.backup(copy)
+    stolen = stored_bytes(office)
+
+    loaded = [profile for _, profile in (*office.registry._entries.rows.values(), *office.registry._staff.rows.values())]
+    tokens = {token for profile in loaded for token in tokens_in(profile)}
+    assert len(tokens) > 20
+    for token in tokens:
+        for written in (token, token.hex().encode(), b64encode(token).rstrip(b"=")):
+            assert written not in stolen
+    assert b"left office" not in stolen
+
+
+def tokens_in(value: object) -> Iterator[bytes]:
+    """Yield every piece of bytes that a loaded person holds."""
+    if isinstance(value, bytes):
+        yield value
+    elif is_dataclass(value):
+        for each in fields(value):
+            yield from tokens_in(getattr(value, each.name))
+    elif isinstance(value, tuple | list | frozenset | set):
+        for each in value:
+            yield from tokens_in(each)
+    elif isinstance(value, dict):
+        yield from tokens_in([*value, *value.values()])

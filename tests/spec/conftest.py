@@ -205,13 +205,14 @@ class Street:
         await database.close()
         return secret, credential_id
 
-    async def protect(self, **line: str) -> None:
+    async def protect(self, **line: str | list[str]) -> None:
         """Enroll somebody, as a steward's command beside the server does."""
         database = Database(self.home.data / "store.sqlite3")
         await database.open()
         registry = Registry(database, load_key(self.home.keys / "registry.key"), utc_now)
         await registry.refresh()
-        entry, _ = await registry.add(entry_line(1, line, categories=["witness"], now=utc_now()), by="steward")
+        words: dict[str, Any] = {"categories": ["witness"], "classes": ["home_address", "phone"], "now": utc_now()}
+        entry, _ = await registry.add(entry_line(1, line, **words), by="steward")
         await database.close()
         assert entry is not None
 

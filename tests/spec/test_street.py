@@ -189,6 +189,30 @@ async def test_a_query_can_be_left_with_the_supervisor(street: Street) -> None:
     assert answer.headers["Location"] == answer.json["escalation"]["href"]
 
 
+async def test_what_the_registry_masks_stays_masked_whatever_policy_permits(street: Street) -> None:
+    """An approval opens a witness's record, but never the field classes that the entry itself protects."""
+    owners = {each.owner.person_id for each in street.town.vehicles}
+    *_, witness = (each for each in street.town.persons if each.phone and not {each.person_id} & (street.cast_ids | owners))
+    path = f"/records/persons/{witness.person_id}"
+    before = (await street.ask("officer", path)).json[0]
+    await street.protect(person_id=witness.person_id, category="witness", fields=["home_address", "phone"])
+    async with asyncio.timeout(10):
+        while (asked := await street.ask("officer", path)).status == 200:
+            pass
+    await street.post("supervisor", f"{asked.json['escalation']['href']}/approve", {"reason": "agreed, statement is needed"})
+
+    answer = await street.ask("officer", path)
+
+    assert answer.status == 200
+    assert answer.headers["Disclosure"] == "masked=(home_address phone ssn)"
+    shown = answer.json[0]
+    hidden = {name for name in before if before[name] != shown[name]}
+    assert {"phone", "street", "city", "ssn"} <= hidden
+    assert shown["surname"] == before["surname"]
+    assert witness.phone.encode() not in answer.body
+    assert (await street.terminal_entry(answer)).facts["masked"] == ["home_address", "phone", "ssn"]
+
+
 async def test_a_query_whose_answer_turns_out_protected_is_escalated_not_denied_to_exist(street: Street) -> None:
     """Where only the record tells who it is about, the officer is sent to a supervisor, and answered once it is approved."""
     vehicle = next(
