@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -95,7 +95,8 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
 class Asked:
     """The query that escalated, as far as a supervisor and a later redemption need it.
 
-    ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about.
+    ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about;
+    ``partial`` what narrowed the query and is no criterion, by parameter.
     """
 
     person: str
@@ -114,12 +115,13 @@ class Asked:
     because: str
     policy_version: str
     records: Sequence[Mapping[str, Sequence[str]]] = ()
+    partial: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self, key: bytes) -> str:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""
         criteria = {kind: sorted(values) for kind, values in self.criteria.items()}
         material = orjson.dumps(
-            [self.person, self.agency, self.role, self.case, self.purpose, self.action, criteria],
+            [self.person, self.agency, self.role, self.case, self.purpose, self.action, criteria, self.partial],
             option=orjson.OPT_SORT_KEYS,
         )
         return hmac.digest(key, material, hashlib.sha256).hex()

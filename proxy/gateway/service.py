@@ -165,8 +165,9 @@ class Gateway:
         size = len(reply.body)
         self._leave(query, "upstream")
         disclosure = await self._inspect(reply, asking, ruling, grant)
-        if grant is None and (waiting := _waiting(disclosure)):
-            # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead.
+        if grant is None and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
+            # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead. A
+            # broad search is silent: that somebody has to agree would answer every range and prefix that is tried.
             asking, withheld = asking.concerning(waiting), disclosure
             grant = await self._agreed(
                 query,
@@ -187,7 +188,7 @@ class Gateway:
             media_type=disclosure.media_type,
             body=disclosure.body,
             masked=disclosure.masked,
-            withheld=_told(disclosure),
+            withheld=None if asking.inquiry.broad else _told(disclosure),
         )
 
     async def _understand(self, query: _Query) -> Asking:

@@ -103,6 +103,7 @@ class Decided(Event):
             "method": self.inquiry.outbound.method,
             "object": self.inquiry.outbound.target,
             "criteria": {kind: list(values) for kind, values in self.inquiry.criteria.items()},
+            "partial": dict(self.inquiry.partial),
         }
 
 
