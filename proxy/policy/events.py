@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Decided(Event):
     """A query was ruled on. ``forward`` tells whether it goes upstream: exactly one terminal entry then follows.
 
-    ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed.
+    ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed. ``met`` is how
+    often the principal has met somebody protected of these lately, by whatever road.
     """
 
     kind: ClassVar[str] = "decided"
@@ -38,6 +39,7 @@ class Decided(Event):
     forward: bool
     shown: str
     escalation: str = ""
+    met: int = 0
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: closed words, the policy's row and version, sizes and addresses."""
@@ -67,6 +69,7 @@ class Decided(Event):
             "destination": self.destination,
             "criteria": tuple(sorted(self.inquiry.criteria)),
             "roads": tuple(sorted({road for protection in self.recognition.protections for road in protection.matched})),
+            "met": self.met,
             "notify": self.ruling.notify,
             "bytes_in": self.inquiry.bytes_in,
             "methods": self.principal.methods,

@@ -29,6 +29,8 @@ doors:
   ops: {{port: {ops}}}
 logging: {{level: info}}
 """
+_BUDGETS: Final = "per_hour: {queries: 1000000, fruitless: 1000000, records: 1000000, neighborhood: 1000000}\nbroad_counts: 1\n"
+"""One officer asks here for a county."""
 POLICIES: Final = Path(__file__).parents[2] / "policies"
 CASE: Final = "26-004217"
 PERSON: Final = "badge-4711"
@@ -110,6 +112,7 @@ class Town:
         """Write what ``serve`` needs, and return the configuration file; ``credentials`` then hold a key that is known."""
         folder.mkdir()
         shutil.copytree(POLICIES, folder / "policies")
+        (folder / "policies/budgets.yaml").write_text(_BUDGETS)
         keys = folder / "keys"
         keys.mkdir(mode=0o700)
         create_signing_key(keys / "checkpoint")
