@@ -86,7 +86,8 @@ def _last(name: str) -> str:
 
 
 def _core(text: str) -> str:
-    return address.street(text).core or normalize.fold(text)
+    # A street without a house has no form as an address, and is the same street.
+    return address.street(text).core or address.street(f"1 {text}").core or normalize.fold(text)
 
 
 def _number(text: str) -> str:

@@ -96,24 +96,27 @@ class Spending:
         Raises:
             BudgetSpent: nothing was charged.
         """
-        outbound, budget = inquiry.outbound, budgets.neighborhood
+        outbound, limit = inquiry.outbound, budgets.neighborhood
         asked = self._token("asked", person, inquiry.action, outbound.target, (outbound.body or b"").hex())
-        repeated = self._said.level(asked, 1, now) > 0
-        rooted = root is not None and self._said.level(self._token("root", person, root), 1, now) > 0
-        cascaded = rooted and not self._heard(now, "cascade", person, root or "", inquiry.action)
-        places = frozenset[str]() if repeated else around(inquiry)
-        if cascaded:
-            places = frozenset(place for place in places if not self._heard(now, "cascade", person, root or "", place))
-        cost = min(budgets.broad_counts if inquiry.broad else 1, budget)
-        charges = [_Charge("neighborhood", self._token("near", person, place), budget, cost) for place in places]
+        repeated = self._heard(asked, now)
+        step = self._token("cascade", person, root or "", inquiry.action)
+        rooted = root is not None and self._heard(self._token("root", person, root), now)
+        cascaded = rooted and not self._heard(step, now)
+        places = {place: self._token("cascade", person, root or "", place) for place in ([] if repeated else around(inquiry))}
+        cost = min(budgets.broad_counts if inquiry.broad else 1, limit)
+        charges = [
+            _Charge("neighborhood", self._token("near", person, place), limit, cost)
+            for place, followed in places.items()
+            if not (cascaded and self._heard(followed, now))
+        ]
         if not cascaded:
             charges.append(_Charge("queries", self._token("queries", person), budgets.queries, 1))
         # What was found is charged afterwards, so here it is enough that there is something left.
         found = (("fruitless", budgets.fruitless), ("records", budgets.records))
-        self._require([*charges, *(_Charge(name, self._token(name, person), limit, 1) for name, limit in found)], now)
+        self._require([*charges, *(_Charge(name, self._token(name, person), most, 1) for name, most in found)], now)
         for charge in charges:
             self._pour(charge.bucket, charge.limit, charge.cost, now)
-        self._said.add(asked, 1, 0 if repeated else 1, now)
+        self._hear([asked, *([step, *places.values()] if cascaded else [])], now)
         return Charged(repeated=repeated, cascaded=cascaded)
 
     def opened(self, charged: Charged, reference: str, person: str, inquiry: Inquiry, now: float) -> None:
@@ -123,9 +126,8 @@ class Spending:
         """
         if charged.repeated or charged.cascaded:
             return
-        self._heard(now, "root", person, reference)
-        for place in around(inquiry):
-            self._heard(now, "cascade", person, reference, place)
+        places = (self._token("cascade", person, reference, place) for place in around(inquiry))
+        self._hear([self._token("root", person, reference), *places], now)
 
     def settle(
         self, charged: Charged, budgets: Budgets, person: str, *, fruitless: bool = False, records: int = 0, now: float
@@ -156,11 +158,14 @@ class Spending:
         self._buckets.add(bucket, limit, amount, now)
         self._forgotten.inc(self._buckets.forgotten - before)
 
-    def _heard(self, now: float, *words: str) -> bool:
-        token = self._token(*words)
-        heard = self._said.level(token, 1, now) > 0
-        self._said.add(token, 1, 0 if heard else 1, now)
-        return heard
+    def _heard(self, token: bytes, now: float) -> bool:
+        return self._said.level(token, 1, now) > 0
+
+    def _hear(self, tokens: Iterable[bytes], now: float) -> None:
+        """Remember for an hour."""
+        for token in tokens:
+            if not self._heard(token, now):
+                self._said.add(token, 1, 1, now)
 
     def _token(self, *words: str) -> bytes:
         keyed = self._keyed.copy()

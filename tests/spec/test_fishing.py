@@ -190,20 +190,9 @@ class Fisher:
 
     async def _meddling(self) -> None:
         """Try what would count, sort and turn pages."""
-        for name in (
-            "_sort",
-            "_sort_desc",
-            "_size",
-            "_next",
-            "_facet",
-            "_nocount",
-            "_shape",
-            "limit",
-            "offset",
-            "page",
-            "count",
-        ):
-            await self._ask("persons", surname=self._target.surname, dob=self._target.dob.isoformat(), **{name: "1"})
+        born = self._target.dob.isoformat()
+        for name in ("_sort", "_sort_desc", "_size", "_next", "_facet", "_shape", "limit", "offset", "page", "count"):
+            await self._send(f"/records/persons?surname={quote(self._target.surname)}&dob={born}&{name}=1", direct=True)
 
 
 def alone(town: Town) -> tuple[Person, Vehicle]:
