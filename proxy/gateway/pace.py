@@ -7,7 +7,8 @@ the loop's clock rounds to milliseconds and would show the rest. An answer with 
 
 How late is learned from those very answers, the two kinds together. It grows at once and shrinks a step a minute, so that
 nobody can move it to and fro by what is asked. What comes later than that still leaves on a step; how many do is bounded by
-``LATE``, and how much an honest "no record" waits by ``PATIENCE``, at the median.
+``LATE``, and how much an honest "no record" waits by ``PATIENCE``, at the median, or by half of what it takes anyway: where the
+records server is slow, its times lie far apart.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LATE: Final = 0.02
 SHRINK_SECONDS: Final = 60.0
 KEPT: Final = 256
 EACH: Final = 16
-START_STEPS: Final = 4
+START_STEPS: Final = 3
 
 
 class Pace:
@@ -55,7 +56,8 @@ class Pace:
             return
         ordered = sorted(self._took)
         needed = math.ceil(ordered[int(len(ordered) * (1 - LATE))] / STEP)
-        bearable = math.floor((ordered[len(ordered) // 2] + PATIENCE) / STEP)
+        median = ordered[len(ordered) // 2]
+        bearable = math.floor((median + max(PATIENCE, median / 2)) / STEP)
         wanted = max(1, min(needed, bearable))
         if wanted > self._steps:
             self._steps, self._shrunk_at = wanted, now
