@@ -255,7 +255,7 @@ def test_honest_work_is_not_in_the_way(routes: RouteMap) -> None:
 
 @pytest.mark.parametrize("took", [0.001, 0.01, 0.1])
 def test_an_answer_without_records_leaves_on_a_step(took: float) -> None:
-    """Whatever it took, it leaves at one and the same time but for chance; half wait 20 ms at most, or half of what they take."""
+    """Whatever it took, it leaves at one time but for chance; half wait 20 ms at most, or half of what they take."""
     chance = Random(3)
     pace = Pace(lambda: 0.0)
     for number in range(200):
