@@ -17,6 +17,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
 from proxy import __version__
@@ -171,6 +172,8 @@ class _Composition:
             metrics=metrics,
             clock=clock,
             monotonic=time.perf_counter,
+            key=os.urandom(32),
+            chance=SystemRandom().random,
             on_error=self._report,
         )
         await audit.start(version=__version__, policy=policies.version)

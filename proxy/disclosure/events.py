@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Disclosed(Event):
     """A reply was inspected and is about to leave, or the answer that stands for no record is.
 
-    ``bytes_in`` is what came from upstream, ``sha256`` the hex digest of the body released; times are milliseconds.
+    ``bytes_in`` is what came from upstream, ``sha256`` the hex digest of the body released; times are milliseconds. ``met`` is
+    how often the principal has met somebody protected of these records lately, by whatever road.
     """
 
     kind: ClassVar[str] = "disclosed"
@@ -36,6 +37,7 @@ class Disclosed(Event):
     duration_ms: float
     upstream_ms: float
     sha256: str
+    met: int = 0
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: counts, sizes, times, field classes, categories and the policy's rows."""
@@ -55,6 +57,7 @@ class Disclosed(Event):
             "disclosed": tuple(sorted(disclosure.disclosed)),
             "rules": dict(sorted(rules.items())),
             "categories": dict(sorted(categories.items())),
+            "met": self.met,
             "notify": tuple(sorted({role for judgement in disclosure.judgements for role in judgement.ruling.notify})),
             "bytes_in": self.bytes_in,
             "bytes_out": len(disclosure.body),

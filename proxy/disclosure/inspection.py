@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from proxy.disclosure.disclosure import Judge, Judgement
     from proxy.disclosure.splice import Masks, Record
-    from proxy.inquiry.route import Route
+    from proxy.inquiry.inquiry import Inquiry
     from proxy.policy.decision import Ruling
     from proxy.policy.fields import FieldClass
 
@@ -33,18 +33,20 @@ _NOBODY: Final = frozenset({Relation.NONE})
 class Inspection:
     """One reply under inspection: ``steps`` until they end, then ``disclosure``."""
 
-    def __init__(self, body: bytes, route: Route, judge: Judge, fields: Mapping[str, FieldClass]) -> None:
+    def __init__(self, body: bytes, inquiry: Inquiry, judge: Judge, fields: Mapping[str, FieldClass]) -> None:
         """Prepare; nothing is read yet.
 
         Raises:
             ReplyUnreadable: the body is not UTF-8, or the route does not say where records lie.
         """
+        route = inquiry.route
         if route.records is None:
             raise ReplyUnreadable("This route does not say where the records of a reply lie. Tell the operator the instance.")
         path = route.records
         steps = (*path.before, *((None,) if path.many else ()), *path.after)
         self._splice = Splice(body, path=steps, envelope=route.envelope)
         self._route = route
+        self._most = inquiry.most
         self._judge = judge
         self._fields = fields
         self._shape = route.shape
@@ -52,7 +54,6 @@ class Inspection:
         self._masks: dict[frozenset[str], Masks] = {}
         self._seen = 0
         self._released = 0
-        self._concealed = 0
         self._unjudged = 0
         self._masked: set[str] = set()
         self._disclosed: set[str] = set()
@@ -64,14 +65,15 @@ class Inspection:
 
         Raises:
             ReplyUnreadable: the reply is not JSON in one reading only, or not as its route describes.
-            TooBroad: there are more records than the route lets out at once.
+            TooBroad: there are more records than the inquiry may be answered with.
         """
         for record in self._splice.records():
             self._seen += 1
             self._decide(record)
-            # Concealed records do not count: a search would be too broad by somebody who is not there.
-            if self._seen - self._concealed > self._route.most:
-                raise TooBroad(f"More than {self._route.most} records match. Narrow the search and ask again.")
+            # Only what leaves counts, and what nobody could judge: else a search would be too broad by somebody who is not
+            # there. What the records server may have cut off counts too: whom that would have been, nobody knows.
+            if self._released + self._unjudged > self._most or self._seen == self._route.cut:
+                raise TooBroad(f"More than {self._most} records match. Narrow the search and ask again.")
             yield
 
     def disclosure(self) -> Disclosure:
@@ -110,7 +112,6 @@ class Inspection:
                 raise TooBroad("The records concern too many persons at once. Narrow the search and ask again.")
         else:
             record.withheld = True
-            self._concealed += judgement.ruling.outcome is Outcome.CONCEAL
 
     def _judged(self, kinds: Mapping[str, Sequence[str]]) -> Judgement | None:
         try:

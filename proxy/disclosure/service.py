@@ -43,7 +43,7 @@ async def disclose(reply: Reply, inquiry: Inquiry, judge: Judge, fields: Mapping
         raise ReplyUnreadable("The records server's reply is of a kind that this route does not expect.")
     if route.opaque:
         return _opaque(reply, inquiry, judge)
-    inspection = Inspection(reply.body, route, judge, fields)
+    inspection = Inspection(reply.body, inquiry, judge, fields)
     now = asyncio.get_running_loop().time
     began, count = now(), 0
     for _ in inspection.steps():

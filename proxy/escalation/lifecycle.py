@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -99,6 +99,7 @@ class Asked:
 
     ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about;
     ``recognized`` says why each subject is taken to be meant (``protection.explained``).
+    ``partial`` what narrowed the query and is no criterion, by parameter.
     """
 
     person: str
@@ -118,12 +119,13 @@ class Asked:
     policy_version: str
     records: Sequence[Mapping[str, Sequence[str]]] = ()
     recognized: Sequence[Json] = ()
+    partial: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self, key: bytes) -> str:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""
         criteria = {kind: sorted(values) for kind, values in self.criteria.items()}
         material = orjson.dumps(
-            [self.person, self.agency, self.role, self.case, self.purpose, self.action, criteria],
+            [self.person, self.agency, self.role, self.case, self.purpose, self.action, criteria, self.partial],
             option=orjson.OPT_SORT_KEYS,
         )
         return hmac.digest(key, material, hashlib.sha256).hex()

@@ -105,6 +105,7 @@ class Asking:
             statement=self.verified.purpose.statement,
             action=self.inquiry.action,
             criteria={kind: list(values) for kind, values in self.inquiry.criteria.items()},
+            partial=dict(self.inquiry.partial),
             categories=tuple(sorted({protection.category for protection in self.recognition.protections})),
             subjects=tuple(sorted(protection.entry for protection in self.recognition.protections)),
             relations=tuple(sorted(self.recognition.relations)),

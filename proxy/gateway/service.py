@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,12 +19,15 @@ from proxy.audit.failed import Failed
 from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
-from proxy.escalation.lifecycle import State
+from proxy.escalation.lifecycle import EscalationRequired, State
 from proxy.escalation.service import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
 from proxy.gateway.asking import Asking
+from proxy.gateway.pace import Pace
+from proxy.gateway.spending import Spending
 from proxy.gateway.strangers import Strangers
 from proxy.identity.tls import certificate_uris
+from proxy.inquiry.inquiry import TooBroad
 from proxy.inquiry.service import inquire
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Refused
@@ -38,19 +42,23 @@ if TYPE_CHECKING:
     from proxy.disclosure.disclosure import Disclosure, Judgement
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
+    from proxy.gateway.spending import Charged
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
     from proxy.inquiry.inquiry import Inbound, Inquiry
     from proxy.policy.decision import Facts, Ruling
     from proxy.policy.service import PolicySet
     from proxy.purpose.service import Purposes
-    from proxy.registry.protection import Recognizer
+    from proxy.registry.protection import Recognition, Recognizer
     from proxy.telemetry import Metrics
     from proxy.upstream.client import Upstream
     from proxy.upstream.reply import Reply
 
 ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
+
+FRUITLESS: Final = (TooBroad, EscalationRequired, PolicyDenied)
+"""Refusals that say something of whom was asked about."""
 
 WITHHELD: Final = frozenset({Outcome.ESCALATE, Outcome.DENY})
 
@@ -66,11 +74,13 @@ class _Query:
     stages: list[tuple[str, float]] = field(default_factory=list)
     principal: Principal | None = None
     inquiry: Inquiry | None = None
+    charged: Charged | None = None
     receipt: Receipt | None = None
     closed: bool = False
     forwarded: bool = False
     ending: bool = False
     noticed: set[str] = field(default_factory=set)
+    met: set[str] = field(default_factory=set)
 
 
 class Gateway:
@@ -89,9 +99,14 @@ class Gateway:
         metrics: Metrics,
         clock: Clock,
         monotonic: Callable[[], float],
+        key: bytes,
+        chance: Callable[[], float],
         on_error: Callable[[BaseException], None],
     ) -> None:
-        """Wire the street; ``on_error`` is told of errors nobody foresaw, never with a query's words."""
+        """Wire the street; ``on_error`` is told of errors nobody foresaw, never with a query's words.
+
+        ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1.
+        """
         self._policies = policies
         self._identities = identities
         self._purposes = purposes
@@ -104,6 +119,8 @@ class Gateway:
         self._monotonic = monotonic
         self._on_error = on_error
         self._strangers = Strangers()
+        self._spending = Spending(key=key, metrics=metrics)
+        self._pace: defaultdict[str, Pace] = defaultdict(lambda: Pace(chance))
         self._recording: set[asyncio.Task[None]] = set()
         self._stages = {stage: metrics.stage_seconds.labels(stage) for stage in STAGES}
 
@@ -160,13 +177,16 @@ class Gateway:
         if ruling.outcome not in ANSWERED:
             raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
         self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, self._clock())
+        assert query.charged is not None
+        self._spending.opened(query.charged, receipt.reference, asking.principal.person, asking.inquiry, self._monotonic())
 
         reply = await self._upstream.forward(asking.inquiry, receipt)
         size = len(reply.body)
         self._leave(query, "upstream")
         disclosure = await self._inspect(reply, asking, ruling, grant)
-        if grant is None and (waiting := _waiting(disclosure)):
-            # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead.
+        if grant is None and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
+            # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead. A
+            # broad search is silent: that somebody has to agree would answer every range and prefix that is tried.
             asking, withheld = asking.concerning(waiting), disclosure
             grant = await self._agreed(
                 query,
@@ -181,13 +201,17 @@ class Gateway:
             disclosure = await self._inspect(reply, asking, ruling, grant)
         self._leave(query, "disclosure")
         await self._record_disclosure(query, asking, disclosure, size)
+        told = None if asking.inquiry.broad else _told(disclosure)
+        self._settle(query, fruitless=not disclosure.records or told is not None, records=disclosure.records)
+        if not disclosure.records:
+            await self._bide(query, asking.inquiry)
         return Answer(
             entry=receipt.reference,
             status=disclosure.status,
             media_type=disclosure.media_type,
             body=disclosure.body,
             masked=disclosure.masked,
-            withheld=_told(disclosure),
+            withheld=told,
         )
 
     async def _understand(self, query: _Query) -> Asking:
@@ -200,6 +224,9 @@ class Gateway:
         self._leave(query, "inquiry")
         verified = await self._purposes.verify(inbound.header("Query-Purpose"), principal, inquiry.action, self._clock())
         self._leave(query, "purpose")
+        if query.charged is None:
+            root = verified.purpose.root
+            query.charged = self._spending.charge(policies.budgets, principal.person, inquiry, root, self._monotonic())
         recognition = self._recognizer.recognize(inquiry.criteria, principal)
         self._leave(query, "registry")
         return Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
@@ -209,6 +236,24 @@ class Gateway:
             return asking.judged(fields, self._recognizer, ruling, grant)
 
         return await disclose(reply, asking.inquiry, judge, asking.policies.fields)
+
+    def _settle(self, query: _Query, *, fruitless: bool, records: int = 0) -> None:
+        """Charge what the terminal is about to see, and nothing that it is not."""
+        if query.charged is not None and query.principal is not None:
+            budgets, person, now = self._policies().budgets, query.principal.person, self._monotonic()
+            self._spending.settle(query.charged, budgets, person, fruitless=fruitless, records=records, now=now)
+
+    def _met(self, query: _Query, person: str, recognitions: Iterable[Recognition]) -> int:
+        """Return how often somebody protected whom this query meets has been met by the same person lately."""
+        entries = {each.entry for recognition in recognitions for each in recognition.protections} - query.met
+        query.met |= entries
+        return self._spending.met(person, entries, self._monotonic())
+
+    async def _bide(self, query: _Query, inquiry: Inquiry) -> None:
+        """Wait until an answer without records may leave."""
+        now = self._monotonic()
+        leaves = query.started + self._pace[inquiry.route.id].leaves_after(now - query.started, now)
+        await asyncio.sleep(leaves - now)
 
     async def _agreed(
         self, query: _Query, asking: Asking, ruling: Ruling, wait: float, record: Callable[[], Awaitable[object]]
@@ -243,6 +288,7 @@ class Gateway:
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
         shown = ruling.outcome
         facts, ruling = asking.concealing or (facts, ruling)
+        recognition = asking.concealed or asking.recognition
         receipt = await self._audit.record(
             Decided(
                 about=query.inbound.query_id,
@@ -250,7 +296,8 @@ class Gateway:
                 principal=asking.principal,
                 verified=asking.verified,
                 inquiry=asking.inquiry,
-                recognition=asking.concealed or asking.recognition,
+                recognition=recognition,
+                met=self._met(query, asking.principal.person, [recognition]),
                 asked=facts,
                 ruling=ruling,
                 shown=shown,
@@ -277,6 +324,7 @@ class Gateway:
             case=asking.verified.purpose.case,
             terminal=asking.principal.terminal,
             bytes_in=bytes_in,
+            met=self._met(query, asking.principal.person, (judgement.recognition for judgement in disclosure.judgements)),
             duration_ms=round((self._monotonic() - query.started) * 1000, 2),
             upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
             sha256=hashlib.sha256(disclosure.body).hexdigest(),
@@ -323,6 +371,7 @@ class Gateway:
     async def _decline(self, query: _Query, refusal: Refusal) -> Declined:
         """Remember a refusal: close what was decided and forwarded, or write down that it never came to that."""
         self._metrics.refusals_total.labels(refusal.slug()).inc()
+        self._settle(query, fruitless=isinstance(refusal, FRUITLESS))
         duration = round((self._monotonic() - query.started) * 1000, 2)
         about = query.inbound.query_id
         try:

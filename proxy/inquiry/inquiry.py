@@ -100,11 +100,27 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """What is sought. ``criteria`` maps a field kind (FIELD_KINDS) to the values the request gave for it."""
+    """What is sought. ``criteria`` maps a field kind (FIELD_KINDS) to the values the request gave for it.
+
+    ``partial`` is what else it gave, by parameter: prefixes, ranges and descriptions, by which nobody can be recognized. A
+    ``broad`` inquiry rests on those; its ``action`` is the route's broad one.
+    """
 
     query_id: str
     route: Route
     action: str
     criteria: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    partial: Mapping[str, str] = field(default_factory=dict)
     outbound: Outbound
     bytes_in: int = 0
+
+    @property
+    def broad(self) -> bool:
+        """Tell whether this may mean many people, and does on purpose."""
+        return self.route.broad is not None and self.action == self.route.broad.action
+
+    @property
+    def most(self) -> int:
+        """Return how many records may answer."""
+        broad = self.route.broad
+        return broad.most if broad is not None and self.action == broad.action else self.route.most

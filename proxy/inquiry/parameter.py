@@ -3,12 +3,17 @@ r"""What a value may look like, by its kind.
 A records server may read more into a value than it says: a wildcard, a format suffix, an escape of its own (Datasette
 decodes ``~31`` in a path as ``1``, so that ``~310`` would reach person 10 unrecognized). Every kind therefore has a narrow
 pattern that admits none of ``* % ~ \ < > " ;`` or a line break, and a route can only narrow it further.
+
+A prefix or the end of a range says less than a value does, so nobody can be recognized by it. The records server compares a
+prefix by ``LIKE``, where ``_`` and ``%`` stand for anything: no prefix holds one, nor a ``*`` or ``?`` that another server
+would read so.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -52,13 +57,32 @@ _OTHER: Final = (120, _WORDS, "letters and digits")
 _IN_PATH: Final = (64, _ID, "letters, digits and hyphens")
 
 LONGEST: Final = 256
+LEAST: Final = 3
+"""Letters and digits that a prefix has, where its route does not say otherwise."""
+
+PREFIXED: Final = frozenset(
+    {"name", "given_name", "middle_name", "surname", "alias", "plate", "vin", "license", "street", "city"}
+)
+"""Kinds of which a part is something: half a number of another kind, or half a date, is not."""
+RANGED: Final = frozenset({"dob"})
+_LITERAL: Final = re.compile(r"[^%_*?\[\]\\]+")
+
+
+class Match(StrEnum):
+    """How the records server compares a parameter: as it is, with the beginning, or as the end of a range."""
+
+    EXACT = "exact"
+    PREFIX = "prefix"
+    FROM = "from"
+    TO = "to"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """One parameter of a route, or one field of its JSON body (``integer`` where JSON gives a number).
 
-    ``name`` is the terminal's word for it (dotted inside a body); ``kind`` is of FIELD_KINDS, or None when it is no criterion.
+    ``name`` is the terminal's word for it (dotted inside a body); ``kind`` is of FIELD_KINDS, or None when it says nothing of
+    whom. Only an exact one with a kind is a criterion. ``least`` counts the letters and digits of a prefix.
     """
 
     name: str
@@ -69,10 +93,19 @@ class Parameter:
     choices: frozenset[str] = frozenset()
     required: bool = False
     integer: bool = False
+    match: Match = Match.EXACT
+    least: int = 0
+
+    @property
+    def criterion(self) -> bool:
+        """Tell whether somebody can be recognized by it."""
+        return self.kind is not None and self.match is Match.EXACT
 
     def admits(self, value: str) -> bool:
         """Tell whether ``value`` can be one of this parameter."""
         if len(value) > self.max_length or value[-1:].isspace():
+            return False
+        if self.match is Match.PREFIX and not (_LITERAL.fullmatch(value) and sum(map(str.isalnum, value)) >= self.least):
             return False
         if self.choices and value not in self.choices:
             return False
@@ -102,6 +135,8 @@ def parameter(
     required: bool = False,
     integer: bool = False,
     in_path: bool = False,
+    match: Match = Match.EXACT,
+    least: int = LEAST,
 ) -> Parameter:
     """Make a parameter: its kind's pattern, and the route's own beside it.
 
@@ -113,6 +148,8 @@ def parameter(
     if pattern is not None:
         patterns.append(re.compile(pattern))
         hint = f"{hint} of this route's form" if kind is not None else "a value of this route's form"
+    if match is Match.PREFIX:
+        hint = f"the beginning of it: {hint}, {least} of them at least"
     if choices:
         hint = f"one of {', '.join(sorted(choices))}"
     return Parameter(
@@ -124,4 +161,6 @@ def parameter(
         choices=choices,
         required=required,
         integer=integer,
+        match=match,
+        least=least if match is Match.PREFIX else 0,
     )

@@ -94,12 +94,22 @@ class Forward:
         return f"{path}?{'&'.join(pairs)}" if pairs else path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broad:
+    """What a route does when only a broad combination is given: an action of its own, and fewer records."""
+
+    action: str
+    require: tuple[frozenset[str], ...]
+    most: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
     """One entry of the route map; equal only to itself.
 
     ``template`` holds a literal or None (a parameter) for each segment. ``path_parameters`` are in the order of the path,
-    ``query`` and ``body`` by name (``body`` is None where the route takes none). ``require`` lists sufficient sets of names.
+    ``query`` and ``body`` by name (``body`` is None where the route takes none). ``require`` lists sufficient sets of names,
+    and ``broad`` those that are enough only for its own action. A reply of ``cut`` records may have been cut off there.
     ``media_types`` are those a reply may have: JSON, or what an ``opaque`` route names. ``envelope`` maps a member of the reply
     beside the records (dotted) to whether it is kept. ``shape`` is the tree of ``fields``.
     """
@@ -117,7 +127,9 @@ class Route:
     records: RecordsPath | None = None
     fields: Mapping[str, Field] = field(default_factory=dict)
     envelope: Mapping[str, bool] = field(default_factory=dict)
+    broad: Broad | None = None
     most: int = 100
+    cut: int | None = None
     absent: Absent
     media_types: frozenset[str] = frozenset({JSON})
     opaque: bool = False

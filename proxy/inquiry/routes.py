@@ -14,8 +14,8 @@ from pydantic import Field as Constraint
 from proxy.document import DocumentInvalid, load_with_positions, suggest
 from proxy.inquiry.canonical import encode
 from proxy.inquiry.inquiry import FIELD_KINDS
-from proxy.inquiry.parameter import LONGEST, Parameter, parameter
-from proxy.inquiry.route import JSON, Absent, Field, Forward, Place, RecordsPath, Route, RouteMap
+from proxy.inquiry.parameter import LEAST, LONGEST, PREFIXED, RANGED, Match, Parameter, parameter
+from proxy.inquiry.route import JSON, Absent, Broad, Field, Forward, Place, RecordsPath, Route, RouteMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -47,6 +47,14 @@ class _Parameter(_Model):
     enum: list[str] = Constraint(default_factory=list)
     required: bool = False
     integer: bool = False
+    match: Literal["exact", "prefix", "from", "to"] = "exact"
+    least: Annotated[int, Constraint(ge=1, le=LONGEST)] | None = None
+
+
+class _Broad(_Model):
+    action: ActionName
+    require: Annotated[list[Annotated[list[Name], Constraint(min_length=1)]], Constraint(min_length=1)]
+    most: Annotated[int, Constraint(ge=1, le=10000)] = 25
 
 
 class _Forward(_Model):
@@ -76,6 +84,7 @@ class _Route(_Model):
     params: dict[Name, _Parameter] = Constraint(default_factory=dict)
     body: dict[Name, _Parameter] | None = None
     require: list[Annotated[list[Name], Constraint(min_length=1)]] = Constraint(default_factory=list)
+    broad: _Broad | None = None
     unsafe_unbounded: bool = False
     forward: _Forward
     records: str | None = None
@@ -83,6 +92,7 @@ class _Route(_Model):
     fields: dict[Name, _Field] = Constraint(default_factory=dict)
     envelope: dict[Name, Literal["keep", "drop"]] = Constraint(default_factory=dict)
     most: Annotated[int, Constraint(ge=1, le=10000)] = 100
+    cut: Annotated[int, Constraint(ge=2, le=100000)] | None = None
     absent: _Absent
     opaque: _Opaque | None = None
     officer_safety: bool = False
@@ -107,10 +117,17 @@ def load_routes(path: Path) -> RouteMap:
         raise DocumentInvalid(reader.mistakes)
     return RouteMap(
         routes,
-        actions=((model.action, ("routes", name, "action")) for name, model in document.routes.items()),
+        actions=_actions(document),
         classes=reader.classes,
         positions=positions,
     )
+
+
+def _actions(document: _Document) -> Iterator[tuple[str, Place]]:
+    for name, model in document.routes.items():
+        yield model.action, ("routes", name, "action")
+        if model.broad is not None:
+            yield model.broad.action, ("routes", name, "broad", "action")
 
 
 class _Reader:
@@ -134,6 +151,8 @@ class _Reader:
             self._wrong((*place, "path"), f"'{missing}' is in the path, but not among params", "declare it with its kind")
         self._check_names(model, place)
         self._check_require(model, place, in_path)
+        self._check_partial(model, place, in_path)
+        self._check_broad(model, place)
         records = self._records(model, place)
         fields = self._route_fields(model, place)
         forward = self._forward(model, place, in_path)
@@ -149,11 +168,13 @@ class _Reader:
             query={key: value for key, value in params.items() if key not in in_path},
             body=body,
             require=tuple(frozenset(enough) for enough in model.require),
+            broad=_broad(model),
             forward=forward,
             records=records,
             fields=fields,
             envelope={member: fate == "keep" for member, fate in model.envelope.items()},
             most=model.most,
+            cut=model.cut,
             absent=Absent(status=model.absent.status, body=_json(model.absent.body)),
             media_types=frozenset(model.opaque.media_types) if model.opaque else frozenset({JSON}),
             opaque=model.opaque is not None,
@@ -196,6 +217,8 @@ class _Reader:
                     required=model.required or name in in_path,
                     integer=model.integer,
                     in_path=name in in_path,
+                    match=Match(model.match),
+                    least=model.least or LEAST,
                 )
             except re.error as error:
                 self._wrong((*place, name, "pattern"), f"not a regular expression: {error}")
@@ -221,18 +244,63 @@ class _Reader:
             self._wrong((*place, "params", name, "integer"), "only a field of a body is an integer; a parameter is text")
 
     def _check_require(self, model: _Route, place: Place, in_path: tuple[str, ...]) -> None:
-        names = [*model.params, *(model.body or {})]
+        declared = {**model.params, **(model.body or {})}
+        self._check_names_of(model.require, (*place, "require"), declared)
         for number, enough in enumerate(model.require):
             for at, name in enumerate(enough):
-                if name not in names:
+                if name in declared and declared[name].match != "exact":
+                    hint = "put the combination under `broad`, whose action policy rules on"
                     self._wrong(
-                        (*place, "require", number, at), f"'{name}' is no parameter of this route", suggest(name, names)
+                        (*place, "require", number, at), f"nobody can be recognized by '{name}', a part of a value", hint
                     )
-        declared = [*model.params.values(), *(model.body or {}).values()]
-        bounded = in_path or model.require or any(one.required for one in declared)
+        bounded = in_path or model.require or model.broad or any(one.required for one in declared.values())
         if not bounded and not model.unsafe_unbounded:
             hint = "add `require` with the combinations that are enough, or `unsafe_unbounded: true`"
             self._wrong(place, "a request without any parameter would be answered", hint, value=False)
+
+    def _check_names_of(self, require: Iterable[Iterable[str]], place: Place, names: Iterable[str]) -> None:
+        for number, enough in enumerate(require):
+            for at, name in enumerate(enough):
+                if name not in names:
+                    self._wrong((*place, number, at), f"'{name}' is no parameter of this route", suggest(name, names))
+
+    def _check_partial(self, model: _Route, place: Place, in_path: tuple[str, ...]) -> None:
+        """Refuse parts of values where they cannot be told from whole ones, or would mean everybody."""
+        for where, models in (("params", model.params), ("body", model.body or {})):
+            for name, one in models.items():
+                spot = (*place, where, name)
+                if one.match == "prefix" and one.kind is not None and one.kind not in PREFIXED:
+                    self._wrong(
+                        (*spot, "match"), f"a part of a {one.kind} is no {one.kind}", f"a prefix is of {_listed(PREFIXED)}"
+                    )
+                if one.match in {"from", "to"} and one.kind not in RANGED:
+                    self._wrong((*spot, "match"), "only dates have a range here", f"kind: {_listed(RANGED)}")
+                if one.match != "exact" and (name in in_path or one.integer):
+                    self._wrong(
+                        (*spot, "match"), "a part of a value goes among the parameters of the query or the texts of a body"
+                    )
+                if one.least is not None and one.match != "prefix":
+                    self._wrong((*spot, "least"), "only a prefix has a least length", "add `match: prefix`", value=False)
+
+    def _check_broad(self, model: _Route, place: Place) -> None:
+        broad, spot = model.broad, (*place, "broad")
+        if model.cut is not None and model.cut <= max(model.most, broad.most if broad else 0):
+            self._wrong((*place, "cut"), "a reply would be cut before there are too many records", "ask for more than `most`")
+        if broad is None:
+            return
+        self._check_names_of(broad.require, (*spot, "require"), {**model.params, **(model.body or {})})
+        if broad.action == model.action:
+            self._wrong((*spot, "action"), "policy could not tell the broad search from the other", "an action of its own")
+        if not model.require:
+            self._wrong(
+                spot, "without `require` every search is the other one", "say which combinations are enough", value=False
+            )
+        if broad.most > model.most:
+            self._wrong((*spot, "most"), f"a broad search answers with no more than the other: {model.most}")
+        for number, enough in enumerate(broad.require):
+            if any(set(enough) >= set(other) for other in model.require):
+                message = "this combination is enough for the route's own action already"
+                self._wrong((*spot, "require", number), message, "take it out here, or there")
 
     def _records(self, model: _Route, place: Place) -> RecordsPath | None:
         if model.opaque is not None:
@@ -305,6 +373,17 @@ class _Reader:
                 self._wrong((*spot, "rename", name), "two fields would take the same place in the upstream's body")
         fixed = "&".join(f"{encode(name)}={encode(str(value))}" for name, value in model.forward.query.items())
         return Forward(path=tuple(pieces), query=query, body=body, fixed=fixed)
+
+
+def _broad(model: _Route) -> Broad | None:
+    if model.broad is None:
+        return None
+    require = tuple(frozenset(enough) for enough in model.broad.require)
+    return Broad(action=model.broad.action, require=require, most=model.broad.most)
+
+
+def _listed(kinds: Iterable[str]) -> str:
+    return ", ".join(sorted(kinds))
 
 
 def _records_path(text: str) -> RecordsPath | None:

@@ -38,30 +38,49 @@ def inquire(routes: RouteMap, inbound: Inbound) -> Inquiry:
         values.update(read_body(inbound, route.body))
     elif inbound.body:
         raise BodyUnreadable("This route takes no body; send its parameters in the path and the query.")
-    _check_enough(route, values)
     return Inquiry(
         query_id=inbound.query_id,
         route=route,
-        action=route.action,
+        action=_action(route, values),
         criteria=_criteria(route, values),
+        partial={one.name: values[one.name] for one in _declared(route) if not one.criterion and one.name in values},
         outbound=_outbound(route, values),
         bytes_in=len(inbound.body),
     )
 
 
-def _check_enough(route: Route, values: Mapping[str, str]) -> None:
+def _action(route: Route, values: Mapping[str, str]) -> str:
+    """Return what the parameters given are enough for: the route's action, else its broad one.
+
+    A search that is enough by itself is broad too with a range or a description beside it: whether the answer changes with
+    those would say what somebody protected looks like, so it has to be one that is silent about protected persons.
+
+    Raises:
+        ParameterInvalid: a required one is missing.
+        TooBroad: they are enough for neither.
+    """
     for declared in _declared(route):
         if declared.required and declared.name not in values:
             raise ParameterInvalid(f"'{declared.name}' is missing: send {declared.hint}.", parameter=declared.name)
-    if route.require and not any(values.keys() >= enough for enough in route.require):
-        ways = "; or ".join(" with ".join(sorted(enough)) for enough in route.require)
-        raise TooBroad(f"This could mean too many people. Give {ways}.")
+    enough, broad = not route.require or _enough(route.require, values), route.broad
+    described = any(not one.criterion for one in _declared(route) if one.name in values)
+    if enough and not (broad and described):
+        return route.action
+    if broad is not None and (enough or _enough(broad.require, values)):
+        return broad.action
+    ways = "; or ".join(" with ".join(sorted(enough)) for enough in route.require)
+    raise TooBroad(f"This could mean too many people. Give {ways}.")
+
+
+def _enough(require: Iterable[frozenset[str]], values: Mapping[str, str]) -> bool:
+    return any(values.keys() >= enough for enough in require)
 
 
 def _criteria(route: Route, values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     criteria: dict[str, tuple[str, ...]] = {}
     for declared in _declared(route):
-        if declared.kind is not None and declared.name in values:
+        if declared.criterion and declared.name in values:
+            assert declared.kind is not None
             criteria[declared.kind] = (*criteria.get(declared.kind, ()), values[declared.name])
     return criteria
 

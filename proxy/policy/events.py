@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Decided(Event):
     """A query was ruled on. ``forward`` tells whether it goes upstream: exactly one terminal entry then follows.
 
-    ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed.
+    ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed. ``met`` is how
+    often the principal has met somebody protected of these lately, by whatever road.
     """
 
     kind: ClassVar[str] = "decided"
@@ -39,6 +40,7 @@ class Decided(Event):
     forward: bool
     shown: str
     escalation: str = ""
+    met: int = 0
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: closed words, the policy's row and version, sizes and addresses."""
@@ -68,6 +70,7 @@ class Decided(Event):
             "destination": self.destination,
             "criteria": tuple(sorted(self.inquiry.criteria)),
             "roads": tuple(sorted({road for protection in self.recognition.protections for road in protection.matched})),
+            "met": self.met,
             "notify": self.ruling.notify,
             "bytes_in": self.inquiry.bytes_in,
             "methods": self.principal.methods,
@@ -105,6 +108,7 @@ class Decided(Event):
             "object": self.inquiry.outbound.target,
             "criteria": {kind: list(values) for kind, values in self.inquiry.criteria.items()},
             "recognized": explained(self.recognition.protections),
+            "partial": dict(self.inquiry.partial),
         }
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.inquiry.routes import load_routes
+from proxy.policy.budgets import load_budgets
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
 from proxy.policy.model import check_model
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.inquiry.routes import RouteMap
+    from proxy.policy.budgets import Budgets
     from proxy.policy.decision import Facts, Policy, Ruling
     from proxy.policy.fields import FieldClass
     from proxy.policy.lattice import Lattice
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
     from proxy.registry.thresholds import Thresholds
 
 FILES: Final = (
-    "fields.yaml", "model.conf", "policy.csv", "purposes.yaml", "recognition.yaml", "routes.yaml", "vocabulary.yaml",
+    "budgets.yaml", "fields.yaml", "model.conf", "policy.csv", "purposes.yaml", "recognition.yaml", "routes.yaml",
+    "vocabulary.yaml",
 )  # fmt: skip
 """The files that together are the policy; the version covers these and no others."""
 
@@ -53,6 +56,7 @@ class PolicySet:
     catalogue: Catalogue
     routes: RouteMap
     fields: Mapping[str, FieldClass]
+    budgets: Budgets
     vocabulary: Vocabulary
     words: Words
     sheet: Sheet
@@ -88,6 +92,7 @@ def load_policies(
     """
     contents = _contents(directory)
     mistakes: list[Mistake] = []
+    budgets = _attempt(mistakes, lambda: load_budgets(directory / "budgets.yaml"))
     fields = _attempt(mistakes, lambda: load_fields(directory / "fields.yaml"))
     vocabulary = _attempt(mistakes, lambda: load_vocabulary(directory / "vocabulary.yaml"))
     routes = _attempt(mistakes, lambda: load_routes(directory / "routes.yaml"))
@@ -111,6 +116,7 @@ def load_policies(
         mistakes.append(Mistake(file=directory, line=1, column=1, message="a file changed while it was read", help="try again"))
     if mistakes:
         raise DocumentInvalid(mistakes)
+    assert budgets is not None
     assert fields is not None
     assert vocabulary is not None
     assert routes is not None
@@ -125,6 +131,7 @@ def load_policies(
         catalogue=catalogue,
         routes=routes,
         fields=fields,
+        budgets=budgets,
         vocabulary=vocabulary,
         words=words,
         sheet=sheet,

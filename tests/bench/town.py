@@ -29,6 +29,8 @@ doors:
   ops: {{port: {ops}}}
 logging: {{level: info}}
 """
+_BUDGETS: Final = "per_hour: {queries: 1000000, fruitless: 1000000, records: 1000000, neighborhood: 1000000}\nbroad_counts: 1\n"
+"""One officer asks here for a county."""
 POLICIES: Final = Path(__file__).parents[2] / "policies"
 CASE: Final = "26-004217"
 PERSON: Final = "badge-4711"
@@ -123,6 +125,7 @@ class Town:
     def write_configuration(self, folder: Path, *, upstream: int, terminals: int, ops: int) -> Path:
         """Write what ``serve`` needs, and return the configuration file; ``credentials`` then hold a key that is known."""
         configuration = configure(folder, upstream=upstream, terminals=terminals, ops=ops)
+        (folder / "policies/budgets.yaml").write_text(_BUDGETS)
         self._fill(folder, configuration)
         return configuration
 

@@ -49,6 +49,7 @@ class World:
     envelope: dict[str, bool] = field(default_factory=dict)
     fields: Mapping[str, tuple[str | None, str]] = field(default_factory=lambda: FIELDS)
     most: int = 2000
+    cut: int | None = None
     opaque: frozenset[str] = frozenset()
     journal: list[dict[str, list[str]]] = field(default_factory=list)
 
@@ -83,6 +84,7 @@ class World:
             fields={} if self.opaque else fields,
             envelope=self.envelope,
             most=self.most,
+            cut=self.cut,
             absent=Absent(status=404, body=ABSENT),
             media_types=self.opaque or frozenset({"application/json"}),
             opaque=bool(self.opaque),

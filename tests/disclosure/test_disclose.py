@@ -229,21 +229,31 @@ async def test_a_permitted_record_of_somebody_protected_or_related_is_remembered
     assert [judgement.ruling.rule for judgement in left.judgements] == ["row-permit", "ordinary"]
 
 
-@pytest.mark.parametrize("outcome", [Outcome.PERMIT, Outcome.ESCALATE])
-async def test_more_records_than_the_route_lets_out_are_too_broad(world: World, outcome: Outcome) -> None:
-    """The bound is on what matches: one more refuses the whole reply."""
+@pytest.mark.parametrize("strange", [{}, {"nobody": "declared this"}])
+async def test_more_records_than_the_route_lets_out_are_too_broad(world: World, strange: dict[str, str]) -> None:
+    """The bound is on what leaves or cannot be judged: one more refuses the whole reply."""
     world.most = 3
-    world.default = Ruling(outcome=outcome, rule="r", because="")
-    await world.disclose([person()] * 3)
+    await world.disclose([person() | strange] * 3)
 
     with pytest.raises(TooBroad):
-        await world.disclose([person()] * 4)
+        await world.disclose([person() | strange] * 4)
 
 
-async def test_concealed_records_make_no_search_too_broad(world: World) -> None:
-    """As many as the route lets out are answered though hidden persons match too; one more is too many with or without them."""
-    world.most = 3
+async def test_a_reply_that_may_have_been_cut_is_too_broad(world: World) -> None:
+    """As many records as the records server sends at most may not be all: a list that lacks some is no answer."""
+    world.most, world.cut = 3, 6
     world.rule("9", Outcome.CONCEAL, category="informant")
+    await world.disclose([person("9")] * 5)
+
+    with pytest.raises(TooBroad):
+        await world.disclose([person("9")] * 6)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CONCEAL, Outcome.ESCALATE, Outcome.DENY])
+async def test_what_is_withheld_makes_no_search_too_broad(world: World, outcome: Outcome) -> None:
+    """As many as the route lets out are answered though others match too; one more is too many with or without them."""
+    world.most = 3
+    world.rule("9", outcome, category="informant")
     hidden, three = person("9"), [person("1"), person("2"), person("3")]
 
     assert (await world.disclose([hidden, *three, hidden])).body == (await world.disclose(three)).body

@@ -45,10 +45,13 @@ def test_the_shipped_routes_are_whole(shipped: RouteMap) -> None:
     assert {action for action, _ in shipped.actions} == {
         "person.read",
         "person.search",
+        "person.browse",
         "vehicle.read",
+        "vehicle.browse",
         "warrant.search",
         "incident.search",
         "address.search",
+        "address.browse",
     }
     for route in shipped.routes:
         assert route.records == RecordsPath(text="$[*]", many=True)

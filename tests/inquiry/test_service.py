@@ -60,7 +60,7 @@ if TYPE_CHECKING:
         ),
         (
             "/records/addresses?street_name=Elm+Street&city=Springfield",
-            ("address.search", {"city": ("Springfield",)}),
+            ("address.browse", {"city": ("Springfield",)}),
             "/records/addresses.json?street_name=Elm%20Street&city=Springfield&_shape=array&_size=201&_nocount=1",
         ),
     ],

@@ -26,6 +26,9 @@ ACTIONS: Final = (
     "warrant.search",
     "incident.search",
     "address.search",
+    "person.browse",
+    "vehicle.browse",
+    "address.browse",
 )
 PURPOSES: Final = ("A", "C", "D", "F", "H", "I", "J", "R", "S", "V", "X")
 FIELDS: Final = frozenset({"ssn", "photo", "financial"})

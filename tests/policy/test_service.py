@@ -91,6 +91,7 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
     _edit(folder / "routes.yaml", "action: person.read", "action: Person.Read")
     _edit(folder / "purposes.yaml", "label: Criminal justice", "lable: Criminal justice")
     _edit(folder / "recognition.yaml", "name_alone_up_to", "name_alone_upto")
+    _edit(folder / "budgets.yaml", "queries: 900", "queries: 0")
 
     with pytest.raises(DocumentInvalid) as caught:
         load_policies(folder)

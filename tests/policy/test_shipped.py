@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from proxy.policy.vocabulary import Words
 
 SHIPPED = Path(__file__).parents[2] / "policies"
-ACTIONS = ("person.read", "person.search", "vehicle.read", "warrant.search", "incident.search", "address.search")
+ACTIONS = (
+    "person.read", "person.search", "vehicle.read", "warrant.search", "incident.search", "address.search", "vehicle.browse",
+    "address.browse",
+)  # fmt: skip
 PURPOSES = ("A", "C", "D", "F", "H", "I", "J", "R", "S", "V", "X")
 OFFICERS = ("patrol", "detective", "supervisor", "handler")
 PROTECTED = ("official", "judicial", "officer", "confidential_address", "victim", "witness", "juvenile")
@@ -41,6 +44,19 @@ supervisor  warrant.search  D  none                  assigned    none       none
 handler     address.search  X  none                  assigned    none       none     -> permit
 records     person.read     C  none                  assigned    none       none     -> permit
 dispatcher  person.read     C  none                  dispatched  none       none     -> mask ssn photo financial
+# broad searches
+detective   person.browse   C  none                  assigned    none       none     -> permit
+records     person.browse   D  none                  assigned    none       none     -> permit
+detective   person.browse   C  none                  unit        none       none     -> deny
+patrol      person.browse   C  none                  assigned    none       none     -> deny
+dispatcher  person.browse   C  none                  dispatched  none       none     -> deny
+records     person.browse   J  none                  unassigned  none       none     -> deny
+detective   person.browse   C  official              assigned    none       none     -> deny
+detective   person.browse   C  official              assigned    none       granted  -> deny
+detective   person.browse   C  informant             assigned    none       none     -> conceal
+patrol      vehicle.browse  C  none                  dispatched  none       none     -> permit
+dispatcher  vehicle.browse  C  none                  dispatched  none       none     -> mask ssn photo financial
+patrol      address.browse  C  none                  dispatched  none       none     -> permit
 # not one's case
 patrol      person.read     C  none                  unassigned  none       none     -> deny
 # not one's purpose
@@ -184,7 +200,9 @@ def test_nobody_is_answered_about_himself_or_his_own(shipped: CasbinPolicy) -> N
 
 def test_hidden_persons_are_seen_by_their_handler_only(shipped: CasbinPolicy) -> None:
     """A hidden person is never permitted; masked only for a handler, assigned, approved."""
-    for facts in _everything(shipped, category=HIDDEN, action=("person.read", "address.search"), purpose=PURPOSES):
+    for facts in _everything(
+        shipped, category=HIDDEN, action=("person.read", "person.browse", "address.search"), purpose=PURPOSES
+    ):
         outcome = ruling_of(shipped.lattice.matching(facts)).outcome
         assert outcome is not Outcome.PERMIT
         if outcome in {Outcome.MASK, Outcome.ESCALATE}:
@@ -194,7 +212,9 @@ def test_hidden_persons_are_seen_by_their_handler_only(shipped: CasbinPolicy) ->
 
 def test_concealment_never_tells_by_differing(shipped: CasbinPolicy) -> None:
     """A query that is refused about everybody is refused, not concealed, about a hidden person, and the other way round."""
-    for facts in _everything(shipped, category=HIDDEN, action=("person.read", "address.search"), purpose=PURPOSES):
+    for facts in _everything(
+        shipped, category=HIDDEN, action=("person.read", "person.browse", "address.search"), purpose=PURPOSES
+    ):
         hidden = ruling_of(shipped.lattice.matching(facts)).outcome
         ordinary = ruling_of(shipped.lattice.matching(facts._replace(category="none"))).outcome
         assert (hidden is Outcome.DENY) == (ordinary is Outcome.DENY), facts
@@ -202,7 +222,9 @@ def test_concealment_never_tells_by_differing(shipped: CasbinPolicy) -> None:
 
 def test_protection_never_loosens(shipped: CasbinPolicy) -> None:
     """A protected person is never ruled on more loosely than an ordinary one."""
-    for facts in _everything(shipped, category=(*PROTECTED, *HIDDEN), action=("person.read", "address.search")):
+    for facts in _everything(
+        shipped, category=(*PROTECTED, *HIDDEN), action=("person.read", "person.browse", "address.search")
+    ):
         ordinary = ruling_of(shipped.lattice.matching(facts._replace(category="none")))
         if facts.approval == "granted" and ordinary.outcome is Outcome.DENY:
             continue
@@ -211,9 +233,13 @@ def test_protection_never_loosens(shipped: CasbinPolicy) -> None:
 
 def test_only_an_approval_opens_a_protected_person(shipped: CasbinPolicy) -> None:
     """Without a supervisor's approval nobody protected or close at work is answered about."""
-    for facts in _everything(shipped, category=PROTECTED, approval=("none",), action=("person.read", "address.search")):
+    for facts in _everything(
+        shipped, category=PROTECTED, approval=("none",), action=("person.read", "person.browse", "address.search")
+    ):
         assert ruling_of(shipped.lattice.matching(facts)).outcome not in OPEN
-    for facts in _everything(shipped, relation=WORKPLACE, approval=("none",), action=("person.read", "address.search")):
+    for facts in _everything(
+        shipped, relation=WORKPLACE, approval=("none",), action=("person.read", "person.browse", "address.search")
+    ):
         assert ruling_of(shipped.lattice.matching(facts)).outcome not in OPEN
 
 
@@ -232,7 +258,7 @@ def test_no_approved_answer_says_where_a_participant_of_the_address_program_live
 
 def test_standing_never_tightens(shipped: CasbinPolicy) -> None:
     """Being assigned answers whatever being unassigned does."""
-    for facts in _everything(shipped, standing=("unassigned",), action=("person.read", "address.search")):
+    for facts in _everything(shipped, standing=("unassigned",), action=("person.read", "person.browse", "address.search")):
         unassigned = ruling_of(shipped.lattice.matching(facts)).outcome
         assigned = ruling_of(shipped.lattice.matching(facts._replace(standing="assigned"))).outcome
         if unassigned in OPEN:

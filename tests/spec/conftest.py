@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import secrets
-from contextlib import AsyncExitStack
+import shutil
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ from proxy.registry.service import Registry
 from proxy.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     import pytest
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from proxy.audit.entry import Entry
     from proxy.demo.town import Town
 
+UNBOUNDED = "per_hour: {queries: 1000000, fruitless: 1000000, records: 1000000, neighborhood: 1000000}\nbroad_counts: 1\n"
+"""All of the specifications ask as the same few people, within seconds."""
 STATEMENT = "stopped for no plates, driver has no licence on him"
 CASES = {
     "stop": docket.STOP,
@@ -224,15 +227,32 @@ class Street:
         await database.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Street]:
-    path: Path = tmp_path_factory.mktemp("town")
-    home = Home(path / "home", shipped_policies())
+def policies_with(path: Path, budgets: str) -> Path:
+    """Copy the shipped policies, with other budgets."""
+    shutil.copytree(shipped_policies(), path)
+    (path / "budgets.yaml").write_text(budgets)
+    return path
+
+
+@asynccontextmanager
+async def open_street(
+    path: Path, policies: Path, records: Callable[[Home, Town], None] = lambda _home, _town: None
+) -> AsyncIterator[Street]:
+    """Open a street of its own over a town of its own; ``records`` may alter its records before they are served."""
+    home = Home(path / "home", policies)
     with home.held():
         town = await make_world(home, utc_now)
+        records(home, town)
         async with AsyncExitStack() as stack:
             upstream = await stack.enter_async_context(serving(home.records, 0))
             home.write_config(Ports(terminals=0, console=0, ops=0, records=int(upstream.rpartition(":")[2])), level="error")
             servers = await stack.enter_async_context(main.running(load_settings(home.config, {})))
             client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
             yield Street(town, home, servers, upstream, client, home.read_keys())
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Street]:
+    path: Path = tmp_path_factory.mktemp("town")
+    async with open_street(path, policies_with(path / "policies", UNBOUNDED)) as street:
+        yield street
