@@ -138,11 +138,8 @@ class Index:
     def _exact(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]]) -> Hits:
         hits: Hits = {}
         strong, tokens = self._strong, self._tokens.strong
-        for kind, values in fields.items():
-            token_of = tokens.get(kind)
-            if token_of is None:
-                continue
-            for value in values:
+        for kind, token_of in tokens.items():
+            for value in fields.get(kind, _NONE):
                 token = token_of(value)
                 if token is not None and token in strong:
                     _add(hits, strong[token], kind)
