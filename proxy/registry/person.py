@@ -114,6 +114,7 @@ class Declared(StrEnum):
     OWN = "self"
     HOUSEHOLD = "household"
     FAMILY = "family"
+    FORMER_PARTNER = "former_partner"
     DISPUTE = "dispute"
 
 

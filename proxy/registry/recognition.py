@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.registry.households import Households
 from proxy.registry.index import Index
+from proxy.registry.own import OwnEntries
 from proxy.registry.person import Entry, Staff
 from proxy.registry.personnel import Personnel
 from proxy.registry.protection import Protection, Recognition
@@ -42,7 +43,10 @@ class Snapshot:
         self._profiles = profiles
         self._index = Index(tokens)
         self._households = Households(self._index.residents)
-        self._personnel = Personnel(profile.owner for profile in profiles if isinstance(profile.owner, Staff))
+        self._own = OwnEntries(profiles)
+        self._personnel = Personnel(
+            (profile.owner for profile in profiles if isinstance(profile.owner, Staff)), self._households, self._own
+        )
 
     def build(self) -> Iterator[None]:
         """Build by small steps, so that whoever drives it decides when others get their turn."""
@@ -52,6 +56,7 @@ class Snapshot:
         for profile in self._profiles:
             if isinstance(profile.owner, Entry):
                 self._households.add(profile)
+                self._own.add(profile)
                 yield
 
     def recognize(
