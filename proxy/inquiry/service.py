@@ -39,13 +39,18 @@ def inquire(routes: RouteMap, inbound: Inbound) -> Inquiry:
     elif inbound.body:
         raise BodyUnreadable("This route takes no body; send its parameters in the path and the query.")
     _check_enough(route, values)
+    return inquiry_of(route, values, query_id=inbound.query_id, bytes_in=len(inbound.body))
+
+
+def inquiry_of(route: Route, values: Mapping[str, str], *, query_id: str, bytes_in: int = 0) -> Inquiry:
+    """Return what a route means with these values, each of which its parameter admits."""
     return Inquiry(
-        query_id=inbound.query_id,
+        query_id=query_id,
         route=route,
         action=route.action,
         criteria=_criteria(route, values),
         outbound=_outbound(route, values),
-        bytes_in=len(inbound.body),
+        bytes_in=bytes_in,
     )
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from proxy.registry.enrollment import Report, plan_entries, plan_staff
 from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRemoved, RegistryRevealed
 from proxy.registry.person import Entry, Staff, pack, unpack_entry, unpack_staff
-from proxy.registry.profile import Profile, profile_of
+from proxy.registry.profile import NOBODY, Profile, profile_of
 from proxy.registry.recognition import Snapshot
 from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, SealedTable
 from proxy.registry.tokens import Tokens
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from proxy.database import Database
     from proxy.identity.principal import Principal
     from proxy.registry.lines import EntryLine, StaffLine
+    from proxy.registry.person import Identifiers
     from proxy.registry.protection import Protection, Recognition
     from proxy.telemetry import Metrics
 
@@ -202,6 +203,25 @@ class Registry:
                         await self._outbox.put(change.connection, _added(entry, by))
                 return entry, report
         return None, report
+
+    async def extend(self, entry_id: str, additions: Identifiers = NOBODY, *, household: str = "", by: str) -> Entry:
+        """Add to an entry what a steward has confirmed: more protection, at once.
+
+        Raises:
+            EntryUnknown: there is none of this id.
+            RegistryUnreadable: as ``refresh``.
+        """
+        async with self._entries.table.alone():
+            entry = next((entry for entry in await self.entries() if entry.id == entry_id), None)
+            if entry is None:
+                raise EntryUnknown(f"There is no entry {entry_id}; `registry list` shows them.")
+            extended = entry.merged(replace(entry, identifiers=additions, household=household))
+            if extended != entry:
+                async with self._entries.table.changing() as change:
+                    await change.put({entry.id: pack(extended)})
+                    if self._outbox is not None:
+                        await self._outbox.put(change.connection, _added(extended, by))
+        return extended
 
     async def remove(self, entry_id: str, *, by: str, reason: str) -> Entry:
         """Take an entry away, and return what it was.

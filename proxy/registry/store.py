@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 REGISTRY: Final = "registry"
 PERSONNEL: Final = "personnel"
+PROPOSALS: Final = "proposals"
 
 SMALLEST: Final = 512
 LARGEST: Final = 1 << 18
@@ -52,7 +53,7 @@ def _sealed_table(name: str) -> Table:
     return Table(name, METADATA, Column("id", String, primary_key=True), Column("sealed", LargeBinary, nullable=False))
 
 
-_TABLES: Final[Mapping[str, Table]] = {name: _sealed_table(name) for name in (REGISTRY, PERSONNEL)}
+_TABLES: Final[Mapping[str, Table]] = {name: _sealed_table(name) for name in (REGISTRY, PERSONNEL, PROPOSALS)}
 _manifests: Final = _sealed_table("manifests")
 
 
@@ -114,7 +115,7 @@ class SealedTable:
     """One of the tables, under one key."""
 
     def __init__(self, database: Database, name: str, key: bytes, randomness: Callable[[int], bytes]) -> None:
-        """Take an open store, ``REGISTRY`` or ``PERSONNEL``, and the 32-byte key of the registry's key file."""
+        """Take an open store, one of the tables' names, and the 32-byte key of the registry's key file."""
         self.rows = _TABLES[name]
         self._database = database
         self._name = name
