@@ -15,6 +15,7 @@ import orjson
 import typer
 
 from proxy.audit.keys import load_key
+from proxy.cli import resolution
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(resolution.resolve)
+app.command()(resolution.sweep)
 
 COLUMNS: Final = ("id", "category", "basis", "household", "enrolled", "expires")
 IN_FORCE: Final = "a running server knows it within a second or two"

@@ -5,11 +5,11 @@ A record that is not as its route declares is not read, here as there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from proxy.disclosure.record import read, shape
 from proxy.disclosure.splice import Splice
-from proxy.registry.candidates import Record
+from proxy.registry.candidates import Record, gives_homes
 from proxy.registry.resolution import Answer
 from proxy.upstream.reply import ReplyUnreadable, UpstreamFailed
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from proxy.inquiry.route import Route
     from proxy.upstream.client import Upstream
     from proxy.upstream.reply import Reply
-
-HOME_ADDRESS: Final = "home_address"
-"""The class in fields.yaml of an address that is its subject's home; an incident's is a place."""
 
 
 class RecordsServer:
@@ -47,18 +44,19 @@ class RecordsServer:
         """
         try:
             reply = await self._upstream.forward(inquiry, receipt)
-            return _answer(inquiry.route, reply)
+            return _answer(inquiry, reply)
         except (UpstreamFailed, ReplyUnreadable) as refusal:
             return Answer(failed=refusal.slug())
 
 
-def _answer(route: Route, reply: Reply) -> Answer:
+def _answer(inquiry: Inquiry, reply: Reply) -> Answer:
+    route = inquiry.route
     if reply.status == 404 or route.records is None:
         return Answer()
     records = []
     for count, record in enumerate(_records(route, reply), start=1):
         if count > route.most:
-            return Answer(broad=True)
+            return Answer(broad=True, crowded=gives_homes(route) and "street" in inquiry.criteria)
         if record is not None:
             records.append(record)
     return Answer(records=tuple(records))
@@ -69,7 +67,7 @@ def _records(route: Route, reply: Reply) -> Iterator[Record | None]:
     assert route.records is not None
     steps = (*route.records.before, *((None,) if route.records.many else ()), *route.records.after)
     declared = shape(route.fields.values())
-    lives = any(field.kind in {"street", "address"} and field.field_class == HOME_ADDRESS for field in route.fields.values())
+    lives = gives_homes(route)
     for each in Splice(reply.body, path=steps, envelope=route.envelope).records():
         kinds: dict[str, list[str]] = {}
         if read(each.value, declared, kinds, set()):

@@ -18,12 +18,15 @@ from proxy.registry.person import NORMAL_FORMS, Home, Identifiers, street_of
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
 
+    from proxy.inquiry.route import Route
     from proxy.registry.address import Street
 
 NAME: Final = "name"
 DOB: Final = "dob"
 HOME: Final = "home"
 PERSON_ID: Final = "person_id"
+HOME_ADDRESS: Final = "home_address"
+"""The class in fields.yaml of an address that is its subject's home; an incident's is a place."""
 _PROOFS: Final = frozenset({"ssn", "license"})
 _HINTS: Final = frozenset({"phone", "email", "plate", "vin", HOME})
 
@@ -90,6 +93,11 @@ class Candidate:
     fields: Mapping[str, tuple[str, ...]]
     homes: tuple[Home, ...]
     comparison: Comparison
+
+
+def gives_homes(route: Route) -> bool:
+    """Tell whether the address in a route's records is where their subject lives."""
+    return any(field.kind == "street" and field.field_class == HOME_ADDRESS for field in route.fields.values())
 
 
 def same_home(one: Street, other: Street) -> bool:

@@ -39,6 +39,7 @@ class Ledgers:
     ) -> None:
         """Use an open store and the 32-byte key of the registry's key file."""
         self._table = SealedTable(database, PROPOSALS, key, randomness)
+        self._database = database
         self._outbox = outbox
         self._randomness = randomness
 
@@ -65,6 +66,11 @@ class Ledgers:
             for event in events:
                 await self._outbox.put(writing.connection, event)
         return ledger
+
+    async def tell(self, event: Event) -> None:
+        """Have an event in the log, soon."""
+        async with self._database.begin() as connection:
+            await self._outbox.put(connection, event)
 
     async def forget(self, rows: Iterable[str]) -> None:
         """Remove the ledgers of entries that are gone. Raises as ``all``."""

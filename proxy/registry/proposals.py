@@ -31,7 +31,7 @@ class Kind(StrEnum):
     """What is proposed."""
 
     RECORD = "record"
-    """A record's id that is the person's."""
+    """A record's id that is the person's; with it comes what the record says that the entry does not."""
     RESIDENT = "resident"
     """Somebody who lives in the person's home, and would become a member of the household."""
     HOME = "home"
@@ -58,20 +58,31 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """Of one entry: what waits for a steward, and what does not any more. ``run`` is the sweep that asked last."""
+    """Of one entry: what waits for a steward, and what does not any more. ``run`` is the sweep that asked last.
+
+    ``institution``: more people have the home's address than a household has, so that nobody there is proposed. ``namesakes``
+    counts those of the same name whom a date of birth or an SSN contradicts.
+    """
 
     salt: str
     asked_at: str = ""
     run: str = ""
     institution: bool = False
+    namesakes: int = 0
     open: tuple[Proposal, ...] = ()
     settled: tuple[str, ...] = ()
 
-    def updated(self, found: Iterable[Proposal]) -> Ledger:
-        """Return the ledger with what is proposed now; what is no longer found is no longer proposed."""
+    def updated(self, found: Found, *, keep: bool = False) -> Ledger:
+        """Return the ledger with what is proposed now; what is no longer found is so no longer, unless told to ``keep`` it."""
         settled = frozenset(self.settled)
-        kept = [proposal for proposal in found if proposal.id not in settled]
-        return replace(self, open=tuple({each.id: each for each in kept}.values())[:MOST_PROPOSALS])
+        proposals = [*(self.open if keep else ()), *found.proposals]
+        kept = {each.id: each for each in proposals if each.id not in settled}
+        return replace(
+            self,
+            open=tuple(kept.values())[:MOST_PROPOSALS],
+            institution=found.institution,
+            namesakes=found.namesakes,
+        )
 
     def without(self, settled: Iterable[str]) -> Ledger:
         """Return the ledger once a steward has settled some."""
@@ -83,28 +94,40 @@ class Ledger:
         )
 
 
-def propose(
-    entry: Entry, records: Sequence[Record], household: Sequence[Identifiers], salt: str
-) -> tuple[list[Proposal], bool]:
-    """Return what the records add to an entry, and whether its home is an institution's, which tells nothing of a household.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the records add to an entry, and the two facts of ``Ledger`` about them."""
 
-    ``household`` are those who are enrolled under the same household.
+    proposals: Sequence[Proposal]
+    institution: bool
+    namesakes: int
+
+
+def propose(
+    entry: Entry, records: Sequence[Record], household: Sequence[Identifiers], ledger: Ledger, *, crowded: bool = False
+) -> Found:
+    """Return what the records add to an entry.
+
+    ``household`` are those who are enrolled under the same household; ``crowded`` tells that too many records are at the home.
     """
-    who = entry.identifiers
+    who, salt = entry.identifiers, ledger.salt
     own = {normalize.person_id(value) for value in who.person_ids}
     found = candidates.candidates(who, records)
     mine = [each for each in found if each.person_id in own]
-    likely = [each for each in found if each.person_id not in own and each.comparison.likeness is not Likeness.UNLIKELY]
-    homes = [*who.homes, *_new_homes(who, mine)]
-    there, institution = residents(homes, found)
-    proposals = [*_records(likely, salt)]
+    others = [each for each in found if each.person_id not in own]
+    likely = {each.person_id: _record(who, each, salt) for each in others if each.comparison.likeness is not Likeness.UNLIKELY}
+    # Who is not the person, says a steward, may still live there.
+    maybe = {person_id for person_id, proposal in likely.items() if proposal.id not in ledger.settled}
+    there, institution = residents([*who.homes, *_new_homes(who, mine)], others)
+    institution = bool(entry.category) and (institution or crowded)
+    proposals = [*likely.values()]
     for candidate in mine:
         proposals += _of_own_record(who, candidate, salt)
     if entry.category and not institution:
-        others = [each for each in there if each.person_id not in own and each not in likely]
-        proposals += _residents(others, household, salt)
+        proposals += _residents([each for each in there if each.person_id not in maybe], household, salt)
     proposals += _mentions(who, records, found, salt)
-    return proposals, institution and bool(entry.category)
+    namesakes = [each for each in others if each.person_id not in likely and candidates.NAME in each.comparison.agrees]
+    return Found(proposals=proposals, institution=institution, namesakes=len(namesakes))
 
 
 def pack_ledger(ledger: Ledger) -> bytes:
@@ -121,10 +144,9 @@ def unpack_ledger(content: bytes) -> Ledger:
 
 
 def _proposal(values: Mapping[str, Any]) -> Proposal:
-    additions: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values["additions"].items()
-    }
-    additions["homes"] = tuple(Home(**home) for home in values["additions"]["homes"])
+    said: Mapping[str, Any] = values["additions"]
+    additions: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    additions["homes"] = tuple(Home(**home) for home in said["homes"])
     return Proposal(
         id=values["id"],
         kind=Kind(values["kind"]),
@@ -137,9 +159,15 @@ def _proposal(values: Mapping[str, Any]) -> Proposal:
     )
 
 
-def _records(likely: Iterable[Candidate], salt: str) -> Iterator[Proposal]:
-    for each in likely:
-        yield _made(Kind.RECORD, each, Identifiers(person_ids=(each.person_id,)), salt, each.person_id)
+def _record(who: Identifiers, candidate: Candidate, salt: str) -> Proposal:
+    said = identifiers_of(candidate)
+    new = {attribute: tuple(text for _, text in _unknown(who, said, kind)) for kind, (attribute, _) in NORMAL_FORMS.items()}
+    additions = Identifiers(
+        **new | {"person_ids": (candidate.person_id,)},  # type: ignore[arg-type]
+        dob="" if who.dob else said.dob,
+        homes=tuple(_new_homes(who, (candidate,))),
+    )
+    return _made(Kind.RECORD, candidate, additions, salt, candidate.person_id)
 
 
 def _residents(there: Iterable[Candidate], household: Sequence[Identifiers], salt: str) -> Iterator[Proposal]:
@@ -155,14 +183,22 @@ def _of_own_record(who: Identifiers, candidate: Candidate, salt: str) -> Iterato
     for home in _new_homes(who, (candidate,)):
         yield _made(Kind.HOME, candidate, Identifiers(homes=(home,)), salt, *street_of(home))
     said = identifiers_of(candidate)
-    for kind, (attribute, normal) in NORMAL_FORMS.items():
-        known = {normal(text) for text in getattr(who, attribute)}
-        for text in getattr(said, attribute):
-            form = normal(text)
-            if form and form not in known and kind != candidates.PERSON_ID:
-                known.add(form)
+    for kind, (attribute, _) in NORMAL_FORMS.items():
+        if kind != candidates.PERSON_ID:
+            for form, text in _unknown(who, said, kind):
                 additions = Identifiers(**{attribute: (text,)})  # type: ignore[arg-type]
                 yield _made(Kind.IDENTIFIER, candidate, additions, salt, kind, form)
+
+
+def _unknown(who: Identifiers, said: Identifiers, kind: str) -> Iterator[tuple[str, str]]:
+    """Yield the values of a kind that are not the person's yet, each with its normal form."""
+    attribute, normal = NORMAL_FORMS[kind]
+    known = {normal(text) for text in getattr(who, attribute)} | {""}
+    for text in getattr(said, attribute):
+        form = normal(text)
+        if form not in known:
+            known.add(form)
+            yield form, text
 
 
 def _mentions(who: Identifiers, records: Sequence[Record], found: Sequence[Candidate], salt: str) -> Iterator[Proposal]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.inquiry.service import inquiry_of
 from proxy.registry import normalize
+from proxy.registry.candidates import gives_homes
 from proxy.registry.person import NORMAL_FORMS
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ MOST_QUESTIONS: Final = 96
 
 
 def about(who: Identifiers) -> list[Criteria]:
-    """Return what is known of a person, to be asked for: what belongs to the person, and each home by itself."""
+    """Return what is known of a person, to be asked for: what belongs to the person, and each home by itself.
+
+    Once a record's id is known, the person's own record has brought the records server's own spellings.
+    """
+    spelled = _spellings if not who.person_ids else _as_written
     person: Criteria = {"given_name": (who.given_name,), "middle_name": (who.middle_name,), "surname": (who.surname,)}
     person |= {"suffix": (who.suffix,), "dob": (normalize.dob(who.dob),), "alias": who.aliases, "name": tuple(_written(who))}
     for kind, (attribute, _) in NORMAL_FORMS.items():
-        person[kind] = tuple(dict.fromkeys(form for text in getattr(who, attribute) for form in _spellings(kind, text)))
+        person[kind] = tuple(dict.fromkeys(form for text in getattr(who, attribute) for form in spelled(kind, text)))
     return [_filled(person), *map(at, who.homes)]
 
 
@@ -52,7 +57,8 @@ def questions(routes: Iterable[Route], criteria: Iterable[Criteria]) -> list[Inq
         if route.records is None or route.opaque:
             continue
         for each in known:
-            for values in _ways(route, each):
+            # Who else was at an address is not asked: only who lives there.
+            for values in _ways(route, each) if "street" not in each or gives_homes(route) else ():
                 inquiry = inquiry_of(route, values, query_id="")
                 out = inquiry.outbound
                 found.setdefault((out.method, out.target, out.body), inquiry)
@@ -82,6 +88,10 @@ def _declared(route: Route) -> Iterator[Parameter]:
     yield from route.path_parameters
     yield from route.query.values()
     yield from (route.body or {}).values()
+
+
+def _as_written(_kind: str, text: str) -> Iterator[str]:
+    yield text
 
 
 def _spellings(kind: str, text: str) -> Iterator[str]:

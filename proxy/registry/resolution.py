@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.clock import stamp
 from proxy.registry import candidates, normalize
-from proxy.registry.candidates import Record, lives_there
-from proxy.registry.lines import EntryLine
-from proxy.registry.lookup_events import LookedUp, LookupsDecided, ProposalsSettled
+from proxy.registry.lookup_events import LookedUp, LookupsDecided
 from proxy.registry.person import street_of
-from proxy.registry.proposals import Kind, Ledger, Proposal, propose
+from proxy.registry.proposals import Ledger, Proposal, propose
 from proxy.registry.questions import about, at, questions
 
 if TYPE_CHECKING:
@@ -27,9 +25,9 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.inquiry.inquiry import Inquiry
     from proxy.inquiry.route import Route
+    from proxy.registry.candidates import Record
     from proxy.registry.ledgers import Ledgers
     from proxy.registry.person import Entry, Home
-    from proxy.registry.service import Registry
 
 MOST_LOOKUPS: Final = 100
 MOST_TARGET_BYTES: Final = 24_576
@@ -42,10 +40,14 @@ RESOLVE: Final = "registry.resolve"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of one look-up. ``failed`` is the slug of what went wrong with this one."""
+    """What came of one look-up. ``failed`` is the slug of what went wrong with this one.
+
+    ``broad``: more records than the route lets out, of which none is read; ``crowded``: they are people at one address.
+    """
 
     records: tuple[Record, ...] = ()
     broad: bool = False
+    crowded: bool = False
     failed: str = ""
 
 
@@ -66,10 +68,6 @@ class Records(Protocol):
         ...
 
 
-class ProposalUnknown(Exception):  # noqa: N818 -- reads as a sentence where it is raised
-    """There is no such proposal."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Tally:
     """How much was asked and found."""
@@ -87,6 +85,7 @@ class _Found:
     """What came about one entry."""
 
     records: list[Record] = field(default_factory=list)
+    crowded: bool = False
     failed: bool = False
 
 
@@ -95,7 +94,6 @@ class Resolution:
 
     def __init__(
         self,
-        registry: Registry,
         ledgers: Ledgers,
         records: Records,
         routes: Sequence[Route],
@@ -106,7 +104,6 @@ class Resolution:
         new_id: Callable[[], str],
     ) -> None:
         """Wire it; ``pause`` is waited for before each look-up, and ``new_id`` gives query ids."""
-        self._registry = registry
         self._ledgers = ledgers
         self._records = records
         self._routes = routes
@@ -135,7 +132,7 @@ class Resolution:
         found = {entry.id: _Found() for entry in entries}
         first = [(entry.id, inquiry) for entry in entries for inquiry in questions(self._routes, about(entry.identifiers))]
         await self._ask(first, found, tally, by=by, action=action)
-        # Where the person's own record says they live is where their household is, whatever the entry says.
+        # The person's own record says where they live now, and in the records server's own spelling.
         moved = [
             (entry.id, inquiry)
             for entry in entries
@@ -146,52 +143,6 @@ class Resolution:
         tally.entries += len(entries)
         return {entry.id: await self._propose(entry, found[entry.id], members, tally, run) for entry in entries}
 
-    async def settle(
-        self, entry: Entry, *, accept: Sequence[str] = (), decline: Sequence[str] = (), by: str
-    ) -> tuple[Entry, list[Proposal]]:
-        """Put what a steward confirms into the registry, at once, and return the entry and what was confirmed.
-
-        Raises:
-            ProposalUnknown: an id is not one of the entry's open proposals; nothing is changed.
-            RegistryUnreadable: as ``Registry.refresh``.
-        """
-        ledger = await self._ledgers.of(entry.id)
-        open_ = {proposal.id: proposal for proposal in ledger.open}
-        for each in (*accept, *decline):
-            if each not in open_:
-                raise ProposalUnknown(f"There is no proposal {each} about {entry.id}; `registry sweep --show` lists them.")
-        accepted = [open_[each] for each in accept]
-        for proposal in accepted:
-            entry = await self._confirm(entry, proposal, by)
-        event = ProposalsSettled(
-            entry=entry.id,
-            accepted=Counter(proposal.kind for proposal in accepted),
-            declined=Counter(open_[each].kind for each in decline),
-            by=by,
-        )
-        await self._ledgers.update(entry.id, lambda now: now.without((*accept, *decline)), event)
-        return entry, accepted
-
-    async def _confirm(self, entry: Entry, proposal: Proposal, by: str) -> Entry:
-        match proposal.kind:
-            case Kind.MENTION:
-                return entry
-            case Kind.RECORD | Kind.HOME | Kind.IDENTIFIER:
-                return await self._registry.extend(entry.id, proposal.additions, by=by)
-            case Kind.RESIDENT:
-                if not entry.household:
-                    entry = await self._registry.extend(entry.id, household=f"home-{entry.id}", by=by)
-                member = EntryLine(
-                    number=1,
-                    identifiers=proposal.additions,
-                    category="",
-                    household=entry.household,
-                    basis=entry.basis,
-                    expires=None,
-                )
-                await self._registry.add(member, by=by)
-                return entry
-
     async def _propose(
         self, entry: Entry, found: _Found, members: Mapping[str, Sequence[Entry]], tally: Tally, run: str
     ) -> Ledger:
@@ -199,18 +150,15 @@ class Resolution:
         fresh: list[Proposal] = []
 
         def changed(ledger: Ledger) -> Ledger:
-            proposals, institution = propose(entry, found.records, household, ledger.salt)
-            if found.failed:  # what could not be asked for is not gone
-                proposals = [*ledger.open, *proposals]
-            new = replace(
-                ledger.updated(proposals), institution=institution, asked_at=stamp(self._clock()), run=run or ledger.run
-            )
+            proposed = propose(entry, found.records, household, ledger, crowded=found.crowded)
+            updated = ledger.updated(proposed, keep=found.failed)  # what could not be asked for is not gone
+            new = replace(updated, asked_at=stamp(self._clock()), run=run or ledger.run)
             before = {proposal.id for proposal in ledger.open}
             fresh.extend(proposal for proposal in new.open if proposal.id not in before)
             return new
 
         ledger = await self._ledgers.update(entry.id, changed)
-        tally.proposed.update(proposal.kind for proposal in fresh)
+        tally.proposed.update(str(proposal.kind) for proposal in fresh)
         return ledger
 
     async def _ask(
@@ -233,10 +181,11 @@ class Resolution:
                 records, broad, failed = records + len(answer.records), broad + answer.broad, failed + bool(answer.failed)
                 for entry in concerned:
                     found[entry].failed |= bool(answer.failed)
+                    found[entry].crowded |= answer.crowded
                     room = MOST_RECORDS - len(found[entry].records)
                     found[entry].records += [each for each in answer.records[:room] if each not in found[entry].records]
             tally.records, tally.broad, tally.failed = tally.records + records, tally.broad + broad, tally.failed + failed
-            await self._audit.record(
+            await self._ledgers.tell(
                 LookedUp(about=query_id, action=action, lookups=len(batch), records=records, broad=broad, failed=failed)
             )
 
@@ -266,7 +215,7 @@ def _batches(pairs: Iterable[tuple[str, Inquiry]]) -> Iterator[list[tuple[Inquir
 
 
 def _other_homes(entry: Entry, records: Sequence[Record]) -> list[Home]:
-    """Return the homes that records of the person give, and the entry does not have."""
+    """Return the homes that records of the person give, and that were not asked for in these words."""
     own = {normalize.person_id(value) for value in entry.identifiers.person_ids}
     homes = [
         home
@@ -274,7 +223,8 @@ def _other_homes(entry: Entry, records: Sequence[Record]) -> list[Home]:
         if candidate.person_id in own or candidate.comparison.likeness is candidates.Likeness.LIKELY
         for home in candidate.homes
     ]
-    return [home for home in dict.fromkeys(homes) if street_of(home).number and not lives_there(entry.identifiers.homes, home)]
+    asked = {home.street for home in entry.identifiers.homes}
+    return [home for home in dict.fromkeys(homes) if street_of(home).number and home.street not in asked]
 
 
 def _households(entries: Iterable[Entry]) -> Mapping[str, Sequence[Entry]]:
