@@ -19,7 +19,7 @@ from proxy.registry.proposals import Ledger, Proposal, propose
 from proxy.registry.questions import about, at, questions
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from proxy.audit.event import AuditLog, Receipt
     from proxy.clock import Clock
@@ -79,14 +79,34 @@ class Tally:
     failed: int = 0
     proposed: Counter[str] = field(default_factory=Counter)
 
+    def add(self, ended: LookedUp) -> None:
+        """Count the end of a batch."""
+        self.lookups += ended.lookups
+        self.records += ended.records
+        self.broad += ended.broad
+        self.failed += ended.failed
+
 
 @dataclass(slots=True)
 class _Found:
     """What came about one entry."""
 
-    records: list[Record] = field(default_factory=list)
+    by_content: dict[Hashable, Record] = field(default_factory=dict)
     crowded: bool = False
     failed: bool = False
+
+    def take(self, answer: Answer) -> None:
+        """Add what one look-up brought."""
+        self.failed |= bool(answer.failed)
+        self.crowded |= answer.crowded
+        for record in answer.records:
+            if len(self.by_content) < MOST_RECORDS:
+                self.by_content.setdefault((record.route, *sorted(record.fields.items())), record)
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """Return every record once."""
+        return tuple(self.by_content.values())
 
 
 class Resolution:
@@ -173,21 +193,38 @@ class Resolution:
                 about=query_id, action=action, inquiries=inquiries, entries=entries, destination=self._records.origin, by=by
             )
             receipt = await self._audit.record(decided)
-            records = broad = failed = 0
-            for inquiry, (_, concerned) in zip(inquiries, batch, strict=True):
+            asked = [(inquiry, concerned) for inquiry, (_, concerned) in zip(inquiries, batch, strict=True)]
+            await self._send(asked, receipt, found, tally=tally, action=action)
+
+    async def _send(
+        self,
+        asked: Sequence[tuple[Inquiry, Sequence[str]]],
+        receipt: Receipt,
+        found: Mapping[str, _Found],
+        *,
+        tally: Tally,
+        action: str,
+    ) -> None:
+        """Send what was decided; its end is in the log too, also when the records server stops answering."""
+        answers: list[Answer] = []
+        try:
+            for inquiry, entries in asked:
                 await self._pause()
                 answer = await self._records.ask(inquiry, receipt)
-                tally.lookups += 1
-                records, broad, failed = records + len(answer.records), broad + answer.broad, failed + bool(answer.failed)
-                for entry in concerned:
-                    found[entry].failed |= bool(answer.failed)
-                    found[entry].crowded |= answer.crowded
-                    room = MOST_RECORDS - len(found[entry].records)
-                    found[entry].records += [each for each in answer.records[:room] if each not in found[entry].records]
-            tally.records, tally.broad, tally.failed = tally.records + records, tally.broad + broad, tally.failed + failed
-            await self._ledgers.tell(
-                LookedUp(about=query_id, action=action, lookups=len(batch), records=records, broad=broad, failed=failed)
+                answers.append(answer)
+                for entry in entries:
+                    found[entry].take(answer)
+        finally:
+            ended = LookedUp(
+                about=receipt.about,
+                action=action,
+                lookups=len(answers),
+                records=sum(len(answer.records) for answer in answers),
+                broad=sum(answer.broad for answer in answers),
+                failed=sum(bool(answer.failed) for answer in answers),
             )
+            tally.add(ended)
+            await self._ledgers.tell(ended)
 
 
 def unresolved(entries: Iterable[Entry]) -> list[Entry]:
