@@ -32,12 +32,15 @@ class QueuedLog:
     that a server can start at any time.
     """
 
-    def __init__(self, settings: Settings, database: Database, outbox: Outbox, sealer: Sealer) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, outbox: Outbox, sealer: Sealer, *, wait_seconds: float = WAIT_SECONDS
+    ) -> None:
         """Use an open store."""
         self._settings = settings
         self._database = database
         self._outbox = outbox
         self._sealer = sealer
+        self._wait_seconds = wait_seconds
         self._next: int | None = None
 
     async def record(self, event: Event) -> Receipt:
@@ -51,7 +54,7 @@ class QueuedLog:
             self._next = await asyncio.to_thread(newest_seal, self._settings.log)
         async with self._database.begin() as connection:
             row = await self._outbox.put(connection, event)
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + self._wait_seconds
         while True:
             await deliver(self._settings, self._outbox, self._sealer)
             index = await asyncio.to_thread(self._find, row)
