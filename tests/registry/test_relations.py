@@ -111,6 +111,17 @@ async def test_namesakes_and_neighbors_are_nobody(office: Office, fields: dict[s
     assert office.relations(person(), **fields) == set()
 
 
+async def test_another_address_alone_makes_nobody_a_namesake(office: Office) -> None:
+    """People move: a colleague's bare name counts at any address, until a birth date, an SSN or another record's id clears it."""
+    await office.employ(ME, PARTNER)
+
+    elsewhere = {"name": "James Smith", "street": "12 Elm Street", "city": "Springfield"}
+    assert office.relations(person(), **elsewhere) == {Relation.COLLEAGUE}
+    assert office.relations(person(), **elsewhere, dob="1971-02-02") == set()
+    assert office.relations(person(), **elsewhere, ssn="219-11-1112") == set()
+    assert office.relations(person(), **elsewhere, person_id="400004") == set()
+
+
 async def test_a_relation_is_to_one_principal_only(office: Office) -> None:
     """My household is my colleague's business like any other: there it is no relation."""
     await office.employ(ME, WIFE, PARTNER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,29 @@ async def test_what_a_steward_settled_is_not_proposed_again(street: Street) -> N
     assert [each["id"] for each in again["proposals"]] == [other]
     assert unknown == 2
     assert not {own, one, other} & {person.person_id for person in household}
+
+
+async def test_a_steward_at_a_terminal_is_asked_one_by_one(street: Street) -> None:
+    """Y confirms, n declines, an empty line leaves it; each proposal is shown with its reasons first."""
+    household = family(street, after=42)
+    entry = await enrolled(street, household)
+    master, slave = os.openpty()
+    os.write(master, b"y\nn\n\n")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "proxy", "registry", "resolve", entry, "--config", str(street.home.config),
+        stdin=slave, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    os.close(slave)
+    out, err = (told.decode() for told in await process.communicate())
+    os.close(master)
+    _, shown = await registry(street, "sweep", "--show")
+
+    assert (process.returncode, err) == (0, "")
+    assert "agrees: name, dob, ssn, home; in person-search" in out
+    assert f"{household.head.given_name} " in out
+    assert "1 confirmed" in out
+    [left] = [each for each in shown if each["entry"] == entry]
+    assert (left["person_ids"], len(left["proposals"])) == ([household.head.person_id], 1)
 
 
 async def test_every_look_up_of_a_sweep_is_decided_in_the_log_first(street: Street) -> None:
