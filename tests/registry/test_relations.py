@@ -112,7 +112,7 @@ async def test_namesakes_and_neighbors_are_nobody(office: Office, fields: dict[s
 
 
 async def test_another_address_alone_makes_nobody_a_namesake(office: Office) -> None:
-    """People move: a colleague's bare name counts at any address, until a birth date, an SSN or another record's id clears it."""
+    """People move: a colleague's bare name counts anywhere, until a birth date, an SSN or another record's id clears it."""
     await office.employ(ME, PARTNER)
 
     elsewhere = {"name": "James Smith", "street": "12 Elm Street", "city": "Springfield"}
