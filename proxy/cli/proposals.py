@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from proxy.cli.common import emit, say
 from proxy.clock import utc_now
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from proxy.registry.person import Entry
     from proxy.registry.proposals import Ledger, Proposal
 
+TOLD: Final = frozenset(
+    {"person_id", "name", "given_name", "middle_name", "surname", "suffix", "alias", "dob", "plate", "case"}
+    | {"street", "unit", "city", "state", "postal_code"}
+)
+"""The kinds that are shown of a record: who and where, and nothing else that it holds."""
 SAYS: Final[Mapping[Kind, str]] = {
     Kind.RECORD: "is this the person's record?",
     Kind.RESIDENT: "lives in the same home: a member of the household?",
@@ -97,8 +102,16 @@ def _added(proposal: Proposal) -> str:
         return "; ".join(" ".join(filter(None, home)) for home in homes)
     if proposal.kind is Kind.RESIDENT:
         return ", ".join(f"person_id {text}" for text in proposal.additions.person_ids)
-    values = {kind: getattr(proposal.additions, attribute) for kind, (attribute, _) in NORMAL_FORMS.items()}
-    return ", ".join(f"{kind} {text}" for kind, texts in values.items() for text in texts)
+    added = _adds(proposal)
+    return ", ".join(f"{kind} {text}" for kind, (attribute, _) in NORMAL_FORMS.items() for text in added.get(attribute, ()))
+
+
+def _adds(proposal: Proposal) -> dict[str, Any]:
+    """Return what would be added; a steward tells people apart without their whole SSN."""
+    added: dict[str, Any] = {name: value for name, value in asdict(proposal.additions).items() if value}
+    if "ssns" in added:
+        added["ssns"] = [f"***-**-{text.strip()[-4:]}" for text in added["ssns"]]
+    return added
 
 
 def _age(born: str) -> str:
@@ -125,8 +138,8 @@ def _as_json(entry: Entry, ledger: Ledger) -> dict[str, object]:
                 "agrees": proposal.agrees,
                 "contradicts": proposal.contradicts,
                 "routes": proposal.routes,
-                "adds": {name: value for name, value in asdict(proposal.additions).items() if value},
-                "shown": proposal.shown,
+                "adds": _adds(proposal),
+                "shown": {kind: texts for kind, texts in proposal.shown.items() if kind in TOLD},
             }
             for proposal in ledger.open
         ],

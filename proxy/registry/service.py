@@ -170,6 +170,25 @@ class Registry:
                 await self._outbox.put(change.connection, RegistryRevealed(count=len(found), by=by))
         return found
 
+    async def extend(self, entry_id: str, additions: Identifiers = NOBODY, *, household: str = "", by: str) -> Entry:
+        """Add to an entry what a steward has confirmed: more protection, at once.
+
+        Raises:
+            EntryUnknown: there is none of this id.
+            RegistryUnreadable: as ``refresh``.
+        """
+        async with self._entries.table.alone():
+            entry = next((entry for entry in await self.entries() if entry.id == entry_id), None)
+            if entry is None:
+                raise EntryUnknown(f"There is no entry {entry_id}; `registry list` shows them.")
+            extended = entry.merged(replace(entry, identifiers=additions, household=household))
+            if extended != entry:
+                async with self._entries.table.changing() as change:
+                    await change.put({entry.id: pack(extended)})
+                    if self._outbox is not None:
+                        await self._outbox.put(change.connection, _added(extended, by))
+        return extended
+
     async def personnel(self) -> list[Staff]:
         """Return every line of the personnel directory in clear. Raises as ``refresh``."""
         return await _everything(self._staff)
@@ -203,25 +222,6 @@ class Registry:
                         await self._outbox.put(change.connection, _added(entry, by))
                 return entry, report
         return None, report
-
-    async def extend(self, entry_id: str, additions: Identifiers = NOBODY, *, household: str = "", by: str) -> Entry:
-        """Add to an entry what a steward has confirmed: more protection, at once.
-
-        Raises:
-            EntryUnknown: there is none of this id.
-            RegistryUnreadable: as ``refresh``.
-        """
-        async with self._entries.table.alone():
-            entry = next((entry for entry in await self.entries() if entry.id == entry_id), None)
-            if entry is None:
-                raise EntryUnknown(f"There is no entry {entry_id}; `registry list` shows them.")
-            extended = entry.merged(replace(entry, identifiers=additions, household=household))
-            if extended != entry:
-                async with self._entries.table.changing() as change:
-                    await change.put({entry.id: pack(extended)})
-                    if self._outbox is not None:
-                        await self._outbox.put(change.connection, _added(extended, by))
-        return extended
 
     async def remove(self, entry_id: str, *, by: str, reason: str) -> Entry:
         """Take an entry away, and return what it was.
