@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,7 @@ from proxy.registry.person import NORMAL_FORMS
 from proxy.registry.proposals import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.registry.person import Entry
     from proxy.registry.proposals import Ledger, Proposal
@@ -33,26 +33,36 @@ SAYS: Final[Mapping[Kind, str]] = {
 }
 
 
-def asked_for(found: Sequence[tuple[Entry, Ledger]]) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
-    """Ask about each proposal; an empty answer leaves it for another time."""
-    answers: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a steward says of one entry's proposals, by their ids."""
+
+    entry: str
+    accept: tuple[str, ...]
+    decline: tuple[str, ...]
+
+
+def asked_for(found: Sequence[tuple[Entry, Ledger]]) -> Iterator[Answers]:
+    """Ask about each proposal and yield what was answered, entry by entry; an empty answer leaves it for another time."""
     say("y confirms, n is never asked again, an empty line leaves it for later.")
     for entry, ledger in found:
-        accept: list[str] = []
-        decline: list[str] = []
+        if not ledger.open:
+            continue
         say(_heading(entry, ledger))
+        said: dict[str, str] = {}
         for proposal in ledger.open:
             say(_line(proposal))
-            match input(f"    {SAYS[proposal.kind]} [y/n] ").strip().lower():
-                case "y" | "yes":
-                    accept.append(proposal.id)
-                case "n" | "no":
-                    decline.append(proposal.id)
-                case _:
-                    pass
+            said[proposal.id] = _answer(f"    {SAYS[proposal.kind]} [y/n] ")
+        accept, decline = (tuple(each for each, answer in said.items() if answer == wanted) for wanted in "yn")
         if accept or decline:
-            answers[entry.id] = (accept, decline)
-    return answers
+            yield Answers(entry=entry.id, accept=accept, decline=decline)
+
+
+def _answer(question: str) -> str:
+    try:
+        return input(question).strip().lower()[:1]
+    except EOFError:
+        return ""
 
 
 def show(found: Sequence[tuple[Entry, Ledger]], *, as_json: bool) -> None:

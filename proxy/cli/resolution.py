@@ -33,7 +33,7 @@ from proxy.cli.common import (
     visible,
     warn,
 )
-from proxy.cli.proposals import asked_for, show
+from proxy.cli.proposals import Answers, asked_for, show
 from proxy.cli.queued import QueuedLog
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.clock import utc_now
@@ -50,7 +50,7 @@ from proxy.telemetry import Metrics
 from proxy.upstream.client import Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from proxy.registry.lookup_events import SweepEnded
     from proxy.registry.person import Entry
@@ -89,12 +89,15 @@ def resolve(
     if accept or decline:
         if all_:
             raise CommandFailed("--accept and --decline are about one entry", code=Code.WRONG_USE)
-        confirmed = asyncio.run(_settle(settings, {entry: (accept or [], decline or [])}))
-        _tell_settled(confirmed, as_json=as_json)
+        answers = Answers(entry=entry, accept=tuple(accept or ()), decline=tuple(decline or ()))
+        if set(answers.accept) & set(answers.decline):
+            raise CommandFailed("a proposal is confirmed or declined, not both", code=Code.WRONG_USE)
+        _tell_settled(asyncio.run(_settle(settings, answers)), as_json=as_json)
         return
     found = asyncio.run(_look(settings, entry, per_second))
     if not as_json and sys.stdin.isatty() and any(ledger.open for _, ledger in found):
-        _tell_settled(asyncio.run(_settle(settings, asked_for(found))), as_json=False)
+        for answers in asked_for(found):  # each entry's answers are in force before the next is asked about
+            _tell_settled(asyncio.run(_settle(settings, answers)), as_json=False)
         return
     show(found, as_json=as_json)
     if any(ledger.open for _, ledger in found):
@@ -211,22 +214,15 @@ async def _look(settings: Settings, wanted: str, per_second: float) -> list[tupl
         return [(entry, ledgers[entry.id]) for entry in entries]
 
 
-async def _settle(
-    settings: Settings, answers: Mapping[str, tuple[Sequence[str], Sequence[str]]]
-) -> list[tuple[Entry, list[Proposal]]]:
+async def _settle(settings: Settings, answers: Answers) -> tuple[Entry, Sequence[Proposal]]:
     async with _desk(settings) as desk:
-        everybody = await desk.registry.entries()
-        settled = []
-        for entry, (accept, decline) in answers.items():
-            try:
-                settled.append(
-                    await settle(
-                        desk.registry, desk.ledgers, _entry(everybody, entry), accept=accept, decline=decline, by=operator()
-                    )
-                )
-            except ProposalUnknown as unknown:
-                raise CommandFailed(str(unknown), code=Code.WRONG_USE) from None
-        return settled
+        entry = _entry(await desk.registry.entries(), answers.entry)
+        try:
+            return await settle(
+                desk.registry, desk.ledgers, entry, accept=answers.accept, decline=answers.decline, by=operator()
+            )
+        except ProposalUnknown as unknown:
+            raise CommandFailed(str(unknown), code=Code.WRONG_USE) from None
 
 
 async def _waiting(settings: Settings) -> list[tuple[Entry, Ledger]]:
@@ -262,14 +258,12 @@ def _entry(everybody: Sequence[Entry], wanted: str) -> Entry:
     return found
 
 
-def _tell_settled(settled: Sequence[tuple[Entry, Sequence[Proposal]]], *, as_json: bool) -> None:
+def _tell_settled(settled: tuple[Entry, Sequence[Proposal]], *, as_json: bool) -> None:
+    entry, accepted = settled
     if as_json:
-        emit([{"entry": entry.id, "accepted": [proposal.id for proposal in accepted]} for entry, accepted in settled])
-        return
-    for entry, accepted in settled:
+        emit({"entry": entry.id, "accepted": [proposal.id for proposal in accepted]})
+    else:
         say(f"{entry.id}: {len(accepted)} confirmed; a running server knows it within a second or two")
-    if not settled:
-        say("nothing was answered; `registry sweep --show` lists what waits")
 
 
 def _tell_ended(ended: SweepEnded, *, as_json: bool) -> None:

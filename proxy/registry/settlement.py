@@ -30,6 +30,7 @@ async def settle(
         ProposalUnknown: an id is not one of the entry's open proposals; nothing is changed.
         RegistryUnreadable: as ``Registry.refresh``.
     """
+    accept, decline = list(dict.fromkeys(accept)), list(dict.fromkeys(decline))
     ledger = await ledgers.of(entry.id)
     open_ = {proposal.id: proposal for proposal in ledger.open}
     for each in (*accept, *decline):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
 from proxy.audit.errors import AuditUnavailable
@@ -24,6 +25,8 @@ from tests.registry.conftest import KEY, MAYOR
 from tests.registry.test_cli import POLICIES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from proxy.audit.event import Event
     from proxy.inquiry.inquiry import Inquiry
     from proxy.registry.lookup_events import SweepEnded
@@ -148,6 +151,35 @@ async def test_nobody_s_place_of_an_incident_is_asked_for(town: Town) -> None:
 
     assert all(gives_homes(inquiry.route) for inquiry in asked if "street" in inquiry.criteria)
     assert any("street" in inquiry.criteria for inquiry in asked)
+
+
+SEARCH = """
+shapes: {}
+routes:
+  name-search:
+    method: POST
+    path: /search
+    action: person.search
+    body:
+      who.last: {kind: surname, required: true}
+      born: {kind: dob}
+    require: [[born]]
+    forward: {path: /rms/search, rename: {who.last: family, born: dob}}
+    records: $.hits[*]
+    fields: {id: {kind: person_id, class: identifier}}
+    absent: {status: 200, body: {hits: []}}
+"""
+
+
+async def test_a_search_by_post_is_asked_as_its_route_forwards_it(town: Town, tmp_path: Path) -> None:
+    """What the route requires and the entry has, under the records server's own names."""
+    entry = await town.enroll()
+    (tmp_path / "routes.yaml").write_text(SEARCH)
+
+    [inquiry] = questions(load_routes(tmp_path / "routes.yaml").routes, about(entry.identifiers))
+
+    assert (inquiry.outbound.method, inquiry.outbound.target) == ("POST", "/rms/search")
+    assert orjson.loads(inquiry.outbound.body or b"") == {"family": "Whitcombe", "dob": "1961-03-09"}
 
 
 async def test_nothing_is_asked_before_its_decision_is_in_the_log(town: Town) -> None:
