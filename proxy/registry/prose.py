@@ -73,12 +73,13 @@ def surnames(said: Sequence[str], given: int) -> Iterator[str]:
 
 def numbers(text: str, said: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield what may be an SSN, a phone, an e-mail or a plate, with its kind; ``said`` are the text's words."""
-    at = text.find("@")
+    start, at = 0, text.find("@")
     while at >= 0:
-        local, host = _LOCAL.search(text[max(0, at - _MOST_LOCAL) : at]), _HOST.match(text, at + 1)
+        local = _LOCAL.search(text[max(start, at - _MOST_LOCAL) : at])
+        host = _HOST.match(text, at + 1) if local else None
         if local and host:
             yield "email", f"{local[0]}@{host[0]}"
-        at = text.find("@", at + 1)
+        start, at = at + 1, text.find("@", at + 1)
     for run in _DIGITS.findall(text):
         yield from (("ssn", found) for found in _SSN.findall(run))
         yield from (("phone", found) for found in _PHONE.findall(run))

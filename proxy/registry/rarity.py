@@ -77,9 +77,9 @@ class Rarity:
         self._counts.subtract(values)
 
     def givens(self, words: Sequence[str]) -> list[int]:
-        """Return the places of the words that are given names of somebody counted."""
+        """Return the places of the words that are given names of somebody counted; an initial is none."""
         counts = self._counts
-        return [place for place, word in enumerate(words) if counts.get(hash(("given", word)))]
+        return [place for place, word in enumerate(words) if len(word) > 1 and counts.get(hash(("given", word)))]
 
     def of(self, kind: str, value: str) -> float:
         """Return the bits that agreeing on ``value`` is worth."""

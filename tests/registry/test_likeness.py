@@ -263,9 +263,9 @@ def test_no_text_breaks_a_comparison(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_text_costs_little(text: str) -> None:
-    """What is made to be slow is compared with 64 enrolled names, as many as are ever compared, within a tenth of a second."""
+    """What is made to be slow is compared with 64 names, as many as ever are, within a tenth of a second of CPU."""
     theirs = traits.name_of("Eleanor Ruth", "Garcia-Whitcombe")
-    started = time.perf_counter()
+    started = time.process_time()
 
     mine = traits.name_of(text, text)
     for _ in range(64):
@@ -273,4 +273,4 @@ def test_a_hostile_text_costs_little(text: str) -> None:
             likeness.given(mine.given, theirs.given)
             likeness.surname(mine.surname, theirs.surname)
 
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1

@@ -82,7 +82,9 @@ async def test_particles_and_halves(office: Office, said: str) -> None:
 
 async def test_an_ordinary_narrative_names_nobody(office: Office) -> None:
     """A given name alone, a surname alone, words that are names too, and other numbers: nobody protected is concerned."""
-    await office.enroll(MAYOR, MARIA, {**MARIA, "given_name": "Mark", "surname": "Hours"})
+    await office.enroll(
+        MAYOR, MARIA, {**MARIA, "given_name": "Mark", "surname": "Hours"}, {**MARIA, "given_name": "A", "surname": "White"}
+    )
 
     assert read(office, ORDINARY) == ()
     assert read(office, "Whitcombe. The park. Eleanor") == ()
@@ -137,14 +139,14 @@ def test_any_text_is_read(text: str) -> None:
     "piece", ["a", "a ", "1", "1-", "a1 ", "a@", "a.", "(1", "\u0301", "жа ", "de la ", "EW 0001 ", "1a-1a "]
 )
 async def test_a_hostile_narrative_costs_little(office: Office, piece: str) -> None:
-    """The longest text that is read takes less than a twentieth of a second, whatever it is made of."""
+    """The longest text that is read takes less than a twentieth of a second of CPU, whatever it is made of."""
     await office.enroll(MAYOR, {**MARIA, "given_name": "de", "surname": "la"})
     text = (piece * 4096)[:4096]
 
-    started = time.perf_counter()
+    started = time.process_time()
     read(office, text)
 
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 0.05
 
 
 async def test_a_text_that_grows_is_not_read(office: Office) -> None:
