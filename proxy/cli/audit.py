@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -41,7 +41,7 @@ from proxy.tlog.store import CHECKPOINT, LOCK, Cursor, newest_seal, segments_of
 from proxy.tlog.verify import verify as verify_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Json
@@ -302,12 +302,28 @@ def show(
         emit(shown)
         return
     for name, value in shown.items():
-        if isinstance(value, dict):
-            say(f"{name}:")
-            for key, inner in value.items():
-                say(f"  {key}: {inner}")
+        _say_part(name, value)
+
+
+def _say_part(name: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        say(f"{name}: {value}")
+        return
+    say(f"{name}:")
+    for key, inner in value.items():
+        if key == "recognized":
+            _say_why(inner)
         else:
-            say(f"{name}: {value}")
+            say(f"  {key}: {inner}")
+
+
+def _say_why(recognized: Iterable[Mapping[str, Any]]) -> None:
+    """Say of each person met by what, and how surely (``protection.explained``)."""
+    say("  recognized:")
+    for why in recognized:
+        features = ", ".join(f"{kind} {level} {bits:+}" for kind, level, bits in why["features"]) or "nothing compared"
+        roads = ", ".join(why["matched"])
+        say(f"    {why['entry']}: {why['category']} by {roads}, {why['score']} of {why['threshold']} bits ({features})")
 
 
 async def _record(config: Path, event: LogRead) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from proxy.disclosure.disclosure import Disclosure
 from proxy.disclosure.record import masks_of, read
 from proxy.disclosure.splice import Splice
-from proxy.inquiry.inquiry import TooBroad
+from proxy.inquiry.inquiry import TEXT, TooBroad
 from proxy.policy.decision import Outcome
 from proxy.registry.protection import Relation
 from proxy.upstream.reply import ReplyUnreadable
@@ -50,7 +50,7 @@ class Inspection:
         self._judge = judge
         self._fields = fields
         self._shape = route.shape
-        self._has_kinds = any(field.kind is not None for field in route.fields.values())
+        self._has_kinds = any(field.kind not in {None, TEXT} for field in route.fields.values())
         self._masks: dict[frozenset[str], Masks] = {}
         self._seen = 0
         self._released = 0
@@ -97,7 +97,7 @@ class Inspection:
         kinds: dict[str, list[str]] = {}
         present: set[str] = set()
         judgement = None
-        if read(record.value, self._shape, kinds, present) and (not self._has_kinds or any(kinds.values())):
+        if read(record.value, self._shape, kinds, present) and (not self._has_kinds or _says_whom(kinds)):
             judgement = self._judged(kinds)
         if judgement is None:
             record.withheld = True
@@ -142,6 +142,11 @@ class Inspection:
         if masks is None:
             masks = self._masks[classes] = masks_of(self._shape, classes, self._fields)
         return masks
+
+
+def _says_whom(kinds: Mapping[str, Sequence[str]]) -> bool:
+    """Tell whether a record has an identifier; free text that may name nobody is none."""
+    return any(values for kind, values in kinds.items() if kind != TEXT)
 
 
 def _concerns(judgement: Judgement) -> bool:

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from proxy.disclosure.splice import Number
+from proxy.inquiry.inquiry import TEXT
 from proxy.registry.normalize import MOST_CHARACTERS
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from proxy.disclosure.splice import Masks
     from proxy.inquiry.route import Shape
     from proxy.policy.fields import FieldClass
+
+MOST_TEXT: Final = 4096
+"""Free text that is longer is not read for names, so its record is withheld."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,40}\Z")
@@ -46,7 +50,9 @@ def read(value: object, declared: Shape, kinds: dict[str, list[str]], classes: s
         if member.kind is None:
             if not _plain(content):
                 return False
-        elif not _identifiers(content, kinds.setdefault(member.kind, [])):
+        elif not _identifiers(
+            content, kinds.setdefault(member.kind, []), MOST_TEXT if member.kind == TEXT else MOST_CHARACTERS
+        ):
             return False
     return True
 
@@ -71,11 +77,11 @@ def _plain(content: object) -> bool:
     return type(content) is not dict
 
 
-def _identifiers(content: object, values: list[str]) -> bool:
+def _identifiers(content: object, values: list[str], most: int) -> bool:
     """Append the texts that a value holds; false when it could be read as another identifier than it is."""
     if type(content) is str:
         # The registry reads no longer text: a name with a kilobyte of blanks behind it would be nobody's.
-        if len(content) > MOST_CHARACTERS or not (content.isprintable() or _readable(content)):
+        if len(content) > most or not (content.isprintable() or _readable(content)):
             return False
         values.append(content)
         return True
@@ -83,12 +89,12 @@ def _identifiers(content: object, values: list[str]) -> bool:
         values.append(str(content))
         return _INTEGER.match(content) is not None
     if type(content) is list:
-        return all(element is None or element == "" or _identifier(element, values) for element in content)
+        return all(element is None or element == "" or _identifier(element, values, most) for element in content)
     return False
 
 
-def _identifier(element: object, values: list[str]) -> bool:
-    return type(element) is not list and _identifiers(element, values)
+def _identifier(element: object, values: list[str], most: int) -> bool:
+    return type(element) is not list and _identifiers(element, values, most)
 
 
 def _readable(text: str) -> bool:

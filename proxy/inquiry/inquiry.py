@@ -22,6 +22,10 @@ FIELD_KINDS: Final = frozenset(
     },
 )  # fmt: skip
 
+# A record may hold `text` besides: free text that names people. Nobody asks by it.
+TEXT: Final = "text"
+RECORD_KINDS: Final = FIELD_KINDS | {TEXT}
+
 
 class RouteUnknown(Refusal):
     """No route says what this request means."""

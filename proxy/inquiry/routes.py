@@ -13,7 +13,7 @@ from pydantic import Field as Constraint
 
 from proxy.document import DocumentInvalid, load_with_positions, suggest
 from proxy.inquiry.canonical import encode
-from proxy.inquiry.inquiry import FIELD_KINDS
+from proxy.inquiry.inquiry import FIELD_KINDS, RECORD_KINDS
 from proxy.inquiry.parameter import LEAST, LONGEST, PREFIXED, RANGED, Match, Parameter, parameter
 from proxy.inquiry.route import JSON, Absent, Broad, Field, Forward, Place, RecordsPath, Route, RouteMap
 
@@ -224,10 +224,11 @@ class _Reader:
                 self._wrong((*place, name, "pattern"), f"not a regular expression: {error}")
         return found
 
-    def _kind(self, kind: str | None, place: Place) -> bool:
-        if kind is None or kind in FIELD_KINDS:
+    def _kind(self, kind: str | None, place: Place, known: frozenset[str] = FIELD_KINDS) -> bool:
+        if kind is None or kind in known:
             return True
-        self._wrong(place, f"'{kind}' is no kind of field", suggest(kind, FIELD_KINDS) or ", ".join(sorted(FIELD_KINDS)))
+        what = "is a kind for records only" if kind in RECORD_KINDS else "is no kind of field"
+        self._wrong(place, f"'{kind}' {what}", suggest(kind, known) or ", ".join(sorted(known)))
         return False
 
     def _check_names(self, model: _Route, place: Place) -> None:
@@ -337,7 +338,7 @@ class _Reader:
     def _fields(self, models: Mapping[str, _Field], place: Place) -> dict[str, Field]:
         found: dict[str, Field] = {}
         for name, model in models.items():
-            self._kind(model.kind, (*place, name, "kind"))
+            self._kind(model.kind, (*place, name, "kind"), RECORD_KINDS)
             if any(other.startswith(f"{name}.") for other in models):
                 self._wrong((*place, name), f"'{name}' is a value and an object at once", value=False)
             self.classes.append((model.field_class, (*place, name, "class")))

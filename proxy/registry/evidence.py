@@ -10,6 +10,7 @@ made of a tolerable rate of needless recognitions (``thresholds.py``).
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.registry import likeness
@@ -182,30 +183,28 @@ def _numbers(mine: Traits, theirs: Traits, features: list[Feature], persons: int
         known = theirs.numbers.get(kind)
         if not known:
             continue
-        level, length = _number(kind, values, known)
+        level, bits = _number(kind, values, known)
         if level is OTHER and len(values) < persons:
             continue
-        same, slip, other = _NUMBERS[kind]
-        bits = same if level is SAME else slip if level is SLIP else other
-        if level is PARTIAL:
-            bits = _MARK * length - 1  # at either end
         contradicted |= kind == "ssn" and level is OTHER and mine.ssns_tell
         if bits:
             features.append(Feature(kind, level, bits))
     return contradicted
 
 
-def _number(kind: str, values: Sequence[str], known: Sequence[str]) -> tuple[str, int]:
-    """Return how alike the nearest pair is, and how much of it there is."""
-    best = OTHER, 0
+def _number(kind: str, values: Sequence[str], known: Sequence[str]) -> tuple[str, float]:
+    """Return how alike the nearest pair is, and its bits."""
+    same, slip, other = _NUMBERS[kind]
+    best = OTHER, other
     compare = likeness.part if kind in PARTS else likeness.marks
     for value in values:
-        for other in known:
-            level = compare(value, other)
+        for their in known:
+            level = compare(value, their)
             if level is SAME:
-                return SAME, len(value)
+                return SAME, same
             if level is not OTHER:
-                best = level, len(value)
+                bits = slip if level is SLIP else _MARK * len(value) - 1  # at either end
+                best = max(best, (level, bits), key=itemgetter(1))
     return best
 
 

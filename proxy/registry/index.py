@@ -7,6 +7,8 @@ there are persons named, so that the victim's date of birth does not clear the w
 An address is a road to everybody who is enrolled there. Who is enrolled with a unit is met by that unit, and by the
 building when no unit is given, never by the neighbor's; who is enrolled without one is met by the whole building.
 
+Free text is searched for what is enrolled, as it is: a full name in any order, a phone, SSN, e-mail or plate (``prose.py``).
+
 Look-alikes are those who share a key of ``traits.keys``. They are compared, field by field (``evidence.py``); whether what is
 found is enough is decided by whoever asks, since that depends on the category.
 """
@@ -14,9 +16,10 @@ found is enough is decided by whoever asks, since that depends on the category.
 from __future__ import annotations
 
 from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry import traits
+from proxy.registry import prose, traits
 from proxy.registry.evidence import weigh
 from proxy.registry.rarity import Rarity
 
@@ -38,6 +41,7 @@ SURNAME_DOB: Final = "surname_dob"
 ALIAS: Final = "alias"
 ALIAS_DOB: Final = "alias_dob"
 ADDRESS: Final = "address"
+TEXT: Final = "text"
 WEAK_NAMES: Final = frozenset({NAME, ALIAS})
 
 MOST_NAMES: Final = 256
@@ -92,6 +96,16 @@ class Index:
         Raises:
             TooManyNames: given names times surnames are over the bound.
         """
+        found = self._find(fields)
+        texts = fields.get("text")
+        if not texts:
+            return found
+        for profile, evidence in self._in_texts(texts).items():
+            roads, known = found.get(profile, ((), evidence))
+            found[profile] = ((*roads, TEXT), max(known, evidence, key=attrgetter("bits")))
+        return found
+
+    def _find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
         named = self._named(fields)
         hits = self._exact(fields, named)
         mine = traits.of_fields(fields, self._tokens)
@@ -106,6 +120,39 @@ class Index:
             )
             for profile in dict.fromkeys((*hits, *alike))
         }
+
+    def _in_texts(self, texts: Sequence[str]) -> dict[Profile, Evidence]:
+        """Return who is named in free text, and what of it speaks for each.
+
+        Raises:
+            TooManyNames: a text is longer than any that is read.
+        """
+        hits: Hits = {}
+        said: dict[str, dict[str, None]] = {}
+        for text in map(prose.plain, texts):
+            if len(text) > prose.MOST_CHARACTERS:
+                raise TooManyNames
+            words = prose.words(text)
+            for place in self.rarity.givens(words):
+                given = words[place]
+                for surname in prose.surnames(words, place):
+                    found = self._names.get(self._tokens.pair(given, surname))
+                    if found is not None:
+                        _add(hits, found, TEXT)
+                        said.setdefault("name", {})[f"{surname}, {given}"] = None
+            for kind, number in prose.numbers(text, words):
+                token = self._tokens.strong[kind](number)
+                if token is not None and token in self._strong:
+                    _add(hits, self._strong[token], TEXT)
+                    said.setdefault(kind, {})[number] = None
+        if not hits:
+            return {}
+        mine = traits.of_fields({kind: tuple(texts) for kind, texts in said.items()}, self._tokens)
+        persons = len(hits) + 1  # so that nothing contradicts: a text may be about anybody
+        return {profile: self._weigh(mine, profile, persons) for profile in hits}
+
+    def _weigh(self, mine: Traits, profile: Profile, persons: int) -> Evidence:
+        return weigh(mine, traits.unpack(self._tokens.open(profile.traits)), self.rarity, persons=persons)
 
     def other_record(self, profile: Profile, fields: Mapping[str, Sequence[str]]) -> bool:
         """Tell whether these are about one record id, and it is not among those known of the person."""
@@ -138,11 +185,8 @@ class Index:
     def _exact(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]]) -> Hits:
         hits: Hits = {}
         strong, tokens = self._strong, self._tokens.strong
-        for kind, values in fields.items():
-            token_of = tokens.get(kind)
-            if token_of is None:
-                continue
-            for value in values:
+        for kind, token_of in tokens.items():
+            for value in fields.get(kind, _NONE):
                 token = token_of(value)
                 if token is not None and token in strong:
                     _add(hits, strong[token], kind)

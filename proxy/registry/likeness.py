@@ -6,6 +6,7 @@ month the other way round. What a word is worth as evidence is decided elsewhere
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -30,8 +31,10 @@ PARTIAL: Final = "partial"
 OTHER: Final = "other"
 
 LEAST_PART: Final = 4
+_NEAREST: Final = (SLIP, PHONETIC, SIMILAR)
 _SIMILAR: Final = 0.9
 _NO_CONSONANT: Final = "A"
+_NOT_DIGITS: Final = re.compile("[^0-9]+")
 
 
 class Name(NamedTuple):
@@ -109,11 +112,8 @@ def surname(mine: Sequence[str], theirs: Sequence[str]) -> str:
     if len(mine) + len(theirs) > 2:
         if any(word in theirs for word in mine if len(word) > 2 and word not in PARTICLES):
             return PART
-        best = OTHER
-        for word in mine:
-            for their in theirs:
-                if len(word) > 3 and len(their) > 3 and (level := _word(word, their)) is not OTHER:
-                    best = level
+        halves = {_word(word, their) for word in mine for their in theirs if len(word) > 3 and len(their) > 3}
+        best = next((level for level in _NEAREST if level in halves), OTHER)
         if best is not OTHER:
             return best
     if len(one) == 1 or len(other) == 1:
@@ -160,7 +160,7 @@ def marks(one: str, other: str) -> str:
     """Compare numbers that name one person or thing: the same, one slip away, or another."""
     if one == other:
         return SAME
-    return SLIP if len(one) > 5 and OSA.distance(one, other, score_cutoff=1) <= 1 else OTHER
+    return SLIP if max(len(one), len(other)) > 5 and OSA.distance(one, other, score_cutoff=1) <= 1 else OTHER
 
 
 def part(mine: str, theirs: str) -> str:
@@ -175,12 +175,14 @@ def part(mine: str, theirs: str) -> str:
 
 
 def words(one: str, other: str) -> str:
-    """Compare streets, towns and places, whose spaces may be lost: the same, nearly, or others."""
+    """Compare streets, towns and places, whose spaces may be lost: the same, nearly, or others; 41st Street is not 42nd."""
     if one == other:
         return SAME
     tight, their = one.replace(" ", ""), other.replace(" ", "")
     if tight == their:
         return SAME
+    if not (tight.isalpha() and their.isalpha()) and _NOT_DIGITS.sub("", tight) != _NOT_DIGITS.sub("", their):
+        return OTHER
     longest = max(len(tight), len(their))
     most = 1 if longest < 6 else 2 if longest < 10 else 3
     if longest > 3 and OSA.distance(tight, their, score_cutoff=most) <= most:

@@ -24,10 +24,10 @@ _UNDECOMPOSED: Final = str.maketrans(
     {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ħ": "h", "ŋ": "n", "ŧ": "t"}  # noqa: RUF001 -- letters that have no decomposition
 )
 _APOSTROPHES: Final = "'\u2019\u2018\u02bc\u02bb`\u00b4\u2032\uff07"
-_ASCII_NAME: Final = {
+ASCII_NAME: Final = {
     code: (None if chr(code) in _APOSTROPHES else chr(code) if chr(code).isalnum() else " ") for code in range(128)
 }
-_GENERATIONS: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "junior", "senior", "2nd", "3rd", "4th", "esq", "md", "phd"})
+GENERATIONS: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "junior", "senior", "2nd", "3rd", "4th", "esq", "md", "phd"})
 _TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "hon", "rev", "prof", "sgt", "lt", "capt", "det", "ofc"})
 PARTICLES: Final = frozenset(
     re.findall("[a-z]+", "de la del las los da das do dos di du des le van von der den ter zu al el bin ibn abu st y e o")
@@ -57,7 +57,7 @@ def fold(text: str) -> str:
     if len(text) > MOST_CHARACTERS:
         return ""
     if text.isascii():
-        return " ".join(text.lower().translate(_ASCII_NAME).split())
+        return " ".join(text.lower().translate(ASCII_NAME).split())
     for _ in range(4):
         folded = _fold_once(text)
         if folded == text:
@@ -76,7 +76,7 @@ def _fold_once(text: str) -> str:
             kept.append(" ")
     folded = unicodedata.normalize("NFKC", " ".join("".join(kept).split()))
     if not folded.isascii():  # another script: as it is spelt in Latin letters
-        folded = anyascii(folded).lower().translate(_ASCII_NAME)
+        folded = anyascii(folded).lower().translate(ASCII_NAME)
     return " ".join(folded.split())[:MOST_CHARACTERS]
 
 
@@ -85,7 +85,7 @@ def _key(*parts: list[str]) -> NameKey:
 
 
 def _without_generation(tokens: list[str]) -> list[str]:
-    while len(tokens) > 1 and tokens[-1] in _GENERATIONS:
+    while len(tokens) > 1 and tokens[-1] in GENERATIONS:
         tokens = tokens[:-1]
     return tokens
 
@@ -104,7 +104,7 @@ def text_keys(text: str) -> tuple[NameKey, ...]:
     """Return the keys to look a whole name by, written ``SURNAME, Given M`` or ``Given M Surname``."""
     before, comma, after = text[: MOST_CHARACTERS + 1].partition(",")
     if comma:
-        given = [token for token in fold(after).split() if token not in _GENERATIONS]
+        given = [token for token in fold(after).split() if token not in GENERATIONS]
         if given and len(text) <= MOST_CHARACTERS:
             return tuple(dict.fromkeys((*parts_keys(given[0], before), *parts_keys(" ".join(given), before))))
         text = before
@@ -144,7 +144,7 @@ def surname_tokens(text: str) -> tuple[str, ...]:
 
 def given_tokens(text: str) -> tuple[str, ...]:
     """Return given names' words without Jr. and the like."""
-    return tuple(token for token in fold(text).split() if token not in _GENERATIONS)
+    return tuple(token for token in fold(text).split() if token not in GENERATIONS)
 
 
 def name_tokens(text: str) -> tuple[str, ...]:

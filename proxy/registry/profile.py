@@ -10,11 +10,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proxy.registry import normalize, traits
+from proxy.registry.likeness import sound
 from proxy.registry.person import NOBODY, NORMAL_FORMS, Entry, Identifiers, Staff, street_of
 from proxy.registry.rarity import values_of
 
 if TYPE_CHECKING:
     from proxy.registry.tokens import Place, Token, Tokens
+
+
+def forget() -> None:
+    """Empty what remembers the forms of texts, once profiles are made: it would list those enrolled, one after the other."""
+    normalize.fold.cache_clear()
+    sound.cache_clear()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,7 +14,7 @@ from math import log2
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from proxy.registry.traits import Traits
 
@@ -75,6 +75,11 @@ class Rarity:
         """Count a person's values no longer."""
         self._persons -= 1
         self._counts.subtract(values)
+
+    def givens(self, words: Sequence[str]) -> list[int]:
+        """Return the places of the words that are given names of somebody counted."""
+        counts = self._counts
+        return [place for place, word in enumerate(words) if counts.get(hash(("given", word)))]
 
     def of(self, kind: str, value: str) -> float:
         """Return the bits that agreeing on ``value`` is worth."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry.households import Households
-from proxy.registry.index import WEAK_NAMES, Index
+from proxy.registry.index import TEXT, WEAK_NAMES, Index
 from proxy.registry.own import OwnEntries
 from proxy.registry.person import Entry, Staff
 from proxy.registry.personnel import Personnel
@@ -37,7 +37,7 @@ LIKENESS: Final = "likeness"
 
 EXACT_BITS: Final[Mapping[str, float]] = {
     "person_id": 40, "ssn": 30, "vin": 30, "license": 25, "name_dob": 25, "email": 20, "alias_dob": 20, "surname_dob": 20,
-    "phone": 17, "plate": 18, "address": 15, HOUSEHOLD: 10, "name": 0, "alias": 0,
+    "phone": 17, "plate": 18, "address": 15, HOUSEHOLD: 10, "name": 0, "alias": 0, TEXT: 0,
 }  # fmt: skip
 """What an exact road is worth at least, in bits: where nothing was compared, and for those of a household who stand for one."""
 
@@ -111,9 +111,14 @@ class Snapshot:
         return self._protections(self._index.find(fields), clock)
 
     def _close(self, found: Findings) -> dict[Profile, list[str]]:
-        """Return who of the personnel directory is meant; there, a date of birth that speaks against makes a namesake."""
+        """Return who of the personnel directory is meant; there, a date of birth that speaks against makes a namesake.
+
+        Who is only named in free text is not: reports name the officers who wrote them.
+        """
         close: dict[Profile, list[str]] = {}
         for profile, (roads, evidence) in found.items():
+            if roads == (TEXT,):
+                continue
             if roads:
                 close[profile] = list(roads)
             elif evidence.bits >= self._relations and not evidence.contradicted and not evidence.other_birth:

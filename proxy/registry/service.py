@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from proxy.registry.enrollment import Report, plan_entries, plan_staff
 from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRevealed
 from proxy.registry.person import NOBODY, Entry, EntryUnknown, Staff, pack, unpack_entry, unpack_staff
-from proxy.registry.profile import Profile, profile_of
+from proxy.registry.profile import Profile, forget, profile_of
 from proxy.registry.recognition import Snapshot
 from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, SealedTable
 from proxy.registry.thresholds import USUALLY
@@ -287,6 +287,8 @@ class Registry:
                 if read % PROFILES_A_STEP == 0:
                     await asyncio.sleep(0)
             loaded.rows = rows
+            if read:
+                forget()
             if {row: tag for row, (tag, _) in rows.items()} == tags:
                 loaded.generation = generation
                 return True

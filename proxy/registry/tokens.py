@@ -77,6 +77,10 @@ class Tokens:
         """Return what ``seal`` was given."""
         return self._cipher.decrypt(sealed[:12], sealed[12:], None)
 
+    def pair(self, given: str, surname: str) -> Token:
+        """Return the token of a name of two folded words, whichever comes first."""
+        return hash((self._salt, "name", f"{given} {surname}" if given <= surname else f"{surname} {given}"))
+
     def surname_dob(self, surname: str, dob: str) -> Token | None:
         """Return the token of a surname with a date of birth, for those who give no given name."""
         last, born = normalize.surname(surname), normalize.dob(dob)

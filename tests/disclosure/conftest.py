@@ -28,6 +28,7 @@ FIELDS = {
     "home.street": ("street", "home_address"),
     "home.city": ("city", "home_address"),
     "height": (None, "description"),
+    "narrative": ("text", "description"),
     "photo": (None, "photo"),
 }
 CLASSES = {

@@ -194,6 +194,23 @@ async def test_an_identifier_longer_than_any_is_withheld(world: World, field: st
     assert (left.records, left.unjudged) == (1, 2)
 
 
+async def test_free_text_is_judged_and_bounded(world: World) -> None:
+    """A narrative goes to the judge as it is; one that is too long to be read for names is withheld with its record."""
+    story = "Caller said:\r\n\ta black sedan stopped twice. ".ljust(4096, ".")
+
+    left = await world.disclose([person("1") | {"narrative": text} for text in (story, [story], story + ".", [story + "."])])
+
+    assert (left.records, left.unjudged) == (2, 2)
+    assert [fields["text"] for fields in world.journal] == [[story], [story]]
+
+
+async def test_free_text_alone_says_not_whom_a_record_is_about(world: World) -> None:
+    """A record of which nothing but its narrative is known is judged by nobody, whoever it names."""
+    left = await world.disclose([{"narrative": "Jane Doe was seen."}, person("1")])
+
+    assert (left.records, left.unjudged) == (1, 1)
+
+
 @pytest.mark.parametrize("text", ["100001\0", "\x1b100001", "100001\x7f", "\x0b100001"])
 async def test_an_identifier_with_control_characters_is_withheld(world: World, text: str) -> None:
     """What another reader would cut or drop hides nobody; a line break in an address is none of these."""

@@ -48,6 +48,7 @@ async def test_the_entry_tells_what_left_by_which_rows(world: World) -> None:
         "disclosed": ("identifier", "ssn"),
         "rules": {"row-conceal": 2, "row-mask": 1},
         "categories": {"judicial": 1, "undercover": 2},
+        "met": 0,
         "notify": (),
         "met": 0,
         "bytes_in": 4096,

@@ -86,6 +86,7 @@ MISTAKES = {
     "lower-case method": Wrong(changed("GET", "get"), "'GET'", (3, 13)),
     "method that writes": Wrong(changed("GET", "DELETE"), "'GET'", (3, 13)),
     "no such kind": Wrong(changed("{kind: person_id}", "{kind: person}"), "did you mean 'person_id'", (7, 25)),
+    "kind of records alone": Wrong(changed("{kind: person_id}", "{kind: text}"), "is a kind for records only", (7, 25)),
     "no such kind of a field": Wrong(changed("{kind: person_id, class", "{kind: ssnn, class"), "did you mean 'ssn'", (11, 25)),
     "no class": Wrong(changed(", class: identifier", ""), "'class' is missing", (11, 7)),
     "hole undeclared": Wrong(changed("params:\n  person_id: {kind: person_id}\n"), "not among params", (4, 11)),
