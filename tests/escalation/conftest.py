@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -44,6 +45,10 @@ class Relations:
     only: str = ""
     ready: bool = True
 
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
+        assert criteria
+        return False
+
     def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
         assert fields
         relation = self.close.get(principal.person) if not self.only or self.only in fields else None
@@ -60,6 +65,11 @@ class Desk:
     metrics: Metrics
     database: Database
     now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+    random: bytes = b""
+
+    def randomness(self, count: int) -> bytes:
+        """Yield what ``random`` says, again and again; without it, what the system does."""
+        return (self.random * count)[:count] if self.random else secrets.token_bytes(count)
 
     def pass_time(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
@@ -113,6 +123,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         clock=lambda: made[0].now,
         metrics=metrics,
         approvers=frozenset({"supervisor"}),
+        randomness=lambda count: made[0].randomness(count),
     )
     made.append(Desk(escalations, journal, relations, metrics, database))
     yield made[0]
