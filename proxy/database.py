@@ -11,7 +11,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -69,7 +69,10 @@ class Database:
         event.listen(engine.sync_engine, "connect", _prepare)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            # A file that is there is not opened beside SQLite: closing it would drop every lock that this process holds on it
+            # (POSIX), and another process's last connection would then take the write-ahead log away from under ours.
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
             async with engine.begin() as connection:
                 version = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
                 self._require_known(version)

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from proxy.clock import Clock
-    from proxy.settings import Settings, Tls
+    from proxy.settings import Settings, Tls, UpstreamSettings
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
@@ -244,21 +244,7 @@ class _Composition:
         return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
 
     async def _open_upstream(self) -> Upstream:
-        chosen = self._settings.upstream
-        options = UpstreamOptions(
-            url=chosen.url,
-            ca=chosen.ca,
-            certificate=chosen.certificate,
-            key=chosen.key,
-            credential=chosen.credential,
-            connections=chosen.connections,
-            queue=chosen.queue,
-            connect_seconds=chosen.connect_seconds,
-            first_byte_seconds=chosen.reply_seconds,
-            total_seconds=chosen.reply_seconds * 2,
-            reply_bytes=chosen.max_bytes,
-        )
-        upstream = Upstream(options, metrics=self._metrics)
+        upstream = Upstream(upstream_options(self._settings.upstream), metrics=self._metrics)
         await upstream.open()
         self._stack.push_async_callback(upstream.close)
         return upstream
@@ -336,6 +322,23 @@ class _Composition:
             trace = trace.tb_next
         where = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""
         self._logger.error("internal error", error_type=type(error).__name__, where=where)
+
+
+def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
+    """Return the settings of the records server as its client takes them."""
+    return UpstreamOptions(
+        url=chosen.url,
+        ca=chosen.ca,
+        certificate=chosen.certificate,
+        key=chosen.key,
+        credential=chosen.credential,
+        connections=chosen.connections,
+        queue=chosen.queue,
+        connect_seconds=chosen.connect_seconds,
+        first_byte_seconds=chosen.reply_seconds,
+        total_seconds=chosen.reply_seconds * 2,
+        reply_bytes=chosen.max_bytes,
+    )
 
 
 async def _close(servers: Servers) -> None:

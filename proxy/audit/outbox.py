@@ -87,8 +87,8 @@ class Outbox:
         self._randomness = randomness
         self._seen = -1
 
-    async def put(self, connection: AsyncConnection, event: Event) -> None:
-        """Queue an event in the caller's transaction: it is recorded if, and only if, that commits."""
+    async def put(self, connection: AsyncConnection, event: Event) -> str:
+        """Queue an event in the caller's transaction, and return its row: it is recorded if, and only if, that commits."""
         row = {
             "id": str(UUID(bytes=self._randomness(16), version=4)),
             "kind": event.kind,
@@ -100,6 +100,7 @@ class Outbox:
         payload = self._sealer.seal(content, use=_USE, bound=tuple(row.values()))
         await connection.execute(insert(OUTBOX).values(**row, payload=payload))
         await self._database.bump(connection, SUBJECT)
+        return row["id"]
 
     def waiting(self) -> bool:
         """Tell whether anything was queued since the last complete drain; some microseconds.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import orjson
 import typer
 
-from proxy.cli import stewards
+from proxy.cli import resolution, stewards
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(stewards.app)
+app.command()(resolution.resolve)
+app.command()(resolution.sweep)
 
 COLUMNS: Final = ("id", "category", "basis", "household", "enrolled", "expires", "review", "fields")
 REVEALED: Final = ("name", "dob", "homes")

@@ -12,7 +12,8 @@ from proxy.cli.recording import operator
 from proxy.cli.registering import IN_FORCE, changing, given, words_of
 from proxy.clock import stamp, utc_now
 from proxy.registry.lines import LineRefused
-from proxy.registry.stewards import EntryUnknown, ProposalUnfit, ProposalUnknown, StewardIneligible
+from proxy.registry.person import EntryUnknown
+from proxy.registry.stewards import ProposalUnfit, ProposalUnknown, StewardIneligible
 from proxy.registry.wishes import Wish
 
 if TYPE_CHECKING:

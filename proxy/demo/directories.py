@@ -39,7 +39,7 @@ PROTECTED: Final[Sequence[tuple[str, str, str]]] = (
 
 
 def personnel(town: Town) -> Iterator[Line]:
-    """Yield a line for each officer and each of their families, and the dispatcher's adversary."""
+    """Yield a line for each officer and their families, the dispatcher's adversary, and the detective's former partner."""
     vehicles = _by_owner(town)
     units = {sign_in.person: sign_in.unit or "" for sign_in in SIGN_INS}
     for number, household in enumerate(town.officers, start=FIRST_BADGE):
@@ -49,8 +49,9 @@ def personnel(town: Town) -> Iterator[Line]:
         yield own | _identifiers(household.head, vehicles)
         for person in household.family:
             yield {"personnel": badge, "relation": "family"} | _identifiers(person, vehicles)
-    dispatcher = next(sign_in.person for sign_in in SIGN_INS if sign_in.key == "dispatcher")
-    yield {"personnel": dispatcher, "relation": "dispute"} | _identifiers(town.cast["neighbor"], vehicles)
+    badges = {sign_in.key: sign_in.person for sign_in in SIGN_INS}
+    yield {"personnel": badges["dispatcher"], "relation": "dispute"} | _identifiers(town.cast["neighbor"], vehicles)
+    yield {"personnel": badges["detective"], "relation": "former_partner"} | _identifiers(town.cast["sheltered"], vehicles)
 
 
 def registry(town: Town) -> Iterator[Line]:

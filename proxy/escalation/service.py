@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
-OWN_CAUSE: Final = frozenset({Relation.SELF, Relation.HOUSEHOLD, Relation.FAMILY, Relation.DISPUTE})
+OWN_CAUSE: Final = frozenset({Relation.SELF, Relation.HOUSEHOLD, Relation.FAMILY, Relation.FORMER_PARTNER, Relation.DISPUTE})
 RETRY_AFTER_SECONDS: Final = 5
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000

@@ -38,14 +38,19 @@ def inquire(routes: RouteMap, inbound: Inbound) -> Inquiry:
         values.update(read_body(inbound, route.body))
     elif inbound.body:
         raise BodyUnreadable("This route takes no body; send its parameters in the path and the query.")
+    return inquiry_of(route, values, query_id=inbound.query_id, bytes_in=len(inbound.body))
+
+
+def inquiry_of(route: Route, values: Mapping[str, str], *, query_id: str, bytes_in: int = 0) -> Inquiry:
+    """Return what a route means with these values, each of which its parameter admits. Raises as ``_action``."""
     return Inquiry(
-        query_id=inbound.query_id,
+        query_id=query_id,
         route=route,
         action=_action(route, values),
         criteria=_criteria(route, values),
         partial={one.name: values[one.name] for one in _declared(route) if not one.criterion and one.name in values},
         outbound=_outbound(route, values),
-        bytes_in=len(inbound.body),
+        bytes_in=bytes_in,
     )
 
 

@@ -99,6 +99,10 @@ class Identifiers:
 NOBODY: Final = Identifiers()
 
 
+class EntryUnknown(Exception):  # noqa: N818 -- reads as a sentence where it is raised
+    """There is no such entry."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One protected person. ``category`` is empty for a member of an enrolled person's household. Times are in UTC.
@@ -149,6 +153,7 @@ class Declared(StrEnum):
     OWN = "self"
     HOUSEHOLD = "household"
     FAMILY = "family"
+    FORMER_PARTNER = "former_partner"
     DISPUTE = "dispute"
 
 

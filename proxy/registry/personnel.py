@@ -1,8 +1,9 @@
 """How a person who is meant stands to the principal: the personnel directory's rules.
 
-* **self, household, family, dispute** hold on every road, a name alone included: nobody looks up their own people, and
-  whoever has to is somebody else. A bare name that is a namesake's is cleared by a date of birth.
-* **household** also holds on the principal's own home address, unless so many people are known there that it is none.
+* **self, household, family, former partner, dispute** hold on every road, a name alone included: nobody looks up their own
+  people, and whoever has to is somebody else. A bare name that is a namesake's is cleared by a date of birth.
+* **household** also holds on the principal's own home address, unless so many people are known there that it is none: a record
+  that shows it is about one of the household. And it holds for the registry's household of a principal who is enrolled there.
 * **command** is the principal's supervisor, that person's supervisor, and so on; **colleague** is anybody else of the agency.
   Neither holds on an address alone, which names nobody: an officer's home is protected by an entry of the registry. A bare
   name equal to a colleague's counts (the answer would be about the colleague too) until a date of birth, an SSN or another
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from proxy.identity.principal import Principal
+    from proxy.registry.households import Households
     from proxy.registry.index import Hits, Index
+    from proxy.registry.own import OwnEntries
     from proxy.registry.profile import Profile
 
 MOST_SUPERVISORS: Final = 32
@@ -31,8 +34,13 @@ MOST_SUPERVISORS: Final = 32
 class Personnel:
     """The directory's own persons by personnel id; made anew at every change."""
 
-    def __init__(self, staff: Iterable[Staff]) -> None:
-        """Take every line; those of relatives and adversaries speak through their personnel id."""
+    def __init__(self, staff: Iterable[Staff], households: Households, enrolled: OwnEntries) -> None:
+        """Take every line; those of relatives and adversaries speak through their personnel id.
+
+        ``households`` are the registry's, and ``enrolled`` tells who of the personnel has an entry there.
+        """
+        self._households = households
+        self._enrolled = enrolled
         self._own = {line.personnel: line for line in staff if line.declared is Declared.OWN}
         self._chains: dict[str, frozenset[str]] = {}
 
@@ -52,7 +60,19 @@ class Personnel:
             owner = profile.owner
             if isinstance(owner, Staff):
                 found.update(self._relations_to(owner, profile, roads, index=index, fields=fields, principal=principal))
+            else:
+                found.update(self._relations_in_registry(profile, roads, index, principal))
         return frozenset(found)
+
+    def _relations_in_registry(
+        self, profile: Profile, roads: Sequence[str], index: Index, principal: Principal
+    ) -> Iterator[Relation]:
+        for own in self._enrolled.of(principal.person):
+            by_address_alone = roads == [ADDRESS]
+            if profile is own and not by_address_alone:
+                yield Relation.SELF
+            elif profile in self._households.of(own) and not (by_address_alone and _institution(profile, index)):
+                yield Relation.HOUSEHOLD
 
     def _relations_to(
         self,
@@ -66,7 +86,7 @@ class Personnel:
     ) -> Iterator[Relation]:
         by_address_alone = roads == [ADDRESS]
         if owner.personnel == principal.person:
-            if by_address_alone and any(index.residents(place) > MOST_RESIDENTS for place in profile.places):
+            if by_address_alone and _institution(profile, index):
                 return
             yield _towards_own(owner.declared, by_address_alone=by_address_alone)
             return
@@ -93,6 +113,11 @@ class Personnel:
             yield personnel
 
 
+def _institution(profile: Profile, index: Index) -> bool:
+    """Tell whether so many people are known at a person's home that it is nobody's household."""
+    return any(index.residents(place) > MOST_RESIDENTS for place in profile.places)
+
+
 def _towards_own(declared: Declared, *, by_address_alone: bool) -> Relation:
     """Return the relation that a line of the principal's own declares; one's own address is one's household's."""
     match declared:
@@ -102,6 +127,8 @@ def _towards_own(declared: Declared, *, by_address_alone: bool) -> Relation:
             return Relation.HOUSEHOLD
         case Declared.FAMILY:
             return Relation.FAMILY
+        case Declared.FORMER_PARTNER:
+            return Relation.FORMER_PARTNER
         case Declared.DISPUTE:
             return Relation.DISPUTE
         case _:

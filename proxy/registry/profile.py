@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proxy.registry import normalize, traits
-from proxy.registry.person import NORMAL_FORMS, Entry, Identifiers, Staff, street_of
+from proxy.registry.person import NOBODY, NORMAL_FORMS, Entry, Identifiers, Staff, street_of
 from proxy.registry.rarity import values_of
 
 if TYPE_CHECKING:
     from proxy.registry.tokens import Place, Token, Tokens
-
-NOBODY = Identifiers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -22,6 +22,7 @@ class Relation(StrEnum):
     SELF = "self"
     HOUSEHOLD = "household"
     FAMILY = "family"
+    FORMER_PARTNER = "former_partner"
     DISPUTE = "dispute"
     COMMAND = "command"
     COLLEAGUE = "colleague"

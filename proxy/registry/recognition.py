@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.registry.households import Households
 from proxy.registry.index import WEAK_NAMES, Index
+from proxy.registry.own import OwnEntries
 from proxy.registry.person import Entry, Staff
 from proxy.registry.personnel import Personnel
 from proxy.registry.protection import Protection, Recognition
@@ -71,7 +72,10 @@ class Snapshot:
         self._thresholds = thresholds
         self._index = Index(tokens)
         self._households = Households(self._index.residents)
-        self._personnel = Personnel(profile.owner for profile in profiles if isinstance(profile.owner, Staff))
+        self._own = OwnEntries(profiles)
+        self._personnel = Personnel(
+            (profile.owner for profile in profiles if isinstance(profile.owner, Staff)), self._households, self._own
+        )
         self.size = sum(1 for profile in profiles if isinstance(profile.owner, Entry))
         self._relations = thresholds.relations + thresholds.growth(len(profiles) - self.size)
 
@@ -83,6 +87,7 @@ class Snapshot:
         for profile in self._profiles:
             if isinstance(profile.owner, Entry):
                 self._households.add(profile)
+                self._own.add(profile)
                 yield
 
     def recognize(

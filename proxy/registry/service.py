@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from proxy.registry.enrollment import Report, plan_entries, plan_staff
 from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRevealed
-from proxy.registry.person import Entry, Staff, pack, unpack_entry, unpack_staff
+from proxy.registry.person import NOBODY, Entry, EntryUnknown, Staff, pack, unpack_entry, unpack_staff
 from proxy.registry.profile import Profile, profile_of
 from proxy.registry.recognition import Snapshot
 from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, SealedTable
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from proxy.identity.principal import Principal
     from proxy.registry.keyring import Keyring
     from proxy.registry.lines import EntryLine, StaffLine
+    from proxy.registry.person import Identifiers
     from proxy.registry.protection import Protection, Recognition
     from proxy.registry.thresholds import Thresholds
     from proxy.telemetry import Metrics
@@ -169,6 +170,25 @@ class Registry:
             if self._outbox is not None:
                 await self._outbox.put(change.connection, RegistryRevealed(count=len(found), by=by))
         return found
+
+    async def extend(self, entry_id: str, additions: Identifiers = NOBODY, *, household: str = "", by: str) -> Entry:
+        """Add to an entry what a steward has confirmed: more protection, at once.
+
+        Raises:
+            EntryUnknown: there is none of this id.
+            RegistryUnreadable: as ``refresh``.
+        """
+        async with self._entries.table.alone():
+            entry = next((entry for entry in await self.entries() if entry.id == entry_id), None)
+            if entry is None:
+                raise EntryUnknown(f"There is no entry {entry_id}; `registry list` shows them.")
+            extended = entry.merged(replace(entry, identifiers=additions, household=household))
+            if extended != entry:
+                async with self._entries.table.changing() as change:
+                    await change.put({entry.id: pack(extended)})
+                    if self._outbox is not None:
+                        await self._outbox.put(change.connection, _added(extended, by))
+        return extended
 
     async def personnel(self) -> list[Staff]:
         """Return every line of the personnel directory in clear. Raises as ``refresh``."""

@@ -27,7 +27,7 @@ from proxy.registry.events import (
     RegistryRemoved,
 )
 from proxy.registry.lines import UNRECOGNIZABLE, LineRefused, recognizable
-from proxy.registry.person import Entry, pack
+from proxy.registry.person import Entry, EntryUnknown, pack
 from proxy.registry.store import PROPOSALS, REGISTRY, SealedTable
 
 if TYPE_CHECKING:
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from proxy.registry.store import Change
 
 LOGIN = "login:"
-
-
-class EntryUnknown(Exception):  # noqa: N818 -- reads as a sentence where it is raised
-    """There is no such entry."""
 
 
 class ProposalUnknown(Exception):  # noqa: N818 -- reads as a sentence where it is raised

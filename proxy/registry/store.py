@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 REGISTRY: Final = "registry"
 PERSONNEL: Final = "personnel"
 PROPOSALS: Final = "proposals"
-SEALED: Final = (REGISTRY, PERSONNEL, PROPOSALS)
+LEDGERS: Final = "ledgers"
+SEALED: Final = (REGISTRY, PERSONNEL, PROPOSALS, LEDGERS)
 
 SMALLEST: Final = 512
 LARGEST: Final = 1 << 18

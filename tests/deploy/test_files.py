@@ -24,30 +24,57 @@ if TYPE_CHECKING:
 
 LOCKS = ("requirements.lock", "requirements-test.lock")
 UNIT = "showcause.service"
+SWEEP = "showcause-sweep.service"
+TIMER = "showcause-sweep.timer"
 
 
 @pytest.fixture
-def installed_unit(deploy: Path, tmp_path: Path) -> Path:
-    """The unit, with an interpreter that is there."""
-    text = (deploy / UNIT).read_text("utf-8").replace("/opt/showcause/.venv/bin/python", sys.executable)
-    unit = tmp_path / UNIT
-    unit.write_text(text, "utf-8")
-    return unit
+def installed_units(deploy: Path, tmp_path: Path) -> Path:
+    """The folder of the units, with an interpreter that is there."""
+    for name in (UNIT, SWEEP, TIMER):
+        text = (deploy / name).read_text("utf-8").replace("/opt/showcause/.venv/bin/python", sys.executable)
+        (tmp_path / name).write_text(text, "utf-8")
+    return tmp_path
 
 
-def test_systemd_finds_nothing_wrong_with_the_unit(installed_unit: Path, tool: Run) -> None:
+@pytest.mark.parametrize("name", [UNIT, SWEEP, TIMER])
+def test_systemd_finds_nothing_wrong_with_the_unit(installed_units: Path, tool: Run, name: str) -> None:
     """Every directive is known and takes its value."""
-    done = tool("systemd-analyze", "verify", "--man=no", installed_unit)
+    done = tool("systemd-analyze", "verify", "--man=no", installed_units / name)
 
     assert done.returncode == 0, done.stderr
-    assert UNIT not in done.stderr
+    assert name not in done.stderr
 
 
-def test_the_unit_is_exposed_at_most_two_of_ten(deploy: Path, tool: Run) -> None:
+@pytest.mark.parametrize("name", [UNIT, SWEEP])
+def test_the_unit_is_exposed_at_most_two_of_ten(deploy: Path, tool: Run, name: str) -> None:
     """systemd-analyze scores the sandbox; its threshold counts tenths."""
-    done = tool("systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", deploy / UNIT)
+    done = tool("systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", deploy / name)
 
     assert done.returncode == 0, done.stdout[-300:]
+
+
+def test_the_sweep_has_the_server_s_sandbox(deploy: Path) -> None:
+    """What one of the two units may not do, the other may not either."""
+    hardened = re.compile(
+        r"^(?:No|Protect|Private|Restrict|Lock|Memory|System|Capability|Ambient|Device|IPAddress|Keyring|Remove|LimitCORE|UMask)"
+        r"\w*=.*$",
+        re.MULTILINE,
+    )
+    server, sweep = (set(hardened.findall((deploy / name).read_text("utf-8"))) for name in (UNIT, SWEEP))
+
+    assert len(server) > 30
+    assert sweep == server
+
+
+def test_the_sweep_ends_before_it_is_killed(deploy: Path) -> None:
+    """Its own bound is inside the service manager's, and finding something new is no failure."""
+    text = (deploy / SWEEP).read_text("utf-8")
+    minutes = int(re.findall(r"--minutes (\d+)$", text, re.MULTILINE)[0])
+    hours = int(re.findall(r"^TimeoutStartSec=(\d+)h$", text, re.MULTILINE)[0])
+
+    assert minutes < hours * 60
+    assert "SuccessExitStatus=1\n" in text
 
 
 def test_the_unit_gives_a_drain_its_time(deploy: Path) -> None:

@@ -105,7 +105,9 @@ async def test_nobody_approves_their_own_query(desk: Desk) -> None:
         await desk.escalations.decide(escalation.id, person("sergeant", "supervisor"), Move.APPROVE, "because I say so")
 
 
-@pytest.mark.parametrize("relation", [Relation.SELF, Relation.HOUSEHOLD, Relation.FAMILY, Relation.DISPUTE])
+@pytest.mark.parametrize(
+    "relation", [Relation.SELF, Relation.HOUSEHOLD, Relation.FAMILY, Relation.FORMER_PARTNER, Relation.DISPUTE]
+)
 async def test_nobody_decides_about_themselves_or_their_own(desk: Desk, relation: Relation) -> None:
     """For the subject, their household, family and adversaries it does not even exist: that one is asked about is no news."""
     escalation = await in_state(desk, State.PENDING)

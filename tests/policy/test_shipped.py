@@ -31,7 +31,7 @@ OFFICERS = ("patrol", "detective", "supervisor", "handler")
 PROTECTED = ("official", "judicial", "officer", "confidential_address", "victim", "witness", "juvenile")
 HIDDEN = ("informant", "undercover")
 PRESENT = ("assigned", "unit", "dispatched")
-CONFLICT = ("self", "household", "family", "dispute")
+CONFLICT = ("self", "household", "family", "former_partner", "dispute")
 WORKPLACE = ("command", "colleague")
 
 # who, what, why (code), about whom, standing, relation, approval -> decision
@@ -97,6 +97,8 @@ patrol      person.read     C  none                  assigned    household  gran
 detective   person.read     C  officer               assigned    family     granted  -> deny
 dispatcher  address.search  C  none                  dispatched  dispute    none     -> deny
 handler     person.read     C  informant             assigned    family     granted  -> deny
+patrol      person.search   C  none                  dispatched  former_partner none   -> deny
+records     person.read     J  victim                unassigned  former_partner granted -> deny
 # colleagues and superiors
 patrol      person.read     C  none                  assigned    colleague  none     -> escalate
 patrol      person.read     C  none                  assigned    colleague  granted  -> permit
@@ -193,7 +195,7 @@ def _everything(shipped: CasbinPolicy, **fixed: tuple[str, ...]) -> list[Facts]:
 
 
 def test_nobody_is_answered_about_himself_or_his_own(shipped: CasbinPolicy) -> None:
-    """Self, household, family, dispute: whoever, whatever, whyever, approved or not, never answered."""
+    """Self, household, family, former partner, dispute: whoever, whatever, whyever, approved or not, never answered."""
     for facts in _everything(shipped, relation=CONFLICT, purpose=("C", "J", "R")):
         assert ruling_of(shipped.lattice.matching(facts)).outcome is Outcome.DENY
 

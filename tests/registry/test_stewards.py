@@ -9,7 +9,8 @@ import pytest
 
 from proxy.registry.changes import Less, pack_proposal, unpack_proposal
 from proxy.registry.lines import LineRefused
-from proxy.registry.stewards import EntryUnknown, ProposalUnfit, ProposalUnknown, StewardIneligible, Stewards
+from proxy.registry.person import EntryUnknown
+from proxy.registry.stewards import ProposalUnfit, ProposalUnknown, StewardIneligible, Stewards
 from proxy.registry.store import RegistryUnreadable
 from proxy.registry.wishes import Wish
 from tests.registry.conftest import AGENCY, CATEGORIES, CLASSES, KEY, MAYOR, Office

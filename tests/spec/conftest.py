@@ -23,12 +23,13 @@ from proxy.audit.reader import AuditReader
 from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.demo import docket
+from proxy.demo.directories import personnel
 from proxy.demo.home import Home, Ports, shipped_policies
 from proxy.demo.records_server import serving
 from proxy.demo.world import make_world
 from proxy.identity.credential import KEY_BYTES, Credential, Holder, Kind, digest, make_key
 from proxy.identity.store import CredentialStore
-from proxy.registry.lines import entry_line
+from proxy.registry.lines import HOME, entry_line, staff_line
 from proxy.registry.service import Registry
 from proxy.settings import load_settings
 
@@ -218,6 +219,20 @@ class Street:
         entry, _ = await registry.add(entry_line(1, line, **words), by="steward")
         await database.close()
         assert entry is not None
+
+    async def employ(self, key: str, **more: str) -> None:
+        """Bring the personnel directory's line of somebody up to date: another home beside the one it has."""
+        badge = self.person(key)
+        line = next(each for each in personnel(self.town) if each["personnel"] == badge and each["relation"] == "self")
+        raw = {name: [line[name], more.get(name, "")] if name in HOME else line[name] for name in line if line[name]}
+        raw |= {name: ["", value] for name, value in more.items() if not line[name]}
+        raw["phone"] = line["phone"].split(";")
+        database = Database(self.home.data / "store.sqlite3")
+        await database.open()
+        registry = Registry(database, load_key(self.home.keys / "registry.key"), utc_now)
+        report = await registry.import_personnel([staff_line(1, raw)], by="steward")
+        await database.close()
+        assert report.updated == 1
 
     async def revoke(self, credential_id: str) -> None:
         database = Database(self.home.data / "store.sqlite3")

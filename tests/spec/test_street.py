@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -251,10 +252,12 @@ async def test_a_query_whose_answer_turns_out_protected_is_escalated_not_denied_
         ("officer", "officer_child", "policy-denied"),
         ("officer", "colleague", "escalation-required"),
         ("dispatcher", "neighbor", "policy-denied"),
+        ("detective", "sheltered", "policy-denied"),
+        ("officer", "sheltered", "escalation-required"),
     ],
 )
 async def test_nobody_looks_up_their_own(street: Street, role: str, about: str, outcome: str) -> None:
-    """Oneself, one's household and one's adversary are denied, a colleague needs a supervisor, by any road."""
+    """Oneself, one's household, adversary and former partner are denied, a colleague needs a supervisor, by any road."""
     person = street.town.cast[about]
     by_name = street.path("/records/persons", given_name=person.given_name, surname=person.surname, dob=person.dob.isoformat())
 
@@ -271,6 +274,26 @@ async def test_a_colleague_s_namesake_is_nobody_s_colleague(street: Street) -> N
         answer = await street.ask("officer", path)
         assert answer.status == 200
         assert [row["person_id"] for row in answer.json] == [person.person_id]
+
+
+async def test_the_reply_tells_that_somebody_lives_with_the_principal(street: Street) -> None:
+    """Who is in no directory, and whose record shows the officer's own home, is found neither by id nor in a list."""
+    named = Counter(person.name for person in street.town.persons)
+    lodgers = (lodger for household in street.town.households for lodger in household.lodgers)
+    lodger = next(lodger for lodger in lodgers if named[lodger.name] > 2)
+    by_id = f"/records/persons/{lodger.person_id}"
+    in_list = street.path("/records/persons", given_name=lodger.given_name, surname=lodger.surname)
+    before = (await street.ask("handler", in_list)).json
+
+    await street.employ("handler", street=lodger.home.line, unit=lodger.home.unit, city=CITY)
+    async with asyncio.timeout(10):
+        while (found := await street.ask("handler", by_id)).status == 200:
+            pass
+    listed = await street.ask("handler", in_list)
+
+    assert (found.status, lodger.surname.encode() in found.body) == (404, False)
+    assert listed.json == [row for row in before if row["person_id"] != lodger.person_id]
+    assert len(listed.json) == len(before) - 1 > 0
 
 
 async def test_a_concealed_person_is_answered_as_one_who_is_not_there(street: Street) -> None:
