@@ -57,7 +57,7 @@ class Relations:
 
 @dataclass
 class Desk:
-    """The room under test with its surroundings."""
+    """The room under test with its surroundings; ``random`` is what chance yields, again and again, if anything is to."""
 
     escalations: Escalations
     journal: Journal
@@ -66,10 +66,6 @@ class Desk:
     database: Database
     now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     random: bytes = b""
-
-    def randomness(self, count: int) -> bytes:
-        """Yield what ``random`` says, again and again; without it, what the system does."""
-        return (self.random * count)[:count] if self.random else secrets.token_bytes(count)
 
     def pass_time(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
@@ -115,6 +111,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     await database.open()
     journal, relations, metrics = Journal(), Relations(), Metrics()
     made: list[Desk] = []
+
+    def randomness(count: int) -> bytes:
+        return (made[0].random * count)[:count] if made[0].random else secrets.token_bytes(count)
+
     escalations = Escalations(
         database=database,
         key=b"k" * 32,
@@ -123,7 +123,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         clock=lambda: made[0].now,
         metrics=metrics,
         approvers=frozenset({"supervisor"}),
-        randomness=lambda count: made[0].randomness(count),
+        randomness=randomness,
     )
     made.append(Desk(escalations, journal, relations, metrics, database))
     yield made[0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,20 @@ def proposed_by(home: Path, steward: str, entry: str) -> str:
         return proposal.id
 
     return asyncio.run(propose())
+
+
+def test_recognize_says_where_a_terminal_would_be_asked_for_more(command: Callable[..., Ran], home: Path) -> None:
+    """Beside the verdict, whatever it is, and only of lines that hold nothing but a name."""
+    recognition = home / "policies" / "recognition.yaml"
+    recognition.write_text(re.sub(r"(name_alone_up_to:) \d+", r"\1 0", recognition.read_text()))
+    assert command("registry", "import", written(home / "people.jsonl", MAYOR))[0] == 0
+    asked = written(home / "asked.jsonl", {"name": "WHITCOMBE, Eleanor"}, {"surname": "Zzyzx"}, {"plate": "XYZ1"})
+
+    code, out, _ = command("registry", "recognize", "--jsonl", asked)
+
+    verdicts = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [(each["recognized"], each.get("too_little")) for each in verdicts] == [(True, True), (False, True), (False, None)]
 
 
 def test_two_stewards_end_a_protection_and_one_does_not(command: Callable[..., Ran], home: Path) -> None:
