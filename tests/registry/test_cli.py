@@ -177,11 +177,11 @@ def test_change_does_what_adds_and_proposes_the_rest(
     told = json.loads(out)
     assert (code, told["changed"], told["proposed"]["what"]) == (0, ["fields", "phones"], "plates")
     code, out, _ = change(b"", "--expires", "2099-12-31")
-    assert "expires stays as it is until a second steward agrees" in out
+    assert "expires proposed; nothing changes until a second steward agrees" in out
     assert change(b"", "--mask", "phone")[1] == "as it was; nothing changed\n"
     for content, options, said in (
         (b"[]", ["--identifiers"], "not a JSON object"),
-        (b'{"phone": "1"}', ["--identifiers"], "not an object of objects"),
+        (b'{"phone": "1"}', ["--identifiers"], "not the objects `add` and `drop` alone"),
         (b"", ["--mask", "fone"], "did you mean 'phone'"),
         (b"", ["--review", "soon"], "review is not a date"),
     ):
