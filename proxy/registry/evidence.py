@@ -27,15 +27,16 @@ if TYPE_CHECKING:
 class Evidence(NamedTuple):
     """What speaks for and against one enrolled person being meant, in bits; ``beside`` leaves out name and date of birth.
 
-    ``contradicted``: another date of birth, or another SSN, for certain. ``alike``: both names sound the same, or are.
-    ``elsewhere``: another home, and ``aside`` what speaks beside it. ``single``: only one of given name, surname or date of
-    birth speaks for it, which many share.
+    ``contradicted``: another date of birth, or another SSN, for certain. ``other_birth``: a date that speaks against.
+    ``alike``: both names sound the same, or are. ``elsewhere``: another home, and ``aside`` what speaks beside it.
+    ``single``: only one of given name, surname or date of birth speaks for the person, which many share.
     """
 
     bits: float
     beside: float
     features: tuple[Feature, ...]
     contradicted: bool = False
+    other_birth: bool = False
     alike: bool = False
     elsewhere: bool = False
     aside: float = 0.0
@@ -98,6 +99,7 @@ def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evid
         beside=sum(feature.bits for feature in features if feature.kind not in _PERSONAL),
         features=tuple(features),
         contradicted=born is OTHER or other_number,
+        other_birth=born is OTHER or born is SIMILAR,
         alike=levels is not None and levels[0] in _SOUNDS and levels[1] in _SOUNDS,
         single=len(speaking) < 2 and _PERSONAL.issuperset(speaking),
         elsewhere=bool(place) and (_another_home(place) or sum(feature.bits for feature in place) < 0),

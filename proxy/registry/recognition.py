@@ -118,12 +118,12 @@ class Snapshot:
         return self._protections(self._index.find(fields), clock)
 
     def _close(self, found: Findings) -> dict[Profile, list[str]]:
-        """Return who of the personnel directory is meant; there, a contradiction always makes a namesake."""
+        """Return who of the personnel directory is meant; there, a date of birth that speaks against makes a namesake."""
         close: dict[Profile, list[str]] = {}
         for profile, (roads, evidence) in found.items():
             if roads:
                 close[profile] = list(roads)
-            elif evidence.bits >= self._relations and not evidence.contradicted:
+            elif evidence.bits >= self._relations and not evidence.contradicted and not evidence.other_birth:
                 close[profile] = [LIKENESS]
         return close
 

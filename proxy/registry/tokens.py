@@ -46,18 +46,20 @@ class Tokens:
         self._cipher = AESGCM(blake2b(key=key, digest_size=32, person=b"traits").digest())
         self._nonces = count(1)
         remember = lru_cache(maxsize=cached)
-        self.forms: Mapping[str, Callable[[str], str]] = {kind: remember(normal) for kind, (_, normal) in NORMAL_FORMS.items()}
+        normals = {kind: normal for kind, (_, normal) in NORMAL_FORMS.items()}
+        normals |= {"city": normalize.city, "state": normalize.state, "postal_code": normalize.postal_code}
+        self.forms: Mapping[str, Callable[[str], str]] = {kind: remember(normal) for kind, normal in normals.items()}
         self.strong: Mapping[str, Callable[[str], Token | None]] = {
-            kind: remember(self._of(kind, normal)) for kind, normal in self.forms.items()
+            kind: remember(self._of(kind, self.forms[kind])) for kind in NORMAL_FORMS
         }
         self.dob: Callable[[str], tuple[Token | None, bool]] = remember(self._dob)
         self.name: Callable[[str], tuple[Token, ...]] = remember(self._name)
         self.parts: Callable[[str, str], tuple[Token, ...]] = remember(self._parts)
         self.moniker = remember(self._of("moniker", normalize.moniker))
         self.unit = remember(self._of("unit", address.unit))
-        self.city = remember(self._of("city", normalize.city))
-        self.state = remember(self._of("state", normalize.state))
-        self.postal_code = remember(self._of("postal_code", normalize.postal_code))
+        self.city = remember(self._of("city", self.forms["city"]))
+        self.state = remember(self._of("state", self.forms["state"]))
+        self.postal_code = remember(self._of("postal_code", self.forms["postal_code"]))
         self.read_street: Callable[[str], address.Street] = remember(address.street)
         self.street: Callable[[str], Place | None] = remember(lambda text: self.place(self.read_street(text)))
         self.address: Callable[[str], Place | None] = remember(lambda text: self.place(address.address(text)))

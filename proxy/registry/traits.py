@@ -8,6 +8,7 @@ date slipped or a number was mistyped, and those of two persons seldom have.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import orjson
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MOST_NAMES: Final = 16
 """So many readings of the names of one record are compared; the exact look-up reads them all."""
 
+_TOWN: Final = ("city", "state", "postal_code")
 NUMBERS: Final = ("ssn", "phone", "email", "license", "plate", "vin")
 _WHOLE_PLATE: Final = 7
 _VIN_TAIL: Final = 6
@@ -91,20 +93,28 @@ def names_of(text: str) -> tuple[Name, ...]:
     return (Name(tokens[:first], tokens[first:]),)
 
 
-def spot_of(read: Street, unit: str = "", city: str = "", state: str = "", postal_code: str = "") -> Spot:
-    """Return an address from its parts; what the street line holds of unit, town and code is taken from there."""
-    designated, place = address.unit_or_place(unit)
-    name = " ".join(word for word in read.core.split() if word not in SUFFIX_CODES and word not in DIRECTION_CODES)
+def spot_of(read: Street, unit: str = "", town: tuple[str, str, str] = ("", "", "")) -> Spot:
+    """Return an address; what the street line holds of unit, town and code is taken where ``town`` (normal) has none."""
+    designated, place = _unit_or_place(unit) if unit else ("", "")
+    city, state, postal_code = town
     return Spot(
         read.number,
         read.core,
-        name or read.core,
+        _name_of_street(read.core),
         designated or read.unit,
         place,
-        normalize.city(city) or read.city,
-        normalize.state(state) or read.state,
-        normalize.postal_code(postal_code) or read.postal_code,
+        city or read.city,
+        state or read.state,
+        postal_code or read.postal_code,
     )
+
+
+_unit_or_place = lru_cache(maxsize=4096)(address.unit_or_place)
+
+
+@lru_cache(maxsize=4096)
+def _name_of_street(core: str) -> str:
+    return " ".join(word for word in core.split() if word not in SUFFIX_CODES and word not in DIRECTION_CODES) or core
 
 
 def of_person(who: Identifiers) -> Traits:
@@ -127,7 +137,11 @@ def of_person(who: Identifiers) -> Traits:
         numbers={kind: values for kind, values in numbers.items() if values},
         ssns_tell=True,
         spots=tuple(
-            spot_of(_loose(home.street, address.address), home.unit, home.city, home.state, home.postal_code)
+            spot_of(
+                _loose(home.street, address.address),
+                home.unit,
+                (normalize.city(home.city), normalize.state(home.state), normalize.postal_code(home.postal_code)),
+            )
             for home in who.homes
         ),
     )
@@ -185,12 +199,14 @@ def keys(traits: Traits, *, enrolled: bool) -> set[int]:
     """Return where a person's look-alikes are found. Both sides of a meeting have to be of one process (``hash``)."""
     found: list[object] = []
     births = [born for born in traits.births if born.whole]
-    for name in traits.names:
-        _name_keys(name, births, found, enrolled=enrolled)
     numbers = traits.numbers
+    # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
+    sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
+    for name in traits.names:
+        _name_keys(name, births, found, sounds, enrolled=enrolled)
     for ssn in numbers.get("ssn", _NONE):
         # Any one slip, two digits exchanged included, leaves one of these whole.
-        found += enumerate((ssn[:6], ssn[3:], ssn[:3] + ssn[6:], ssn[4:], ssn[:5]))
+        found += enumerate((ssn[:6], ssn[3:], ssn[:3] + ssn[6:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:]))
     for plate in numbers.get("plate", _NONE):
         if enrolled or len(plate) < _WHOLE_PLATE:
             found += (("plate", plate[:LEAST_PART]), ("plate", plate[-LEAST_PART:]))
@@ -234,19 +250,24 @@ def _loose(text: str, read: Callable[[str], Street]) -> Street:
 
 
 def _spots(fields: Mapping[str, Sequence[str]], reader: Reader) -> Iterable[Spot]:
-    def only(kind: str) -> str:
-        values = fields.get(kind, _NONE)
-        return values[0] if len(values) == 1 else ""
-
-    city, state, postal_code = only("city"), only("state"), only("postal_code")
-    streets = fields.get("street", _NONE)
+    streets, texts = fields.get("street", _NONE), fields.get("address", _NONE)
+    if not streets and not texts:
+        return
+    city, state, postal_code = (reader.forms[kind](_only(fields, kind)) for kind in _TOWN)
+    town = (city, state, postal_code)
+    unit = _only(fields, "unit") if len(streets) == 1 else ""
     for street in streets:
-        spot = spot_of(_loose(street, reader.read_street), only("unit") if len(streets) == 1 else "", city, state, postal_code)
+        spot = spot_of(_loose(street, reader.read_street), unit, town)
         yield spot
         if spot.place and (turned := _turned(spot)):
             yield turned
-    for text in fields.get("address", _NONE):
-        yield spot_of(_loose(text, address.address), "", city, state, postal_code)
+    for text in texts:
+        yield spot_of(_loose(text, address.address), "", town)
+
+
+def _only(fields: Mapping[str, Sequence[str]], kind: str) -> str:
+    values = fields.get(kind, _NONE)
+    return values[0] if len(values) == 1 else ""
 
 
 def _turned(spot: Spot) -> Spot | None:
@@ -255,36 +276,39 @@ def _turned(spot: Spot) -> Spot | None:
     return spot._replace(street=other.street, name=other.name, place=spot.street) if other.street else None
 
 
-def _name_keys(name: Name, births: Sequence[Born], found: list[object], *, enrolled: bool) -> None:
+def _name_keys(name: Name, births: Sequence[Born], found: list[object], sounds: Sequence[int], *, enrolled: bool) -> None:
     """Add where names meet: both as they sound, or one of them and how the other begins.
 
     With a date of birth they meet on a part of the date, too, so that a common name does not meet all who bear it; those whose
-    date is not known meet each other, and everybody. The first sound of one name and the whole date are enough.
+    date is not known meet each other, and everybody.
     """
     given = sound(name.given[0]) if name.given else ""
     surname = sound("".join(name.surname)) if name.surname else ""
     pairs = _pairs(name, given, surname) if given and surname else ()
-    for year, month, day in births:
-        for said in (given[:1], surname[:1]):
-            if said:
-                found.append((year, month, day, said))
-                if not enrolled:
-                    found.append((year, day, month, said))
-        for pair in pairs:
-            found += ((pair, year), (pair, month, day))
+    for born in births:
+        for date in (born,) if enrolled else (born, Born(born.year, born.day, born.month)):
+            found += [(date, length, said[:length]) for length in sounds for said in (given, surname) if said]
         if pairs:
-            found += (
-                ("given", given, surname[0], year),
-                ("given", given, surname[0], month, day),
-                ("surname", surname, given[0], year),
-                ("surname", surname, given[0], month, day),
-            )
+            found += _dated(given, surname, pairs, born, alone=1 in sounds)
     for pair in pairs:
         found.append((pair, "undated") if births and not enrolled else pair)
         if enrolled and not births:
             found.append((pair, "undated"))
     if pairs and (enrolled or not births):
         found += (("given", given, name.surname[-1][:2]), ("surname", surname, name.given[0][0]))
+
+
+def _dated(given: str, surname: str, pairs: Iterable[tuple[str, str]], born: Born, *, alone: bool) -> list[object]:
+    year, month, day = born
+    found: list[object] = [key for pair in pairs for key in ((pair, year), (pair, month, day))]
+    found += (
+        ("given", given, surname[0], month, day),
+        ("surname", surname, given[0], year),
+        ("surname", surname, given[0], month, day),
+    )
+    if alone:
+        found.append(("given", given, surname[0], year))
+    return found
 
 
 def _pairs(name: Name, given: str, surname: str) -> Sequence[tuple[str, str]]:

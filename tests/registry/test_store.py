@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from base64 import b64encode
 from contextlib import closing
 from dataclasses import fields, is_dataclass
@@ -198,9 +199,11 @@ async def test_a_stolen_store_holds_no_token(office: Office) -> None:
 
 
 def tokens_in(value: object) -> Iterator[bytes]:
-    """Yield every piece of bytes that a loaded person holds."""
+    """Yield every hash and every piece of bytes that a loaded person holds, hashes as they lie in memory."""
     if isinstance(value, bytes):
         yield value
+    elif isinstance(value, int) and abs(value) > 1 << 32:
+        yield value.to_bytes(8, sys.byteorder, signed=True)
     elif is_dataclass(value):
         for each in fields(value):
             yield from tokens_in(getattr(value, each.name))
