@@ -50,7 +50,6 @@ async def test_the_entry_tells_what_left_by_which_rows(world: World) -> None:
         "categories": {"judicial": 1, "undercover": 2},
         "met": 0,
         "notify": (),
-        "met": 0,
         "bytes_in": 4096,
         "bytes_out": len(left.body),
         "duration_ms": 3.25,
