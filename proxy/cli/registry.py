@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from proxy.registry.check import Finding
     from proxy.registry.enrollment import Report
     from proxy.registry.person import Entry
+    from proxy.registry.protection import Protection
     from proxy.registry.service import Registry
     from proxy.settings import Settings
 
@@ -164,7 +165,10 @@ def recognize(
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,  # noqa: ARG001 -- it prints nothing else, and every command takes it
 ) -> None:
-    """Say of each line whom of the registry it concerns, one JSON verdict a line. Exit 1 when a line was not understood."""
+    """Say of each line whom of the registry it concerns, one JSON verdict a line. Exit 1 when a line was not understood.
+
+    `too_little` stands beside a verdict where a terminal would be asked for more than a name first.
+    """
     if not asyncio.run(_recognize(settings_of(config), file)):
         raise done(Code.FOUND)
 
@@ -258,15 +262,22 @@ def _verdict(registry: Registry, number: int, raw: Mapping[str, Any] | LineRefus
     try:
         if isinstance(raw, LineRefused):
             raise raw
-        found = registry.recognizer.protections(criteria(raw))
+        fields = criteria(raw)
+        found = registry.recognizer.protections(fields)
     except LineRefused as refused:
         return {"line": number, "error": str(refused)}
     except TooManyNames:
         return {"line": number, "error": "too many names in one object"}
+    verdict: dict[str, object] = {"line": number} | _of(found)
+    # A terminal's query by so little is refused as too broad; a record is judged by whatever it holds.
+    return verdict | {"too_little": True} if registry.recognizer.asks_for_more(fields) else verdict
+
+
+def _of(found: Sequence[Protection]) -> dict[str, object]:
     if not found:
-        return {"line": number, "recognized": False, "category": None, "entry": None, "matched": [], "score": 0.0}
+        return {"recognized": False, "category": None, "entry": None, "matched": [], "score": 0.0}
     first, *others = sorted(found, key=lambda protection: (-protection.score, protection.entry))
-    verdict: dict[str, object] = {"line": number, "recognized": True, **first.explained()}
+    verdict: dict[str, object] = {"recognized": True, **first.explained()}
     return verdict | {"also": [each.explained() for each in others]} if others else verdict
 
 

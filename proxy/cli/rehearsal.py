@@ -26,7 +26,7 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
         Refusal: the query would not come as far as policy; the refusal says why, as the terminal would be told.
         CommandFailed: nobody of that name is enrolled.
     """
-    from proxy.gateway.asking import Asking  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.gateway.asking import Asking, must_say_enough  # noqa: PLC0415 -- Casbin takes its time
     from proxy.inquiry.inquiry import Inbound  # noqa: PLC0415
     from proxy.inquiry.service import inquire  # noqa: PLC0415
     from proxy.policy.events import Explained  # noqa: PLC0415
@@ -53,6 +53,7 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
         key = Keyring.of(settings.keys.registry)
         registry = Registry(store.database, key, utc_now, thresholds=policies.thresholds)
         await registry.refresh()
+        must_say_enough(inquiry, registry.recognizer)
         recognition = registry.recognizer.recognize(inquiry.criteria, principal)
         asking = Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
         facts, ruling = asking.ruled(recognition, approval="none")

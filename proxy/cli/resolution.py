@@ -36,9 +36,6 @@ from proxy.cli.proposals import Answers, asked_for, show
 from proxy.cli.queued import QueuedLog
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.clock import utc_now
-from proxy.gateway.records import RecordsServer
-from proxy.inquiry.routes import load_routes
-from proxy.main import upstream_options
 from proxy.registry.events import RegistryRevealed
 from proxy.registry.keyring import Keyring
 from proxy.registry.ledgers import Ledgers
@@ -46,8 +43,6 @@ from proxy.registry.resolution import Resolution, Tally, unresolved
 from proxy.registry.service import Registry
 from proxy.registry.settlement import ProposalUnknown, settle
 from proxy.registry.sweep import Sweep
-from proxy.telemetry import Metrics
-from proxy.upstream.client import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -175,6 +170,12 @@ async def _desk(settings: Settings) -> AsyncIterator[_Desk]:
 
 @asynccontextmanager
 async def _asking(settings: Settings, per_second: float) -> AsyncIterator[tuple[_Desk, Resolution]]:
+    from proxy.gateway.records import RecordsServer  # noqa: PLC0415 -- the street takes its time; the other commands do without
+    from proxy.inquiry.routes import load_routes  # noqa: PLC0415
+    from proxy.main import upstream_options  # noqa: PLC0415
+    from proxy.telemetry import Metrics  # noqa: PLC0415
+    from proxy.upstream.client import Upstream  # noqa: PLC0415
+
     routes = load_routes(settings.policies / "routes.yaml").routes
     async with AsyncExitStack() as stack:
         desk = await stack.enter_async_context(_desk(settings))

@@ -165,14 +165,16 @@ def _identifiers_given() -> dict[str, Any]:
     raw = given()
     if not set(raw) <= {"add", "drop"} or not all(isinstance(each, dict) for each in raw.values()):
         raise CommandFailed(
-            "standard input is not an object of objects", help='like {"add": {"phone": "…"}, "drop": {}}', code=Code.WRONG_USE
+            "standard input is not the objects `add` and `drop` alone",
+            help='like {"add": {"phone": "…"}, "drop": {}}',
+            code=Code.WRONG_USE,
         )
     return raw
 
 
 def _tell_waiting(proposal: Proposal) -> None:
     say(
-        f"{proposal.entry}: {', '.join(proposal.less.what())} stays as it is until a second steward agrees, by "
+        f"{proposal.entry}: {', '.join(proposal.less.what())} proposed; nothing changes until a second steward agrees, by "
         f"{stamp(proposal.expires)}: `registry approve {proposal.id}`"
     )
 

@@ -20,7 +20,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One person of the cast. ``car`` tells whether they own a vehicle."""
+    """One person of the cast. ``car`` tells whether they own a vehicle; ``plate`` is one that chance deals to nobody."""
 
     key: str
     given: str
@@ -32,6 +32,7 @@ class Part:
     alias: str = ""
     employer: str = ""
     car: bool = False
+    plate: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Address:
 
     number: int
     street: str
+    unit: str = ""
     parts: tuple[Part, ...]
 
 
@@ -58,8 +60,8 @@ def _person(key: str, name: str, dob: str, sex: str, **more: object) -> Part:
     return Part(key=key, given=given, middle=middle, surname=surname, dob=date.fromisoformat(dob), sex=sex, **more)  # type: ignore[arg-type]
 
 
-def _alone(number: int, street: str, part: Part) -> Address:
-    return Address(number=number, street=street, parts=(part,))
+def _alone(number: int, street: str, part: Part, *, unit: str = "") -> Address:
+    return Address(number=number, street=street, unit=unit, parts=(part,))
 
 
 def _staff(key: str, name: str, dob: str, sex: str) -> Part:
@@ -70,9 +72,17 @@ CAST: Final[tuple[Address, ...]] = (
     Address(
         number=17,
         street=MAYOR_STREET,
+        unit="4B",
         parts=(
             _person(
-                "mayor", "Eleanor Grace Whitcombe", "1971-03-14", "F", alias="Ellie Whitcombe", employer="City Hall", car=True
+                "mayor",
+                "Eleanor Grace Whitcombe",
+                "1971-03-08",
+                "F",
+                alias="Ellie Whitcombe",
+                employer="City Hall",
+                car=True,
+                plate="KOB108",
             ),
             _person("mayor_spouse", "Desmond Arthur Whitcombe", "1969-09-30", "M", place=Place.SPOUSE, car=True),
             _person("mayor_child", "Rosalind Jane Whitcombe", "2012-06-08", "F", place=Place.CHILD),
@@ -124,5 +134,8 @@ CAST: Final[tuple[Address, ...]] = (
         parts=(_person("undercover", "Roman Blaise Kowalczyk", "1986-06-06", "M", car=True),),
     ),
     _alone(640, "Hemlock Road", _person("driver", "Wallace Thomas Quimby", "1974-02-08", "M", car=True)),
+    _alone(17, MAYOR_STREET, _person("next_unit", "Bertrand Otto Falkenrath", "1966-11-05", "M"), unit="4A"),
+    _alone(712, "Hemlock Road", _person("mayor_namesake", "Eleanor Faye Whitcombe", "1994-10-27", "F")),
 )
-"""``driver`` is nobody in particular: the ordinary person of an ordinary stop."""
+"""``driver`` is nobody in particular: the ordinary person of an ordinary stop. So are ``next_unit``, the mayor's neighbor in
+the same building, and ``mayor_namesake``, who is no kin."""

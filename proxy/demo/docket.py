@@ -80,7 +80,7 @@ def cases(now: datetime) -> Iterator[Case]:
         )
 
     yield case(STOP, "incident", 0.1, "Traffic stop on Hemlock Road, no plates", "officer")
-    yield case(PORCH, "incident", 1, "Paint thrown at a front porch on Magnolia Court", "officer")
+    yield case(PORCH, "incident", 1, "Paint thrown at a front porch on Magnolia Court", "officer", "colleague")
     yield case(THEIRS, "case", 12, "Burglaries on Catalpa Drive", "detective")
     yield case(SOURCES, "case", 90, "Narcotics, source handling", "handler")
     yield case(FEUD_CASE, "incident", 20, "Leaf blower at dawn on Juniper Lane", "colleague")

@@ -25,7 +25,8 @@ _MIDNIGHT: Final = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
 
 def vehicles(chance: Random, persons: Sequence[Person], cast: Mapping[str, Person]) -> Iterator[Vehicle]:
     """Yield a vehicle for those of the cast who have one, and for two adults in three."""
-    owners = [cast[part.key] for address in CAST for part in address.parts if part.car]
+    parts = [part for address in CAST for part in address.parts if part.car]
+    owners = [cast[part.key] for part in parts]
     played = {person.person_id for person in cast.values()}
     owners += [
         person
@@ -33,6 +34,7 @@ def vehicles(chance: Random, persons: Sequence[Person], cast: Mapping[str, Perso
         if _age(person) >= DRIVING_AGE and person.person_id not in played and chance.random() < 0.66
     ]
     plates = _plates(chance, len(owners))
+    plates[: len(parts)] = [part.plate or plate for part, plate in zip(parts, plates, strict=False)]
     for number, (owner, plate) in enumerate(zip(owners, plates, strict=True)):
         make, model = chance.choice(CARS)
         yield Vehicle(

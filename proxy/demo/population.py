@@ -68,7 +68,7 @@ class Population:
             self.officers.append(household)
 
     def _settle_cast(self, address: Address) -> None:
-        home = Home(number=address.number, street=address.street, postal_code="42903")
+        home = Home(number=address.number, street=address.street, unit=address.unit, postal_code="42903")
         landline = self._phone()
         people = {part: self._play(part, home, landline) for part in address.parts}
         self.cast |= {part.key: person for part, person in people.items()}

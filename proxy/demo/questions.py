@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PERSONS: Final = "/records/persons"
 VEHICLES: Final = "/records/vehicles"
+INCIDENTS: Final = "/records/incidents"
 ADDRESSES: Final = "/records/addresses"
 STOP_WORDS: Final = "stopped for no plates, driver has no licence on him"
 PORCH_WORDS: Final = "paint thrown at front porch, calling on the residents"

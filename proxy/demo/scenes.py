@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.demo.agreement import the_supervisor
 from proxy.demo.cast import MAYOR_STREET
 from proxy.demo.docket import CALL, CLOSED, NOBODYS, STOP, THEIRS
+from proxy.demo.likenesses import look_alikes
 from proxy.demo.questions import (
     ADDRESSES,
     AT_DESK,
@@ -22,7 +23,7 @@ from proxy.demo.questions import (
     plate_check,
     purpose,
 )
-from proxy.demo.story import Expected, Seen, Stage, Step, asking, identifiers
+from proxy.demo.story import Expected, Seen, Stage, Step, asking, identifiers, secret_among_neighbors
 from proxy.demo.terminal import Query, searching
 from proxy.demo.town import CITY
 
@@ -37,6 +38,7 @@ def story(town: Town) -> Iterator[Step]:
     yield from _an_ordinary_stop(town)
     yield from _the_mayor(town)
     yield from the_supervisor(town)
+    yield from look_alikes(town)
     yield from _nobody_serves_himself(town)
     yield from _side_doors(town)
 
@@ -88,7 +90,7 @@ def _the_mayor(town: Town) -> Iterator[Step]:
             records=len(street) - len(household),
             withheld=len(household),
             holds={f"the neighbor {street[-1].name}": street[-1].person_id},
-            lacks=secret,
+            lacks=secret_among_neighbors(secret),
         ),
     )
     yield Step(name="informant", note="an informant is not there, byte for byte", play=_concealed)

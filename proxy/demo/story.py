@@ -81,13 +81,20 @@ def asking(name: str, note: str, query: Query, expected: Expected) -> Step:
 
 def identifiers(town: Town, household: Household) -> dict[str, str]:
     """Return everything by which the records know the people of a household, by what it is."""
-    found: dict[str, str] = {"the home address": household.head.home.line}
+    found = {"the home address": household.head.home.line}
+    if household.head.home.unit:
+        found["the unit"] = f'"{household.head.home.unit}"'
     for person in household:
         found |= {f"the {what} of {person.name}": text for what, text in _of_person(person).items() if text}
     for vehicle in town.vehicles:
         if vehicle.owner.home == household.head.home:
             found |= {f"the plate of {vehicle.owner.name}": vehicle.plate, f"the VIN of {vehicle.owner.name}": vehicle.vin}
     return found
+
+
+def secret_among_neighbors(secret: Mapping[str, str]) -> dict[str, str]:
+    """Return what ``identifiers`` says, without the house that a household shares with others."""
+    return {what: text for what, text in secret.items() if what != "the home address"}
 
 
 def _of_person(person: Person) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proxy.demo.docket import CALL, PERMIT, SOURCES, THEIRS
-from proxy.demo.questions import ADDRESSES, AT_DESK, AT_PORCH, AT_STOP, by_id, name_and_dob, plate_check, purpose
+from proxy.demo.questions import ADDRESSES, AT_DESK, AT_PORCH, AT_STOP, PERSONS, by_id, name_and_dob, plate_check, purpose
 from proxy.demo.terminal import Query, searching
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ def _queries(town: Town) -> Iterator[tuple[str, int | None, Query]]:
         headers=(("Prefer", "wait=30"),),
     )
     yield "officer: held up to 30 seconds; agree meanwhile, in another shell, and it answers", None, waiting
+    born = cast["mayor"].dob.isoformat()
+    misspelt = searching(PERSONS, given_name="Nora", surname="Witcombe", dob=born)
+    yield "officer: the mayor, misspelt and by a nickname", 403, replace(mayor, target=misspelt)
+    neighbor = searching(ADDRESSES, street=cast["next_unit"].home.line, unit=cast["next_unit"].home.unit)
+    yield "officer: the neighbor at the next unit", 200, replace(mayor, target=neighbor)
     feud = by_id(cast["neighbor"], AT_DESK, "dispatcher")
     yield "dispatcher: the neighbor she feuds with", 403, feud
     words = "burglary series on this street, looking for the residents as witnesses"

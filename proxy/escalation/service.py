@@ -35,7 +35,7 @@ from proxy.escalation.store import EscalationStore
 from proxy.registry.protection import Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from proxy.audit.event import AuditLog
@@ -68,6 +68,7 @@ class Escalations:
         expires: timedelta = timedelta(minutes=15),
         grant: timedelta = timedelta(minutes=10),
         most_pending: int = 20,
+        randomness: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived."""
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
@@ -80,6 +81,7 @@ class Escalations:
         self._expires = expires
         self._grant = grant
         self._most_pending = most_pending
+        self._randomness = randomness
         self._lock = asyncio.Lock()
         self._changed = asyncio.Condition()
         self._closing = False
@@ -137,7 +139,7 @@ class Escalations:
                     retry_after=60,
                 )
             escalation = Escalation(
-                id=secrets.token_urlsafe(16),
+                id=self._randomness(16).hex(),  # a word of any command line: base64 may begin with a hyphen, as an option does
                 asked=asked,
                 fingerprint=asked.fingerprint(self._fingerprint_key),
                 state=State.PENDING,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from proxy.disclosure.disclosure import Judgement
 from proxy.escalation.lifecycle import Asked
+from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
 from proxy.registry.protection import Recognition, explained
@@ -115,6 +116,18 @@ class Asking:
             records=self.records,
             recognized=explained(self.recognition.protections),
         )
+
+
+def must_say_enough(inquiry: Inquiry, recognizer: Recognizer) -> None:
+    """Return when a query says more than a name, or when so few are enrolled that a name says enough.
+
+    Whomever it means: were a name refused only where somebody bears it, the refusal would tell who is enrolled.
+
+    Raises:
+        TooBroad: it has to say more.
+    """
+    if not inquiry.broad and recognizer.asks_for_more(inquiry.criteria):
+        raise TooBroad("A name alone could mean too many people. Add a date of birth, or search by a number or an address.")
 
 
 def masking(ruling: Ruling, protected: frozenset[str], *, known: Collection[str]) -> Ruling:

@@ -22,7 +22,7 @@ from proxy.disclosure.service import disclose
 from proxy.escalation.lifecycle import EscalationRequired, State
 from proxy.escalation.service import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
-from proxy.gateway.asking import Asking
+from proxy.gateway.asking import Asking, must_say_enough
 from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
 from proxy.gateway.strangers import Strangers
@@ -221,6 +221,7 @@ class Gateway:
         principal = query.principal = self._identities.authenticate(authorization, certificate_uris(query.peer), self._clock())
         self._leave(query, "identity")
         inquiry = query.inquiry = inquire(policies.routes, inbound)
+        must_say_enough(inquiry, self._recognizer)
         self._leave(query, "inquiry")
         verified = await self._purposes.verify(inbound.header("Query-Purpose"), principal, inquiry.action, self._clock())
         self._leave(query, "purpose")

@@ -13,9 +13,18 @@ can try all names and numbers, some minutes each; so it is kept out of core dump
 **One steward adds, two lessen** (``stewards.py``). What is masked of a person whatever policy permits stands in the entry. The
 key is exchanged while servers go on answering (``rotation.py``).
 
-**In doubt, recognized.** A form that two people could share is kept (``normalize.py``), a contradiction must be certain
-(``index.py``), one member of a household stands for all (``households.py``). The exceptions are stated where
-they are made: a neighbor's unit, a namesake with another date of birth, a colleague's address (``personnel.py``).
+**How somebody is recognized.** Exact roads come first: one dictionary look-up for each number, name and address in its
+normal form (``index.py``, ``normalize.py``, ``address.py``). Look-alikes meet under keys: hashes of what a slip leaves as
+it was, such as the sound of a surname with the year of birth (``traits.py``). Whoever shares one is opened and compared,
+field by field (``likeness.py``); each field adds or takes evidence in bits, by how rare the value is (``evidence.py``,
+``rarity.py``); and a threshold of policy, which grows with the registry, says how much is enough (``thresholds.py``,
+``recognition.py``). A person's fields lie sealed in memory until then (``profile.py``).
+
+**In doubt, recognized.** A form that two people could share is kept, a contradiction must be certain, both names that sound
+right are enough while nothing contradicts, one member of a household stands for all (``households.py``). The exceptions are
+stated where they are made: a neighbor's unit, house or street and a namesake with another date of birth or SSN, unless
+other evidence outweighs them (``recognition.py``); a colleague's address (``personnel.py``). A name alone is asked for more
+where very many are enrolled, whomever it means, since by then most who bear it are strangers.
 
 **Not loaded is not nobody.** ``Recognizer.ready`` is false until both tables are loaded and believed, and every query is
 refused meanwhile (``service.py``).

@@ -93,6 +93,8 @@ def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evid
     born = _born(mine, theirs, features, persons)
     other_number = _numbers(mine, theirs, features, persons)
     place = _places(mine.spots, theirs.spots, rarity) if mine.spots and theirs.spots else ()
+    if not mine.at_home and sum(feature.bits for feature in place) < 0:
+        place = ()  # that it happened elsewhere says nothing of who it happened to
     features += place
     speaking = [feature.kind for feature in features if feature.bits > 0]
     return Evidence(

@@ -89,6 +89,10 @@ class Recognizer(Protocol):
         """Tell whether the registry is loaded; when it is not, every query is refused."""
         ...
 
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
+        """Tell whether criteria are too little for so large a registry, whomever they mean: that is never looked at."""
+        ...
+
     def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
         """Recognize criteria or one record; ``fields`` maps a field kind (inquiry.FIELD_KINDS) to its values."""
         ...

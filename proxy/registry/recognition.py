@@ -30,6 +30,9 @@ BESIDE: Final = 8.0
 ASIDE: Final = 6.0
 """Bits that have to speak for a person beside a home that is a neighbor's: the same street and town prove nothing then."""
 
+NAMES: Final = frozenset({"name", "given_name", "middle_name", "surname", "suffix", "alias"})
+"""What is nothing but a name, of which one town holds many."""
+
 NOTHING: Final = Recognition()
 
 LIKENESS: Final = "likeness"
@@ -89,6 +92,10 @@ class Snapshot:
                 self._households.add(profile)
                 self._own.add(profile)
                 yield
+
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
+        """Tell whether criteria are nothing but a name, and more persons are enrolled than policy recognizes by one."""
+        return self.size > self._thresholds.name_alone_up_to and bool(criteria) and NAMES.issuperset(criteria)
 
     def recognize(
         self, fields: Mapping[str, Sequence[str]], principal: Principal, clock: Callable[[], datetime]

@@ -78,6 +78,14 @@ class RegistryRecognizer:
         """Tell whether the registry is loaded, believed and fresh."""
         return self._good_until is not None and self._clock() < self._good_until
 
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
+        """Tell whether criteria are too little for so large a registry, whomever they mean.
+
+        Raises:
+            RegistryUnreadable: nothing is loaded.
+        """
+        return self._loaded().asks_for_more(criteria)
+
     def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
         """Recognize criteria or one record.
 

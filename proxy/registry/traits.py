@@ -66,7 +66,10 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """``births_tell`` and ``ssns_tell``: whether every one given is whole, so that another one contradicts."""
+    """``births_tell`` and ``ssns_tell``: whether every one given is whole, so that another one contradicts.
+
+    ``at_home``: whether an address is somebody's home; a record of a case tells where something happened.
+    """
 
     names: tuple[Name, ...] = ()
     births: tuple[Born, ...] = ()
@@ -74,6 +77,7 @@ class Traits:
     numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ssns_tell: bool = False
     spots: tuple[Spot, ...] = ()
+    at_home: bool = True
 
 
 def name_of(given: str, surname: str) -> Name:
@@ -162,6 +166,7 @@ def of_fields(fields: Mapping[str, Sequence[str]], reader: Reader) -> Traits:
         numbers=numbers,
         ssns_tell=len(numbers.get("ssn", ())) == len(fields.get("ssn", _NONE)),
         spots=tuple(_spots(fields, reader)),
+        at_home="case" not in fields,
     )
 
 

@@ -158,6 +158,17 @@ async def test_nobody_decides_in_their_own_cause_by_the_command_line(counter: Co
     assert counter.desk.journal.events[-1].kind == "escalated"
 
 
+@pytest.mark.parametrize("random", [b"\xf8", b"\xfb\xef\xbe", b"\xff", b"\x00"])
+async def test_whatever_chance_yields_an_id_is_a_word_of_the_command_line(counter: Counter, random: bytes) -> None:
+    """No id begins with a hyphen, which would make it an option: these bytes in base64 do."""
+    counter.desk.random = random
+    escalation = await counter.open()
+
+    code, shown = await counter.json("show", escalation.id)
+
+    assert (code, shown["id"]) == (0, escalation.id)
+
+
 @pytest.mark.parametrize(
     ("arguments", "key", "says"),
     [

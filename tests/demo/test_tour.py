@@ -26,6 +26,9 @@ STORY = (
     "plate-check", "no-case", "no-purpose", "empty-statement", "invented-case", "closed-case", "others-case",
     "mayor-by-name", "mayor-by-id", "mayor-by-plate", "mayor-by-phone", "mayor-by-address", "mayors-street",
     "approval", "approved-query", "only-once",
+    "mayor-misspelt", "mayor-by-nickname", "mayor-by-initial", "mayor-surname-first", "mayor-dob-exchanged", "mayor-ssn-slip",
+    "mayor-phone-format", "mayor-plate-look-alike", "mayor-address-respelt", "mayor-address-in-one",
+    "next-unit", "next-unit-by-name", "mayors-namesake", "broad-plate", "broad-by-patrol", "broad-by-detective",
     "himself", "his-wife", "his-colleague", "dispatchers-neighbor", "namesake",
     "csv", "sql", "dot-segments", "duplicates", "facet", "method-override", "range",
     "log-verifies", "flipped-byte",
@@ -44,6 +47,14 @@ EXACT: dict[str, dict[str, Any]] = {
     "mayors-street": {"status": 200, "problem": "", "decision": "permit"},
     "approved-query": {"status": 200, "problem": "", "decision": "mask"},
     "only-once": {"status": 403, "problem": "grant-spent", "decision": "escalate"},
+    **{
+        f"mayor-{name}": {"status": 403, "problem": "escalation-required", "decision": "escalate"}
+        for name in ("misspelt", "by-nickname", "by-initial", "surname-first", "dob-exchanged", "ssn-slip", "plate-look-alike")
+    },
+    "next-unit": {"status": 200, "problem": "", "decision": "permit"},
+    "mayors-namesake": {"status": 200, "problem": "", "decision": "permit"},
+    "broad-by-patrol": {"status": 403, "problem": "policy-denied", "decision": "deny"},
+    "broad-by-detective": {"status": 200, "problem": "", "decision": "permit"},
     "himself": {"status": 403, "problem": "policy-denied", "decision": "deny"},
     "his-wife": {"status": 403, "problem": "policy-denied", "decision": "deny"},
     "his-colleague": {"status": 403, "problem": "escalation-required", "decision": "escalate"},

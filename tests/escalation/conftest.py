@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -44,6 +45,10 @@ class Relations:
     only: str = ""
     ready: bool = True
 
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
+        assert criteria
+        return False
+
     def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
         assert fields
         relation = self.close.get(principal.person) if not self.only or self.only in fields else None
@@ -52,7 +57,7 @@ class Relations:
 
 @dataclass
 class Desk:
-    """The room under test with its surroundings."""
+    """The room under test with its surroundings; ``random`` is what chance yields, again and again, if anything is to."""
 
     escalations: Escalations
     journal: Journal
@@ -60,6 +65,7 @@ class Desk:
     metrics: Metrics
     database: Database
     now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+    random: bytes = b""
 
     def pass_time(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
@@ -105,6 +111,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     await database.open()
     journal, relations, metrics = Journal(), Relations(), Metrics()
     made: list[Desk] = []
+
+    def randomness(count: int) -> bytes:
+        return (made[0].random * count)[:count] if made[0].random else secrets.token_bytes(count)
+
     escalations = Escalations(
         database=database,
         key=b"k" * 32,
@@ -113,6 +123,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         clock=lambda: made[0].now,
         metrics=metrics,
         approvers=frozenset({"supervisor"}),
+        randomness=randomness,
     )
     made.append(Desk(escalations, journal, relations, metrics, database))
     yield made[0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +119,20 @@ def proposed_by(home: Path, steward: str, entry: str) -> str:
     return asyncio.run(propose())
 
 
+def test_recognize_says_where_a_terminal_would_be_asked_for_more(command: Callable[..., Ran], home: Path) -> None:
+    """Beside the verdict, whatever it is, and only of lines that hold nothing but a name."""
+    recognition = home / "policies" / "recognition.yaml"
+    recognition.write_text(re.sub(r"(name_alone_up_to:) \d+", r"\1 0", recognition.read_text()))
+    assert command("registry", "import", written(home / "people.jsonl", MAYOR))[0] == 0
+    asked = written(home / "asked.jsonl", {"name": "WHITCOMBE, Eleanor"}, {"surname": "Zzyzx"}, {"plate": "XYZ1"})
+
+    code, out, _ = command("registry", "recognize", "--jsonl", asked)
+
+    verdicts = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [(each["recognized"], each.get("too_little")) for each in verdicts] == [(True, True), (False, True), (False, None)]
+
+
 def test_two_stewards_end_a_protection_and_one_does_not(command: Callable[..., Ran], home: Path) -> None:
     """Whoever proposes a removal cannot approve it on this command line; what another proposed can be approved, or refused."""
     command("registry", "import", written(home / "people.jsonl", MAYOR))
@@ -162,11 +177,11 @@ def test_change_does_what_adds_and_proposes_the_rest(
     told = json.loads(out)
     assert (code, told["changed"], told["proposed"]["what"]) == (0, ["fields", "phones"], "plates")
     code, out, _ = change(b"", "--expires", "2099-12-31")
-    assert "expires stays as it is until a second steward agrees" in out
+    assert "expires proposed; nothing changes until a second steward agrees" in out
     assert change(b"", "--mask", "phone")[1] == "as it was; nothing changed\n"
     for content, options, said in (
         (b"[]", ["--identifiers"], "not a JSON object"),
-        (b'{"phone": "1"}', ["--identifiers"], "not an object of objects"),
+        (b'{"phone": "1"}', ["--identifiers"], "not the objects `add` and `drop` alone"),
         (b"", ["--mask", "fone"], "did you mean 'phone'"),
         (b"", ["--review", "soon"], "review is not a date"),
     ):

@@ -51,6 +51,7 @@ WILLIAM: Final = {
     "license": "Q9988-7766",
     "vin": "JH4KA7561PC008269",
 }
+COMMON: Final = {"given_name": "James", "surname": "Smith", "street": "12 Elm Street", "city": "Springfield", "state": "NY"}
 ENROLLED: Final = (ELEANOR, ALEKSEI, LUCIA, WILLIAM)
 BORN: Final = {"dob": "1961-03-09"}
 
@@ -207,6 +208,15 @@ class Chance:
 
 
 PROTECTED: Final = 300
+
+
+async def test_where_it_happened_does_not_clear_whom_it_happened_to(office: Office) -> None:
+    """A record of a case names a person at another address: that is the event's. Any other record's is somebody's home."""
+    await office.enroll({**COMMON, "category": "victim", "basis": "order"})
+    elsewhere = {"name": "James Smith", "street": "77 Harbor Way", "city": "Springfield", "state": "NY"}
+
+    assert office.roads(**elsewhere, case="26-004217") == {"name"}
+    assert office.protections(**elsewhere) == ()
 
 
 @pytest.fixture

@@ -1,0 +1,65 @@
+"""A name alone, where many are enrolled: who is meant plays no part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxy.registry.lines import criteria
+from proxy.registry.service import Registry
+from proxy.registry.store import RegistryUnreadable
+from proxy.registry.thresholds import Thresholds
+from tests.registry.conftest import KEY, MAYOR
+
+if TYPE_CHECKING:
+    from tests.registry.conftest import Office
+
+OTHER = {"given_name": "Ruben", "surname": "Marsh", "dob": "1960-01-02", "category": "victim", "basis": "order"}
+
+
+async def knowing(office: Office, name_alone_up_to: int) -> Registry:
+    """Return a registry of two, under a policy that lets a name alone pass up to so many."""
+    await office.enroll(MAYOR, OTHER)
+    registry = Registry(office.database, KEY, lambda: office.now, thresholds=Thresholds(name_alone_up_to=name_alone_up_to))
+    await registry.refresh()
+    return registry
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({"given_name": "Eleanor", "surname": "Whitcombe"}, True),
+        ({"given_name": "Zacharias", "surname": "Zzyzx"}, True),
+        ({"given_name": "Eleanor", "middle_name": "R", "surname": "Whitcombe", "suffix": "Jr"}, True),
+        ({"name": "WHITCOMBE, Eleanor"}, True),
+        ({"alias": "Ellie"}, True),
+        ({"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09"}, False),
+        ({"surname": "Whitcombe", "street": "17 Elm Street"}, False),
+        ({"ssn": "518-22-4471"}, False),
+        ({}, False),
+    ],
+)
+async def test_nothing_but_a_name_is_asked_for_more(office: Office, fields: dict[str, Any], asked: bool) -> None:
+    """In whichever fields, of whomever; anything beside it is enough."""
+    registry = await knowing(office, 1)
+
+    assert registry.recognizer.asks_for_more(criteria(fields) if fields else {}) is asked
+
+
+async def test_up_to_the_stated_size_a_name_is_enough(office: Office) -> None:
+    """With as many enrolled as the policy says, a name alone is recognized; with one more it is asked for more."""
+    registry = await knowing(office, 2)
+    name = criteria({"name": "Eleanor Whitcombe"})
+    assert not registry.recognizer.asks_for_more(name)
+
+    await office.enroll({"given_name": "Ida", "surname": "Quist", "dob": "1971-01-02", "category": "victim", "basis": "order"})
+    await registry.refresh()
+
+    assert registry.recognizer.asks_for_more(name)
+
+
+async def test_before_anything_is_loaded_nobody_can_say(office: Office) -> None:
+    """A registry that is not there is no small one."""
+    with pytest.raises(RegistryUnreadable):
+        office.another().recognizer.asks_for_more(criteria({"name": "Eleanor Whitcombe"}))
