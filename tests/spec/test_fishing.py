@@ -196,15 +196,25 @@ class Fisher:
 
 
 def alone(town: Town) -> tuple[Person, Vehicle]:
-    """Return somebody ordinary who lives alone, has a car, and shares the name with nobody close to the personnel."""
+    """Return somebody ordinary who lives alone, has a car, and shares the name with nobody close to the personnel.
+
+    Nor did anything happen at their home to somebody else: who is in a record that bears a hidden person's home is left out
+    with them, which SECURITY.md says.
+    """
     taken = {person.person_id for household in town.officers for person in household}
     taken |= {person.person_id for person in town.cast.values()}
+    happened = {incident.place for incident in town.incidents if incident.person.home != incident.place}
     living: dict[str, int] = {}
     for person in town.persons:
         living[f"{person.home.line} {person.home.unit}"] = living.get(f"{person.home.line} {person.home.unit}", 0) + 1
     for vehicle in town.vehicles:
         owner = vehicle.owner
-        if owner.person_id not in taken and owner.phone and living[f"{owner.home.line} {owner.home.unit}"] == 1:
+        if (
+            owner.person_id not in taken
+            and owner.phone
+            and owner.home not in happened
+            and living[f"{owner.home.line} {owner.home.unit}"] == 1
+        ):
             return owner, vehicle
     raise AssertionError
 
