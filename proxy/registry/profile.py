@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def forget() -> None:
-    """Empty what remembers the forms of texts, once profiles are made: it would list those enrolled, one after the other."""
+    """Empty what remembers the forms of texts, once profiles are made: it would list those enrolled, one after the other.
+
+    Comparing leaves single words of those compared in ``sound`` again, among the words of every query.
+    """
     normalize.fold.cache_clear()
     sound.cache_clear()
 
