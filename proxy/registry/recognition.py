@@ -31,7 +31,8 @@ ASIDE: Final = 6.0
 """Bits that have to speak for a person beside a home that is a neighbor's: the same street and town prove nothing then."""
 
 NAMES: Final = frozenset({"name", "given_name", "middle_name", "surname", "suffix", "alias"})
-"""What is nothing but a name, of which one town holds many."""
+TOWN: Final = frozenset({"city", "state", "postal_code"})
+"""A name is borne by many of one town."""
 
 NOTHING: Final = Recognition()
 
@@ -95,7 +96,9 @@ class Snapshot:
 
     def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
         """Tell whether criteria are nothing but a name, and more persons are enrolled than policy recognizes by one."""
-        return self.size > self._thresholds.name_alone_up_to and bool(criteria) and NAMES.issuperset(criteria)
+        if self.size <= self._thresholds.name_alone_up_to:
+            return False
+        return not NAMES.isdisjoint(criteria) and (NAMES | TOWN).issuperset(criteria)
 
     def recognize(
         self, fields: Mapping[str, Sequence[str]], principal: Principal, clock: Callable[[], datetime]

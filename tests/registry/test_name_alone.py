@@ -34,6 +34,8 @@ async def knowing(office: Office, name_alone_up_to: int) -> Registry:
         ({"given_name": "Eleanor", "middle_name": "R", "surname": "Whitcombe", "suffix": "Jr"}, True),
         ({"name": "WHITCOMBE, Eleanor"}, True),
         ({"alias": "Ellie"}, True),
+        ({"given_name": "Eleanor", "surname": "Whitcombe", "city": "Springfield"}, True),
+        ({"city": "Springfield"}, False),
         ({"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09"}, False),
         ({"surname": "Whitcombe", "street": "17 Elm Street"}, False),
         ({"ssn": "518-22-4471"}, False),
