@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry import traits
+from proxy.registry import sharing, traits
 from proxy.registry.evidence import weigh
 from proxy.registry.rarity import Rarity
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from proxy.registry.evidence import Evidence
     from proxy.registry.profile import Profile
+    from proxy.registry.sharing import Shared
     from proxy.registry.tokens import Place, Token, Tokens
     from proxy.registry.traits import Traits
 
@@ -51,40 +52,47 @@ class TooManyNames(ValueError):  # noqa: N818 -- reads as a sentence where it is
 
 
 class Index:
-    """Tokens to profiles. Built aside by ``add``, then only read."""
+    """Tokens to profiles; changed between two look-ups only."""
 
     def __init__(self, tokens: Tokens) -> None:
         """Start empty; profiles must come from the same ``tokens``."""
         self._tokens = tokens
-        self._strong: dict[Token, list[Profile]] = {}
-        self._names: dict[Token, list[Profile]] = {}
-        self._monikers: dict[Token, list[Profile]] = {}
-        self._buildings: dict[Token, list[Profile]] = {}
-        self._residents: dict[tuple[Token, Token | None], int] = {}
-        self._keys: dict[int, Profile | list[Profile]] = {}
+        self._strong: Shared = {}
+        self._names: Shared = {}
+        self._monikers: Shared = {}
+        self._buildings: Shared = {}
+        self._residents: dict[int, int] = {}
+        self._keys: Shared = {}
         self.rarity = Rarity()
 
     def add(self, profile: Profile) -> None:
         """Make a person findable."""
-        for index, tokens in ((self._strong, profile.strong), (self._names, profile.names), (self._monikers, profile.monikers)):
-            for token in tokens:
-                index.setdefault(token, []).append(profile)
-        for building in {place.building for place in profile.places}:
-            self._buildings.setdefault(building, []).append(profile)
-        for home in {(place.building, place.unit) for place in profile.places}:
+        for shared, numbers in self._places_of(profile):
+            sharing.put(shared, numbers, profile)
+        for home in set(map(_home, profile.places)):
             self._residents[home] = self._residents.get(home, 0) + 1
-        known = self._keys
-        for key in profile.keys:
-            others = known.setdefault(key, profile)
-            if isinstance(others, list):
-                others.append(profile)
-            elif others is not profile:
-                known[key] = [others, profile]
         self.rarity.add(profile.values)
+
+    def remove(self, profile: Profile) -> None:
+        """Undo ``add``."""
+        for shared, numbers in self._places_of(profile):
+            sharing.drop(shared, numbers, profile)
+        for home in set(map(_home, profile.places)):
+            self._residents[home] -= 1
+            if not self._residents[home]:
+                del self._residents[home]
+        self.rarity.remove(profile.values)
+
+    def _places_of(self, profile: Profile) -> Iterable[tuple[Shared, Iterable[int]]]:
+        yield self._strong, profile.strong
+        yield self._names, profile.names
+        yield self._monikers, profile.monikers
+        yield self._buildings, {place.building for place in profile.places}
+        yield self._keys, profile.keys
 
     def residents(self, place: Place) -> int:
         """Return how many known persons live in one home, or in a building that was enrolled without units."""
-        return self._residents.get((place.building, place.unit), 0)
+        return self._residents.get(_home(place), 0)
 
     def find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
         """Return everybody whom criteria or a record could mean, and everybody who looks alike.
@@ -144,8 +152,8 @@ class Index:
                 continue
             for value in values:
                 token = token_of(value)
-                if token is not None and token in strong:
-                    _add(hits, strong[token], kind)
+                if token is not None:
+                    _add(hits, sharing.at(strong, token), kind)
         self._by_name(fields, named, hits)
         self._by_place(fields, hits)
         return hits
@@ -156,13 +164,12 @@ class Index:
         about: _About | None = None
         for keys in (*named, *(self._tokens.name(value) for value in aliases)):
             for key in keys:
-                found = self._names.get(key)
-                if found is not None:
+                if found := sharing.at(self._names, key):
                     about = about or _About(fields, self._tokens, named)
                     about.judge(found, hits, NAME, NAME_DOB)
         for value in aliases:
             token = self._tokens.moniker(value)
-            if token is not None and (found := self._monikers.get(token)) is not None:
+            if token is not None and (found := sharing.at(self._monikers, token)):
                 about = about or _About(fields, self._tokens, named)
                 about.judge(found, hits, ALIAS if not any(named) else "", ALIAS_DOB)
         # An initial says no more than no given name at all.
@@ -170,14 +177,14 @@ class Index:
             for surname in surnames:
                 for text in born:
                     token = self._tokens.surname_dob(surname, text)
-                    _add(hits, self._strong.get(token, ()) if token else (), SURNAME_DOB)
+                    _add(hits, sharing.at(self._strong, token) if token else (), SURNAME_DOB)
 
     def _by_place(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
         places = [place for value in fields.get("street", _NONE) if (place := self._tokens.street(value))]
         places += [place for value in fields.get("address", _NONE) if (place := self._tokens.address(value))]
         for place in places:
-            found = self._buildings.get(place.building)
-            if found is None:
+            found = sharing.at(self._buildings, place.building)
+            if not found:
                 continue
             unit = self._unit(place, fields.get("unit", _NONE), alone=len(places) == 1)
             where = _Where(place, fields, self._tokens)
@@ -247,6 +254,10 @@ class _Where:
         other_city = bool(home.city and self._cities)
         other_code = bool(home.postal_code and self._postal_codes)
         return not (other_state or other_city or other_code)
+
+
+def _home(place: Place) -> int:
+    return hash((place.building, place.unit))
 
 
 def _is_initial(given: str) -> bool:

@@ -19,7 +19,7 @@ from proxy.registry.person import Declared, Staff
 from proxy.registry.protection import Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.identity.principal import Principal
     from proxy.registry.index import Hits, Index
@@ -29,12 +29,34 @@ MOST_SUPERVISORS: Final = 32
 
 
 class Personnel:
-    """The directory's own persons by personnel id; made anew at every change."""
+    """The directory's own persons by personnel id."""
 
-    def __init__(self, staff: Iterable[Staff]) -> None:
-        """Take every line; those of relatives and adversaries speak through their personnel id."""
-        self._own = {line.personnel: line for line in staff if line.declared is Declared.OWN}
+    def __init__(self) -> None:
+        """Start with nobody."""
+        self._lines: dict[str, dict[str, Staff]] = {}
+        self._own: dict[str, Staff] = {}
         self._chains: dict[str, frozenset[str]] = {}
+
+    def add(self, line: Staff) -> None:
+        """Take a line; those of relatives and adversaries speak through their personnel id."""
+        if line.declared is Declared.OWN:
+            self._lines.setdefault(line.personnel, {})[line.id] = line
+            self._settle(line.personnel)
+
+    def remove(self, line: Staff) -> None:
+        """Undo ``add``."""
+        if line.declared is Declared.OWN:
+            del self._lines[line.personnel][line.id]
+            self._settle(line.personnel)
+
+    def _settle(self, personnel: str) -> None:
+        """Have one line of each: of several, always the same one."""
+        self._chains.clear()
+        lines = self._lines[personnel]
+        if lines:
+            self._own[personnel] = lines[max(lines)]
+        else:
+            del self._lines[personnel], self._own[personnel]
 
     def chain(self, personnel: str) -> frozenset[str]:
         """Return everybody above; a circle, or a chain longer than any department has, ends."""

@@ -6,14 +6,18 @@ what is gained is that a page of memory that leaks, a core that is cut short or 
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from proxy.registry import normalize, traits
-from proxy.registry.person import NORMAL_FORMS, Entry, Identifiers, Staff, street_of
+from proxy.registry.person import Entry, Identifiers, Staff, street_of
 from proxy.registry.rarity import values_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from proxy.registry.tokens import Place, Token, Tokens
 
 NOBODY = Identifiers()
@@ -27,16 +31,16 @@ class Profile:
     """
 
     owner: Entry | Staff
-    strong: frozenset[Token]
-    names: frozenset[Token]
-    monikers: frozenset[Token]
-    dobs: frozenset[Token]
+    strong: tuple[Token, ...]
+    names: tuple[Token, ...]
+    monikers: tuple[Token, ...]
+    dobs: tuple[Token, ...]
     born: bool  # whether the date of birth is known well enough to contradict another
-    ssns: frozenset[Token]
-    person_ids: frozenset[Token]
+    ssns: tuple[Token, ...]
+    person_ids: tuple[Token, ...]
     places: tuple[Place, ...]
-    keys: tuple[int, ...]
-    values: tuple[int, ...]
+    keys: array[int]
+    values: array[int]
     traits: bytes
 
 
@@ -44,26 +48,30 @@ def profile_of(owner: Entry | Staff, tokens: Tokens) -> Profile:
     """Return an enrolled person as tokens."""
     who = owner.identifiers
     known = traits.of_person(who)
-    by_kind = {
-        kind: frozenset(token for value in getattr(who, attribute) if (token := tokens.token_of(kind, normal(value))))
-        for kind, (attribute, normal) in NORMAL_FORMS.items()
-    }
+    by_kind = {kind: _tokens_of(kind, known.numbers.get(kind, ()), tokens) for kind in traits.NUMBERS}
+    person_ids = _tokens_of("person_id", filter(None, map(normalize.person_id, who.person_ids)), tokens)
     born = normalize.dob(who.dob)
     surname_dob = tokens.surname_dob(who.surname, who.dob)
+    names = {tokens.token("name", key) for key in _name_keys(who)}
+    monikers = {tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))}
     return Profile(
         owner=replace(owner, identifiers=NOBODY),
-        strong=frozenset().union(*by_kind.values(), {surname_dob} if surname_dob else ()),
-        names=frozenset(tokens.token("name", key) for key in _name_keys(who)),
-        monikers=frozenset(tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))),
-        dobs=frozenset({tokens.token("dob", born)} if born else ()),
+        strong=tuple({*chain(person_ids, *by_kind.values()), *((surname_dob,) if surname_dob else ())}),
+        names=tuple(names),
+        monikers=tuple(monikers),
+        dobs=(tokens.token("dob", born),) if born else (),
         born=bool(born) and born not in normalize.UNKNOWN_BIRTHS,
         ssns=by_kind["ssn"],
-        person_ids=by_kind["person_id"],
+        person_ids=person_ids,
         places=tuple(place for home in who.homes if (place := tokens.place(street_of(home)))),
-        keys=tuple(traits.keys(known, enrolled=True)),
-        values=values_of(known),
+        keys=array("q", traits.keys(known, enrolled=True)),
+        values=array("q", values_of(known)),
         traits=tokens.seal(traits.pack(known)),
     )
+
+
+def _tokens_of(kind: str, forms: Iterable[str], tokens: Tokens) -> tuple[Token, ...]:
+    return tuple({tokens.token(kind, form) for form in forms})
 
 
 def _name_keys(who: Identifiers) -> set[normalize.NameKey]:

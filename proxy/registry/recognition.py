@@ -1,4 +1,8 @@
-"""One loaded state of the registry and the personnel directory, as the street sees it: never changed, only replaced."""
+"""The registry and the personnel directory as the street sees them.
+
+Persons are added and removed in place. Recognition waits for nothing, so within one event loop each change lies between two
+recognitions, and none sees half of one.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from proxy.registry.personnel import Personnel
 from proxy.registry.protection import Protection, Recognition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from proxy.identity.principal import Principal
@@ -65,25 +69,34 @@ def fields_of(owners: Iterable[Entry | Staff], now: datetime) -> frozenset[str]:
 class Snapshot:
     """Everybody known, and the rules that speak of them."""
 
-    def __init__(self, tokens: Tokens, profiles: Sequence[Profile], thresholds: Thresholds) -> None:
-        """Take the profiles; nothing is found before ``build`` has ended."""
-        self._profiles = profiles
+    def __init__(self, tokens: Tokens, thresholds: Thresholds) -> None:
+        """Start with nobody; profiles must come from the same ``tokens``."""
         self._thresholds = thresholds
         self._index = Index(tokens)
         self._households = Households(self._index.residents)
-        self._personnel = Personnel(profile.owner for profile in profiles if isinstance(profile.owner, Staff))
-        self.size = sum(1 for profile in profiles if isinstance(profile.owner, Entry))
-        self._relations = thresholds.relations + thresholds.growth(len(profiles) - self.size)
+        self._personnel = Personnel()
+        self._lines = 0
+        self.size = 0
 
-    def build(self) -> Iterator[None]:
-        """Build by small steps, so that whoever drives it decides when others get their turn."""
-        for profile in self._profiles:
-            self._index.add(profile)
-            yield
-        for profile in self._profiles:
-            if isinstance(profile.owner, Entry):
-                self._households.add(profile)
-                yield
+    def add(self, profile: Profile) -> None:
+        """Know a person from now on."""
+        self._index.add(profile)
+        if isinstance(profile.owner, Staff):
+            self._personnel.add(profile.owner)
+            self._lines += 1
+        else:
+            self._households.add(profile)
+            self.size += 1
+
+    def remove(self, profile: Profile) -> None:
+        """Know a person no longer: as if there had never been an ``add``."""
+        self._index.remove(profile)
+        if isinstance(profile.owner, Staff):
+            self._personnel.remove(profile.owner)
+            self._lines -= 1
+        else:
+            self._households.remove(profile)
+            self.size -= 1
 
     def recognize(
         self, fields: Mapping[str, Sequence[str]], principal: Principal, clock: Callable[[], datetime]
@@ -108,10 +121,11 @@ class Snapshot:
     def _close(self, found: Findings) -> dict[Profile, list[str]]:
         """Return who of the personnel directory is meant; there, a contradiction always makes a namesake."""
         close: dict[Profile, list[str]] = {}
+        least = self._thresholds.relations + self._thresholds.growth(self._lines)
         for profile, (roads, evidence) in found.items():
             if roads:
                 close[profile] = list(roads)
-            elif evidence.bits >= self._relations and not evidence.contradicted:
+            elif evidence.bits >= least and not evidence.contradicted:
                 close[profile] = [LIKENESS]
         return close
 
