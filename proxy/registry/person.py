@@ -219,9 +219,12 @@ NORMAL_FORMS: Final[Mapping[str, tuple[str, Callable[[str], str]]]] = {
 """Of each kind that identifies a person by itself: where it is kept, and its normal form."""
 
 
-def street_of(home: Home) -> address.Street:
-    """Return the normal form of an address, its parts taken from the street line where they have no field of their own."""
-    parsed = address.address(home.street)
+def street_of(home: Home, read: Callable[[str], address.Street] = address.address) -> address.Street:
+    """Return the normal form of an address, its parts taken from the street line where they have no field of their own.
+
+    ``read`` may remember addresses.
+    """
+    parsed = read(home.street)
     return address.Street(
         parsed.number,
         parsed.core,

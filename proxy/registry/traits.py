@@ -107,8 +107,8 @@ def spot_of(read: Street, unit: str = "", city: str = "", state: str = "", posta
     )
 
 
-def of_person(who: Identifiers) -> Traits:
-    """Return an enrolled person's traits."""
+def of_person(who: Identifiers, read: Callable[[str], Street] = address.address) -> Traits:
+    """Return an enrolled person's traits; ``read`` may remember addresses."""
     names = [name_of(f"{who.given_name} {who.middle_name}", who.surname)]
     for alias in who.aliases:
         names += names_of(alias)
@@ -127,8 +127,7 @@ def of_person(who: Identifiers) -> Traits:
         numbers={kind: values for kind, values in numbers.items() if values},
         ssns_tell=True,
         spots=tuple(
-            spot_of(_loose(home.street, address.address), home.unit, home.city, home.state, home.postal_code)
-            for home in who.homes
+            spot_of(_loose(home.street, read), home.unit, home.city, home.state, home.postal_code) for home in who.homes
         ),
     )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sqlite3
 import sys
@@ -306,3 +307,26 @@ async def test_an_import_that_is_killed_beside_a_running_server(tmp_path: Path) 
     assert office.registry._entries.manifest == fresh._entries.manifest
     await office.registry.verify()
     await database.close()
+
+
+def children() -> str:
+    """Return the processes that this one has started (proc(5)); those started by other threads are not among them."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii")
+
+
+async def test_many_are_loaded_by_several_processes(office: Office) -> None:
+    """Who is loaded by helping processes is recognized as if this one had done it; none of them is left."""
+    many = [{**MAYOR, "person_id": str(1000 + n), "given_name": f"Jo{n}", "household": "", "ssn": ""} for n in range(600)]
+    await office.enroll(*many)
+    alone, helped, before = office.another(), office.another(), children()
+    helped._entries.shared_from = 1
+
+    await alone.refresh()
+    await helped.refresh()
+
+    for probe in ({"person_id": ("1599",)}, {"given_name": ("Jo7",), "surname": ("Whitcomb",), "dob": ("1961-09-03",)}):
+        found = helped.recognizer.protections(probe)
+        assert found
+        assert found == alone.recognizer.protections(probe)
+    assert helped._entries.manifest == alone._entries.manifest
+    assert children() == before
