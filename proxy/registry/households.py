@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry import sharing
 from proxy.registry.person import Entry
+from proxy.registry.sharing import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from proxy.registry.profile import Profile
-    from proxy.registry.sharing import Shared
     from proxy.registry.tokens import Place
 
 MOST_RESIDENTS: Final = 16
@@ -27,15 +26,15 @@ class Households:
     def __init__(self, residents: Callable[[Place], int]) -> None:
         """``residents`` tells how many persons are known at a home."""
         self._residents = residents
-        self._bound: Shared = {}
+        self._bound = Shared()
 
     def add(self, profile: Profile) -> None:
         """Bind a person to those of the same household or home."""
-        sharing.put(self._bound, set(_bonds(profile, profile.places)), profile)
+        self._bound.put(set(_bonds(profile, profile.places)), profile)
 
     def remove(self, profile: Profile) -> None:
         """Undo ``add``."""
-        sharing.drop(self._bound, set(_bonds(profile, profile.places)), profile)
+        self._bound.drop(set(_bonds(profile, profile.places)), profile)
 
     def of(self, profile: Profile) -> Sequence[Profile]:
         """Return everybody of a person's household, that person included."""
@@ -45,7 +44,7 @@ class Households:
             one = waiting.pop()
             homes = [place for place in one.places if self._residents(place) <= MOST_RESIDENTS]
             for bond in _bonds(one, homes):
-                others = [other for other in sharing.at(self._bound, bond) if other not in found]
+                others = [other for other in self._bound.at(bond) if other not in found]
                 found.update(dict.fromkeys(others))
                 waiting += others
         return tuple(found)

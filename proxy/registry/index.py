@@ -16,16 +16,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry import sharing, traits
+from proxy.registry import traits
 from proxy.registry.evidence import weigh
 from proxy.registry.rarity import Rarity
+from proxy.registry.sharing import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from proxy.registry.evidence import Evidence
     from proxy.registry.profile import Profile
-    from proxy.registry.sharing import Shared
     from proxy.registry.tokens import Place, Token, Tokens
     from proxy.registry.traits import Traits
 
@@ -57,18 +57,18 @@ class Index:
     def __init__(self, tokens: Tokens) -> None:
         """Start empty; profiles must come from the same ``tokens``."""
         self._tokens = tokens
-        self._strong: Shared = {}
-        self._names: Shared = {}
-        self._monikers: Shared = {}
-        self._buildings: Shared = {}
+        self._strong = Shared()
+        self._names = Shared()
+        self._monikers = Shared()
+        self._buildings = Shared()
         self._residents: dict[int, int] = {}
-        self._keys: Shared = {}
+        self._keys = Shared()
         self.rarity = Rarity()
 
     def add(self, profile: Profile) -> None:
         """Make a person findable."""
         for shared, numbers in self._places_of(profile):
-            sharing.put(shared, numbers, profile)
+            shared.put(numbers, profile)
         for home in set(map(_home, profile.places)):
             self._residents[home] = self._residents.get(home, 0) + 1
         self.rarity.add(profile.values)
@@ -76,7 +76,7 @@ class Index:
     def remove(self, profile: Profile) -> None:
         """Undo ``add``."""
         for shared, numbers in self._places_of(profile):
-            sharing.drop(shared, numbers, profile)
+            shared.drop(numbers, profile)
         for home in set(map(_home, profile.places)):
             self._residents[home] -= 1
             if not self._residents[home]:
@@ -124,9 +124,9 @@ class Index:
     def _alike(self, mine: Traits) -> Iterable[Profile]:
         """Return who shares a key, those first who share most where there are too many to compare."""
         met: Counter[Profile] = Counter()
-        known = self._keys
+        known = self._keys.one_or_more
         for key in traits.keys(mine, enrolled=False):
-            found = known.get(key)
+            found = known(key)
             if isinstance(found, list):
                 met.update(found)
             elif found is not None:
@@ -153,7 +153,7 @@ class Index:
             for value in values:
                 token = token_of(value)
                 if token is not None:
-                    _add(hits, sharing.at(strong, token), kind)
+                    _add(hits, strong.at(token), kind)
         self._by_name(fields, named, hits)
         self._by_place(fields, hits)
         return hits
@@ -164,12 +164,12 @@ class Index:
         about: _About | None = None
         for keys in (*named, *(self._tokens.name(value) for value in aliases)):
             for key in keys:
-                if found := sharing.at(self._names, key):
+                if found := self._names.at(key):
                     about = about or _About(fields, self._tokens, named)
                     about.judge(found, hits, NAME, NAME_DOB)
         for value in aliases:
             token = self._tokens.moniker(value)
-            if token is not None and (found := sharing.at(self._monikers, token)):
+            if token is not None and (found := self._monikers.at(token)):
                 about = about or _About(fields, self._tokens, named)
                 about.judge(found, hits, ALIAS if not any(named) else "", ALIAS_DOB)
         # An initial says no more than no given name at all.
@@ -177,13 +177,13 @@ class Index:
             for surname in surnames:
                 for text in born:
                     token = self._tokens.surname_dob(surname, text)
-                    _add(hits, sharing.at(self._strong, token) if token else (), SURNAME_DOB)
+                    _add(hits, self._strong.at(token) if token else (), SURNAME_DOB)
 
     def _by_place(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
         places = [place for value in fields.get("street", _NONE) if (place := self._tokens.street(value))]
         places += [place for value in fields.get("address", _NONE) if (place := self._tokens.address(value))]
         for place in places:
-            found = sharing.at(self._buildings, place.building)
+            found = self._buildings.at(place.building)
             if not found:
                 continue
             unit = self._unit(place, fields.get("unit", _NONE), alone=len(places) == 1)

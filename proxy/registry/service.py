@@ -282,8 +282,8 @@ class Registry:
                     self._know(now)
                 await turns.give()
             loaded.settle(news)
-        if len(news.rows) >= FROZEN_FROM:
-            gc.freeze()
+            if len(news.rows) >= FROZEN_FROM:
+                gc.freeze()  # before the search goes on, which would begin with all of them
         return True
 
     def _know(self, row: Row | None) -> None:

@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from proxy.registry.profile import Profile
 
-Shared = dict[int, "Profile | list[Profile]"]
+_PARTS: Final = 1024
+"""A dictionary of millions that grows copies itself, and everybody waits for seconds; each of these does so in a moment."""
 
 
-def put(shared: Shared, numbers: Iterable[int], profile: Profile) -> None:
-    """Put a person under numbers, each of which comes once."""
-    for number in numbers:
-        others = shared.setdefault(number, profile)
-        if isinstance(others, list):
-            others.append(profile)
-        elif others is not profile:
-            shared[number] = [others, profile]
+class Shared:
+    """Numbers, spread evenly over all there are (hashes), and the persons under each."""
 
+    __slots__ = ("_parts",)
 
-def drop(shared: Shared, numbers: Iterable[int], profile: Profile) -> None:
-    """Undo ``put``."""
-    for number in numbers:
-        others = shared[number]
-        if not isinstance(others, list):
-            del shared[number]
-            continue
-        others.remove(profile)
-        if len(others) == 1:
-            shared[number] = others[0]
+    def __init__(self) -> None:
+        """Start with nobody."""
+        self._parts: tuple[dict[int, Profile | list[Profile]], ...] = tuple({} for _ in range(_PARTS))
 
+    def __bool__(self) -> bool:
+        """Tell whether anybody is here."""
+        return any(self._parts)
 
-def at(shared: Shared, number: int) -> Sequence[Profile]:
-    """Return who stands under a number."""
-    found = shared.get(number, ())
-    return found if isinstance(found, (list, tuple)) else (found,)
+    def put(self, numbers: Iterable[int], profile: Profile) -> None:
+        """Put a person under numbers, each of which comes once."""
+        parts = self._parts
+        for number in numbers:
+            part = parts[number % _PARTS]
+            others = part.setdefault(number, profile)
+            if isinstance(others, list):
+                others.append(profile)
+            elif others is not profile:
+                part[number] = [others, profile]
+
+    def drop(self, numbers: Iterable[int], profile: Profile) -> None:
+        """Undo ``put``."""
+        for number in numbers:
+            part = self._parts[number % _PARTS]
+            others = part[number]
+            if not isinstance(others, list):
+                del part[number]
+                continue
+            others.remove(profile)
+            if len(others) == 1:
+                part[number] = others[0]
+
+    def at(self, number: int) -> Sequence[Profile]:
+        """Return who stands under a number."""
+        found = self._parts[number % _PARTS].get(number, ())
+        return found if isinstance(found, (list, tuple)) else (found,)
+
+    def one_or_more(self, number: int) -> Profile | list[Profile] | None:
+        """Return the same, as it is held: for the many look-ups of which most find nobody."""
+        return self._parts[number % _PARTS].get(number)

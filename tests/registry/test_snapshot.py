@@ -13,6 +13,7 @@ from proxy.registry.lines import criteria
 from proxy.registry.person import Declared, Entry, Home, Identifiers, Staff
 from proxy.registry.profile import Profile, profile_of
 from proxy.registry.recognition import Snapshot
+from proxy.registry.sharing import Shared
 from proxy.registry.thresholds import USUALLY
 from proxy.registry.tokens import Tokens
 from tests.registry.conftest import AGENCY, person
@@ -110,7 +111,7 @@ def test_a_change_in_place_is_as_if_built_afresh(steps: list[tuple[str, Any]]) -
 
     for profile in held.values():
         snapshot.remove(profile)
-    assert all(not found for found in vars(snapshot._index).values() if isinstance(found, dict))
+    assert all(not found for found in vars(snapshot._index).values() if isinstance(found, (dict, Shared)))
     assert not snapshot._households._bound
     assert not snapshot._index.rarity._counts
     assert snapshot.size == snapshot._lines == 0
