@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 from enum import StrEnum
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -97,6 +98,8 @@ class Identifiers:
 
 
 NOBODY: Final = Identifiers()
+NO_VALUES: Final[Mapping[str, Any]] = {"homes": []}
+"""The least object that these are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +184,10 @@ def unpack_entry(content: bytes) -> Entry:
     return Entry(
         **values
         | {
+            # The same few words for everybody, once in memory.
+            "category": intern(values["category"]),
+            "basis": intern(values["basis"]),
+            "enrolled_by": intern(values["enrolled_by"]),
             "enrolled_at": _moment(values["enrolled_at"]),
             "expires": _moment(values["expires"]) if values["expires"] else None,
             "review": _moment(values["review"]) if values.get("review") else None,
@@ -202,6 +209,8 @@ def _moment(text: str) -> datetime:
 
 def identifiers_of(values: Mapping[str, Any]) -> Identifiers:
     """Return the identifiers that ``pack`` made an object of."""
+    if values == NO_VALUES:
+        return NOBODY
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     plain["homes"] = tuple(Home(**home) for home in values["homes"])
     return Identifiers(**plain)

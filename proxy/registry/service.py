@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from proxy.telemetry import Metrics
 
 STALE_SECONDS: Final = 60
-FROZEN_FROM: Final = 10_000
+FROZEN_FROM: Final = 1_000
 """So many persons are set aside from the search for garbage, which would stop everything for seconds to find none."""
 
 ROWS_A_COMMIT: Final = 250

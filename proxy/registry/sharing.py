@@ -32,9 +32,11 @@ class Shared:
         for number in numbers:
             part = parts[number % _PARTS]
             others = part.setdefault(number, profile)
+            if others is profile:
+                continue
             if isinstance(others, list):
                 others.append(profile)
-            elif others is not profile:
+            else:
                 part[number] = [others, profile]
 
     def drop(self, numbers: Iterable[int], profile: Profile) -> None:

@@ -17,11 +17,11 @@ import struct
 import sys
 from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from proxy.registry.person import identifiers_of
+from proxy.registry.person import NO_VALUES, identifiers_of
 from proxy.registry.profile import Forms, forms
 from proxy.registry.store import RegistryUnreadable
 
@@ -34,7 +34,6 @@ MOST_WORKERS: Final = 8
 IN_FLIGHT: Final = 3
 """So many batches are given to each before the first is taken back."""
 _BUFFER: Final = 1 << 24
-_NOBODY: Final[dict[str, Any]] = {"homes": []}
 _LENGTH: Final = struct.Struct("<Q")
 
 Said = tuple[str, bytes, bytes]
@@ -47,7 +46,7 @@ Made = tuple[bytes, Forms]
 def made(content: bytes, tokens: Tokens) -> Made:
     """Return what a row says, in forms."""
     values = orjson.loads(content)
-    return orjson.dumps(values | {"identifiers": _NOBODY}), forms(identifiers_of(values["identifiers"]), tokens)
+    return orjson.dumps(values | {"identifiers": NO_VALUES}), forms(identifiers_of(values["identifiers"]), tokens)
 
 
 class Workers:
