@@ -9,8 +9,8 @@ environment, which is made when it is not there). A store is filled; a process o
 and measures: seconds from its start until it is ready, memory, microseconds a record with normalization (``cold``: every
 text is new; ``warm``: each record for the second time), how long other tasks of the event loop wait at most while it loads,
 while a reply of 1,000 records is judged and while a change is taken in, and how long a change by another process takes to
-be seen when it is looked for every second. ``CPU`` and ``CPU p99`` leave out the time that other processes took away, which on a busy
-machine is most of it. Nothing is asserted here.
+be seen when it is looked for every second. ``CPU`` and ``CPU p99`` leave out the time that other processes took away, which on
+a busy machine is most of it. Nothing is asserted here.
 """
 
 from __future__ import annotations
