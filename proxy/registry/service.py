@@ -260,8 +260,8 @@ class Registry:
             await self._outbox.put(connection, event)
 
     async def _refresh(self) -> None:
-        moved = [await self._load(self._entries), await self._load(self._staff)]
-        if any(moved) or self._end():
+        moved = [await self._load(self._entries), await self._load(self._staff), self._end()]
+        if any(moved):
             self._count()
             self.recognizer.swap(self._snapshot)
 
