@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, event
+from sqlalchemy import Column, Integer, MetaData, String, Table, event, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -172,12 +172,26 @@ class Database:
         with closing(sqlite3.connect(self.path, isolation_level=None, timeout=10)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
-    async def bump(self, connection: AsyncConnection, subject: str) -> None:
-        """Tell every process, at this transaction's commit, that ``subject`` (``cases``, ``registry`` …) has changed."""
+    async def bump(self, connection: AsyncConnection, subject: str) -> int:
+        """Tell every process, at this transaction's commit, that ``subject`` (``cases``, ``registry`` …) has changed.
+
+        Returns the number of commits that have, this one included.
+        """
+        number = _generations.c.number
         statement = insert(_generations).values(subject=subject, number=1)
-        await connection.execute(
-            statement.on_conflict_do_update(index_elements=["subject"], set_={"number": _generations.c.number + 1}),
-        )
+        statement = statement.on_conflict_do_update(index_elements=["subject"], set_={"number": number + 1})
+        return int((await connection.execute(statement.returning(number))).scalar_one())
+
+    @asynccontextmanager
+    async def moment(self, subject: str) -> AsyncIterator[tuple[AsyncConnection, int]]:
+        """Yield a connection on which everything read is of one moment, and the generation of ``subject`` at that moment.
+
+        Nothing that is committed meanwhile leaves the journal, so it is not to be held for long. Raises as ``begin``.
+        """
+        async with self.begin() as connection:
+            await connection.exec_driver_sql("BEGIN")  # else each statement would be of a moment of its own
+            number = (await connection.execute(select(_generations.c.number).where(_generations.c.subject == subject))).scalar()
+            yield connection, number or 0
 
     def generation(self, subject: str) -> int:
         """Return the number of commits that changed ``subject``, of any process, as of at most a millisecond ago.

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 
 HOUSEKEEPING_SECONDS: Final = 0.5
 PROBE_SECONDS: Final = 10.0
+VERIFY_SECONDS: Final = 600.0
+"""Between two times that every row of the registry is read, to see that none was changed behind our back."""
 SWITCH_SECONDS: Final = 0.0005
 GC_ALLOCATIONS: Final = 20_000
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -199,6 +201,7 @@ class _Composition:
         await self._keep(self._notice, identities, audit)
         await self._keep(self._flush)
         await self._keep(registry.refresh)
+        await self._keep(registry.verify, seconds=VERIFY_SECONDS)
         await self._keep(escalations.sweep)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
         doors = settings.doors

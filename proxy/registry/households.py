@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry.person import Entry
+from proxy.registry.sharing import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from proxy.registry.profile import Profile
     from proxy.registry.tokens import Place
@@ -20,42 +21,43 @@ MOST_RESIDENTS: Final = 16
 
 
 class Households:
-    """Groups of profiles, joined as they are added; small groups are merged into large ones."""
+    """Who is bound to whom; a group is put together when one of it is met."""
 
     def __init__(self, residents: Callable[[Place], int]) -> None:
         """``residents`` tells how many persons are known at a home."""
         self._residents = residents
-        self._group: dict[Profile, list[Profile]] = {}
-        self._first: dict[Hashable, Profile] = {}
+        self._bound = Shared()
 
     def add(self, profile: Profile) -> None:
-        """Join a person with those of the same household or home."""
-        self._group.setdefault(profile, [profile])
-        for bond in self._bonds(profile):
-            other = self._first.setdefault(bond, profile)
-            mine, theirs = self._group[profile], self._group[other]
-            if mine is theirs:
-                continue
-            if len(mine) > len(theirs):
-                mine, theirs = theirs, mine
-            theirs.extend(mine)
-            for member in mine:
-                self._group[member] = theirs
+        """Bind a person to those of the same household or home."""
+        self._bound.put(set(_bonds(profile, profile.places)), profile)
+
+    def remove(self, profile: Profile) -> None:
+        """Undo ``add``."""
+        self._bound.drop(set(_bonds(profile, profile.places)), profile)
 
     def of(self, profile: Profile) -> Sequence[Profile]:
         """Return everybody of a person's household, that person included."""
-        return self._group.get(profile, (profile,))
+        found = {profile: None}
+        waiting = [profile]
+        while waiting:
+            one = waiting.pop()
+            homes = [place for place in one.places if self._residents(place) <= MOST_RESIDENTS]
+            for bond in _bonds(one, homes):
+                others = [other for other in self._bound.at(bond) if other not in found]
+                found.update(dict.fromkeys(others))
+                waiting += others
+        return tuple(found)
 
-    def _bonds(self, profile: Profile) -> Iterator[Hashable]:
-        if isinstance(profile.owner, Entry) and profile.owner.household:
-            yield profile.owner.household
-        for place in profile.places:
-            if self._residents(place) > MOST_RESIDENTS:
-                continue
-            home = (place.building, place.unit)
-            if place.postal_code is not None:
-                yield (*home, "postal_code", place.postal_code)
-            if place.city is not None:
-                yield (*home, "city", place.city)
-            if place.postal_code is None and place.city is None:
-                yield home
+
+def _bonds(profile: Profile, homes: Sequence[Place]) -> Iterator[int]:
+    if isinstance(profile.owner, Entry) and profile.owner.household:
+        yield hash((profile.owner.household,))
+    for place in homes:
+        home = (place.building, place.unit)
+        if place.postal_code is not None:
+            yield hash((*home, "postal_code", place.postal_code))
+        if place.city is not None:
+            yield hash((*home, "city", place.city))
+        if place.postal_code is None and place.city is None:
+            yield hash(home)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.registry import prose, traits
 from proxy.registry.evidence import weigh
 from proxy.registry.rarity import Rarity
+from proxy.registry.sharing import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,40 +56,54 @@ class TooManyNames(ValueError):  # noqa: N818 -- reads as a sentence where it is
 
 
 class Index:
-    """Tokens to profiles. Built aside by ``add``, then only read."""
+    """Tokens to profiles; changed between two look-ups only."""
 
     def __init__(self, tokens: Tokens) -> None:
         """Start empty; profiles must come from the same ``tokens``."""
         self._tokens = tokens
-        self._strong: dict[Token, list[Profile]] = {}
-        self._names: dict[Token, list[Profile]] = {}
-        self._monikers: dict[Token, list[Profile]] = {}
-        self._buildings: dict[Token, list[Profile]] = {}
-        self._residents: dict[tuple[Token, Token | None], int] = {}
-        self._keys: dict[int, Profile | list[Profile]] = {}
+        self._strong = Shared()
+        self._names = Shared()
+        self._monikers = Shared()
+        self._buildings = Shared()
+        self._residents: dict[int, int] = {}
+        self._keys = Shared()
         self.rarity = Rarity()
 
     def add(self, profile: Profile) -> None:
         """Make a person findable."""
-        for index, tokens in ((self._strong, profile.strong), (self._names, profile.names), (self._monikers, profile.monikers)):
-            for token in tokens:
-                index.setdefault(token, []).append(profile)
-        for building in {place.building for place in profile.places}:
-            self._buildings.setdefault(building, []).append(profile)
-        for home in {(place.building, place.unit) for place in profile.places}:
+        for shared, numbers in self._places_of(profile):
+            shared.put(numbers, profile)
+        for home in set(map(_home, profile.places)):
             self._residents[home] = self._residents.get(home, 0) + 1
-        known = self._keys
-        for key in profile.keys:
-            others = known.setdefault(key, profile)
-            if isinstance(others, list):
-                others.append(profile)
-            elif others is not profile:
-                known[key] = [others, profile]
         self.rarity.add(profile.values)
+
+    def remove(self, profile: Profile) -> None:
+        """Undo ``add``."""
+        for shared, numbers in self._places_of(profile):
+            shared.drop(numbers, profile)
+        for home in set(map(_home, profile.places)):
+            self._residents[home] -= 1
+            if not self._residents[home]:
+                del self._residents[home]
+        self.rarity.remove(profile.values)
+
+    def _places_of(self, profile: Profile) -> Iterable[tuple[Shared, Iterable[int]]]:
+        yield self._strong, profile.strong
+        yield self._names, profile.names
+        yield self._monikers, profile.monikers
+        yield self._buildings, {place.building for place in profile.places}
+        yield self._keys, profile.keys
 
     def residents(self, place: Place) -> int:
         """Return how many known persons live in one home, or in a building that was enrolled without units."""
-        return self._residents.get((place.building, place.unit), 0)
+        return self._residents.get(_home(place), 0)
+
+    def same_person(self, profile: Profile) -> Iterable[Profile]:
+        """Return who shares a record's id, an SSN, or a name with its date of birth, each as often as they share one."""
+        for token in (*profile.person_ids, *profile.ssns):
+            yield from self._strong.at(token)
+        for token in profile.names if profile.dobs else ():
+            yield from (other for other in self._names.at(token) if not set(other.dobs).isdisjoint(profile.dobs))
 
     def find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
         """Return everybody whom criteria or a record could mean, and everybody who looks alike.
@@ -136,14 +151,14 @@ class Index:
             for place in self.rarity.givens(words):
                 given = words[place]
                 for surname in prose.surnames(words, place):
-                    found = self._names.get(self._tokens.pair(given, surname))
-                    if found is not None:
+                    found = self._names.at(self._tokens.pair(given, surname))
+                    if found:
                         _add(hits, found, TEXT)
                         said.setdefault("name", {})[f"{surname}, {given}"] = None
             for kind, number in prose.numbers(text, words):
                 token = self._tokens.strong[kind](number)
-                if token is not None and token in self._strong:
-                    _add(hits, self._strong[token], TEXT)
+                if token is not None and (found := self._strong.at(token)):
+                    _add(hits, found, TEXT)
                     said.setdefault(kind, {})[number] = None
         if not hits:
             return {}
@@ -163,9 +178,9 @@ class Index:
     def _alike(self, mine: Traits) -> Iterable[Profile]:
         """Return who shares a key, those first who share most where there are too many to compare."""
         met: Counter[Profile] = Counter()
-        known = self._keys
+        known = self._keys.one_or_more
         for key in traits.keys(mine, enrolled=False):
-            found = known.get(key)
+            found = known(key)
             if isinstance(found, list):
                 met.update(found)
             elif found is not None:
@@ -188,8 +203,8 @@ class Index:
         for kind, token_of in tokens.items():
             for value in fields.get(kind, _NONE):
                 token = token_of(value)
-                if token is not None and token in strong:
-                    _add(hits, strong[token], kind)
+                if token is not None:
+                    _add(hits, strong.at(token), kind)
         self._by_name(fields, named, hits)
         self._by_place(fields, hits)
         return hits
@@ -200,13 +215,12 @@ class Index:
         about: _About | None = None
         for keys in (*named, *(self._tokens.name(value) for value in aliases)):
             for key in keys:
-                found = self._names.get(key)
-                if found is not None:
+                if found := self._names.at(key):
                     about = about or _About(fields, self._tokens, named)
                     about.judge(found, hits, NAME, NAME_DOB)
         for value in aliases:
             token = self._tokens.moniker(value)
-            if token is not None and (found := self._monikers.get(token)) is not None:
+            if token is not None and (found := self._monikers.at(token)):
                 about = about or _About(fields, self._tokens, named)
                 about.judge(found, hits, ALIAS if not any(named) else "", ALIAS_DOB)
         # An initial says no more than no given name at all.
@@ -214,14 +228,14 @@ class Index:
             for surname in surnames:
                 for text in born:
                     token = self._tokens.surname_dob(surname, text)
-                    _add(hits, self._strong.get(token, ()) if token else (), SURNAME_DOB)
+                    _add(hits, self._strong.at(token) if token else (), SURNAME_DOB)
 
     def _by_place(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
         places = [place for value in fields.get("street", _NONE) if (place := self._tokens.street(value))]
         places += [place for value in fields.get("address", _NONE) if (place := self._tokens.address(value))]
         for place in places:
-            found = self._buildings.get(place.building)
-            if found is None:
+            found = self._buildings.at(place.building)
+            if not found:
                 continue
             unit = self._unit(place, fields.get("unit", _NONE), alone=len(places) == 1)
             where = _Where(place, fields, self._tokens)
@@ -291,6 +305,10 @@ class _Where:
         other_city = bool(home.city and self._cities)
         other_code = bool(home.postal_code and self._postal_codes)
         return not (other_state or other_city or other_code)
+
+
+def _home(place: Place) -> int:
+    return hash((place.building, place.unit))
 
 
 def _is_initial(given: str) -> bool:

@@ -7,42 +7,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.registry.person import Declared, Staff
+from proxy.registry.person import Declared, Entry, Staff
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
+    from proxy.registry.index import Index
     from proxy.registry.profile import Profile
 
 
 class OwnEntries:
-    """The personnel's own entries by personnel id; the personnel first, then the entries."""
+    """The personnel's own lines by personnel id; who is enrolled is asked of the index when somebody is met."""
 
-    def __init__(self, profiles: Iterable[Profile]) -> None:
-        """Take the profiles of the personnel directory."""
-        self._marks: dict[Hashable, set[str]] = {}
-        self._entries: dict[str, list[Profile]] = {}
-        for profile in profiles:
-            owner = profile.owner
-            if isinstance(owner, Staff) and owner.declared is Declared.OWN:
-                for mark in _marks(profile):
-                    self._marks.setdefault(mark, set()).add(owner.personnel)
+    def __init__(self, index: Index) -> None:
+        """Take the index of everybody known."""
+        self._index = index
+        self._own: dict[str, dict[str, Profile]] = {}
 
-    def add(self, entry: Profile) -> None:
-        """Take an entry of the registry."""
-        if not self._marks:
-            return
-        for personnel in {person for mark in _marks(entry) for person in self._marks.get(mark, ())}:
-            self._entries.setdefault(personnel, []).append(entry)
+    def add(self, profile: Profile) -> None:
+        """Take a line of the personnel directory."""
+        if isinstance(profile.owner, Staff) and profile.owner.declared is Declared.OWN:
+            self._own.setdefault(profile.owner.personnel, {})[profile.owner.id] = profile
 
-    def of(self, personnel: str) -> Sequence[Profile]:
+    def remove(self, profile: Profile) -> None:
+        """Undo ``add``."""
+        if isinstance(profile.owner, Staff) and profile.owner.declared is Declared.OWN:
+            del self._own[profile.owner.personnel][profile.owner.id]
+
+    def of(self, personnel: str) -> Iterable[Profile]:
         """Return one's own entries; most have none or one."""
-        return self._entries.get(personnel, ())
-
-
-def _marks(profile: Profile) -> Iterator[Hashable]:
-    yield from profile.person_ids
-    yield from profile.ssns
-    for born in profile.dobs:
-        for name in profile.names:
-            yield (name, born)
+        lines = self._own.get(personnel, {}).values()
+        same = (other for line in lines for other in self._index.same_person(line))
+        return dict.fromkeys(other for other in same if isinstance(other.owner, Entry))

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 from enum import StrEnum
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -97,6 +98,8 @@ class Identifiers:
 
 
 NOBODY: Final = Identifiers()
+NO_VALUES: Final[Mapping[str, Any]] = {"homes": []}
+"""The least object that these are made of."""
 
 
 class EntryUnknown(Exception):  # noqa: N818 -- reads as a sentence where it is raised
@@ -186,6 +189,10 @@ def unpack_entry(content: bytes) -> Entry:
     return Entry(
         **values
         | {
+            # The same few words for everybody, once in memory.
+            "category": intern(values["category"]),
+            "basis": intern(values["basis"]),
+            "enrolled_by": intern(values["enrolled_by"]),
             "enrolled_at": _moment(values["enrolled_at"]),
             "expires": _moment(values["expires"]) if values["expires"] else None,
             "review": _moment(values["review"]) if values.get("review") else None,
@@ -207,6 +214,8 @@ def _moment(text: str) -> datetime:
 
 def identifiers_of(values: Mapping[str, Any]) -> Identifiers:
     """Return the identifiers that ``pack`` made an object of."""
+    if values == NO_VALUES:
+        return NOBODY
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     plain["homes"] = tuple(Home(**home) for home in values["homes"])
     return Identifiers(**plain)
@@ -224,9 +233,12 @@ NORMAL_FORMS: Final[Mapping[str, tuple[str, Callable[[str], str]]]] = {
 """Of each kind that identifies a person by itself: where it is kept, and its normal form."""
 
 
-def street_of(home: Home) -> address.Street:
-    """Return the normal form of an address, its parts taken from the street line where they have no field of their own."""
-    parsed = address.address(home.street)
+def street_of(home: Home, read: Callable[[str], address.Street] = address.address) -> address.Street:
+    """Return the normal form of an address, its parts taken from the street line where they have no field of their own.
+
+    ``read`` may remember addresses.
+    """
+    parsed = read(home.street)
     return address.Street(
         parsed.number,
         parsed.core,

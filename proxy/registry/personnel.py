@@ -20,7 +20,7 @@ from proxy.registry.person import Declared, Staff
 from proxy.registry.protection import Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.identity.principal import Principal
     from proxy.registry.households import Households
@@ -32,17 +32,36 @@ MOST_SUPERVISORS: Final = 32
 
 
 class Personnel:
-    """The directory's own persons by personnel id; made anew at every change."""
+    """The directory's own persons by personnel id."""
 
-    def __init__(self, staff: Iterable[Staff], households: Households, enrolled: OwnEntries) -> None:
-        """Take every line; those of relatives and adversaries speak through their personnel id.
-
-        ``households`` are the registry's, and ``enrolled`` tells who of the personnel has an entry there.
-        """
+    def __init__(self, households: Households, enrolled: OwnEntries) -> None:
+        """Start with nobody; ``households`` are the registry's, and ``enrolled`` tells who of the personnel is in it."""
         self._households = households
         self._enrolled = enrolled
-        self._own = {line.personnel: line for line in staff if line.declared is Declared.OWN}
+        self._lines: dict[str, dict[str, Staff]] = {}
+        self._own: dict[str, Staff] = {}
         self._chains: dict[str, frozenset[str]] = {}
+
+    def add(self, line: Staff) -> None:
+        """Take a line; those of relatives and adversaries speak through their personnel id."""
+        if line.declared is Declared.OWN:
+            self._lines.setdefault(line.personnel, {})[line.id] = line
+            self._settle(line.personnel)
+
+    def remove(self, line: Staff) -> None:
+        """Undo ``add``."""
+        if line.declared is Declared.OWN:
+            del self._lines[line.personnel][line.id]
+            self._settle(line.personnel)
+
+    def _settle(self, personnel: str) -> None:
+        """Have one line of each: of several, always the same one."""
+        self._chains.clear()
+        lines = self._lines[personnel]
+        if lines:
+            self._own[personnel] = lines[max(lines)]
+        else:
+            del self._lines[personnel], self._own[personnel]
 
     def chain(self, personnel: str) -> frozenset[str]:
         """Return everybody above; a circle, or a chain longer than any department has, ends."""

@@ -6,16 +6,21 @@ what is gained is that a page of memory that leaks, a core that is cut short or 
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.registry import normalize, traits
 from proxy.registry.likeness import sound
-from proxy.registry.person import NOBODY, NORMAL_FORMS, Entry, Identifiers, Staff, street_of
+from proxy.registry.person import NOBODY, Entry, Identifiers, Staff, street_of
 from proxy.registry.rarity import values_of
+from proxy.registry.tokens import Place
 
 if TYPE_CHECKING:
-    from proxy.registry.tokens import Place, Token, Tokens
+    from collections.abc import Iterable
+
+    from proxy.registry.tokens import Token, Tokens
 
 
 def forget() -> None:
@@ -27,6 +32,22 @@ def forget() -> None:
     sound.cache_clear()
 
 
+class Forms(NamedTuple):
+    """What a person is recognized by, of plain values, so that another process can make them; ``traits`` are not sealed yet."""
+
+    strong: tuple[Token, ...]
+    names: tuple[Token, ...]
+    monikers: tuple[Token, ...]
+    dobs: tuple[Token, ...]
+    born: bool
+    ssns: tuple[Token, ...]
+    person_ids: tuple[Token, ...]
+    places: tuple[tuple[Token | None, ...], ...]
+    keys: bytes
+    values: bytes
+    traits: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
     """A person's tokens by road, and the keys under which look-alikes meet them. Two profiles are never equal.
@@ -35,43 +56,72 @@ class Profile:
     """
 
     owner: Entry | Staff
-    strong: frozenset[Token]
-    names: frozenset[Token]
-    monikers: frozenset[Token]
-    dobs: frozenset[Token]
+    strong: tuple[Token, ...]
+    names: tuple[Token, ...]
+    monikers: tuple[Token, ...]
+    dobs: tuple[Token, ...]
     born: bool  # whether the date of birth is known well enough to contradict another
-    ssns: frozenset[Token]
-    person_ids: frozenset[Token]
+    ssns: tuple[Token, ...]
+    person_ids: tuple[Token, ...]
     places: tuple[Place, ...]
-    keys: tuple[int, ...]
-    values: tuple[int, ...]
+    keys: array[int]
+    values: array[int]
     traits: bytes
 
 
 def profile_of(owner: Entry | Staff, tokens: Tokens) -> Profile:
     """Return an enrolled person as tokens."""
-    who = owner.identifiers
-    known = traits.of_person(who)
-    by_kind = {
-        kind: frozenset(token for value in getattr(who, attribute) if (token := tokens.token_of(kind, normal(value))))
-        for kind, (attribute, normal) in NORMAL_FORMS.items()
-    }
+    return profile(replace(owner, identifiers=NOBODY), forms(owner.identifiers, tokens), tokens)
+
+
+def profile(owner: Entry | Staff, made: Forms, tokens: Tokens) -> Profile:
+    """Return a person of whom the forms are made already; ``owner`` has its identifiers taken out."""
+    return Profile(
+        owner=owner,
+        strong=made.strong,
+        names=made.names,
+        monikers=made.monikers,
+        dobs=made.dobs,
+        born=made.born,
+        ssns=made.ssns,
+        person_ids=made.person_ids,
+        places=tuple(map(_place, made.places)),
+        keys=array("q", made.keys),
+        values=array("q", made.values),
+        traits=tokens.seal(made.traits),
+    )
+
+
+def forms(who: Identifiers, tokens: Tokens) -> Forms:
+    """Return what a person is recognized by."""
+    known = traits.of_person(who, tokens.read_address)
+    by_kind = {kind: _tokens_of(kind, known.numbers.get(kind, ()), tokens) for kind in traits.NUMBERS}
+    person_ids = _tokens_of("person_id", filter(None, map(normalize.person_id, who.person_ids)), tokens)
     born = normalize.dob(who.dob)
     surname_dob = tokens.surname_dob(who.surname, who.dob)
-    return Profile(
-        owner=replace(owner, identifiers=NOBODY),
-        strong=frozenset().union(*by_kind.values(), {surname_dob} if surname_dob else ()),
-        names=frozenset(tokens.token("name", key) for key in _name_keys(who)),
-        monikers=frozenset(tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))),
-        dobs=frozenset({tokens.token("dob", born)} if born else ()),
+    homes = (tokens.place(street_of(home, tokens.read_address)) for home in who.homes)
+    return Forms(
+        strong=tuple({*chain(person_ids, *by_kind.values()), *((surname_dob,) if surname_dob else ())}),
+        names=tuple({tokens.token("name", key) for key in _name_keys(who)}),
+        monikers=tuple({tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))}),
+        dobs=(tokens.token("dob", born),) if born else (),
         born=bool(born) and born not in normalize.UNKNOWN_BIRTHS,
         ssns=by_kind["ssn"],
-        person_ids=by_kind["person_id"],
-        places=tuple(place for home in who.homes if (place := tokens.place(street_of(home)))),
-        keys=tuple(traits.keys(known, enrolled=True)),
-        values=values_of(known),
-        traits=tokens.seal(traits.pack(known)),
+        person_ids=person_ids,
+        places=tuple(tuple(place) for place in homes if place),
+        keys=array("q", traits.keys(known, enrolled=True)).tobytes(),
+        values=array("q", values_of(known)).tobytes(),
+        traits=traits.pack(known),
     )
+
+
+def _place(tokens: tuple[Token | None, ...]) -> Place:
+    building, unit, city, state, postal_code = tokens
+    return Place(building or 0, unit, city, state, postal_code)
+
+
+def _tokens_of(kind: str, forms: Iterable[str], tokens: Tokens) -> tuple[Token, ...]:
+    return tuple({tokens.token(kind, form) for form in forms})
 
 
 def _name_keys(who: Identifiers) -> set[normalize.NameKey]:

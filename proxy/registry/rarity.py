@@ -7,7 +7,6 @@ frequency of the registry alone, so that in a registry of one town the town says
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cache
 from importlib import resources
 from math import log2
@@ -62,19 +61,24 @@ class Rarity:
 
     def __init__(self) -> None:
         """Start with nobody."""
-        self._counts: Counter[int] = Counter()
+        self._counts: dict[int, int] = {}
         self._persons = 0
         self._census = _census()
 
     def add(self, values: Iterable[int]) -> None:
         """Count one person's values (``values_of``)."""
         self._persons += 1
-        self._counts.update(values)
+        counts = self._counts
+        for value in values:
+            counts[value] = counts.get(value, 0) + 1
 
     def remove(self, values: Iterable[int]) -> None:
         """Count a person's values no longer."""
         self._persons -= 1
-        self._counts.subtract(values)
+        for value in values:
+            self._counts[value] -= 1
+            if not self._counts[value]:
+                del self._counts[value]
 
     def givens(self, words: Sequence[str]) -> list[int]:
         """Return the places of the words that are given names of somebody counted; an initial is none."""
@@ -83,7 +87,7 @@ class Rarity:
 
     def of(self, kind: str, value: str) -> float:
         """Return the bits that agreeing on ``value`` is worth."""
-        seen = self._counts[hash((kind, value))]
+        seen = self._counts.get(hash((kind, value)), 0)
         usual = _USUAL.get(kind)
         if usual is not None:
             frequency = (max(0, seen - _FAMILY) + _WEIGHT * usual) / (self._persons + _WEIGHT)

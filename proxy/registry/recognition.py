@@ -1,4 +1,8 @@
-"""One loaded state of the registry and the personnel directory, as the street sees it: never changed, only replaced."""
+"""The registry and the personnel directory as the street sees them.
+
+Persons are added and removed in place. Recognition waits for nothing, so within one event loop each change lies between two
+recognitions, and none sees half of one.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from proxy.registry.personnel import Personnel
 from proxy.registry.protection import Protection, Recognition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from proxy.identity.principal import Principal
@@ -70,29 +74,37 @@ def fields_of(owners: Iterable[Entry | Staff], now: datetime) -> frozenset[str]:
 class Snapshot:
     """Everybody known, and the rules that speak of them."""
 
-    def __init__(self, tokens: Tokens, profiles: Sequence[Profile], thresholds: Thresholds) -> None:
-        """Take the profiles; nothing is found before ``build`` has ended."""
-        self._profiles = profiles
+    def __init__(self, tokens: Tokens, thresholds: Thresholds) -> None:
+        """Start with nobody; profiles must come from the same ``tokens``."""
         self._thresholds = thresholds
         self._index = Index(tokens)
         self._households = Households(self._index.residents)
-        self._own = OwnEntries(profiles)
-        self._personnel = Personnel(
-            (profile.owner for profile in profiles if isinstance(profile.owner, Staff)), self._households, self._own
-        )
-        self.size = sum(1 for profile in profiles if isinstance(profile.owner, Entry))
-        self._relations = thresholds.relations + thresholds.growth(len(profiles) - self.size)
+        self._own = OwnEntries(self._index)
+        self._personnel = Personnel(self._households, self._own)
+        self._lines = 0
+        self.size = 0
 
-    def build(self) -> Iterator[None]:
-        """Build by small steps, so that whoever drives it decides when others get their turn."""
-        for profile in self._profiles:
-            self._index.add(profile)
-            yield
-        for profile in self._profiles:
-            if isinstance(profile.owner, Entry):
-                self._households.add(profile)
-                self._own.add(profile)
-                yield
+    def add(self, profile: Profile) -> None:
+        """Know a person from now on."""
+        self._index.add(profile)
+        if isinstance(profile.owner, Staff):
+            self._personnel.add(profile.owner)
+            self._own.add(profile)
+            self._lines += 1
+        else:
+            self._households.add(profile)
+            self.size += 1
+
+    def remove(self, profile: Profile) -> None:
+        """Know a person no longer: as if there had never been an ``add``."""
+        self._index.remove(profile)
+        if isinstance(profile.owner, Staff):
+            self._personnel.remove(profile.owner)
+            self._own.remove(profile)
+            self._lines -= 1
+        else:
+            self._households.remove(profile)
+            self.size -= 1
 
     def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
         """Tell whether criteria are nothing but a name, and more persons are enrolled than policy recognizes by one."""
@@ -126,12 +138,13 @@ class Snapshot:
         Who is only named in free text is not: reports name the officers who wrote them.
         """
         close: dict[Profile, list[str]] = {}
+        least = self._thresholds.relations + self._thresholds.growth(self._lines)
         for profile, (roads, evidence) in found.items():
             if roads == (TEXT,):
                 continue
             if roads:
                 close[profile] = list(roads)
-            elif evidence.bits >= self._relations and not evidence.contradicted and not evidence.other_birth:
+            elif evidence.bits >= least and not evidence.contradicted and not evidence.other_birth:
                 close[profile] = [LIKENESS]
         return close
 

@@ -1,31 +1,40 @@
 """The registry's use cases: load and recognize, enroll, import. ``stewards.py`` has those that lessen protection.
 
-The server holds one ``Registry`` and calls ``refresh`` about once a second; nothing is read while nothing has changed. A
-new state is built aside, in small steps that let queries pass, and put in place at once. ``ready`` is false until the
-first load has ended, after a refresh that failed (a table that was altered, another key, an unreadable store), and when no
-refresh has succeeded for ``STALE_SECONDS``: then every query is refused, since nobody can say who is protected.
+The server holds one ``Registry`` and calls ``refresh`` about once a second; nothing is read while nothing has changed, and
+else what has. Changed persons are read and checked aside, in small steps that let queries pass, and then taken in one by
+one, each at once. ``verify``, called now and then, reads everything to see that nobody changed it behind our back.
+
+``ready`` is false until the first load has ended, after a refresh that failed (a table that was altered, another key, an
+unreadable store), and when no refresh has succeeded for ``STALE_SECONDS``: then every query is refused, since nobody can say
+who is protected.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import time
-from dataclasses import dataclass, replace
+from collections import Counter
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.registry.enrollment import Report, plan_entries, plan_staff
 from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRevealed
-from proxy.registry.person import NOBODY, Entry, EntryUnknown, Staff, pack, unpack_entry, unpack_staff
-from proxy.registry.profile import Profile, forget, profile_of
+from proxy.registry.loading import Loaded, Owner
+from proxy.registry.person import NOBODY, Entry, EntryUnknown, pack, unpack_entry, unpack_staff
+from proxy.registry.profile import forget
 from proxy.registry.recognition import Snapshot
 from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, SealedTable
 from proxy.registry.thresholds import USUALLY
 from proxy.registry.tokens import Tokens
+from proxy.registry.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,30 +45,20 @@ if TYPE_CHECKING:
     from proxy.identity.principal import Principal
     from proxy.registry.keyring import Keyring
     from proxy.registry.lines import EntryLine, StaffLine
-    from proxy.registry.person import Identifiers
+    from proxy.registry.loading import Row
+    from proxy.registry.person import Identifiers, Staff
+    from proxy.registry.profile import Profile
     from proxy.registry.protection import Protection, Recognition
     from proxy.registry.thresholds import Thresholds
     from proxy.telemetry import Metrics
 
 STALE_SECONDS: Final = 60
-PROFILES_A_STEP: Final = 16
-ADDITIONS_A_STEP: Final = 128
+FROZEN_FROM: Final = 1_000
+"""So many persons are set aside from the search for garbage, which would stop everything for seconds to find none."""
+
 ROWS_A_COMMIT: Final = 250
 BASES_AN_EVENT: Final = 16
 """An entry of the log has at most 65,535 bytes: an event that did not fit would hold up every later one."""
-_ATTEMPTS: Final = 5
-
-Owner = TypeVar("Owner", Entry, Staff)
-
-
-@dataclass(slots=True)
-class _Loaded(Generic[Owner]):
-    """One table's rows as profiles, each with the tag of the payload it was made of."""
-
-    table: SealedTable
-    unpack: Callable[[bytes], Owner]
-    rows: dict[str, tuple[bytes, Profile]]
-    generation: int = -1
 
 
 class RegistryRecognizer:
@@ -143,14 +142,15 @@ class Registry:
         self._metrics = metrics
         self._category_group = category_group or (lambda _category: "protected")
         self._outbox = outbox
-        self._thresholds = thresholds
         self._randomness = randomness
-        self._tokens = Tokens(randomness(32))
-        self._entries = _Loaded(SealedTable(database, REGISTRY, key, randomness), unpack_entry, {})
-        self._staff = _Loaded(SealedTable(database, PERSONNEL, key, randomness), unpack_staff, {})
+        tokens = Tokens(randomness(32))
+        self._entries = Loaded(SealedTable(database, REGISTRY, key, randomness), unpack_entry, tokens)
+        self._staff = Loaded(SealedTable(database, PERSONNEL, key, randomness), unpack_staff, tokens)
         self._refreshing = asyncio.Lock()
-        self._next_expiry: datetime | None = None
-        self._groups: set[str] = set()
+        self._snapshot = Snapshot(tokens, thresholds)
+        self._ends: list[tuple[datetime, str]] = []
+        self._ended: set[Profile] = set()
+        self._sizes: Counter[str] = Counter()
 
     async def refresh(self) -> None:
         """Load what has changed, of any process; some microseconds when nothing has.
@@ -167,13 +167,27 @@ class Registry:
                 raise
             self.recognizer.trust(self._clock() + timedelta(seconds=STALE_SECONDS))
 
+    async def verify(self) -> None:
+        """See that the tables are what was sealed, all of them; some seconds for a million rows, in which queries pass.
+
+        Raises:
+            RegistryUnreadable: a table was altered; nothing is ready any more, nor at the next ``refresh`` if it still is.
+        """
+        for loaded in (self._entries, self._staff):
+            try:
+                await loaded.table.verify()
+            except RegistryUnreadable:
+                loaded.doubt()
+                self.recognizer.trust(None)
+                raise
+
     async def entries(self) -> list[Entry]:
         """Return every entry in clear, in the order of their ids, expired ones too. Raises as ``refresh``."""
         return await _everything(self._entries)
 
     async def reveal(self, *, by: str) -> list[Entry]:
         """Return every entry in clear to a steward; the log will say so. Raises as ``refresh``."""
-        async with self._entries.table.alone(), self._entries.table.changing() as change:
+        async with self._entries.table.alone(), self._entries.table.changing(told=False) as change:
             found = await self.entries()
             if self._outbox is not None:
                 await self._outbox.put(change.connection, RegistryRevealed(count=len(found), by=by))
@@ -275,62 +289,95 @@ class Registry:
             await self._outbox.put(connection, event)
 
     async def _refresh(self) -> None:
-        moved = [await self._load(self._entries), await self._load(self._staff)]
-        expired = self._next_expiry is not None and self._next_expiry <= self._clock()
-        if any(moved) or expired:
-            await self._rebuild()
+        moved = [await self._load(self._entries), await self._load(self._staff), self._end()]
+        if any(moved):
+            self._count()
+            self.recognizer.swap(self._snapshot)
 
-    async def _load(self, loaded: _Loaded[Owner]) -> bool:
-        """Bring the profiles of a table up to date; tell whether there was anything to do."""
-        if loaded.generation == loaded.table.generation() and loaded.generation >= 0:
-            return False
-        for _ in range(_ATTEMPTS):
-            generation = loaded.table.generation()
-            tags = await loaded.table.tags()
-            rows = {row: kept for row, kept in loaded.rows.items() if tags.get(row) == kept[0]}
-            read = 0
-            async for row, tag, content in loaded.table.read([row for row in tags if row not in rows]):
-                rows[row] = (tag, profile_of(loaded.unpack(content), self._tokens))
-                read += 1
-                if read % PROFILES_A_STEP == 0:
-                    await asyncio.sleep(0)
-            loaded.rows = rows
-            if read:
+    async def _load(self, loaded: Loaded[Owner]) -> bool:
+        """Take in what has changed in a table; tell whether there was anything to do."""
+        with _undisturbed() if loaded.generation < 0 else nullcontext():
+            news = await loaded.news()
+            if news is None:
+                return False
+            turns = Turns()
+            for row, now in news.rows.items():
+                before = loaded.rows.pop(row, None)
+                if now is not None:
+                    loaded.rows[row] = now
+                # No other task gets its turn between the two: nobody is ever missing.
+                if before is None or now is None or before.profile is not now.profile:
+                    self._forget(before)
+                    self._know(now)
+                await turns.give()
+            loaded.settle(news)
+            if news.rows:
                 forget()
-            if {row: tag for row, (tag, _) in rows.items()} == tags:
-                loaded.generation = generation
-                return True
-        raise RegistryUnreadable("The registry changes faster than it can be read. Wait for the import to end.")
+            if len(news.rows) >= FROZEN_FROM:
+                gc.freeze()  # before the search goes on, which would begin with all of them
+        return True
 
-    async def _rebuild(self) -> None:
-        now = self._clock()
-        profiles = [profile for _, profile in (*self._entries.rows.values(), *self._staff.rows.values())]
-        current = [each for each in profiles if not isinstance(each.owner, Entry) or not each.owner.expired(now)]
-        snapshot = Snapshot(self._tokens, current, self._thresholds)
-        for step, _ in enumerate(snapshot.build(), start=1):
-            if step % ADDITIONS_A_STEP == 0:
-                await asyncio.sleep(0)
-        entries = [each.owner for each in current if isinstance(each.owner, Entry)]
-        self._next_expiry = min((entry.expires for entry in entries if entry.expires), default=None)
-        self.recognizer.swap(snapshot)
-        self._count(entries)
-
-    def _count(self, entries: Iterable[Entry]) -> None:
-        if self._metrics is None:
+    def _know(self, row: Row | None) -> None:
+        if row is None:
             return
-        sizes = dict.fromkeys(self._groups, 0)
-        for entry in entries:
-            group = self._category_group(entry.category) if entry.category else "protected"
-            sizes[group] = sizes.get(group, 0) + 1
-        self._groups = set(sizes)
-        for group, size in sizes.items():
-            self._metrics.registry_size.labels(group).set(size)
+        owner = row.profile.owner
+        if isinstance(owner, Entry):
+            if owner.expired(self._clock()):
+                self._ended.add(row.profile)
+                return
+            if owner.expires:
+                heappush(self._ends, (owner.expires, owner.id))
+            self._sizes[self._group(owner)] += 1
+        self._snapshot.add(row.profile)
+
+    def _forget(self, row: Row | None) -> None:
+        if row is None:
+            return
+        if row.profile in self._ended:
+            self._ended.remove(row.profile)
+            return
+        if isinstance(row.profile.owner, Entry):
+            self._sizes[self._group(row.profile.owner)] -= 1
+        self._snapshot.remove(row.profile)
+
+    def _end(self) -> bool:
+        """Take out whose protection has ended; tell whether there was anybody."""
+        now, found = self._clock(), False
+        while self._ends and self._ends[0][0] <= now:
+            row = self._entries.rows.get(heappop(self._ends)[1])
+            owner = row.profile.owner if row is not None else None
+            if row is None or row.profile in self._ended or not (isinstance(owner, Entry) and owner.expired(now)):
+                continue
+            self._forget(row)
+            self._ended.add(row.profile)
+            found = True
+        return found
+
+    def _group(self, entry: Entry) -> str:
+        return self._category_group(entry.category) if entry.category else "protected"
+
+    def _count(self) -> None:
+        if self._metrics is not None:
+            for group, size in self._sizes.items():
+                self._metrics.registry_size.labels(group).set(size)
 
     def _new_id(self) -> str:
         return f"p{self._randomness(8).hex()}"
 
 
-async def _everything(loaded: _Loaded[Owner]) -> list[Owner]:
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Look for no garbage meanwhile: millions of objects would be gone through again and again, and none is any."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+async def _everything(loaded: Loaded[Owner]) -> list[Owner]:
     rows = sorted(await loaded.table.tags())
     found = [loaded.unpack(content) async for _, _, content in loaded.table.read(rows)]
     return sorted(found, key=lambda owner: owner.id)

@@ -5,7 +5,11 @@ sums a keyed hash of each (an additive multiset hash, modulo 2**256), so that a 
 state behind our back is noticed: taking somebody's protection away needs the key. Somebody who can replace the whole file
 by an older copy of itself is not noticed here, but by the log, which has the later changes.
 
-A thief of the store learns how many persons it holds and, to the next power of two, how much is known of each.
+Beside the rows stands which of them were changed in which generation, so that who follows the table reads those only. It is
+no more than a hint: what was read has to add up to the sealed manifest, and where it does not, everything is read.
+
+A thief of the store learns how many persons it holds and, to the next power of two, how much is known of each; and which
+rows were written together, or removed.
 """
 
 from __future__ import annotations
@@ -15,18 +19,33 @@ import fcntl
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, LargeBinary, String, Table, bindparam, cast, func, literal, null, select, union_all
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from proxy.database import METADATA, DatabaseUnusable
 from proxy.registry.keyring import Keyring, Keys
+from proxy.registry.sealing import MODULUS, NONCE, TAG, Manifest, Sealing
+from proxy.registry.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -42,14 +61,9 @@ PROPOSALS: Final = "proposals"
 LEDGERS: Final = "ledgers"
 SEALED: Final = (REGISTRY, PERSONNEL, PROPOSALS, LEDGERS)
 
-SMALLEST: Final = 512
-LARGEST: Final = 1 << 18
 AT_ONCE: Final = 256
 _LOCK_SECONDS: Final = 0.02
-_NONCE: Final = 12
-_TAG: Final = 16
 _MANIFEST: Final = "manifest"
-_MODULUS: Final = 1 << 256
 
 
 def _sealed_table(name: str) -> Table:
@@ -58,61 +72,30 @@ def _sealed_table(name: str) -> Table:
 
 _TABLES: Final[Mapping[str, Table]] = {name: _sealed_table(name) for name in SEALED}
 _manifests: Final = _sealed_table("manifests")
+_changes: Final = Table(
+    "changes",
+    METADATA,
+    Column("subject", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Index("changes_by_generation", "subject", "generation", "id"),
+)
+"""The last change of each row, removed ones too."""
 
 
 class RegistryUnreadable(DatabaseUnusable):
     """The registry or the personnel directory cannot be believed; the message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Manifest:
-    count: int
-    total: int
-
-    def changed(self, *, added: int = 0, removed: int = 0, by: int = 0) -> _Manifest:
-        return _Manifest(count=self.count + by, total=(self.total + added - removed) % _MODULUS)
-
-
-class _Sealing:
-    """What is done with one key for one table."""
-
-    def __init__(self, name: str, key: bytes) -> None:
-        self._name = name
-        self._cipher = AESGCM(blake2b(key=key, digest_size=32, person=b"registry-seal").digest())
-        self._row_hash = blake2b(key=key, digest_size=32, person=b"registry-rows")
-
-    def seal(self, bound: str, content: bytes, nonce: bytes) -> bytes:
-        """Return a payload of one of a few sizes, bound to where it belongs."""
-        if len(content) > LARGEST:
-            msg = f"a row of the {self._name} table holds at most {LARGEST} bytes"
-            raise ValueError(msg)
-        size = max(SMALLEST, 1 << (len(content) - 1).bit_length())
-        return nonce + self._cipher.encrypt(nonce, content.ljust(size), bound.encode())
-
-    def open(self, bound: str, sealed: bytes) -> bytes | None:
-        """Return what was sealed there with this key; None when it was not."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound.encode()).rstrip(b" ")
-        except (InvalidTag, ValueError):
-            return None
-
-    def row_hash(self, row: str, tag: bytes) -> int:
-        """Return a row's part of the manifest's sum."""
-        keyed = self._row_hash.copy()
-        keyed.update(f"{self._name}/{row}\0".encode() + tag)
-        return int.from_bytes(keyed.digest(), "big")
-
-    def sum(self, tags: Mapping[str, bytes]) -> _Manifest:
-        """Return the manifest of rows by their tags."""
-        return _Manifest(count=len(tags), total=sum(self.row_hash(row, tag) for row, tag in tags.items()) % _MODULUS)
-
-
 class Change:
     """One transaction of a table; the manifest follows every row, under the key that it was sealed with."""
 
-    def __init__(self, table: SealedTable, connection: AsyncConnection, manifest: _Manifest, sealing: _Sealing) -> None:
-        """Used by ``SealedTable.within`` only."""
+    def __init__(
+        self, table: SealedTable, connection: AsyncConnection, generation: int | None, manifest: Manifest, sealing: Sealing
+    ) -> None:
+        """Used by ``SealedTable.within`` only; without a ``generation`` nobody has to read anew what is written."""
         self.connection = connection
+        self._generation = generation
         self.manifest = manifest
         self.sealing = sealing
         self._table = table
@@ -124,17 +107,30 @@ class Change:
         sealed = {row: self._table.sealed(row, content, self.sealing) for row, content in rows.items()}
         await self._forget(list(rows))
         for row, payload in sealed.items():
-            self.manifest = self.manifest.changed(added=self.sealing.row_hash(row, payload[-_TAG:]), by=1)
+            self.manifest = self.manifest.changed(added=self.sealing.row_hash(row, payload[-TAG:]), by=1)
         statement = insert(self._table.rows)
         statement = statement.on_conflict_do_update(index_elements=["id"], set_={"sealed": statement.excluded.sealed})
         await self.connection.execute(statement, [{"id": row, "sealed": payload} for row, payload in sealed.items()])
+        await self._tell(rows)
 
     async def remove(self, row: str) -> bool:
         """Remove a row; False when there is none."""
         if not await self._forget([row]):
             return False
         await self.connection.execute(self._table.rows.delete().where(self._table.rows.c.id == bindparam("row")), {"row": row})
+        await self._tell([row])
         return True
+
+    async def _tell(self, rows: Iterable[str]) -> None:
+        """Write down that rows are of this generation."""
+        if self._generation is None:
+            return
+        statement = insert(_changes)
+        statement = statement.on_conflict_do_update(
+            index_elements=["subject", "id"], set_={"generation": statement.excluded.generation}
+        )
+        facts = {"subject": self._table.rows.name, "generation": self._generation}
+        await self.connection.execute(statement, [{**facts, "id": row} for row in rows])
 
     async def _forget(self, rows: Sequence[str]) -> int:
         """Take the rows there are out of the manifest; return how many."""
@@ -149,6 +145,59 @@ class Change:
         return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A table at one moment: the rows changed since some generation, or, where it is not known which, the ``whole`` of them."""
+
+    connection: AsyncConnection
+    rows: Table
+    since: int | None
+    generation: int
+    manifest: Manifest
+    sealing: Sealing
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether these are all the rows there are."""
+        return self.since is None
+
+    async def batches(self) -> AsyncIterator[Sequence[tuple[str, bytes | None]]]:
+        """Yield rows with their payloads, or None for one that is no longer there."""
+        column = cast(self.rows.c.sealed, LargeBinary)
+        async for found in self._walk(column) if self.since is None else self._changed(self.since, column):
+            yield [(row, None if sealed is None else bytes(sealed)) for row, sealed in found]
+
+    async def tags(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield every row with the tag of its payload."""
+        async for found in self._walk(_tag(self.rows.c.sealed)):
+            for row, tag in found:
+                yield row, bytes(tag or b"")
+
+    async def _walk(self, column: ColumnElement[bytes]) -> AsyncIterator[Sequence[tuple[str, Any]]]:
+        place: ColumnElement[int] = literal_column("rowid", Integer)
+        statement = select(place, self.rows.c.id, column).select_from(self.rows).order_by(place).limit(AT_ONCE)
+        found = (await self.connection.execute(statement)).all()
+        while found:
+            yield [(row, sealed) for _, row, sealed in found]
+            found = (await self.connection.execute(statement.where(place > found[-1][0]))).all()
+
+    async def _changed(self, since: int, column: ColumnElement[bytes]) -> AsyncIterator[Sequence[tuple[str, Any]]]:
+        changes = _changes.c
+        statement = (
+            select(changes.id, changes.generation, column)
+            .select_from(_changes.outerjoin(self.rows, self.rows.c.id == changes.id))
+            .where(changes.subject == self.rows.name)
+            .order_by(changes.generation, changes.id)
+            .limit(AT_ONCE)
+        )
+        found = (await self.connection.execute(statement.where(changes.generation > since))).all()
+        while found:
+            yield [(row, sealed) for row, _, sealed in found]
+            row, generation, _ = found[-1]
+            later = tuple_(changes.generation, changes.id) > tuple_(literal(generation), literal(row))
+            found = (await self.connection.execute(statement.where(later))).all()
+
+
 class SealedTable:
     """One of the tables, under one key, or two while one takes the other's place."""
 
@@ -160,7 +209,7 @@ class SealedTable:
         self._randomness = randomness
         self._ring = key if isinstance(key, Keyring) else Keyring(Keys(key))
         self._made_of: Keys | None = None
-        self._made: tuple[_Sealing, ...] = ()
+        self._made: tuple[Sealing, ...] = ()
 
     def generation(self) -> int:
         """Return the number of commits that changed the table, of any process."""
@@ -172,25 +221,54 @@ class SealedTable:
         Raises:
             RegistryUnreadable: the key is another one, or the table was altered behind our back.
         """
+        return {row: tag async for row, tag in self._believed()}
+
+    async def verify(self) -> None:
+        """See that the rows add up to the manifest. Raises as ``tags``."""
+        async for _ in self._believed():
+            pass
+
+    async def _believed(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield every row's id and tag, and raise after the last when they do not add up."""
+        count = total = 0
+        turns = Turns()
+        async with self.reading() as reading:
+            async for row, tag in reading.tags():
+                await turns.give()
+                count, total = count + 1, total + reading.sealing.row_hash(row, tag)
+                yield row, tag
+            if reading.manifest != Manifest(count=count, total=total % MODULUS):
+                raise self.altered()
+
+    @asynccontextmanager
+    async def reading(self, since: int | None = None) -> AsyncIterator[Reading]:
+        """Yield what was changed after a generation, or, without one, all there is.
+
+        Raises:
+            RegistryUnreadable: the key is another one, or the store cannot be read.
+        """
         if self._ring.keys.previous is not None:
             self._ring.reread()  # so that a key that has been replaced is not held for longer than it has to be
-        found = await self._all(self._everything())
-        tags: dict[str, bytes] = {}
-        sealed: bytes | None = None
-        for row, tag, manifest in found:
-            if manifest is None:
-                tags[row] = bytes(tag or b"")
-            else:
-                sealed = bytes(manifest)
-        manifest, sealing = await self._manifest(sealed, tags)
-        total = 0
-        for position, (row, tag) in enumerate(tags.items()):
-            if position % AT_ONCE == 0:
-                await asyncio.sleep(0)  # queries of other tasks come between
-            total += sealing.row_hash(row, tag)
-        if manifest != _Manifest(count=len(tags), total=total % _MODULUS):
-            raise self._altered()
-        return tags
+        try:
+            async with self._database.moment(self._name) as (connection, generation):
+                sealed = (await connection.execute(self._sealed_manifest())).scalar_one_or_none()
+                some = (await connection.execute(select(self.rows.c.id).limit(1))).scalars().all()
+                newest = select(func.max(_changes.c.generation)).where(_changes.c.subject == self._name)
+                # A generation without changes: somebody else's doing, and nobody knows what was done.
+                known = since is not None and (await connection.execute(newest)).scalar() == generation
+                manifest, sealing = await self._manifest(sealed, some)
+                yield Reading(
+                    connection=connection,
+                    rows=self.rows,
+                    since=since if known else None,
+                    generation=generation,
+                    manifest=manifest,
+                    sealing=sealing,
+                )
+        except RegistryUnreadable:
+            raise
+        except (DatabaseUnusable, SQLAlchemyError) as error:
+            raise RegistryUnreadable(f"The {self._name} table cannot be read. `doctor` tries the store.") from error
 
     async def read(self, rows: Sequence[str]) -> AsyncIterator[tuple[str, bytes, bytes]]:
         """Yield id, tag and content of rows; one that is no longer there is left out.
@@ -203,7 +281,7 @@ class SealedTable:
             some = rows[start : start + AT_ONCE]
             statement = select(columns.id, cast(columns.sealed, LargeBinary)).where(columns.id.in_(some))
             for row, sealed in await self._all(statement):
-                yield row, bytes(sealed[-_TAG:]), self.open(row, bytes(sealed))
+                yield row, bytes(sealed[-TAG:]), self.open(row, bytes(sealed))
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -236,7 +314,7 @@ class SealedTable:
             if sealed is None or sealing is current:
                 return False
             if manifest != sealing.sum(tags):
-                raise self._altered()
+                raise self.altered()
             await self._write_manifest(connection, current.sum(tags), current)
         return True
 
@@ -260,34 +338,33 @@ class SealedTable:
         return len(older)
 
     @asynccontextmanager
-    async def changing(self) -> AsyncIterator[Change]:
-        """Yield a transaction; at its end the manifest is sealed anew and every process told.
+    async def changing(self, *, told: bool = True) -> AsyncIterator[Change]:
+        """Yield a transaction; at its end the manifest is sealed anew and every process ``told``.
 
         Raises:
             RegistryUnreadable: the key is another one than the table was sealed with.
         """
-        async with self._database.begin() as connection, self.within(connection) as change:
+        async with self._database.begin() as connection, self.within(connection, told=told) as change:
             yield change
 
     @asynccontextmanager
     async def within(self, connection: AsyncConnection, *, told: bool = True) -> AsyncIterator[Change]:
         """Yield this table's part of a transaction; every process is ``told`` of what is new. Raises as ``changing``."""
         # The first statement writes, so that the transaction holds the write lock before it reads the manifest.
-        await self._database.bump(connection, self._name if told else f"{self._name}-sealing")
-        statement = select(cast(_manifests.c.sealed, LargeBinary)).where(_manifests.c.id == self._name)
-        sealed = (await connection.execute(statement)).scalar()
+        generation = await self._database.bump(connection, self._name if told else f"{self._name}-sealing")
+        sealed = (await connection.execute(self._sealed_manifest())).scalar_one_or_none()
         some = (await connection.execute(select(self.rows.c.id).limit(1))).scalars().all()
-        change = Change(self, connection, *await self._manifest(sealed, some))
+        change = Change(self, connection, generation if told else None, *await self._manifest(sealed, some))
         yield change
         await self._write_manifest(connection, change.manifest, change.sealing)
 
-    def sealed(self, row: str, content: bytes, sealing: _Sealing | None = None) -> bytes:
+    def sealed(self, row: str, content: bytes, sealing: Sealing | None = None) -> bytes:
         """Return a payload that only its row can hold, under the current key or the one given.
 
         Raises:
             ValueError: there is more content than one row may have.
         """
-        return (sealing or self._sealings()[0]).seal(f"{self._name}/{row}", content, self._randomness(_NONCE))
+        return (sealing or self._sealings()[0]).seal(f"{self._name}/{row}", content, self._randomness(NONCE))
 
     def open(self, row: str, sealed: bytes) -> bytes:
         """Return what was sealed into a row.
@@ -303,13 +380,13 @@ class SealedTable:
             )
         return opened[0]
 
-    def _sealings(self) -> tuple[_Sealing, ...]:
+    def _sealings(self) -> tuple[Sealing, ...]:
         if self._made_of is not self._ring.keys:
             self._made_of = self._ring.keys
-            self._made = tuple(_Sealing(self._name, key) for key in self._ring.keys.both)
+            self._made = tuple(Sealing(self._name, key) for key in self._ring.keys.both)
         return self._made
 
-    def _opened(self, bound: str, sealed: bytes) -> tuple[bytes, _Sealing] | None:
+    def _opened(self, bound: str, sealed: bytes) -> tuple[bytes, Sealing] | None:
         """Return what was sealed there, and the key it was sealed with; the key file is read anew before giving up."""
         while True:
             for sealing in self._sealings():
@@ -319,6 +396,9 @@ class SealedTable:
             if not self._ring.reread():
                 return None
 
+    def _sealed_manifest(self) -> Executable:
+        return select(cast(_manifests.c.sealed, LargeBinary)).where(_manifests.c.id == self._name)
+
     def _everything(self) -> Executable:
         """Return every row's id and tag, and the manifest: one statement is one snapshot, so they are of one moment."""
         columns = self.rows.c
@@ -327,7 +407,8 @@ class SealedTable:
             select(literal(""), literal(b""), cast(_manifests.c.sealed, LargeBinary)).where(_manifests.c.id == self._name),
         )
 
-    def _altered(self) -> RegistryUnreadable:
+    def altered(self) -> RegistryUnreadable:
+        """Return what is to be said when rows do not add up."""
         return RegistryUnreadable(
             f"Rows of the {self._name} table were added, removed or exchanged without its key. "
             "Restore the store from a backup; compare with the log."
@@ -340,25 +421,25 @@ class SealedTable:
         except (DatabaseUnusable, SQLAlchemyError) as error:
             raise RegistryUnreadable(f"The {self._name} table cannot be read. `doctor` tries the store.") from error
 
-    async def _write_manifest(self, connection: AsyncConnection, manifest: _Manifest, sealing: _Sealing) -> None:
-        payload = sealing.seal(f"{_MANIFEST}/{self._name}", _write(manifest), self._randomness(_NONCE))
+    async def _write_manifest(self, connection: AsyncConnection, manifest: Manifest, sealing: Sealing) -> None:
+        payload = sealing.seal(f"{_MANIFEST}/{self._name}", _write(manifest), self._randomness(NONCE))
         upsert = insert(_manifests).values(id=self._name, sealed=payload)
         await connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_={"sealed": payload}))
 
-    async def _manifest(self, sealed: bytes | None, rows: Iterable[str]) -> tuple[_Manifest, _Sealing]:
+    async def _manifest(self, sealed: bytes | None, rows: Iterable[str]) -> tuple[Manifest, Sealing]:
         """Return the manifest, and the key it was sealed with: the rows' hashes in it are of that key."""
         if sealed is None:
             if any(True for _ in rows):
                 raise RegistryUnreadable(
                     f"The {self._name} table has rows and no manifest: the store was altered. Restore it from a backup."
                 )
-            return _Manifest(count=0, total=0), self._sealings()[0]
+            return Manifest(count=0, total=0), self._sealings()[0]
         opened = self._opened(f"{_MANIFEST}/{self._name}", sealed)
         if opened is None:
             raise RegistryUnreadable(await self._diagnosis())
         content, sealing = opened
         values = orjson.loads(content)
-        return _Manifest(count=values["count"], total=int(values["total"], 16)), sealing
+        return Manifest(count=values["count"], total=int(values["total"], 16)), sealing
 
     async def _diagnosis(self) -> str:
         """Tell a wrong key from an altered manifest: with the right key, a row opens."""
@@ -377,7 +458,7 @@ class SealedTable:
 
 def _tag(sealed: ColumnElement[bytes]) -> ColumnElement[bytes]:
     # Somebody may have put text in the place of bytes: it is to be found out by its tag, not by failing to be text.
-    return func.substr(cast(sealed, LargeBinary), -_TAG)
+    return func.substr(cast(sealed, LargeBinary), -TAG)
 
 
 def _locked(descriptor: int) -> bool:
@@ -388,5 +469,5 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _write(manifest: _Manifest) -> bytes:
+def _write(manifest: Manifest) -> bytes:
     return orjson.dumps({"count": manifest.count, "total": f"{manifest.total:064x}"})

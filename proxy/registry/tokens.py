@@ -62,7 +62,8 @@ class Tokens:
         self.postal_code = remember(self._of("postal_code", self.forms["postal_code"]))
         self.read_street: Callable[[str], address.Street] = remember(address.street)
         self.street: Callable[[str], Place | None] = remember(lambda text: self.place(self.read_street(text)))
-        self.address: Callable[[str], Place | None] = remember(lambda text: self.place(address.address(text)))
+        self.read_address: Callable[[str], address.Street] = remember(address.address)
+        self.address: Callable[[str], Place | None] = remember(lambda text: self.place(self.read_address(text)))
 
     def token(self, kind: str, normal: str) -> Token:
         """Return the token of a normal form; equal forms of different kinds have different tokens."""

@@ -121,8 +121,8 @@ def _name_of_street(core: str) -> str:
     return " ".join(word for word in core.split() if word not in SUFFIX_CODES and word not in DIRECTION_CODES) or core
 
 
-def of_person(who: Identifiers) -> Traits:
-    """Return an enrolled person's traits."""
+def of_person(who: Identifiers, read: Callable[[str], Street] = address.address) -> Traits:
+    """Return an enrolled person's traits; ``read`` may remember addresses."""
     names = [name_of(f"{who.given_name} {who.middle_name}", who.surname)]
     for alias in who.aliases:
         names += names_of(alias)
@@ -142,7 +142,7 @@ def of_person(who: Identifiers) -> Traits:
         ssns_tell=True,
         spots=tuple(
             spot_of(
-                _loose(home.street, address.address),
+                _loose(home.street, read),
                 home.unit,
                 (normalize.city(home.city), normalize.state(home.state), normalize.postal_code(home.postal_code)),
             )

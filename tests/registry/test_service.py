@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
 
-from proxy.database import Database
+from proxy.database import FRESH_SECONDS, Database
 from proxy.registry.service import STALE_SECONDS, Registry
 from proxy.registry.store import RegistryUnreadable
 from proxy.telemetry import Metrics
 from tests.registry.conftest import AGENCY, KEY, MAYOR, Office, person
 
 if TYPE_CHECKING:
+    from proxy.registry.person import Entry
     from proxy.registry.protection import Recognizer
 
 OTHER = {"given_name": "Jo", "surname": "Doe", "dob": "1990-05-05", "category": "victim", "basis": "order", "person_id": "7"}
@@ -77,18 +83,98 @@ async def test_what_one_process_enrolls_another_recognizes_after_its_refresh(off
     assert server.recognizer.protections({"person_id": ("100123",)})
 
 
+def statements(office: Office) -> list[str]:
+    """Return the SQL of the store from now on, as it is sent."""
+    sent: list[str] = []
+    assert office.database._engine is not None
+    event.listen(office.database._engine.sync_engine, "before_cursor_execute", lambda *args: sent.append(args[2]))
+    return sent
+
+
 async def test_a_refresh_without_change_reads_nothing(office: Office) -> None:
-    """The state in place stays the same object while nothing moves."""
+    """Nothing is asked of the store while nothing moves."""
     await office.enroll(MAYOR)
-    before = office.registry.recognizer._snapshot
+    sent = statements(office)
 
     await office.registry.refresh()
+    assert sent == []
 
-    assert office.registry.recognizer._snapshot is before
+    await office.registry.verify()
+    assert sent
 
 
-async def test_queries_are_recognized_while_a_new_state_is_built(office: Office) -> None:
-    """Until the new state is complete the old one answers; never an empty or half-built one."""
+async def test_only_what_changed_is_read(office: Office) -> None:
+    """A refresh opens the rows that were changed, added or removed, and no other."""
+    many = [{**OTHER, "person_id": str(1000 + n), "dob": "", "given_name": f"Jo{n}"} for n in range(300)]
+    await office.enroll(MAYOR, *many)
+    server = office.another()
+    await server.refresh()
+    (gone,) = server.recognizer.protections({"person_id": ("1000",)})
+    opened: list[str] = []
+    unpack = server._entries.unpack
+
+    def noted(content: bytes) -> Entry:
+        opened.extend(unpack(content).identifiers.person_ids)
+        return unpack(content)
+
+    server._entries.unpack = noted
+
+    await office.remove(gone.entry)
+    await office.enroll({**OTHER, "person_id": "1001", "phone": "212-555-0188"}, {**OTHER, "person_id": "9"})
+    await server.refresh()
+
+    assert sorted(opened) == ["1001", "9"]
+    assert not server.recognizer.protections({"person_id": ("1000",)})
+    assert server.recognizer.protections({"phone": ("2125550188",)})
+    assert server._entries.manifest.count == 301
+
+
+async def test_a_change_that_nobody_wrote_down_is_read_all_the_same(office: Office) -> None:
+    """Which rows changed is a hint: when it lacks one, what was read does not add up, and everything is read."""
+    await office.enroll(OTHER)
+    server = office.another()
+    await server.refresh()
+
+    await office.enroll(MAYOR)
+    with closing(sqlite3.connect(office.database.path)) as connection, connection:
+        connection.execute("DELETE FROM changes")
+    await office.enroll({**OTHER, "person_id": "9"})
+    await server.refresh()
+
+    assert server.recognizer.protections({"person_id": ("100123",)})
+    assert server.recognizer.protections({"person_id": ("9",)})
+
+
+async def test_what_nobody_was_told_of_is_found_by_verifying(office: Office) -> None:
+    """A row removed without the key and without a word protects on, and is noticed when everything is read the next time."""
+    await office.enroll(MAYOR, OTHER)
+    with closing(sqlite3.connect(office.database.path)) as connection, connection:
+        connection.execute("DELETE FROM registry WHERE id = (SELECT min(id) FROM registry)")
+    await office.registry.refresh()
+    assert office.protections(person_id="100123")
+    assert office.protections(person_id="7")
+
+    with pytest.raises(RegistryUnreadable, match="without its key"):
+        await office.registry.verify()
+
+    assert not office.registry.recognizer.ready
+    with pytest.raises(RegistryUnreadable, match="without its key"):
+        await office.registry.refresh()
+
+
+async def test_revealing_tells_nobody_to_read(office: Office) -> None:
+    """A steward who looks at the entries changes none: no process reads anything."""
+    await office.enroll(MAYOR)
+    before = office.database.generation("registry")
+
+    assert len(await office.registry.reveal(by="steward")) == 1
+
+    await asyncio.sleep(FRESH_SECONDS)
+    assert office.database.generation("registry") == before
+
+
+async def test_queries_are_recognized_while_a_change_is_taken_in(office: Office) -> None:
+    """Who was protected before and after is protected meanwhile."""
     await office.enroll(MAYOR)
     many = [{**OTHER, "person_id": str(1000 + n), "dob": "", "given_name": f"Jo{n}"} for n in range(300)]
     await office.enroll(*many[:1])
@@ -190,3 +276,57 @@ async def test_an_import_beside_a_running_server(tmp_path: Path) -> None:
     assert office.protections(person_id="1500")
     await office.employ({"personnel": "badge-1", "agency": AGENCY, "given_name": "Dana", "surname": "Reyes"})
     await database.close()
+
+
+async def test_an_import_that_is_killed_beside_a_running_server(tmp_path: Path) -> None:
+    """Killed at any moment, what was committed arrives, the rest does not, and nothing is disbelieved."""
+    database = Database(tmp_path / "store.sqlite3")
+    await database.open()
+    office = Office(database)
+    await office.enroll(MAYOR)
+    lines = "".join(f'{{"person_id": "{n}", "category": "official", "basis": "law"}}\n' for n in range(1, 5001))
+    (tmp_path / "people.jsonl").write_text(lines)
+
+    arguments = (str(database.path), str(tmp_path / "people.jsonl"), KEY.hex())
+    root = Path(__file__).parents[2]
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _IMPORT, *arguments, cwd=root)
+    while not office.protections(person_id="1"):
+        await office.registry.refresh()
+        assert office.protections(person_id="100123")
+        await asyncio.sleep(0)
+    process.kill()
+    assert await process.wait() == -signal.SIGKILL
+    await asyncio.sleep(FRESH_SECONDS)
+    await office.registry.refresh()
+
+    fresh = office.another()
+    await fresh.refresh()
+    arrived = {n for n in range(1, 5001) if office.protections(person_id=str(n))}
+    assert 250 <= len(arrived) < 5000
+    assert {n for n in range(1, 5001) if fresh.recognizer.protections({"person_id": (str(n),)})} == arrived
+    assert office.registry._entries.manifest == fresh._entries.manifest
+    await office.registry.verify()
+    await database.close()
+
+
+def children() -> str:
+    """Return the processes that this one has started (proc(5)); those started by other threads are not among them."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii")
+
+
+async def test_many_are_loaded_by_several_processes(office: Office) -> None:
+    """Who is loaded by helping processes is recognized as if this one had done it; none of them is left."""
+    many = [{**MAYOR, "person_id": str(1000 + n), "given_name": f"Jo{n}", "household": "", "ssn": ""} for n in range(600)]
+    await office.enroll(*many)
+    alone, helped, before = office.another(), office.another(), children()
+    helped._entries.shared_from = 1
+
+    await alone.refresh()
+    await helped.refresh()
+
+    for probe in ({"person_id": ("1599",)}, {"given_name": ("Jo7",), "surname": ("Whitcomb",), "dob": ("1961-09-03",)}):
+        found = helped.recognizer.protections(probe)
+        assert found
+        assert found == alone.recognizer.protections(probe)
+    assert helped._entries.manifest == alone._entries.manifest
+    assert children() == before

@@ -1,0 +1,140 @@
+"""What one process holds of a sealed table: each row as a profile, brought up to date by what has changed.
+
+What is read has to add up, with what is held, to the manifest of the same moment. Where it does not (a row that was altered, a
+key that was replaced, changes that nobody wrote down), everything is read; where that does not either, nothing is believed.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+
+from proxy.registry.person import Entry, Staff
+from proxy.registry.profile import Profile, profile, profile_of
+from proxy.registry.sealing import MODULUS, TAG, Manifest
+from proxy.registry.turns import Turns
+from proxy.registry.workers import working
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxy.registry.store import Reading, SealedTable
+    from proxy.registry.tokens import Tokens
+    from proxy.registry.workers import Said, Workers
+
+Owner = TypeVar("Owner", Entry, Staff)
+
+
+SHARED_FROM: Final = 5_000
+"""So many rows that are not held yet are worth the processes that make them."""
+
+
+class Row(NamedTuple):
+    """One row: its payload's tag, a hash of what it says, and the person."""
+
+    tag: bytes
+    content: int
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """Rows that are new, say something else now, or (None) are gone; and what the table adds up to with them."""
+
+    rows: Mapping[str, Row | None]
+    generation: int
+    manifest: Manifest
+    key: bytes
+
+
+@dataclass(slots=True)
+class Loaded(Generic[Owner]):
+    """One table's rows, as of ``generation``."""
+
+    table: SealedTable
+    unpack: Callable[[bytes], Owner]
+    tokens: Tokens
+    rows: dict[str, Row] = field(default_factory=dict)
+    generation: int = -1
+    manifest: Manifest = field(default_factory=Manifest)
+    key: bytes = b""
+    shared_from: int = SHARED_FROM
+
+    async def news(self) -> News | None:
+        """Read what has changed; None, within microseconds, when nothing has. Nothing is taken in yet.
+
+        Raises:
+            RegistryUnreadable: the table was altered, or was sealed with another key.
+        """
+        if self.generation >= 0 and self.generation == self.table.generation():
+            return None
+        if self.generation >= 0:
+            async with self.table.reading(self.generation) as reading:
+                if (reading.whole or reading.sealing.key == self.key) and (found := await self._read(reading)):
+                    return found
+        async with self.table.reading() as reading:
+            if found := await self._read(reading):
+                return found
+        raise self.table.altered()
+
+    def settle(self, news: News) -> None:
+        """Be up to date, when every row of the news has been taken in."""
+        self.generation, self.manifest, self.key = news.generation, news.manifest, news.key
+
+    def doubt(self) -> None:
+        """Read everything the next time."""
+        self.generation = -1
+
+    async def _read(self, reading: Reading) -> News | None:
+        """Return the news; None when they do not add up."""
+        gone = set(self.rows) if reading.whole else set()
+        count, total = (0, 0) if reading.whole else (self.manifest.count, self.manifest.total)
+        row_hash, turns = reading.sealing.row_hash, Turns()
+        rows: dict[str, Row | None] = {}
+        many = reading.whole and reading.manifest.count - len(self.rows) >= self.shared_from
+        async with AsyncExitStack() as stack:
+            workers = await stack.enter_async_context(working(self.tokens)) if many else None
+            async for batch in reading.batches():
+                said: list[Said] = []
+                for row, sealed in batch:
+                    held = self.rows.get(row)
+                    gone.discard(row)
+                    if held is not None and not reading.whole:
+                        count, total = count - 1, total - row_hash(row, held.tag)
+                    if sealed is not None:
+                        tag = sealed[-TAG:]
+                        count, total = count + 1, total + row_hash(row, tag)
+                        if held is None or held.tag != tag:
+                            said.append((row, tag, self.table.open(row, sealed)))
+                    elif held is not None:
+                        rows[row] = None
+                    await turns.give()
+                await self._make(said, workers, rows, turns)
+            while workers is not None and not workers.idle:
+                await self._take(workers, rows, turns)
+        manifest = Manifest(count=count, total=total % MODULUS)
+        if manifest != reading.manifest:
+            return None
+        rows |= dict.fromkeys(gone)
+        return News(rows=rows, generation=reading.generation, manifest=manifest, key=reading.sealing.key)
+
+    async def _make(self, said: list[Said], workers: Workers | None, rows: dict[str, Row | None], turns: Turns) -> None:
+        """Make rows of what they say, or have workers make them."""
+        if workers is not None:
+            await workers.give(said)
+            if workers.full:
+                await self._take(workers, rows, turns)
+            return
+        for row, tag, content in said:
+            held, digest = self.rows.get(row), hash(content)
+            if held is not None and held.content == digest:
+                rows[row] = held._replace(tag=tag)  # only sealed anew
+            else:
+                rows[row] = Row(tag, digest, profile_of(self.unpack(content), self.tokens))
+            await turns.give()
+
+    async def _take(self, workers: Workers, rows: dict[str, Row | None], turns: Turns) -> None:
+        for (row, tag, content), (owner, values) in await workers.take():
+            rows[row] = Row(tag, hash(content), profile(self.unpack(owner), values, self.tokens))
+            await turns.give()
