@@ -114,7 +114,7 @@ async def test_a_steward_at_a_terminal_is_asked_one_by_one(street: Street) -> No
 
     assert (process.returncode, err) == (0, "")
     assert not [person.ssn for person in household if person.ssn in out or person.ssn in json.dumps(shown)]
-    assert "agrees: name, dob, ssn, home; in person-search" in out
+    assert "agrees: name, dob, ssn, home; in address-search, person-search" in out
     assert f"{household.head.given_name} " in out
     assert "1 confirmed" in out
     [left] = [each for each in shown if each["entry"] == entry]
