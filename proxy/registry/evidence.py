@@ -44,6 +44,9 @@ class Evidence(NamedTuple):
     single: bool = False
 
 
+BESIDE: Final = 8.0
+"""Bits from anything but name and date of birth that outweigh another date of birth."""
+
 _GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
 _SURNAME: Final[Mapping[str, float]] = {PART: -2.5, SLIP: -3.5, PHONETIC: -4.5, SIMILAR: -6}
 _NAME_AGAINST: Final = -5.5
@@ -88,25 +91,39 @@ _MOVED: Final = -3.0
 
 def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evidence:
     """Weigh criteria or a record (``mine``), which name up to ``persons`` persons, against one enrolled person."""
+    found = weigh_in_hope(mine, theirs, rarity, persons=persons, least=float("-inf"))
+    assert found is not None
+    return found
+
+
+def weigh_in_hope(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int, least: float = BESIDE) -> Evidence | None:
+    """Do the same for somebody whom no exact road led to: None as soon as a contradiction outweighs whatever the names say."""
+    beside: list[Feature] = []
+    born = _born(mine, theirs, beside, persons)
+    other_number = _numbers(mine, theirs, beside, persons)
+    place = _places(mine.spots, theirs.spots, rarity) if mine.spots and theirs.spots else ()
+    placed = sum([feature.bits for feature in place])
+    if not mine.at_home and placed < 0:
+        place, placed = (), 0  # that it happened elsewhere says nothing of who it happened to
+    contradicted = born is OTHER or other_number
+    if contradicted and placed + sum([feature.bits for feature in beside if feature.kind != "dob"]) < least:
+        return None
     features: list[Feature] = []
     levels = _names(mine.names, theirs.names, rarity, features) if mine.names and theirs.names else None
-    born = _born(mine, theirs, features, persons)
-    other_number = _numbers(mine, theirs, features, persons)
-    place = _places(mine.spots, theirs.spots, rarity) if mine.spots and theirs.spots else ()
-    if not mine.at_home and sum(feature.bits for feature in place) < 0:
-        place = ()  # that it happened elsewhere says nothing of who it happened to
+    features += beside
     features += place
     speaking = [feature.kind for feature in features if feature.bits > 0]
+    bits = sum([feature.bits for feature in features])
     return Evidence(
-        bits=sum(feature.bits for feature in features),
-        beside=sum(feature.bits for feature in features if feature.kind not in _PERSONAL),
+        bits=bits,
+        beside=sum([feature.bits for feature in features if feature.kind not in _PERSONAL]),
         features=tuple(features),
-        contradicted=born is OTHER or other_number,
+        contradicted=contradicted,
         other_birth=born is OTHER or born is SIMILAR,
         alike=levels is not None and levels[0] in _SOUNDS and levels[1] in _SOUNDS,
         single=len(speaking) < 2 and _PERSONAL.issuperset(speaking),
-        elsewhere=bool(place) and (_another_home(place) or sum(feature.bits for feature in place) < 0),
-        aside=sum(feature.bits for feature in features) - sum(feature.bits for feature in place),
+        elsewhere=bool(place) and (placed < 0 or _another_home(place)),
+        aside=bits - placed,
     )
 
 

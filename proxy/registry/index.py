@@ -19,13 +19,14 @@ from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry import prose, traits
-from proxy.registry.evidence import weigh
+from proxy.registry import normalize, prose, traits
+from proxy.registry.evidence import weigh, weigh_in_hope
 from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
+from proxy.registry.sieve import Sieve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from proxy.registry.evidence import Evidence
     from proxy.registry.profile import Profile
@@ -46,6 +47,7 @@ TEXT: Final = "text"
 WEAK_NAMES: Final = frozenset({NAME, ALIAS})
 
 MOST_NAMES: Final = 256
+USUAL_NUMBERS: Final = 1 << 22
 MOST_COMPARED: Final = 64
 """So many look-alikes are compared, those first that share most."""
 _NONE: Final[tuple[str, ...]] = ()
@@ -67,12 +69,14 @@ class Index:
         self._buildings = Shared()
         self._residents: dict[int, int] = {}
         self._keys = Shared()
+        self._sieve = Sieve(USUAL_NUMBERS)
         self.rarity = Rarity()
 
     def add(self, profile: Profile) -> None:
         """Make a person findable."""
         for shared, numbers in self._places_of(profile):
             shared.put(numbers, profile)
+            self._sieve.put(numbers)
         for home in set(map(_home, profile.places)):
             self._residents[home] = self._residents.get(home, 0) + 1
         self.rarity.add(profile.values)
@@ -87,7 +91,7 @@ class Index:
                 del self._residents[home]
         self.rarity.remove(profile.values)
 
-    def _places_of(self, profile: Profile) -> Iterable[tuple[Shared, Iterable[int]]]:
+    def _places_of(self, profile: Profile) -> Iterable[tuple[Shared, Collection[int]]]:
         yield self._strong, profile.strong
         yield self._names, profile.names
         yield self._monikers, profile.monikers
@@ -121,20 +125,41 @@ class Index:
         return found
 
     def _find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
-        named = self._named(fields)
-        hits = self._exact(fields, named)
+        if len(fields.get("given_name", _NONE)) * len(fields.get("surname", _NONE)) > MOST_NAMES:
+            raise TooManyNames
         mine = traits.of_fields(fields, self._tokens)
-        alike = self._alike(mine)
-        if not hits and not alike:
+        exact = self._exact_tokens(fields, mine)
+        asked = exact + traits.keys(mine, self._tokens.word, enrolled=False)
+        passing = self._sieve.passing(asked)
+        if not passing:
             return {}
-        persons, tokens = _persons(named), self._tokens
-        return {
-            profile: (
-                tuple(hits.get(profile, ())),
-                weigh(mine, traits.unpack(tokens.open(profile.traits)), self.rarity, persons=persons),
-            )
-            for profile in dict.fromkeys((*hits, *alike))
-        }
+        named = self._named(fields)
+        hits = self._exact(fields, named) if passing[0] < len(exact) else {}
+        persons = _persons(named)
+        found: Findings = {}
+        for profile in dict.fromkeys((*hits, *self._alike({asked[place] for place in passing if place >= len(exact)}))):
+            theirs = traits.unpack(self._tokens.open(profile.traits))
+            if roads := hits.get(profile):
+                found[profile] = tuple(roads), weigh(mine, theirs, self.rarity, persons=persons)
+            elif evidence := weigh_in_hope(mine, theirs, self.rarity, persons=persons):
+                found[profile] = (), evidence
+        return found
+
+    def _exact_tokens(self, fields: Mapping[str, Sequence[str]], mine: Traits) -> list[Token]:
+        """Return every token by which ``_exact`` may find somebody."""
+        tokens = self._tokens
+        token = tokens.token
+        found = [token(kind, form) for kind, forms in mine.numbers.items() for form in forms]
+        found += [token("person_id", normalize.person_id(value)) for value in fields.get("person_id", _NONE)]
+        for keys in self._named(fields):
+            found += keys
+        for value in fields.get("alias", _NONE):
+            found += tokens.name(value)
+            found.append(tokens.moniker(value) or 0)
+        found += _without_given(fields, tokens)
+        streets = [tokens.read_street(value) for value in fields.get("street", _NONE)]
+        streets += [tokens.read_address(value) for value in fields.get("address", _NONE)]
+        return found + [token("building", street.building) for street in streets if street.number]
 
     def _in_texts(self, texts: Sequence[str]) -> dict[Profile, Evidence]:
         """Return who is named in free text, and what of it speaks for each.
@@ -175,11 +200,11 @@ class Index:
         token = self._tokens.strong["person_id"](given[0]) if len(given) == 1 else None
         return token is not None and bool(profile.person_ids) and token not in profile.person_ids
 
-    def _alike(self, mine: Traits) -> Iterable[Profile]:
-        """Return who shares a key, those first who share most where there are too many to compare."""
+    def _alike(self, keys: Iterable[int]) -> Iterable[Profile]:
+        """Return who has one of these keys, those first who have most where there are too many to compare."""
         met: Counter[Profile] = Counter()
         known = self._keys.one_or_more
-        for key in traits.keys(mine, enrolled=False):
+        for key in keys:
             found = known(key)
             if isinstance(found, list):
                 met.update(found)
@@ -188,10 +213,8 @@ class Index:
         return met if len(met) <= MOST_COMPARED else [profile for profile, _ in met.most_common(MOST_COMPARED)]
 
     def _named(self, fields: Mapping[str, Sequence[str]]) -> list[tuple[Token, ...]]:
-        """Return the keys of every name there is, one reading each."""
+        """Return the tokens of every name there is, one reading each."""
         givens, surnames = fields.get("given_name", _NONE), fields.get("surname", _NONE)
-        if len(givens) * len(surnames) > MOST_NAMES:
-            raise TooManyNames
         named = [self._tokens.parts(given, surname) for given in givens for surname in surnames]
         # A name in one part only may be a whole name that somebody typed into the wrong column.
         whole = (*(() if givens else surnames), *(() if surnames else givens), *fields.get("name", _NONE))
@@ -210,7 +233,6 @@ class Index:
         return hits
 
     def _by_name(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], hits: Hits) -> None:
-        givens, surnames = fields.get("given_name", _NONE), fields.get("surname", _NONE)
         aliases = fields.get("alias", _NONE)
         about: _About | None = None
         for keys in (*named, *(self._tokens.name(value) for value in aliases)):
@@ -223,12 +245,8 @@ class Index:
             if token is not None and (found := self._monikers.at(token)):
                 about = about or _About(fields, self._tokens, named)
                 about.judge(found, hits, ALIAS if not any(named) else "", ALIAS_DOB)
-        # An initial says no more than no given name at all.
-        if surnames and (born := fields.get("dob")) and all(map(_is_initial, givens)):
-            for surname in surnames:
-                for text in born:
-                    token = self._tokens.surname_dob(surname, text)
-                    _add(hits, self._strong.at(token) if token else (), SURNAME_DOB)
+        for token in _without_given(fields, self._tokens):
+            _add(hits, self._strong.at(token), SURNAME_DOB)
 
     def _by_place(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
         places = [place for value in fields.get("street", _NONE) if (place := self._tokens.street(value))]
@@ -309,6 +327,15 @@ class _Where:
 
 def _home(place: Place) -> int:
     return hash((place.building, place.unit))
+
+
+def _without_given(fields: Mapping[str, Sequence[str]], tokens: Tokens) -> list[Token]:
+    """Return the tokens of surname and date of birth, where an initial, which says no more, or no given name is told."""
+    surnames, births = fields.get("surname", _NONE), fields.get("dob", _NONE)
+    if not (surnames and births and all(map(_is_initial, fields.get("given_name", _NONE)))):
+        return []
+    made = (tokens.surname_dob(surname, born) for surname in surnames for born in births)
+    return [token for token in made if token]
 
 
 def _is_initial(given: str) -> bool:

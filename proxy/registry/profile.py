@@ -109,7 +109,7 @@ def forms(who: Identifiers, tokens: Tokens) -> Forms:
         ssns=by_kind["ssn"],
         person_ids=person_ids,
         places=tuple(tuple(place) for place in homes if place),
-        keys=array("q", traits.keys(known, enrolled=True)).tobytes(),
+        keys=array("q", set(traits.keys(known, tokens.word, enrolled=True))).tobytes(),
         values=array("q", values_of(known)).tobytes(),
         traits=traits.pack(known),
     )

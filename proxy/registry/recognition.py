@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from proxy.registry.evidence import BESIDE
 from proxy.registry.households import Households
 from proxy.registry.index import TEXT, WEAK_NAMES, Index
 from proxy.registry.own import OwnEntries
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from proxy.registry.tokens import Tokens
 
 HOUSEHOLD: Final = "household"
-BESIDE: Final = 8.0
-"""Bits from anything but name and date of birth that outweigh another date of birth."""
-
 ASIDE: Final = 6.0
 """Bits that have to speak for a person beside a home that is a neighbor's: the same street and town prove nothing then."""
 

@@ -7,8 +7,8 @@ date slipped or a number was mistyped, and those of two persons seldom have.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import orjson
@@ -36,6 +36,9 @@ _VIN_TAIL: Final = 6
 
 _NONE: Final[tuple[str, ...]] = ()
 
+_SSN, _PLATE, _VIN, _LICENSE, _BEGUN, _PAIR, _UNDATED, _GIVEN, _SURNAME, _HOUSE, _STREET, _NUMBERLESS, _NAMED = range(13)
+"""What kind of key it is: a key's first number; those of one kind that mean different things differ in length."""
+
 
 class Spot(NamedTuple):
     """One address, as far as it is told: ``name`` is the street's without suffix and direction, ``place`` a building's name."""
@@ -50,6 +53,9 @@ class Spot(NamedTuple):
     postal_code: str
 
 
+_NOWHERE: Final[tuple[Spot, ...]] = ()
+
+
 class Reader(Protocol):
     """Remembers the normal forms of texts that come again (``tokens.Tokens``)."""
 
@@ -59,13 +65,20 @@ class Reader(Protocol):
         ...
 
     @property
+    def numbers(self) -> Sequence[tuple[str, Callable[[str], str]]]:
+        """Return each of ``NUMBERS`` with the step to its normal form."""
+        ...
+
+    @property
     def read_street(self) -> Callable[[str], Street]:
         """Return the step from a street line to its normal form."""
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
+_NO_NUMBERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+
+
+class Traits(NamedTuple):
     """``births_tell`` and ``ssns_tell``: whether every one given is whole, so that another one contradicts.
 
     ``at_home``: whether an address is somebody's home; a record of a case tells where something happened.
@@ -74,7 +87,7 @@ class Traits:
     names: tuple[Name, ...] = ()
     births: tuple[Born, ...] = ()
     births_tell: bool = False
-    numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    numbers: Mapping[str, tuple[str, ...]] = _NO_NUMBERS
     ssns_tell: bool = False
     spots: tuple[Spot, ...] = ()
     at_home: bool = True
@@ -153,19 +166,19 @@ def of_person(who: Identifiers, read: Callable[[str], Street] = address.address)
 
 def of_fields(fields: Mapping[str, Sequence[str]], reader: Reader) -> Traits:
     """Return the traits of criteria or of one record; ``reader`` remembers normal forms."""
-    births = [birth(text) for text in fields.get("dob", _NONE)]
-    numbers = {
-        kind: forms
-        for kind in NUMBERS
-        if (values := fields.get(kind)) and (forms := tuple(filter(None, map(reader.forms[kind], values))))
-    }
+    births = [birth(text) for text in fields["dob"]] if "dob" in fields else []
+    numbers: dict[str, tuple[str, ...]] = {}
+    for kind, form in reader.numbers:
+        values = fields.get(kind)
+        if values and (forms := tuple(filter(None, map(form, values)))):
+            numbers[kind] = forms
     return Traits(
         names=tuple(_names(fields))[:MOST_NAMES],
-        births=tuple(born for born in births if born),
+        births=tuple(filter(None, births)),
         births_tell=bool(births) and all(born is not None and tells(born) for born in births),
         numbers=numbers,
-        ssns_tell=len(numbers.get("ssn", ())) == len(fields.get("ssn", _NONE)),
-        spots=tuple(_spots(fields, reader)),
+        ssns_tell="ssn" not in fields or len(numbers.get("ssn", _NONE)) == len(fields["ssn"]),
+        spots=tuple(_spots(fields, reader)) if "street" in fields or "address" in fields else _NOWHERE,
         at_home="case" not in fields,
     )
 
@@ -200,32 +213,36 @@ def unpack(content: bytes) -> Traits:
     )
 
 
-def keys(traits: Traits, *, enrolled: bool) -> set[int]:
-    """Return where a person's look-alikes are found. Both sides of a meeting have to be of one process (``hash``)."""
-    found: list[object] = []
+def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool) -> list[int]:
+    """Return where a person's look-alikes are found, some of it twice; ``word`` makes numbers of words, under a secret.
+
+    A number's own ``hash``, and that of several, is the same in every process of one release of Python; no text's is.
+    """
+    found: list[tuple[int, ...]] = []
     births = [born for born in traits.births if born.whole]
     numbers = traits.numbers
     # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
     sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
     for name in traits.names:
-        _name_keys(name, births, found, sounds, enrolled=enrolled)
+        _name_keys(name, births, found, sounds, word, enrolled=enrolled)
     for ssn in numbers.get("ssn", _NONE):
         # Any one slip, two digits exchanged included, leaves one of these whole.
-        found += enumerate((ssn[:6], ssn[3:], ssn[:3] + ssn[6:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:]))
+        parts = (ssn[:6], ssn[3:], ssn[:3] + ssn[6:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:])
+        found += [(_SSN, place, word(part)) for place, part in enumerate(parts)]
     for plate in numbers.get("plate", _NONE):
         if enrolled or len(plate) < _WHOLE_PLATE:
-            found += (("plate", plate[:LEAST_PART]), ("plate", plate[-LEAST_PART:]))
+            found += ((_PLATE, word(plate[:LEAST_PART])), (_PLATE, word(plate[-LEAST_PART:])))
         if len(plate) > LEAST_PART:
-            found += [("plate", plate[:place] + plate[place + 1 :]) for place in range(len(plate))]
-            found.append(("plate", plate))
+            found += [(_PLATE, word(plate[:place] + plate[place + 1 :])) for place in range(len(plate))]
+            found.append((_PLATE, word(plate)))
     for vin in numbers.get("vin", _NONE):
-        found += (("vin", vin[-_VIN_TAIL:]), ("vin", vin[:-_VIN_TAIL]))
+        found += ((_VIN, word(vin[-_VIN_TAIL:])), (_VIN, word(vin[:-_VIN_TAIL])))
     for number in numbers.get("license", _NONE):
         half = len(number) // 2
-        found += (("license", number[:half]), ("license", number[half:]))
+        found += ((_LICENSE, word(number[:half])), (_LICENSE, word(number[half:])))
     for spot in traits.spots:
-        _spot_keys(spot, found, enrolled=enrolled)
-    return set(map(hash, found))
+        _spot_keys(spot, found, word, enrolled=enrolled)
+    return list(map(hash, found))
 
 
 def _form(kind: str, text: str) -> str:
@@ -238,7 +255,7 @@ def _names(fields: Mapping[str, Sequence[str]]) -> Iterable[Name]:
     middle = middles[0] if len(middles) == 1 else ""
     for surname in surnames or ("",):
         for given in givens or ("",):
-            name = name_of(f"{given} {middle}", surname)
+            name = Name(_givens(given, middle), normalize.surname_tokens(surname))
             if name.given or name.surname:
                 yield name
     # A name in one part only may be a whole name that somebody typed into the wrong column.
@@ -246,6 +263,16 @@ def _names(fields: Mapping[str, Sequence[str]]) -> Iterable[Name]:
         yield from names_of(text)
     for text in (*fields.get("name", _NONE), *fields.get("alias", _NONE)):
         yield from names_of(text)
+
+
+def _givens(given: str, middle: str) -> tuple[str, ...]:
+    """Return the words of both; each is remembered by itself, since together they seldom come again."""
+    if not middle:
+        return tuple(normalize.fold(given).split())
+    both = f"{given} {middle}"
+    if both.isascii() and len(both) <= normalize.MOST_CHARACTERS:
+        return (*normalize.fold(given).split(), *normalize.fold(middle).split())
+    return tuple(normalize.fold(both).split())
 
 
 def _loose(text: str, read: Callable[[str], Street]) -> Street:
@@ -281,7 +308,15 @@ def _turned(spot: Spot) -> Spot | None:
     return spot._replace(street=other.street, name=other.name, place=spot.street) if other.street else None
 
 
-def _name_keys(name: Name, births: Sequence[Born], found: list[object], sounds: Sequence[int], *, enrolled: bool) -> None:
+def _name_keys(
+    name: Name,
+    births: Sequence[Born],
+    found: list[tuple[int, ...]],
+    sounds: Sequence[int],
+    word: Callable[[str], int],
+    *,
+    enrolled: bool,
+) -> None:
     """Add where names meet: both as they sound, or one of them and how the other begins.
 
     With a date of birth they meet on a part of the date, too, so that a common name does not meet all who bear it; those whose
@@ -289,30 +324,41 @@ def _name_keys(name: Name, births: Sequence[Born], found: list[object], sounds: 
     """
     given = sound(name.given[0]) if name.given else ""
     surname = sound("".join(name.surname)) if name.surname else ""
-    pairs = _pairs(name, given, surname) if given and surname else ()
-    for born in births:
-        for date in (born,) if enrolled else (born, Born(born.year, born.day, born.month)):
-            found += [(date, length, said[:length]) for length in sounds for said in (given, surname) if said]
+    pairs = [(word(one), word(other)) for one, other in _pairs(name, given, surname)] if given and surname else ()
+    if births:
+        begun = [(length, word(said[:length])) for length in sounds for said in (given, surname) if said]
+        for year, month, day in births:
+            found += [(_BEGUN, *beginning, year, month, day) for beginning in begun]
+            if not enrolled:
+                found += [(_BEGUN, *beginning, year, day, month) for beginning in begun]
         if pairs:
-            found += _dated(given, surname, pairs, born, alone=1 in sounds)
-    for pair in pairs:
-        found.append((pair, "undated") if births and not enrolled else pair)
+            said = word(given), word(surname), word(given[0]), word(surname[0])
+            for born in births:
+                found += _dated(said, pairs, born, alone=1 in sounds)
+    for one, other in pairs:
+        found.append((_UNDATED, one, other) if births and not enrolled else (_PAIR, one, other))
         if enrolled and not births:
-            found.append((pair, "undated"))
+            found.append((_UNDATED, one, other))
     if pairs and (enrolled or not births):
-        found += (("given", given, name.surname[-1][:2]), ("surname", surname, name.given[0][0]))
+        found += (
+            (_GIVEN, word(given), word(name.surname[-1][:2])),
+            (_SURNAME, word(surname), word(name.given[0][0])),
+        )
 
 
-def _dated(given: str, surname: str, pairs: Iterable[tuple[str, str]], born: Born, *, alone: bool) -> list[object]:
+def _dated(
+    said: tuple[int, int, int, int], pairs: Iterable[tuple[int, int]], born: Born, *, alone: bool
+) -> list[tuple[int, ...]]:
+    given, surname, given_begins, surname_begins = said
     year, month, day = born
-    found: list[object] = [key for pair in pairs for key in ((pair, year), (pair, month, day))]
+    found: list[tuple[int, ...]] = [key for pair in pairs for key in ((_PAIR, *pair, year), (_PAIR, *pair, month, day))]
     found += (
-        ("given", given, surname[0], month, day),
-        ("surname", surname, given[0], year),
-        ("surname", surname, given[0], month, day),
+        (_GIVEN, given, surname_begins, month, day),
+        (_SURNAME, surname, given_begins, year),
+        (_SURNAME, surname, given_begins, month, day),
     )
     if alone:
-        found.append(("given", given, surname[0], year))
+        found.append((_GIVEN, given, surname_begins, year))
     return found
 
 
@@ -330,18 +376,18 @@ def _pairs(name: Name, given: str, surname: str) -> Sequence[tuple[str, str]]:
     return tuple({(one, other) if one <= other else (other, one) for one in givens for other in surnames})
 
 
-def _spot_keys(spot: Spot, found: list[object], *, enrolled: bool) -> None:
-    street = sound(spot.name.replace(" ", "")[:6]) if spot.name else ""
-    city, code = spot.city[:3], spot.postal_code
-    if street and spot.number:
-        found.append(("number", spot.number, street))
-        found += (("number", spot.number, code, spot.name[0]), ("number", spot.number, city, spot.name[0]))
-    if street:
+def _spot_keys(spot: Spot, found: list[tuple[int, ...]], word: Callable[[str], int], *, enrolled: bool) -> None:
+    city, code = word(spot.city[:3]), word(spot.postal_code)
+    if spot.name:
+        street = word(sound(spot.name.replace(" ", "")[:6]))
+        if spot.number:
+            number, begins = word(spot.number), word(spot.name[0])
+            found += ((_HOUSE, number, street), (_HOUSE, number, code, begins), (_HOUSE, number, city, begins))
         # With another number it is another house, but for a place with a name; one that lacks its number may be any.
-        loose = bool(spot.place or not spot.number)
-        if enrolled or loose:
-            found += (("street", city, street), ("street", code, street))
+        if enrolled or spot.place or not spot.number:
+            found += ((_STREET, city, street), (_STREET, code, street))
         if not enrolled or not spot.number:
-            found += (("numberless", city, street), ("numberless", code, street))
+            found += ((_NUMBERLESS, city, street), (_NUMBERLESS, code, street))
     if spot.place:
-        found += (("place", spot.place[:5], city), ("place", spot.place[:5], code))
+        place = word(spot.place[:5])
+        found += ((_NAMED, place, city), (_NAMED, place, code))
