@@ -68,6 +68,7 @@ class PolicySet:
     digest: str
     digests: Mapping[str, str]
     version: str
+    text: str  # of policy.csv, as it was read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,7 @@ def load_policies(
         digest=digest,
         digests={name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())},
         version=digest[:12],
+        text=contents["policy.csv"].decode("utf-8"),
     )
 
 
