@@ -105,10 +105,7 @@ class Purposes:
         else:
             assert code is not None
             statement, derived = stated.statement or "", inherited is not None and inherited.derived
-        if (
-            case.stale and case.age > code.stale_if_error.total_seconds()
-        ):  # the event speaks under another code than was thought
-            raise CaseDirectoryUnavailable("The case directory does not answer, and what is known of the case is too old.")
+        _require_recent(case, code)
         _require_members(stated, code)
         _require_fit(case, code)
         _require_open(case, code.grace, now)
@@ -266,6 +263,12 @@ def _speaks(stated: Stated, case: Case, catalogue: Catalogue, principal: Asker, 
 def _refuse_incomplete(stated: Stated, why: str) -> NoReturn:
     missing = " and ".join(name for name in ("code", "statement") if getattr(stated, name) is None)
     raise PurposeMissing(f"Query-Purpose lacks {missing}: {why}. Send: {EXAMPLE}.")
+
+
+def _require_recent(case: Case, code: Code) -> None:
+    # What was tolerated was that of the derivation's code; the event itself may speak under a stricter one.
+    if case.stale and case.age > code.stale_if_error.total_seconds():
+        raise CaseDirectoryUnavailable("The case directory does not answer, and what is known of the case is too old.")
 
 
 def _require_members(stated: Stated, code: Code) -> None:
