@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from proxy.document import suggest
 from proxy.purpose.header import Stated, parse
-from proxy.purpose.memory import Roots, Words
+from proxy.purpose.memory import FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     Case,
     CaseClosed,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from proxy.purpose.catalogue import Catalogue, Code
     from proxy.purpose.directory import CaseDirectory
+    from proxy.purpose.memory import Subjects
     from proxy.purpose.standing import Asker
     from proxy.telemetry import Metrics
 
@@ -63,14 +64,19 @@ class Purposes:
         self._seconds = {outcome: metrics.case_directory_seconds.labels(outcome) for outcome in ("found", "unknown", "failed")}
         self._monotonic = monotonic
         self._inheritance = inheritance
-        self._roots = Roots(inheritance)
+        self._roots = Roots(inheritance, key)
         self._words = Words(key)
         self._parse = lru_cache(maxsize=KEPT)(parse)
         self._objection = lru_cache(maxsize=KEPT)(objection)
         self._fingerprint = lru_cache(maxsize=KEPT)(fingerprint)
 
-    async def verify(self, header: str | None, principal: Asker, action: str, now: datetime) -> VerifiedPurpose:
+    async def verify(
+        self, header: str | None, principal: Asker, action: str, now: datetime, *, sought: frozenset[str] = frozenset()
+    ) -> VerifiedPurpose:
         """Return the purpose of a query when all of it holds: header, code, words, case, standing.
+
+        ``sought`` is the one subject that the query is wholly about, in the forms of ``memory.Subjects``; without one it can
+        inherit nothing.
 
         Raises:
             PurposeMissing, PurposeMalformed, PurposeUnknown, StatementUninformative: the header.
@@ -83,7 +89,7 @@ class Purposes:
         catalogue = self._catalogue()
         inherited = None
         if stated.root is not None:
-            inherited = self._inherited(stated, stated.root, principal, now)
+            inherited = self._inherited(stated, stated.root, principal, sought, now)
             stated = _joined(stated, inherited)
         if stated.case is None:
             raise CaseMissing('Query-Purpose names no case. Add case="…": the incident, CAD event, case, warrant or docket.')
@@ -119,15 +125,20 @@ class Purposes:
             permissible_use=code.permissible_use if action in catalogue.motor_vehicle_actions else None,
         )
 
-    def remember(self, reference: str, principal: Asker, purpose: Purpose, now: datetime) -> None:
-        """Keep a decided query's purpose under its audit entry, for queries that name it as their root."""
-        self._roots.remember(reference, principal, purpose, now)
+    def remember(self, reference: str, principal: Asker, purpose: Purpose, named: Subjects, now: datetime) -> None:
+        """Keep an answered query's purpose, and whom its answer named, for queries that name its audit entry as their root."""
+        self._roots.remember(reference, principal, purpose, named, now)
 
-    def _inherited(self, stated: Stated, root: str, principal: Asker, now: datetime) -> Purpose:
-        inherited = self._roots.inherited(root, principal, now)
+    def _inherited(self, stated: Stated, root: str, principal: Asker, sought: frozenset[str], now: datetime) -> Purpose:
+        inherited = self._roots.inherited(root, principal, sought, now)
         if inherited is None:
+            # One sentence for all of it: which part does not hold would tell of others' queries, or of who was left out.
             minutes = self._inheritance.total_seconds() / 60
-            detail = f"root is no query of yours of the last {minutes:g} minutes. State code, case and statement instead."
+            detail = (
+                "State a purpose of its own: code, case and statement. A root passes its purpose on only if it is a query of"
+                f" yours of the last {minutes:g} minutes whose answer, no broad search and no long list, named the one person"
+                f" or vehicle that this query is about, and to {FOLLOWED} of them at most."
+            )
             raise PurposeMissing(detail)
         for member in ("code", "case", "statement"):
             if getattr(stated, member) not in {None, getattr(inherited, member)}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.purpose.memory import CASES_PER_STATEMENT, Roots, Words
+from proxy.purpose.memory import CASES_PER_STATEMENT, FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     CaseClosed,
     CaseDirectoryUnavailable,
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 HEADER = f'code=C, case="26-004217", statement="{GOOD}"'
 OTHER = "MO0480000"
 ROOT = "log.example/17"
+KEY = b"k" * 32
+DRIVER = frozenset({"person_id 100001"})
+NAMED = (frozenset({"plate CML186", "vin 1HGCM82633A004352"}), DRIVER | {"born 1961-03-05 quimby wallace"})
 
 
 def metric(room: Room, name: str, **labels: str) -> float:
@@ -289,11 +293,11 @@ async def test_a_query_that_names_its_root_inherits_the_purpose(room: Room) -> N
     """A plate check that fires a driver check: the second has the first's purpose, and bears its root."""
     await room.cases(case())
     first = await room.verify(f'{HEADER}, location="Main/5th"', action="vehicle.read")
-    room.purposes.remember(ROOT, Officer(), first.purpose, room.now)
+    room.purposes.remember(ROOT, Officer(), first.purpose, NAMED, room.now)
     room.pass_time(minutes=4)
 
-    second = await room.verify(f'root="{ROOT}"')
-    third = await room.verify(f'{HEADER}, root="{ROOT}", location="Elm/2nd"')
+    second = await room.verify(f'root="{ROOT}"', sought=DRIVER)
+    third = await room.verify(f'{HEADER}, root="{ROOT}", location="Elm/2nd"', sought=DRIVER)
 
     assert second.purpose == replace(first.purpose, root=ROOT)
     assert third.purpose == replace(first.purpose, root=ROOT, location="Elm/2nd")
@@ -304,7 +308,7 @@ async def test_a_root_is_its_own_principal_s_and_for_a_short_time(room: Room) ->
     """Unknown, too old and somebody else's are refused in the same words, which tell nothing of others' queries."""
     await room.cases(case(assigned=frozenset({"badge-1", "badge-2"})))
     first = await room.verify(HEADER)
-    room.purposes.remember(ROOT, Officer(), first.purpose, room.now)
+    room.purposes.remember(ROOT, Officer(), first.purpose, NAMED, room.now)
 
     said = set()
     for root, officer in (
@@ -316,7 +320,7 @@ async def test_a_root_is_its_own_principal_s_and_for_a_short_time(room: Room) ->
         if officer is None:
             room.pass_time(minutes=5)
         with pytest.raises(PurposeMissing) as refused:
-            await room.verify(f'root="{root}"', officer)
+            await room.verify(f'root="{root}"', officer, sought=DRIVER)
         said.add(refused.value.detail)
 
     assert len(said) == 1
@@ -327,54 +331,107 @@ async def test_a_root_is_its_own_principal_s_and_for_a_short_time(room: Room) ->
 async def test_a_root_and_another_purpose_are_refused(room: Room, other: str) -> None:
     """One query has one purpose; which of two it was is not left to whoever reads the log."""
     await room.cases(case())
-    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, room.now)
+    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, NAMED, room.now)
 
     with pytest.raises(PurposeMalformed, match="inherited"):
-        await room.verify(f'root="{ROOT}", {other}')
+        await room.verify(f'root="{ROOT}", {other}', sought=DRIVER)
 
 
 async def test_an_inherited_purpose_is_verified_anew(room: Room) -> None:
     """The code has to serve the new action, the case to be open, and the principal to stand in it, now."""
     await room.cases(case(), case("P-1", kind="permit"))
     permit = await room.verify(f'code=F, case="P-1", statement="{GOOD}", requestor="clerk"')
-    room.purposes.remember("log.example/1", Officer(), permit.purpose, room.now)
-    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, room.now)
+    room.purposes.remember("log.example/1", Officer(), permit.purpose, NAMED, room.now)
+    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, NAMED, room.now)
 
     with pytest.raises(PurposeUnknown):
-        await room.verify('root="log.example/1"', action="address.search")
+        await room.verify('root="log.example/1"', action="address.search", sought=DRIVER)
     await room.cases(case(assigned=frozenset({"badge-2"})))
     with pytest.raises(StandingMissing):
-        await room.verify(f'root="{ROOT}"')
+        await room.verify(f'root="{ROOT}"', sought=DRIVER)
     await room.cases(case(opened_at=NOW - timedelta(days=90), closed_at=NOW - timedelta(days=60)))
     with pytest.raises(CaseClosed):
-        await room.verify(f'root="{ROOT}"')
+        await room.verify(f'root="{ROOT}"', sought=DRIVER)
 
 
 async def test_a_chain_of_roots_does_not_outlive_the_purpose_that_was_stated(room: Room) -> None:
     """Each query the root of the next would let one statement serve a whole shift; it ends with the first one's time."""
     await room.cases(case())
-    room.purposes.remember("log.example/0", Officer(), (await room.verify(HEADER)).purpose, room.now)
+    room.purposes.remember("log.example/0", Officer(), (await room.verify(HEADER)).purpose, NAMED, room.now)
     for number in range(1, 4):
         room.pass_time(minutes=1.5)
-        inherited = await room.verify(f'root="log.example/{number - 1}"')
-        room.purposes.remember(f"log.example/{number}", Officer(), inherited.purpose, room.now)
+        inherited = await room.verify(f'root="log.example/{number - 1}"', sought=DRIVER)
+        room.purposes.remember(f"log.example/{number}", Officer(), inherited.purpose, NAMED, room.now)
     room.pass_time(minutes=0.5)
 
     with pytest.raises(PurposeMissing):
-        await room.verify('root="log.example/3"')
+        await room.verify('root="log.example/3"', sought=DRIVER)
+
+
+@pytest.mark.parametrize(
+    "sought",
+    [
+        frozenset(),
+        frozenset({"person_id 100002"}),
+        frozenset({"born 1961-03-05 quimby wallace", "person_id 100002"}),
+        frozenset({"person_id 100001", "plate CML186"}),
+    ],
+)
+async def test_a_root_opens_nobody_whom_its_answer_did_not_name(room: Room, sought: frozenset[str]) -> None:
+    """Nobody in particular, somebody else, and two at once are refused as an unknown root is."""
+    await room.cases(case())
+    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, NAMED, room.now)
+
+    said = set()
+    for root in (ROOT, "log.example/18"):
+        with pytest.raises(PurposeMissing, match="State a purpose of its own") as refused:
+            await room.verify(f'root="{root}"', sought=sought)
+        said.add(refused.value.detail)
+
+    assert len(said) == 1
+
+
+async def test_a_purpose_is_followed_to_few_subjects(room: Room) -> None:
+    """One stated purpose walks no street, not in a chain either; those it was followed to stay open."""
+    await room.cases(case())
+    street = [frozenset({f"person_id {number}"}) for number in range(FOLLOWED + 1)]
+    room.purposes.remember("log.example/0", Officer(), (await room.verify(HEADER)).purpose, tuple(street), room.now)
+
+    for number, neighbor in enumerate(street[:FOLLOWED], start=1):
+        inherited = await room.verify(f'root="log.example/{number - 1}"', sought=neighbor)
+        room.purposes.remember(f"log.example/{number}", Officer(), inherited.purpose, tuple(street), room.now)
+
+    await room.verify('root="log.example/0"', sought=street[0])
+    for root in ("log.example/0", f"log.example/{FOLLOWED}"):
+        with pytest.raises(PurposeMissing):
+            await room.verify(f'root="{root}"', sought=street[-1])
+
+
+def test_whom_roots_named_is_kept_as_digests_and_bounded() -> None:
+    """No number and no name stands in memory; too many push out the oldest, and one that is too long itself."""
+    roots = Roots(timedelta(minutes=5), KEY, most_named=4)
+    purpose = Purpose(code="C", case="26-1", statement=GOOD)
+    for number in range(3):
+        roots.remember(f"log/{number}", Officer(), purpose, (DRIVER, frozenset({"plate CML186"})), NOW)
+
+    assert not {"100001", "CML186"} & set(re.findall(r"[A-Z]*[0-9]{3,}", repr(vars(roots))))
+    assert roots.inherited("log/0", Officer(), DRIVER, NOW) is None
+    assert roots.inherited("log/1", Officer(), DRIVER, NOW) == purpose
+    roots.remember("log/3", Officer(), purpose, tuple(frozenset({f"plate {number}"}) for number in range(5)), NOW)
+    assert roots.inherited("log/2", Officer(), DRIVER, NOW) is None
 
 
 def test_roots_are_bounded() -> None:
     """The oldest is forgotten first; a root whose own root is forgotten is not kept."""
-    roots = Roots(timedelta(minutes=5), most=2)
+    roots = Roots(timedelta(minutes=5), KEY, most=2)
     purpose = Purpose(code="C", case="26-1", statement=GOOD)
     for number in range(3):
-        roots.remember(f"log/{number}", Officer(), purpose, NOW)
-    roots.remember("log/9", Officer(), replace(purpose, root="log/0"), NOW)
+        roots.remember(f"log/{number}", Officer(), purpose, NAMED, NOW)
+    roots.remember("log/9", Officer(), replace(purpose, root="log/0"), NAMED, NOW)
 
-    assert roots.inherited("log/0", Officer(), NOW) is None
-    assert roots.inherited("log/9", Officer(), NOW) is None
-    assert roots.inherited("log/2", Officer(), NOW) == purpose
+    assert roots.inherited("log/0", Officer(), DRIVER, NOW) is None
+    assert roots.inherited("log/9", Officer(), DRIVER, NOW) is None
+    assert roots.inherited("log/2", Officer(), DRIVER, NOW) == purpose
 
 
 # --- The same words again ---
