@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.purpose.memory import CASES_PER_STATEMENT
 from proxy.purpose.standing import STANDINGS
 from proxy.purpose.statement import WORDS
 
@@ -29,6 +30,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}(\.[a-z][
 Phrase = Annotated[str, StringConstraints(min_length=3, max_length=300, strip_whitespace=True)]
 CodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,15}$")]
 Member = Literal["requestor", "recipient", "location"]
+Asked = Literal["case", "statement", "requestor", "recipient", "location"]
 Held = Literal["assigned", "dispatched", "unit", "unassigned"]
 
 PERMISSIBLE_USES: Final = range(1, 15)
@@ -36,8 +38,19 @@ GRACE_DAYS: Final = 3650
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reuse:
+    """What follows when somebody said the same words of as many other ``cases``: a refusal, or no more than the entry."""
+
+    cases: int
+    refuses: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """One purpose code. ``standings`` are the accepted ones, the closest first; ``refused`` says why nobody here may use it."""
+    """One purpose code. ``standings`` are the accepted ones, the closest first; ``refused`` says why nobody here may use it.
+
+    ``prompts`` is what a terminal asks for each member of Query-Purpose.
+    """
 
     name: str
     label: str
@@ -51,6 +64,8 @@ class Code:
     requires: tuple[str, ...] = ()
     permissible_use: int | None = None
     refused: str | None = None
+    reuse: Reuse | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +103,11 @@ class _Statement(_Model):
     words: Annotated[int, Field(ge=1, le=20)] = WORDS
 
 
+class _Reuse(_Model):
+    cases: Annotated[int, Field(ge=1, le=CASES_PER_STATEMENT)]
+    then: Literal["note", "refuse"] = "note"
+
+
 class _Patch(_Model):
     """What a jurisdiction changes of a code; what it does not name stays, and null takes a thing away."""
 
@@ -101,6 +121,8 @@ class _Patch(_Model):
     requires: list[Member] | None = None
     permissible_use: int | None = None
     refused: Phrase | None = None
+    reuse: _Reuse | None = None
+    prompts: dict[Asked, Phrase] | None = None
 
 
 class _Code(_Patch):
@@ -129,6 +151,8 @@ class _Document(_Model):
     codes: Annotated[dict[CodeName, _Code], Field(min_length=1)]
     derived: _Derivation | None = None
     motor_vehicles: _MotorVehicles | None = None
+    reuse: _Reuse | None = None
+    prompts: dict[Asked, Phrase] = {}
     empty_words: list[Annotated[str, StringConstraints(pattern=r"^\S{2,40}$")]] = []
     jurisdiction: _Jurisdiction | None = None
 
@@ -142,7 +166,7 @@ def load_catalogue(path: Path) -> Catalogue:
     document, positions = load_with_positions(path, _Document)
     vehicles = document.motor_vehicles or _MotorVehicles(actions=[], permissible_uses={})
     patches = document.jurisdiction.codes if document.jurisdiction else {}
-    codes = {name: _code(name, model, patches.get(name), document.jurisdiction) for name, model in document.codes.items()}
+    codes = {name: _code(name, model, patches.get(name), document) for name, model in document.codes.items()}
     mistakes = list(_mistakes(document, vehicles, codes, positions))
     if mistakes:
         raise DocumentInvalid(mistakes)
@@ -161,12 +185,16 @@ def _derivation(model: _Derivation) -> Derivation:
     return Derivation(kinds=frozenset(model.kinds), code=model.code, grace=timedelta(days=model.closed_grace_days))
 
 
-def _code(name: str, model: _Code, patch: _Patch | None, jurisdiction: _Jurisdiction | None) -> Code:
-    """Join a code with what its jurisdiction changes; what every code requires comes on top."""
+def _code(name: str, model: _Code, patch: _Patch | None, document: _Document) -> Code:
+    """Join a code with what its jurisdiction changes; what every code requires comes on top, what all codes share below."""
     joined = model.model_copy(update={key: getattr(patch, key) for key in patch.model_fields_set} if patch else {})
     statement = joined.statement or _Statement()
     held = frozenset(joined.standing or ())
-    every = jurisdiction.every_code_requires if jurisdiction else []
+    every = document.jurisdiction.every_code_requires if document.jurisdiction else []
+    reuse = joined.reuse or document.reuse
+    prompts: dict[str, str] = {}
+    for said in (document.prompts, model.prompts, patch.prompts if patch else None):
+        prompts.update({str(member): text for member, text in (said or {}).items()})
     return Code(
         name=name,
         label=joined.label or model.label,
@@ -180,6 +208,8 @@ def _code(name: str, model: _Code, patch: _Patch | None, jurisdiction: _Jurisdic
         requires=tuple(dict.fromkeys([*(joined.requires or ()), *every])),
         permissible_use=joined.permissible_use,
         refused=joined.refused,
+        reuse=Reuse(cases=reuse.cases, refuses=reuse.then == "refuse") if reuse else None,
+        prompts=MappingProxyType(prompts),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
     from proxy.purpose.purpose import Purpose
@@ -18,7 +19,8 @@ NAMED: Final = 200_000
 """Forms of subjects that are remembered for all roots together: about 20 MB."""
 FOLLOWED: Final = 8
 """Subjects that one stated purpose can be followed to. A stop has a driver, an owner and passengers; a street has more."""
-STATEMENTS: Final = 20_000
+SIGNATURES: Final = 100_000
+"""Some ten thousand statements: about 30 MB."""
 CASES_PER_STATEMENT: Final = 64
 
 Subjects = tuple[frozenset[str], ...]
@@ -112,28 +114,36 @@ class Roots:
 class Words:
     """On how many cases a person said the same words. Only keyed digests are kept, under a key of this start."""
 
-    def __init__(self, key: bytes, *, most: int = STATEMENTS) -> None:
-        """Take a random key of 16 to 64 bytes, and how many statements are kept."""
+    def __init__(self, key: bytes, *, most: int = SIGNATURES) -> None:
+        """Take a random key of 16 to 64 bytes, and how many signatures of statements are kept."""
         self._key = key
         self._most = most
-        self._cases: OrderedDict[bytes, set[bytes]] = OrderedDict()
+        self._cases: OrderedDict[bytes, tuple[bytes, ...]] = OrderedDict()
 
-    def said(self, person: str, words: bytes, case: str) -> tuple[int, bool]:
-        """Remember words said on a case; return on how many other cases they were said, and whether this case is a new one."""
-        mark = self._digest(person.encode() + b"\0" + words)
-        cases = self._cases.get(mark)
-        if cases is None:
-            cases = self._cases[mark] = set()
-            if len(self._cases) > self._most:
-                self._cases.popitem(last=False)
-        else:
-            self._cases.move_to_end(mark)
+    def others(self, person: str, signatures: Sequence[bytes], case: str) -> tuple[int, bool]:
+        """Return on how many other cases these words, or nearly these, were said; and whether this case is a new one."""
+        said = {number for mark in self._marks(person, signatures) for number in self._cases.get(mark, ())}
         number = self._digest(case.encode())
-        fresh = number not in cases
-        others = len(cases) - (not fresh)
-        if len(cases) < CASES_PER_STATEMENT:
-            cases.add(number)
-        return others, fresh and others > 0
+        return len(said - {number}), number not in said
+
+    def say(self, person: str, signatures: Sequence[bytes], case: str) -> None:
+        """Remember words said on a case."""
+        number = self._digest(case.encode())
+        for mark in self._marks(person, signatures):
+            cases = self._cases.get(mark, ())
+            if number not in cases and len(cases) < CASES_PER_STATEMENT:
+                cases = (*cases, number)
+            self._cases[mark] = cases
+            self._cases.move_to_end(mark)
+        while len(self._cases) > self._most:
+            self._cases.popitem(last=False)
+
+    def _marks(self, person: str, signatures: Sequence[bytes]) -> Iterator[bytes]:
+        keyed = hashlib.blake2b(person.encode() + b"\0", key=self._key, digest_size=16)
+        for signature in signatures:
+            mark = keyed.copy()
+            mark.update(signature)
+            yield mark.digest()
 
     def _digest(self, material: bytes) -> bytes:
-        return hashlib.blake2b(material, key=self._key, digest_size=16).digest()
+        return hashlib.blake2b(material, key=self._key, digest_size=8).digest()

@@ -103,7 +103,7 @@ class Case:
 class VerifiedPurpose:
     """A purpose that held: the case exists, fits, is open, and the principal stands in it.
 
-    ``reuse`` is on how many other cases the principal said the same words; ``permissible_use`` the paragraph of
+    ``reuse`` is on how many other cases the principal said nearly the same words; ``permissible_use`` the paragraph of
     18 USC 2721(b) under which motor-vehicle data is asked for, or None for any other.
     """
 

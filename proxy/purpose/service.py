@@ -26,13 +26,13 @@ from proxy.purpose.purpose import (
     VerifiedPurpose,
 )
 from proxy.purpose.standing import standings
-from proxy.purpose.statement import fingerprint, objection
+from proxy.purpose.statement import objection, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from proxy.purpose.catalogue import Catalogue, Code
+    from proxy.purpose.catalogue import Catalogue, Code, Reuse
     from proxy.purpose.directory import CaseDirectory
     from proxy.purpose.memory import Subjects
     from proxy.purpose.standing import Asker
@@ -68,7 +68,7 @@ class Purposes:
         self._words = Words(key)
         self._parse = lru_cache(maxsize=KEPT)(parse)
         self._objection = lru_cache(maxsize=KEPT)(objection)
-        self._fingerprint = lru_cache(maxsize=KEPT)(fingerprint)
+        self._signatures = lru_cache(maxsize=KEPT)(signatures)
 
     async def verify(
         self, header: str | None, principal: Asker, action: str, now: datetime, *, sought: frozenset[str] = frozenset()
@@ -117,11 +117,12 @@ class Purposes:
             root=stated.root,
             derived=derived,
         )
+        own = statement and not (derived or inherited)
         return VerifiedPurpose(
             purpose=purpose,
             case=case,
             standing=standing,
-            reuse=0 if derived or inherited or not statement else self._reuse(principal.person, statement, case.number),
+            reuse=self._reuse(principal.person, statement, case.number, code.reuse) if own else 0,
             permissible_use=code.permissible_use if action in catalogue.motor_vehicle_actions else None,
         )
 
@@ -164,9 +165,20 @@ class Purposes:
             raise CaseUnknown("The case directory knows no such reference. Check the number; a new one may take a moment.")
         return case
 
-    def _reuse(self, person: str, statement: str, case: str) -> int:
-        others, counted = self._words.said(person, self._fingerprint(statement), case)
-        if counted:
+    def _reuse(self, person: str, statement: str, case: str, rule: Reuse | None) -> int:
+        """Return on how many other cases these words were said, and remember that they are said on this one.
+
+        Raises:
+            StatementUninformative: on as many as policy lets pass, or more.
+        """
+        said = self._signatures(statement)
+        others, fresh = self._words.others(person, said, case)
+        if rule is not None and rule.refuses and others >= rule.cases:
+            raise StatementUninformative(
+                f"You said this of {others} other cases. Say what happened in this one, and who it is about."
+            )
+        self._words.say(person, said, case)
+        if fresh and others:
             self._reused.inc()
         return others
 

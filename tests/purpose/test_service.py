@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.purpose.catalogue import Reuse
+from proxy.purpose.header import Stated, serialize
 from proxy.purpose.memory import CASES_PER_STATEMENT, FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     CaseClosed,
@@ -474,15 +476,61 @@ async def test_derived_words_are_not_the_officer_s(room: Room) -> None:
     assert [(await room.verify(f'case="CAD-{number}"')).reuse for number in (1, 2)] == [0, 0]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "DRIVER HAS NO LICENCE; STOPPED FOR NO PLATES!!!",
+        "stopped for no plates, driver has no license on 26-1 at 0312",
+        "stopping because of no plate, the driver had no licence",
+        "stopped for no plates, passenger has no licence",
+        "stopped in the park for no plates, driver has no licence",
+        "st\u043epped for no plates, driver has no licence",
+    ],
+)
+async def test_nearly_the_same_words_are_the_same(room: Room, other: str) -> None:
+    """Order, endings, numbers, grammar, lookalike letters, one word more or exchanged make no other statement."""
+    await room.cases(case("26-0"), case("26-1"))
+    await room.verify(HEADER.replace("26-004217", "26-0"))
+
+    assert (await room.verify(serialize(Stated(code="C", case="26-1", statement=other)))).reuse == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["stopped for no lights, passenger has no licence", "no licence plates found on boat trailer", "stolen plates found"],
+)
+async def test_other_words_are_other_words(room: Room, other: str) -> None:
+    """Two words exchanged make another statement, and so do the same few nouns in another story."""
+    await room.cases(case("26-0"), case("26-1"))
+    await room.verify(HEADER.replace("26-004217", "26-0"))
+
+    assert (await room.verify(f'code=C, case="26-1", statement="{other}"')).reuse == 0
+
+
+async def test_policy_says_what_follows_from_the_same_words_on_many_cases(room: Room) -> None:
+    """Where policy refuses them, so many other cases pass and no more; a case on which they passed is not shut again."""
+    await room.cases(*(case(f"26-{number}") for number in range(3)))
+    code = replace(room.catalogue.codes["C"], reuse=Reuse(cases=2, refuses=True))
+    room.catalogue = replace(room.catalogue, codes=MappingProxyType({**room.catalogue.codes, "C": code}))
+    headers = [HEADER.replace("26-004217", f"26-{number}") for number in range(3)]
+
+    assert [(await room.verify(header)).reuse for header in headers[:2]] == [0, 1]
+    with pytest.raises(StatementUninformative, match="You said this of 2 other cases"):
+        await room.verify(headers[2])
+    assert [(await room.verify(header)).reuse for header in headers[:2]] == [1, 1]
+    assert (await room.verify(headers[2].replace(GOOD, "fled on foot from burning garage"))).reuse == 0
+
+
 def test_remembered_words_are_bounded_and_unreadable() -> None:
     """Neither words nor cases grow without end, and what is kept is keyed digests."""
     words = Words(b"k" * 32, most=2)
     for number in range(CASES_PER_STATEMENT + 10):
-        words.said("badge-1", b"stolen car", f"26-{number}")
+        words.say("badge-1", [b"stolen car"], f"26-{number}")
+    assert words.others("badge-1", [b"stolen car"], "26-1") == (CASES_PER_STATEMENT - 1, False)
     for number in range(5):
-        words.said("badge-1", f"words {number}".encode(), "26-1")
+        words.say("badge-1", [f"words {number}".encode()], "26-1")
 
-    assert words.said("badge-1", b"stolen car", "26-1") == (0, False)
+    assert words.others("badge-1", [b"stolen car"], "26-1") == (0, True)
     assert len(words._cases) == 2
     assert all(len(mark) == 16 for mark in words._cases)
     assert Words(b"x" * 32)._digest(b"stolen car") != words._digest(b"stolen car")
