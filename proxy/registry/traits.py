@@ -147,12 +147,14 @@ def of_person(who: Identifiers, read: Callable[[str], Street] = address.address)
         for kind in NUMBERS
         if getattr(who, attribute := NORMAL_FORMS[kind][0])
     }
+    if who.ssns:
+        numbers["ssn"] = _ssns(numbers["ssn"], who.ssns)
     return Traits(
         names=tuple(dict.fromkeys(name for name in names if name.given or name.surname)),
         births=(born,) if born else (),
         births_tell=born is not None and tells(born),
         numbers={kind: values for kind, values in numbers.items() if values},
-        ssns_tell=True,
+        ssns_tell=all(map(normalize.ssn_tells, who.ssns)),
         spots=tuple(
             spot_of(
                 _loose(home.street, read),
@@ -172,15 +174,24 @@ def of_fields(fields: Mapping[str, Sequence[str]], reader: Reader) -> Traits:
         values = fields.get(kind)
         if values and (forms := tuple(filter(None, map(form, values)))):
             numbers[kind] = forms
+    ssns = fields.get("ssn", _NONE)
+    ssns_tell = all(map(normalize.ssn_tells, ssns))
+    if not ssns_tell and (forms := _ssns(numbers.get("ssn", _NONE), ssns)):
+        numbers["ssn"] = forms
     return Traits(
         names=tuple(_names(fields))[:MOST_NAMES],
         births=tuple(filter(None, births)),
         births_tell=bool(births) and all(born is not None and tells(born) for born in births),
         numbers=numbers,
-        ssns_tell="ssn" not in fields or len(numbers.get("ssn", _NONE)) == len(fields["ssn"]),
+        ssns_tell=ssns_tell,
         spots=tuple(_spots(fields, reader)) if "street" in fields or "address" in fields else _NOWHERE,
         at_home="case" not in fields,
     )
+
+
+def _ssns(whole: Sequence[str], texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the readings of SSNs: whole ones, and those with a digit too many or too few, which only look alike."""
+    return tuple(dict.fromkeys((*whole, *filter(None, map(normalize.ssn_slipped, texts)))))
 
 
 def birth(text: str) -> Born | None:
@@ -226,8 +237,8 @@ def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool) -> list[
     for name in traits.names:
         _name_keys(name, births, found, sounds, word, enrolled=enrolled)
     for ssn in numbers.get("ssn", _NONE):
-        # Any one slip, two digits exchanged included, leaves one of these whole.
-        parts = (ssn[:6], ssn[3:], ssn[:3] + ssn[6:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:])
+        # Any one slip, a digit lost or too many and two exchanged included, leaves one of these whole.
+        parts = (ssn[:6], ssn[-6:], ssn[:3] + ssn[-3:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:])
         found += [(_SSN, place, word(part)) for place, part in enumerate(parts)]
     for plate in numbers.get("plate", _NONE):
         if enrolled or len(plate) < _WHOLE_PLATE:
