@@ -15,7 +15,9 @@ found is enough is decided by whoever asks, since that depends on the category.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -23,13 +25,13 @@ from proxy.registry import normalize, prose, traits
 from proxy.registry.evidence import weigh, weigh_in_hope
 from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
-from proxy.registry.sieve import Sieve
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from proxy.registry.evidence import Evidence
     from proxy.registry.profile import Profile
+    from proxy.registry.sharing import Base
     from proxy.registry.tokens import Place, Token, Tokens
     from proxy.registry.traits import Traits
 
@@ -47,7 +49,6 @@ TEXT: Final = "text"
 WEAK_NAMES: Final = frozenset({NAME, ALIAS})
 
 MOST_NAMES: Final = 256
-USUAL_NUMBERS: Final = 1 << 22
 MOST_COMPARED: Final = 64
 """So many look-alikes are compared, those first that share most."""
 _NONE: Final[tuple[str, ...]] = ()
@@ -63,51 +64,45 @@ class Index:
     def __init__(self, tokens: Tokens) -> None:
         """Start empty; profiles must come from the same ``tokens``."""
         self._tokens = tokens
-        self._strong = Shared()
-        self._names = Shared()
-        self._monikers = Shared()
-        self._buildings = Shared()
+        self._known = Shared()
         self._residents: dict[int, int] = {}
-        self._keys = Shared()
-        self._sieve = Sieve(USUAL_NUMBERS)
-        self.rarity = Rarity()
+        self.rarity = Rarity(tokens)
+        self.at = self._known.at
+        """Who has a token or a key; each kind of these has numbers of its own."""
+
+    def begin(self, base: Base) -> None:
+        """Make everybody of a base findable, where nobody is yet."""
+        self._known.begin(base)
+        self.rarity.add_all(base.values, len(base.persons))
+        self._residents |= base.residents
 
     def add(self, profile: Profile) -> None:
         """Make a person findable."""
-        for shared, numbers in self._places_of(profile):
-            shared.put(numbers, profile)
-            self._sieve.put(numbers)
-        for home in set(map(_home, profile.places)):
+        self._known.put(profile)
+        for home in array("q", profile.homes):
             self._residents[home] = self._residents.get(home, 0) + 1
-        self.rarity.add(profile.values)
+        self.rarity.add(array("q", profile.values))
 
     def remove(self, profile: Profile) -> None:
         """Undo ``add``."""
-        for shared, numbers in self._places_of(profile):
-            shared.drop(numbers, profile)
-        for home in set(map(_home, profile.places)):
+        self._known.drop(profile)
+        for home in array("q", profile.homes):
             self._residents[home] -= 1
             if not self._residents[home]:
                 del self._residents[home]
-        self.rarity.remove(profile.values)
-
-    def _places_of(self, profile: Profile) -> Iterable[tuple[Shared, Collection[int]]]:
-        yield self._strong, profile.strong
-        yield self._names, profile.names
-        yield self._monikers, profile.monikers
-        yield self._buildings, {place.building for place in profile.places}
-        yield self._keys, profile.keys
+        self.rarity.remove(array("q", profile.values))
 
     def residents(self, place: Place) -> int:
         """Return how many known persons live in one home, or in a building that was enrolled without units."""
-        return self._residents.get(_home(place), 0)
+        return self._residents.get(hash((place.building, place.unit or 0)), 0)
 
     def same_person(self, profile: Profile) -> Iterable[Profile]:
         """Return who shares a record's id, an SSN, or a name with its date of birth, each as often as they share one."""
-        for token in (*profile.person_ids, *profile.ssns):
-            yield from self._strong.at(token)
-        for token in profile.names if profile.dobs else ():
-            yield from (other for other in self._names.at(token) if not set(other.dobs).isdisjoint(profile.dobs))
+        facts = profile.facts
+        for token in (*facts.person_ids, *facts.ssns):
+            yield from self.at(token)
+        for token in facts.names if facts.dobs else ():
+            yield from (other for other in self.at(token) if not set(other.facts.dobs).isdisjoint(facts.dobs))
 
     def find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
         """Return everybody whom criteria or a record could mean, and everybody who looks alike.
@@ -130,7 +125,7 @@ class Index:
         mine = traits.of_fields(fields, self._tokens)
         exact = self._exact_tokens(fields, mine)
         asked = exact + traits.keys(mine, self._tokens.word, enrolled=False)
-        passing = self._sieve.passing(asked)
+        passing = self._known.passing(asked)
         if not passing:
             return {}
         named = self._named(fields)
@@ -176,13 +171,13 @@ class Index:
             for place in self.rarity.givens(words):
                 given = words[place]
                 for surname in prose.surnames(words, place):
-                    found = self._names.at(self._tokens.pair(given, surname))
+                    found = self.at(self._tokens.pair(given, surname))
                     if found:
                         _add(hits, found, TEXT)
                         said.setdefault("name", {})[f"{surname}, {given}"] = None
             for kind, number in prose.numbers(text, words):
                 token = self._tokens.strong[kind](number)
-                if token is not None and (found := self._strong.at(token)):
+                if token is not None and (found := self.at(token)):
                     _add(hits, found, TEXT)
                     said.setdefault(kind, {})[number] = None
         if not hits:
@@ -198,18 +193,11 @@ class Index:
         """Tell whether these are about one record id, and it is not among those known of the person."""
         given = fields.get("person_id", _NONE)
         token = self._tokens.strong["person_id"](given[0]) if len(given) == 1 else None
-        return token is not None and bool(profile.person_ids) and token not in profile.person_ids
+        return token is not None and bool(profile.facts.person_ids) and token not in profile.facts.person_ids
 
     def _alike(self, keys: Iterable[int]) -> Iterable[Profile]:
         """Return who has one of these keys, those first who have most where there are too many to compare."""
-        met: Counter[Profile] = Counter()
-        known = self._keys.one_or_more
-        for key in keys:
-            found = known(key)
-            if isinstance(found, list):
-                met.update(found)
-            elif found is not None:
-                met[found] += 1
+        met = Counter(chain.from_iterable(map(self.at, keys)))
         return met if len(met) <= MOST_COMPARED else [profile for profile, _ in met.most_common(MOST_COMPARED)]
 
     def _named(self, fields: Mapping[str, Sequence[str]]) -> list[tuple[Token, ...]]:
@@ -222,12 +210,11 @@ class Index:
 
     def _exact(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]]) -> Hits:
         hits: Hits = {}
-        strong, tokens = self._strong, self._tokens.strong
-        for kind, token_of in tokens.items():
+        for kind, token_of in self._tokens.strong.items():
             for value in fields.get(kind, _NONE):
                 token = token_of(value)
                 if token is not None:
-                    _add(hits, strong.at(token), kind)
+                    _add(hits, self.at(token), kind)
         self._by_name(fields, named, hits)
         self._by_place(fields, hits)
         return hits
@@ -237,28 +224,28 @@ class Index:
         about: _About | None = None
         for keys in (*named, *(self._tokens.name(value) for value in aliases)):
             for key in keys:
-                if found := self._names.at(key):
+                if found := self.at(key):
                     about = about or _About(fields, self._tokens, named)
                     about.judge(found, hits, NAME, NAME_DOB)
         for value in aliases:
             token = self._tokens.moniker(value)
-            if token is not None and (found := self._monikers.at(token)):
+            if token is not None and (found := self.at(token)):
                 about = about or _About(fields, self._tokens, named)
                 about.judge(found, hits, ALIAS if not any(named) else "", ALIAS_DOB)
         for token in _without_given(fields, self._tokens):
-            _add(hits, self._strong.at(token), SURNAME_DOB)
+            _add(hits, self.at(token), SURNAME_DOB)
 
     def _by_place(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
         places = [place for value in fields.get("street", _NONE) if (place := self._tokens.street(value))]
         places += [place for value in fields.get("address", _NONE) if (place := self._tokens.address(value))]
         for place in places:
-            found = self._buildings.at(place.building)
+            found = self.at(place.building)
             if not found:
                 continue
             unit = self._unit(place, fields.get("unit", _NONE), alone=len(places) == 1)
             where = _Where(place, fields, self._tokens)
             for profile in found:
-                if any(home.building == place.building and where.is_home(home, unit) for home in profile.places):
+                if any(home.building == place.building and where.is_home(home, unit) for home in profile.facts.places):
                     _add(hits, (profile,), ADDRESS)
 
     def _unit(self, place: Place, units: Sequence[str], *, alone: bool) -> Token | None:
@@ -291,15 +278,15 @@ class _About:
     def judge(self, found: Iterable[Profile], hits: Hits, alone: str, with_dob: str) -> None:
         """Add those whom the date of birth confirms, and, by the road ``alone`` (if any), those it does not contradict."""
         for profile in found:
-            if not self._dobs.isdisjoint(profile.dobs):
+            if not self._dobs.isdisjoint(profile.facts.dobs):
                 _add(hits, (profile,), with_dob)
             elif alone and not self._contradicts(profile):
                 _add(hits, (profile,), alone)
 
     def _contradicts(self, profile: Profile) -> bool:
-        if self._dobs_tell and profile.born:
+        if self._dobs_tell and profile.facts.born:
             return True
-        return self._ssns_tell and bool(profile.ssns) and self._ssns.isdisjoint(profile.ssns)
+        return self._ssns_tell and bool(profile.facts.ssns) and self._ssns.isdisjoint(profile.facts.ssns)
 
 
 class _Where:
@@ -324,10 +311,6 @@ class _Where:
         other_city = bool(home.city and self._cities)
         other_code = bool(home.postal_code and self._postal_codes)
         return not (other_state or other_city or other_code)
-
-
-def _home(place: Place) -> int:
-    return hash((place.building, place.unit))
 
 
 def _without_given(fields: Mapping[str, Sequence[str]], tokens: Tokens) -> list[Token]:

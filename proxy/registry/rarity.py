@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from proxy.registry.tokens import Tokens
     from proxy.registry.traits import Traits
 
 _LEAST: Final[Mapping[str, float]] = {"given": 40e-6, "surname": 20e-6}
@@ -44,8 +45,8 @@ def _census() -> Mapping[str, Mapping[str, float]]:
     return tables
 
 
-def values_of(traits: Traits) -> tuple[int, ...]:
-    """Return the values whose frequency among the enrolled matters, as numbers that mean something in this process only."""
+def values_of(traits: Traits, tokens: Tokens) -> tuple[int, ...]:
+    """Return the values whose frequency among the enrolled matters, as tokens."""
     found: set[tuple[str, str]] = set()
     for name in traits.names:
         found.update(("given", word) for word in name.given[:1])
@@ -53,14 +54,15 @@ def values_of(traits: Traits) -> tuple[int, ...]:
     for spot in traits.spots:
         here = (("street", spot.street), ("place", spot.place), ("city", spot.city), ("postal_code", spot.postal_code))
         found.update(pair for pair in here if pair[1])
-    return tuple(map(hash, found))
+    return tuple({tokens.token(kind, value) for kind, value in found})
 
 
 class Rarity:
     """Bits of agreement, among everybody counted so far."""
 
-    def __init__(self) -> None:
-        """Start with nobody."""
+    def __init__(self, tokens: Tokens) -> None:
+        """Start with nobody; values must be of the same ``tokens``."""
+        self._token = tokens.token
         self._counts: dict[int, int] = {}
         self._persons = 0
         self._census = _census()
@@ -71,6 +73,13 @@ class Rarity:
         counts = self._counts
         for value in values:
             counts[value] = counts.get(value, 0) + 1
+
+    def add_all(self, values: Mapping[int, int], persons: int) -> None:
+        """Count the values of many, each with how many persons have it."""
+        self._persons += persons
+        counts = self._counts
+        for value, count in values.items():
+            counts[value] = counts.get(value, 0) + count
 
     def remove(self, values: Iterable[int]) -> None:
         """Count a person's values no longer."""
@@ -83,11 +92,11 @@ class Rarity:
     def givens(self, words: Sequence[str]) -> list[int]:
         """Return the places of the words that are given names of somebody counted; an initial is none."""
         counts = self._counts
-        return [place for place, word in enumerate(words) if len(word) > 1 and counts.get(hash(("given", word)))]
+        return [place for place, word in enumerate(words) if len(word) > 1 and counts.get(self._token("given", word))]
 
     def of(self, kind: str, value: str) -> float:
         """Return the bits that agreeing on ``value`` is worth."""
-        seen = self._counts.get(hash((kind, value)), 0)
+        seen = self._counts.get(self._token(kind, value), 0)
         usual = _USUAL.get(kind)
         if usual is not None:
             frequency = (max(0, seen - _FAMILY) + _WEIGHT * usual) / (self._persons + _WEIGHT)

@@ -24,10 +24,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.registry.enrollment import Report, plan_entries, plan_staff
 from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRevealed
+from proxy.registry.keyring import Keyring, Keys
 from proxy.registry.loading import Loaded, Owner
 from proxy.registry.person import NOBODY, Entry, EntryUnknown, pack, unpack_entry, unpack_staff
 from proxy.registry.profile import forget
 from proxy.registry.recognition import Snapshot
+from proxy.registry.sharing import Base
 from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, SealedTable
 from proxy.registry.thresholds import USUALLY
 from proxy.registry.tokens import Tokens
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
-    from proxy.registry.keyring import Keyring
     from proxy.registry.lines import EntryLine, StaffLine
     from proxy.registry.loading import Row
     from proxy.registry.person import Identifiers, Staff
@@ -143,11 +144,13 @@ class Registry:
         self._category_group = category_group or (lambda _category: "protected")
         self._outbox = outbox
         self._randomness = randomness
-        tokens = Tokens(randomness(32))
-        self._entries = Loaded(SealedTable(database, REGISTRY, key, randomness), unpack_entry, tokens)
-        self._staff = Loaded(SealedTable(database, PERSONNEL, key, randomness), unpack_staff, tokens)
+        ring = key if isinstance(key, Keyring) else Keyring(Keys(key))
+        self._entries = Loaded(SealedTable(database, REGISTRY, ring, randomness), unpack_entry)
+        self._staff = Loaded(SealedTable(database, PERSONNEL, ring, randomness), unpack_staff)
         self._refreshing = asyncio.Lock()
-        self._snapshot = Snapshot(tokens, thresholds)
+        self._thresholds = thresholds
+        self._snapshot: Snapshot | None = None
+        self._first: dict[Profile, None] | None = None
         self._ends: list[tuple[datetime, str]] = []
         self._ended: set[Profile] = set()
         self._sizes: Counter[str] = Counter()
@@ -289,10 +292,31 @@ class Registry:
             await self._outbox.put(connection, event)
 
     async def _refresh(self) -> None:
+        if self._snapshot is None:
+            await self._begin()
         moved = [await self._load(self._entries), await self._load(self._staff), self._end()]
+        if self._first is not None:
+            with _undisturbed():
+                base = await asyncio.to_thread(Base, list(self._first))
+            self._known.begin(base)
+            self._first = None
+            if len(base.persons) >= FROZEN_FROM:
+                gc.freeze()
         if any(moved):
             self._count()
-            self.recognizer.swap(self._snapshot)
+            self.recognizer.swap(self._known)
+
+    async def _begin(self) -> None:
+        """Start with nobody, under the secret that what is kept was derived with."""
+        tokens = Tokens(await self._entries.table.secret(), self._randomness(32))
+        for loaded in (self._entries, self._staff):
+            loaded.begin(tokens)
+        self._snapshot, self._first = Snapshot(tokens, self._thresholds), {}
+
+    @property
+    def _known(self) -> Snapshot:
+        assert self._snapshot is not None
+        return self._snapshot
 
     async def _load(self, loaded: Loaded[Owner]) -> bool:
         """Take in what has changed in a table; tell whether there was anything to do."""
@@ -320,15 +344,18 @@ class Registry:
     def _know(self, row: Row | None) -> None:
         if row is None:
             return
-        owner = row.profile.owner
-        if isinstance(owner, Entry):
+        profile = row.profile
+        if profile.expires and isinstance(owner := profile.owner, Entry) and owner.expires:
             if owner.expired(self._clock()):
-                self._ended.add(row.profile)
+                self._ended.add(profile)
                 return
-            if owner.expires:
-                heappush(self._ends, (owner.expires, owner.id))
-            self._sizes[self._group(owner)] += 1
-        self._snapshot.add(row.profile)
+            heappush(self._ends, (owner.expires, owner.id))
+        if profile.enrolled:
+            self._sizes[self._group(profile)] += 1
+        if self._first is not None:
+            self._first[profile] = None
+        else:
+            self._known.add(profile)
 
     def _forget(self, row: Row | None) -> None:
         if row is None:
@@ -336,9 +363,12 @@ class Registry:
         if row.profile in self._ended:
             self._ended.remove(row.profile)
             return
-        if isinstance(row.profile.owner, Entry):
-            self._sizes[self._group(row.profile.owner)] -= 1
-        self._snapshot.remove(row.profile)
+        if row.profile.enrolled:
+            self._sizes[self._group(row.profile)] -= 1
+        if self._first is not None:
+            del self._first[row.profile]
+        else:
+            self._known.remove(row.profile)
 
     def _end(self) -> bool:
         """Take out whose protection has ended; tell whether there was anybody."""
@@ -353,8 +383,8 @@ class Registry:
             found = True
         return found
 
-    def _group(self, entry: Entry) -> str:
-        return self._category_group(entry.category) if entry.category else "protected"
+    def _group(self, profile: Profile) -> str:
+        return self._category_group(profile.category) if profile.category else "protected"
 
     def _count(self) -> None:
         if self._metrics is not None:

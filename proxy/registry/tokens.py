@@ -34,6 +34,7 @@ _SPARE: Final = 3
 
 _KINDS: Final = (
     *NORMAL_FORMS, "word", "name", "moniker", "surname_dob", "dob", "building", "unit", "city", "state", "postal_code",
+    "household", "given", "surname", "street", "place",
 )  # fmt: skip
 
 
@@ -50,11 +51,12 @@ class Place(NamedTuple):
 class Tokens:
     """The step from a text to its tokens, under one key."""
 
-    def __init__(self, key: bytes, cached: int = CACHED) -> None:
-        """Take a random key of 32 bytes; ``cached`` bounds the texts remembered of each kind."""
+    def __init__(self, key: bytes, sealing: bytes | None = None, *, cached: int = CACHED) -> None:
+        """Take a random key of 32 bytes, and another of this start that seals; ``cached`` bounds the texts remembered."""
+        self.mark = blake2b(key=key, digest_size=16, person=b"tokens-mark").digest()
         self._seeds = {kind: _seed(key, kind) for kind in _KINDS}
         self._word = self._seeds["word"]
-        self._cipher = AESGCM(blake2b(key=key, digest_size=32, person=b"traits").digest())
+        self._cipher = AESGCM(blake2b(key=sealing or key, digest_size=32, person=b"traits").digest())
         self._nonces = count(1)
         remember = lru_cache(maxsize=cached)
         self.forms: Mapping[str, Callable[[str], str]] = {

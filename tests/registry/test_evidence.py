@@ -67,13 +67,13 @@ OTHERS: dict[str, str] = {
 
 def town(*more: Identifiers) -> Rarity:
     """Return what is rare in a town of 200, where half are of Elm Street and every one of Springfield."""
-    rarity = Rarity()
+    rarity = Rarity(TOKENS)
     for number in range(200):
         street = f"{number} Elm Street" if number % 2 else f"{number} Oak Avenue"
         home = Home(street=street, city="Springfield", state="NY", postal_code="12345")
-        rarity.add(values_of(traits.of_person(Identifiers(surname=f"Q{number}", homes=(home,)))))
+        rarity.add(values_of(traits.of_person(Identifiers(surname=f"Q{number}", homes=(home,))), TOKENS))
     for each in more:
-        rarity.add(values_of(traits.of_person(each)))
+        rarity.add(values_of(traits.of_person(each), TOKENS))
     return rarity
 
 
