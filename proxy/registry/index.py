@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -73,8 +72,8 @@ class Index:
     def begin(self, base: Base) -> None:
         """Make everybody of a base findable, where nobody is yet."""
         self._known.begin(base)
-        self.rarity.add_all(base.values, len(base.persons))
-        self._residents |= base.residents
+        self.rarity.begin(base.values, len(base.persons))
+        self._residents = base.residents
 
     def add(self, profile: Profile) -> None:
         """Make a person findable."""
@@ -132,7 +131,7 @@ class Index:
         hits = self._exact(fields, named) if passing[0] < len(exact) else {}
         persons = _persons(named)
         found: Findings = {}
-        for profile in dict.fromkeys((*hits, *self._alike({asked[place] for place in passing if place >= len(exact)}))):
+        for profile in dict.fromkeys((*hits, *self._alike(list({asked[place] for place in passing if place >= len(exact)})))):
             theirs = traits.unpack(self._tokens.open(profile.traits))
             if roads := hits.get(profile):
                 found[profile] = tuple(roads), weigh(mine, theirs, self.rarity, persons=persons)
@@ -195,9 +194,9 @@ class Index:
         token = self._tokens.strong["person_id"](given[0]) if len(given) == 1 else None
         return token is not None and bool(profile.facts.person_ids) and token not in profile.facts.person_ids
 
-    def _alike(self, keys: Iterable[int]) -> Iterable[Profile]:
+    def _alike(self, keys: Sequence[int]) -> Iterable[Profile]:
         """Return who has one of these keys, those first who have most where there are too many to compare."""
-        met = Counter(chain.from_iterable(map(self.at, keys)))
+        met = Counter(self._known.at_any(keys))
         return met if len(met) <= MOST_COMPARED else [profile for profile, _ in met.most_common(MOST_COMPARED)]
 
     def _named(self, fields: Mapping[str, Sequence[str]]) -> list[tuple[Token, ...]]:

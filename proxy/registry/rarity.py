@@ -74,12 +74,9 @@ class Rarity:
         for value in values:
             counts[value] = counts.get(value, 0) + 1
 
-    def add_all(self, values: Mapping[int, int], persons: int) -> None:
-        """Count the values of many, each with how many persons have it."""
-        self._persons += persons
-        counts = self._counts
-        for value, count in values.items():
-            counts[value] = counts.get(value, 0) + count
+    def begin(self, counts: dict[int, int], persons: int) -> None:
+        """Take what was counted of many, where nobody is counted yet."""
+        self._counts, self._persons = counts, persons
 
     def remove(self, values: Iterable[int]) -> None:
         """Count a person's values no longer."""

@@ -55,7 +55,7 @@ class Tokens:
         """Take a random key of 32 bytes, and another of this start that seals; ``cached`` bounds the texts remembered."""
         self.mark = blake2b(key=key, digest_size=16, person=b"tokens-mark").digest()
         self._seeds = {kind: _seed(key, kind) for kind in _KINDS}
-        self._word = self._seeds["word"]
+        self.word = _words(self._seeds["word"])
         self._cipher = AESGCM(blake2b(key=sealing or key, digest_size=32, person=b"traits").digest())
         self._nonces = count(1)
         remember = lru_cache(maxsize=cached)
@@ -82,10 +82,6 @@ class Tokens:
     def token(self, kind: str, normal: str) -> Token:
         """Return the token of a normal form; equal forms of different kinds have different tokens."""
         return xxh3_64_intdigest(normal.encode("utf-8", "surrogatepass"), self._seeds[kind]) >> _SPARE
-
-    def word(self, text: str) -> int:
-        """Return a text as a number, to be part of a key."""
-        return xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"), self._word) >> _SPARE
 
     def seal(self, content: bytes) -> bytes:
         """Return bytes that only ``open`` of the same tokens reads: for what lies in memory until it is compared."""
@@ -136,6 +132,15 @@ class Tokens:
 
     def _of(self, kind: str, normal: Callable[[str], str]) -> Callable[[str], Token | None]:
         return lambda text: self.token_of(kind, normal(text))
+
+
+def _words(seed: int) -> Callable[[str], int]:
+    """Return the step from a text to a number that is part of a key: some forty times a record."""
+
+    def word(text: str) -> int:
+        return xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"), seed) >> _SPARE
+
+    return word
 
 
 def _seed(key: bytes, kind: str) -> int:
