@@ -33,8 +33,8 @@ class Disclosure:
 
     ``records`` counts those that left, ``withheld`` those that did not, ``unjudged`` the withheld ones that were not as their
     route declares. ``masked`` and ``disclosed`` are field classes (fields.yaml). ``judgements`` are those of records that were
-    masked or withheld or concern somebody protected or related; ``subjects`` are the person ids that the disclosed records
-    hold, for the log's keyed tokens.
+    masked or withheld, concern somebody protected or related, or oblige somebody; ``subjects`` are the person ids that the
+    disclosed records hold, for the log's keyed tokens.
     """
 
     status: int

@@ -32,7 +32,7 @@ from proxy.escalation.lifecycle import (
     State,
 )
 from proxy.escalation.store import EscalationStore
-from proxy.registry.protection import Relation
+from proxy.registry.protection import OWN_CAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
-OWN_CAUSE: Final = frozenset({Relation.SELF, Relation.HOUSEHOLD, Relation.FAMILY, Relation.FORMER_PARTNER, Relation.DISPUTE})
 RETRY_AFTER_SECONDS: Final = 5
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000

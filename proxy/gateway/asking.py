@@ -153,5 +153,5 @@ def stricter(of_record: Ruling, of_inquiry: Ruling) -> Ruling:
         rule=of_inquiry.rule if of_record.outcome is Outcome.PERMIT else of_record.rule,
         because=of_inquiry.because,
         masked=of_record.masked | of_inquiry.masked,
-        notify=of_record.notify,
+        owed=of_record.owed,
     )

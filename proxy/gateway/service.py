@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.failed import Failed
+from proxy.audit.owed import joined
 from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
@@ -287,7 +288,7 @@ class Gateway:
         self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
     ) -> Receipt:
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
-        shown = ruling.outcome
+        shown, owed = ruling.outcome, ruling.owed
         facts, ruling = asking.concealing or (facts, ruling)
         recognition = asking.concealed or asking.recognition
         receipt = await self._audit.record(
@@ -306,6 +307,8 @@ class Gateway:
                 destination=self._upstream.origin,
                 forward=forward,
                 escalation=grant.id if grant else "",
+                owed=joined((*owed, *ruling.owed)),
+                approved_by=(grant.decided_by,) if grant and grant.decided_by else (),
             ),
         )
         query.receipt, query.closed, query.ending = receipt, not forward, False
@@ -329,6 +332,8 @@ class Gateway:
             duration_ms=round((self._monotonic() - query.started) * 1000, 2),
             upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
             sha256=hashlib.sha256(disclosure.body).hexdigest(),
+            owed=joined(owed for judgement in disclosure.judgements for owed in judgement.ruling.owed),
+            decided=query.receipt.index if query.receipt is not None else 0,
         )
         query.ending = True
         await self._audit.record(event)

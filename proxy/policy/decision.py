@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from proxy.audit.owed import Duty
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from proxy.audit.owed import Owed
 
 
 class Outcome(StrEnum):
@@ -48,8 +52,13 @@ class Ruling:
     rule: str
     because: str
     masked: frozenset[str] = field(default_factory=frozenset)  # field classes of fields.yaml
-    notify: tuple[str, ...] = ()
+    owed: tuple[Owed, ...] = ()  # who has to take note of it or to review it, and within what time
     tell: bool = False  # whether the terminal may learn that a record was withheld
+
+    @property
+    def notify(self) -> tuple[str, ...]:
+        """Return the roles that have to take note."""
+        return tuple(sorted({owed.role for owed in self.owed if owed.duty is Duty.NOTICE}))
 
 
 class Policy(Protocol):

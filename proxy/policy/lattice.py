@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
+from proxy.audit.owed import joined
 from proxy.policy.decision import Facts, Outcome, Ruling
 from proxy.policy.vocabulary import ANY, COLUMNS
 
@@ -82,6 +83,6 @@ def ruling_of(matching: Sequence[Row]) -> Ruling:
         rule=first.rule,
         because=first.because,
         masked=frozenset().union(*(row.masked for row in equals)),
-        notify=tuple(sorted({role for row in equals for role in row.notify})),
+        owed=joined(owed for row in equals for owed in row.owed),
         tell=all(row.tell for row in equals),
     )

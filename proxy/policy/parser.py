@@ -16,6 +16,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from proxy.audit.owed import Duty, Owed, joined
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.policy.decision import Facts, Outcome
 from proxy.policy.rows import GROUP_PREFIXES, OPEN, ROW_COLUMNS, Grouping, Row, Sheet, make_sheet
@@ -243,7 +244,7 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
                 conditions=said,
                 because=cells[-1].text,
                 masked=frozenset(obliged.get("mask", ())),
-                notify=tuple(sorted(obliged.get("notify", ()))),
+                owed=joined(Owed(duty=Duty.NOTICE, role=role) for role in obliged.get("notify", ())),
                 tell="tell" in obliged,
                 line=reading.number,
             )

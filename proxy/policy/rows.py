@@ -7,10 +7,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from proxy.policy.decision import Facts, Outcome
+from proxy.policy.obligations import written
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from proxy.audit.owed import Owed
 
 GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
     {"g": "role", "g2": "category", "g3": "purpose", "g4": "action", "g5": "standing", "g6": "relation"},
@@ -32,7 +35,7 @@ class Row:
     conditions: Facts
     because: str
     masked: frozenset[str] = field(default_factory=frozenset)
-    notify: tuple[str, ...] = ()
+    owed: tuple[Owed, ...] = ()
     tell: bool = False
     line: int = 0
 
@@ -44,7 +47,7 @@ class Row:
     def __str__(self) -> str:
         """Return the row as the file could hold it."""
         clauses = [f"mask={'+'.join(sorted(self.masked))}"] if self.masked else []
-        clauses += [f"notify={'+'.join(self.notify)}"] if self.notify else []
+        clauses += written(self.owed)
         clauses += ["tell=withheld"] if self.tell else []
         return ", ".join((self.outcome, self.rule, *self.conditions, "; ".join(clauses) or "none", self.because))
 

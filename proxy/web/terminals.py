@@ -1,4 +1,6 @@
-"""The terminals' door: queries, escalations, problem pages. It turns HTTP into an ``Inbound`` and an answer into HTTP.
+"""The terminals' door: queries, escalations, notices, reviews, problem pages.
+
+It turns HTTP into an ``Inbound`` and an answer into HTTP.
 
 Nothing of a client's request is forwarded but what the route map matched; so a header such as ``Range`` or
 ``X-HTTP-Method-Override`` has no effect here, and there is none by which a client could say who it is.
@@ -24,6 +26,7 @@ from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.refusal import Refusal
 from proxy.web import problems
+from proxy.web.duties import DUTIES, Duties
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
+    from proxy.oversight.service import Oversight
     from proxy.web.limits import Limits
 
 VIA: Final = "1.1 showcause"
@@ -42,11 +46,12 @@ _ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")
 _ASYNC: Final = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])")
 _PREFER: Final = len("prefer")
+_ROOMS: Final = frozenset({"escalations", *DUTIES})
 _DECISIONS: Final = {"approve": Move.APPROVE, "refuse": Move.REFUSE}
 
 
 class Terminals:
-    """Handler of the terminals' door; the console's door serves the same escalations until it has pages of its own."""
+    """Handler of the terminals' door; the console's door serves the same but queries until it has pages of its own."""
 
     def __init__(
         self,
@@ -54,15 +59,17 @@ class Terminals:
         gateway: Gateway,
         identities: Identities,
         escalations: Escalations,
+        oversight: Oversight,
         clock: Clock,
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
     ) -> None:
-        """Wire the door; ``queries`` is false where only escalations are served."""
+        """Wire the door; ``queries`` is false where only escalations, notices and reviews are served."""
         self._gateway = gateway
         self._identities = identities
         self._escalations = escalations
+        self._duties = Duties(oversight, clock)
         self._clock = clock
         self._limits = limits
         self._wait_seconds_max = wait_seconds_max
@@ -81,8 +88,9 @@ class Terminals:
         path = inbound.target.partition("?")[0]
         if path.startswith("/problems/"):
             return _problem_page(inbound)
-        if path == "/escalations" or path.startswith("/escalations/"):
-            return await self._escalation(inbound, path, peer)
+        room = path.split("/", 2)[1]
+        if room in _ROOMS:
+            return await self._desk(inbound, room, path, peer)
         if not self._queries:
             raise RouteUnknown("Queries are answered at the terminals' door.")
         return await self._query(inbound, peer)
@@ -104,11 +112,13 @@ class Terminals:
                     response.headers["Location"] = str(_member(refusal.extras.get("escalation"), "href"))
                 return response
 
-    async def _escalation(self, inbound: Inbound, path: str, peer: Mapping[str, Any]) -> web.StreamResponse:
+    async def _desk(self, inbound: Inbound, room: str, path: str, peer: Mapping[str, Any]) -> web.StreamResponse:
         principal: Principal | None = None
         try:
             authorization = inbound.header("Authorization")
             principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
+            if room in DUTIES:
+                return await self._duties.answer(inbound, path, principal)
             return await self._moved(inbound, path, principal)
         except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
