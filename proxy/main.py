@@ -161,7 +161,6 @@ class _Composition:
             recognizer=registry.recognizer,
             clock=clock,
             metrics=metrics,
-            approvers=frozenset({"supervisor"}),
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
         )

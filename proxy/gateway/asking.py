@@ -115,6 +115,7 @@ class Asking:
             policy_version=self.policies.version,
             records=self.records,
             recognized=explained(self.recognition.protections),
+            demands=ruling.demands,
         )
 
 

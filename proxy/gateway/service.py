@@ -30,6 +30,7 @@ from proxy.gateway.strangers import Strangers
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import TooBroad
 from proxy.inquiry.service import inquire
+from proxy.policy.decide import strictest
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Refused
 from proxy.refusal import Refusal
@@ -192,7 +193,7 @@ class Gateway:
             grant = await self._agreed(
                 query,
                 asking,
-                waiting[0].ruling,
+                strictest([judgement.ruling for judgement in waiting]),
                 wait,
                 lambda: self._record_disclosure(query, asking, withheld, len(reply.body)),
             )
@@ -308,7 +309,7 @@ class Gateway:
                 forward=forward,
                 escalation=grant.id if grant else "",
                 owed=joined((*owed, *ruling.owed)),
-                approved_by=(grant.decided_by,) if grant and grant.decided_by else (),
+                approved_by=tuple(approval.person for approval in grant.approvals) if grant else (),
             ),
         )
         query.receipt, query.closed, query.ending = receipt, not forward, False

@@ -1,7 +1,7 @@
 """A duty that an entry of the log gives to a role: to take note of a query, or to review it.
 
-``due`` becomes ``done``, once; overdue is a matter of the time. Whoever does it is another person than the one who asked and
-than those who agreed.
+``due`` becomes ``done``, once; overdue is a matter of the time. Whoever does it is another person than the one who asked, and
+whoever reviews it than those who agreed.
 """
 
 from __future__ import annotations

@@ -235,14 +235,14 @@ class Oversight:
         return await self._store.get(task_id) or task
 
     def _theirs(self, task: Task, principal: Principal) -> bool:
-        """Tell whether it is this person's to do: their role's, not their own query or approval, and about nobody of theirs.
+        """Tell whether it is this person's to do: their role's, not their own query, and about nobody of theirs.
 
-        Whose person is not known (an entry that holds none) is nobody's to review but a reader's of the log.
+        Nobody reviews what they agreed to. Where an entry does not hold who asked, nobody can be told apart from them.
         """
         matter = task.matter
         if principal.role != task.role or principal.agency != task.agency or not matter.person:
             return False
-        if principal.person in {matter.person, *matter.approved_by}:
+        if principal.person == matter.person or (task.duty is Duty.REVIEW and principal.person in matter.approved_by):
             return False
         return not any(
             self._recognizer.recognize(fields, principal).relations & OWN_CAUSE

@@ -11,7 +11,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from proxy.audit.owed import joined
-from proxy.policy.decision import Facts, Outcome, Ruling
+from proxy.policy.decision import Facts, Outcome, Ruling, demanded
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
@@ -84,5 +84,6 @@ def ruling_of(matching: Sequence[Row]) -> Ruling:
         because=first.because,
         masked=frozenset().union(*(row.masked for row in equals)),
         owed=joined(owed for row in equals for owed in row.owed),
+        demands=demanded(demand for row in equals for demand in row.demands),
         tell=all(row.tell for row in equals),
     )

@@ -16,9 +16,9 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from proxy.audit.owed import Duty, Owed, joined
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.policy.decision import Facts, Outcome
+from proxy.policy.obligations import Reading as ObligationReading
 from proxy.policy.rows import GROUP_PREFIXES, OPEN, ROW_COLUMNS, Grouping, Row, Sheet, make_sheet
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from proxy.policy.obligations import Obligations
     from proxy.policy.vocabulary import Words
 
 MAX_BYTES: Final = 1 << 20
@@ -36,7 +37,6 @@ MAX_LINE: Final = 600
 _RULE: Final = re.compile(r"[A-Z][A-Z0-9-]{0,15}\Z")
 _BECAUSE: Final = re.compile(r"[\w .;:'/&%+§\u2013-]{4,240}\Z")
 _ODD: Final = re.compile(r"[^\w .;:'/&%+§\u2013-]")
-_OBLIGED: Final = {"mask": "field class", "notify": "role", "tell": "word after tell="}
 _FORBIDDEN: Final = {
     '"': "quotes are not read as quotes: write the words without them",
     "`": "write the words without quotes",
@@ -243,9 +243,10 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
                 rule=rule.text,
                 conditions=said,
                 because=cells[-1].text,
-                masked=frozenset(obliged.get("mask", ())),
-                owed=joined(Owed(duty=Duty.NOTICE, role=role) for role in obliged.get("notify", ())),
-                tell="tell" in obliged,
+                masked=obliged.masked,
+                owed=obliged.owed,
+                demands=obliged.demands,
+                tell=obliged.tell,
                 line=reading.number,
             )
         )
@@ -269,31 +270,14 @@ def _leaning(reading: _Reading, outcome: Outcome, said: Facts, cells: list[_Cell
         reading.wrong(cells[-1].column, "an escalate row asks for an approval, so 'approval' is 'none'", "write none")
 
 
-def _obligations(reading: _Reading, outcome: Outcome, cell: _Cell) -> dict[str, tuple[str, ...]]:
-    """Read ``none``, or clauses ``name=word+word`` joined by ``;``. An obligation that nobody performs is refused here."""
-    found: dict[str, tuple[str, ...]] = {}
-    known = {"mask": frozenset(reading.fields), "notify": reading.words.words["role"], "tell": frozenset({"withheld"})}
-    for clause in () if cell.text == NONE else cell.text.split(";"):
-        name, equals, rest = (part.strip(" ") for part in clause.partition("="))
-        if name not in known or not equals:
-            hint = _near(name, known) or "obligations are: none, mask=class+class, notify=role+role, tell=withheld"
-            reading.wrong(cell.column, f"unknown obligation '{clause.strip(' ')}'", hint)
-            continue
-        if name in found:
-            reading.wrong(cell.column, f"'{name}' is there twice", "join the words with +")
-        values = tuple(value.strip(" ") for value in rest.split("+"))
-        for value in values:
-            _among(reading, _Cell(value, cell.column), known[name], _OBLIGED[name])
-        if len(set(values)) != len(values):
-            reading.wrong(cell.column, f"'{name}' names a word twice")
-        found[name] = values
-    if outcome is Outcome.MASK and "mask" not in found:
-        reading.wrong(cell.column, "a mask row says what it masks", "mask=ssn+photo, in the words of fields.yaml")
-    if outcome is not Outcome.MASK and "mask" in found:
-        reading.wrong(cell.column, f"a {outcome} row masks nothing", "write mask as the outcome, or take mask= away")
-    if outcome in {Outcome.CONCEAL, *OPEN} and "tell" in found:
-        reading.wrong(cell.column, f"a {outcome} row tells of nothing withheld", "tell=withheld goes with deny and escalate")
-    return found
+def _obligations(reading: _Reading, outcome: Outcome, cell: _Cell) -> Obligations:
+    return ObligationReading(
+        fields=reading.fields,
+        roles=reading.words.words["role"],
+        wrong=lambda message, help_: reading.wrong(cell.column, message, help_),
+        among=lambda word, choices, what: _among(reading, _Cell(word, cell.column), choices, what),
+        near=_near,
+    ).read(outcome, cell.text)
 
 
 def _among(reading: _Reading, cell: _Cell, choices: Iterable[str], what: str) -> bool:

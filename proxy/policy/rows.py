@@ -7,13 +7,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from proxy.policy.decision import Facts, Outcome
-from proxy.policy.obligations import written
+from proxy.policy.obligations import Obligations, written
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.owed import Owed
+    from proxy.policy.decision import Demand
 
 GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
     {"g": "role", "g2": "category", "g3": "purpose", "g4": "action", "g5": "standing", "g6": "relation"},
@@ -36,6 +37,7 @@ class Row:
     because: str
     masked: frozenset[str] = field(default_factory=frozenset)
     owed: tuple[Owed, ...] = ()
+    demands: tuple[Demand, ...] = ()
     tell: bool = False
     line: int = 0
 
@@ -46,10 +48,8 @@ class Row:
 
     def __str__(self) -> str:
         """Return the row as the file could hold it."""
-        clauses = [f"mask={'+'.join(sorted(self.masked))}"] if self.masked else []
-        clauses += written(self.owed)
-        clauses += ["tell=withheld"] if self.tell else []
-        return ", ".join((self.outcome, self.rule, *self.conditions, "; ".join(clauses) or "none", self.because))
+        obliged = Obligations(masked=self.masked, tell=self.tell, owed=self.owed, demands=self.demands)
+        return ", ".join((self.outcome, self.rule, *self.conditions, written(obliged), self.because))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

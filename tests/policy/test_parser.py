@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.audit.owed import Duty, Owed
 from proxy.document import DocumentInvalid
-from proxy.policy.decision import Outcome
+from proxy.policy.decision import Demand, Outcome
 from proxy.policy.parser import MAX_BYTES, MAX_ROWS, parse_policy
 from proxy.policy.vocabulary import Vocabulary
 
@@ -25,6 +25,7 @@ FIELDS = frozenset({"ssn", "photo", "financial"})
 DENY = "deny, D1, any, any, any, informant, any, any, any, none, hidden persons are not for you"
 PERMIT = "permit, P1, patrol, person.read, C, none, assigned, none, none, none, ordinary work"
 MASK = "mask, M1, records, person.read, J, none, any, none, none, mask=ssn+photo; notify=patrol, background"
+ESCALATE = "escalate, E1, patrol, person.read, C, official, assigned, none, none, none, everybody agrees"
 GROUP = "g, patrol, asker"
 GOOD = f"# rules\n\n{GROUP}\n{DENY}\n{MASK}\n{PERMIT}\n"
 
@@ -150,6 +151,28 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "mask twice": (_swap("ssn+photo", "ssn; mask=photo"), "'mask' is there twice"),
     "class twice": (_swap("ssn+photo", "ssn+ssn"), "names a word twice"),
     "notify nobody known": (_swap("notify=patrol", "notify=chief"), "unknown role 'chief'"),
+    "notify within no time": (_swap("notify=patrol", "notify=patrol/soon"), "'soon' is no time"),
+    "notify within an empty time": (_swap("notify=patrol", "notify=patrol/"), "'' is no time"),
+    "notify within a second": (_swap("notify=patrol", "notify=patrol/30s"), "'30s' is no time"),
+    "notify within a year": (_swap("notify=patrol", "notify=patrol/365d"), "'365d' is no time"),
+    "notify a role twice": (_swap("notify=patrol", "notify=patrol/1h+patrol/2h"), "'notify' names a role twice"),
+    "review without a time": (_swap("notify=patrol", "review=supervisor"), "'supervisor' is no time"),
+    "review in no time": (_swap("notify=patrol", "review=0h"), "'0h' is no time"),
+    "review by nobody": (_swap("notify=patrol", "review=4h"), "a review needs the role 'supervisor'"),
+    "review of what is escalated": (_swap(DENY, f"{ESCALATE.replace('none, e', 'review=4h, e')}"), "put review= on the row"),
+    "quorum of none": (_swap(DENY, ESCALATE.replace("none, e", "quorum=0, e")), "'0' is no quorum"),
+    "quorum of a crowd": (_swap(DENY, ESCALATE.replace("none, e", "quorum=6, e")), "'6' is no quorum"),
+    "quorum in words": (_swap(DENY, ESCALATE.replace("none, e", "quorum=two, e")), "'two' is no quorum"),
+    "quorum on a deny": (_swap("any, any, any, none, hidden", "any, any, any, quorum=2, hidden"), "asks nobody"),
+    "approvers nobody knows": (_swap(DENY, ESCALATE.replace("none, e", "approvers=chief, e")), "unknown role 'chief'"),
+    "approvers on a mask": (_swap("notify=patrol", "approvers=patrol"), "asks nobody"),
+    "exigent perhaps": (_swap(DENY, ESCALATE.replace("none, e", "exigent=maybe, e")), "unknown obligation 'exigent=maybe'"),
+    "exigent on a mask": (_swap("notify=patrol", "exigent=never"), "refuses nothing that an emergency could need"),
+    "break-glass is not performed": (
+        _swap(DENY, ESCALATE.replace("none, e", "exigent=allowed, e")),
+        "this version does not perform 'exigent=allowed', and answers nothing without it",
+    ),
+    "a mark is not performed": (_swap("notify=patrol", "watermark=entry"), "does not perform 'watermark=entry'"),
     "tell on a conceal": (
         _swap(
             "deny, D1, any, any, any, informant, any, any, any, none",
@@ -191,6 +214,36 @@ def test_the_malformed_files_are_malformed_by_one_thing_only(read: Callable[[str
 
     assert [row.rule for row in sheet.rows] == ["D1", "M1", "P1"]
     assert read(GOOD.replace("\n", "\r\n")).rows == sheet.rows
+
+
+@pytest.mark.parametrize(
+    ("row", "cell"),
+    [
+        (MASK, "mask=photo+ssn; notify=patrol/15m+records/2d"),
+        (MASK, "mask=ssn; notify=patrol"),
+        (DENY, "notify=records/4h; tell=withheld"),
+        (ESCALATE, "notify=patrol/90m; quorum=2; approvers=patrol+records"),
+        (ESCALATE, "quorum=3"),
+        (ESCALATE, "none"),
+    ],
+)
+def test_what_a_row_obliges_to_is_written_as_it_is_read(read: Callable[[str], Sheet], row: str, cell: str) -> None:
+    """Times, roles, quorum and silence survive; what a row says of itself could stand in the file."""
+    text = row.replace("mask=ssn+photo; notify=patrol", cell).replace("none, hidden", f"{cell}, hidden")
+    text = text.replace("none, everybody", f"{cell}, everybody")
+
+    assert str(read(f"{GROUP}\n{text}\n").rows[0]) == text
+
+
+def test_who_agrees_is_one_supervisor_unless_the_row_says_otherwise(read: Callable[[str], Sheet]) -> None:
+    """A quorum is of supervisors, and approvers are one of them; never is what is done about broken glass anyway."""
+
+    def demands(cell: str) -> tuple[Demand, ...]:
+        return read(f"{GROUP}\n{ESCALATE.replace('none, e', f'{cell}, e')}\n").rows[0].demands
+
+    assert demands("none") == demands("exigent=never") == (Demand(quorum=1, roles=frozenset({"supervisor"})),)
+    assert demands("quorum=2") == (Demand(quorum=2, roles=frozenset({"supervisor"})),)
+    assert demands("approvers=records") == (Demand(quorum=1, roles=frozenset({"records"})),)
 
 
 def test_a_row_is_read_as_it_stands(read: Callable[[str], Sheet]) -> None:
