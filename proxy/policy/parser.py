@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.policy.decision import Facts, Outcome
@@ -25,8 +26,9 @@ from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
-    from pathlib import Path
 
+    from proxy.audit.owed import Owed
+    from proxy.policy.decision import Demand
     from proxy.policy.obligations import Obligations
     from proxy.policy.vocabulary import Words
 
@@ -49,6 +51,15 @@ _FORBIDDEN: Final = {
     "\\": "a row stands on one line",
     "\t": "separate with spaces",
 }
+
+
+class Obliged(TypedDict):
+    """The obligations of a row, as ``Row`` takes them."""
+
+    masked: frozenset[str]
+    owed: tuple[Owed, ...]
+    demands: tuple[Demand, ...]
+    tell: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,15 @@ def parse_policy(path: Path, raw: bytes, *, words: Words, fields: AbstractSet[st
     if reading.mistakes:
         raise DocumentInvalid(reading.mistakes)
     return make_sheet(reading.rows, reading.groupings)
+
+
+def read_obligations(
+    text: str, outcome: Outcome, *, words: Words, fields: AbstractSet[str]
+) -> tuple[Obliged, tuple[tuple[str, str | None], ...]]:
+    """Read obligations as a row of ``outcome`` could say them; return them with each complaint and what to do about it."""
+    reading = _Reading(path=Path(), words=words, fields=fields)
+    said = _obligations(reading, outcome, _Cell(text, 1))
+    return _obliged(said), tuple((mistake.message, mistake.help) for mistake in reading.mistakes)
 
 
 def policy_lines(path: Path, raw: bytes) -> list[str]:
@@ -243,13 +263,14 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
                 rule=rule.text,
                 conditions=said,
                 because=cells[-1].text,
-                masked=obliged.masked,
-                owed=obliged.owed,
-                demands=obliged.demands,
-                tell=obliged.tell,
                 line=reading.number,
+                **_obliged(obliged),
             )
         )
+
+
+def _obliged(said: Obligations) -> Obliged:
+    return {"masked": said.masked, "owed": said.owed, "demands": said.demands, "tell": said.tell}
 
 
 def _leaning(reading: _Reading, outcome: Outcome, said: Facts, cells: list[_Cell]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.owed import Owed
-    from proxy.policy.decision import Demand
+    from proxy.policy.decision import Demand, Ruling
 
 GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
     {"g": "role", "g2": "category", "g3": "purpose", "g4": "action", "g5": "standing", "g6": "relation"},
@@ -48,8 +48,12 @@ class Row:
 
     def __str__(self) -> str:
         """Return the row as the file could hold it."""
-        obliged = Obligations(masked=self.masked, tell=self.tell, owed=self.owed, demands=self.demands)
-        return ", ".join((self.outcome, self.rule, *self.conditions, written(obliged), self.because))
+        return ", ".join((self.outcome, self.rule, *self.conditions, obligations(self), self.because))
+
+
+def obligations(of: Row | Ruling) -> str:
+    """Return what a row or a ruling obliges to, as a row's cell says it."""
+    return written(Obligations(masked=of.masked, tell=of.tell, owed=of.owed, demands=of.demands))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
