@@ -77,6 +77,11 @@ def joint_kinds(before: Lattice, after: Lattice) -> tuple[Mapping[str, int], ...
     return tuple(found)
 
 
+def joint_size(before: Lattice, after: Lattice) -> int:
+    """Return how many questions the words of both policies make."""
+    return prod(len(before.words(column) | after.words(column)) for column in COLUMNS)
+
+
 def changes(before: Lattice, after: Lattice) -> Iterator[Change]:
     """Yield every question of the joint lattice whose ruling changes, one for all that neither policy tells apart."""
     classes = joint_kinds(before, after)

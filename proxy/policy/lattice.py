@@ -44,6 +44,11 @@ class Lattice:
             for index, column in enumerate(COLUMNS)
         )
 
+    @property
+    def size(self) -> int:
+        """Return how many questions there are."""
+        return prod(len(column) for column in self._bits)
+
     def matching(self, facts: Facts) -> tuple[Row, ...]:
         """Return every row that matches, the deciding one first; none for words that are not in the vocabulary."""
         bits = -1
