@@ -57,13 +57,16 @@ def diff(
 
 def _print(one: PolicySet, other: PolicySet, found: Sequence[Difference], questions: int, beside: Sequence[str]) -> None:
     from proxy.policy.gate import told  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.policy.vocabulary import ANY  # noqa: PLC0415
 
     for each in found:
         kind, change = each.kind, each.example
         how = f"LOOSER ({', '.join(kind.loosenings)})" if each.loosens else "not looser"
         what = f"{kind.before} by {kind.rule_before} -> {kind.after} by {kind.rule_after}"
         say(f"{what}: {counted(each.count, 'question')}, {how}")
-        say(f"    the fewest words for one: {told(each.smallest)}")
+        say(f"    concerns     {concerned(other, each)}")
+        if ANY in each.smallest:
+            say(f"    whenever     {told(each.smallest)}")
         say(f"    for example  {told(change.facts)}")
         say(f"    before       {ruled(change.before)}: {change.before.because}")
         say(f"    after        {ruled(change.after)}: {change.after.because}")
@@ -72,6 +75,16 @@ def _print(one: PolicySet, other: PolicySet, found: Sequence[Difference], questi
     say(f"{one.version} -> {other.version}: {changed}, {looser}")
     if beside:
         say(f"also changed: {', '.join(beside)}; what that changes outside of the rows is not told here, so read it as text")
+
+
+def concerned(after: PolicySet, difference: Difference) -> str:
+    """Return whom and what a difference concerns, in words and groups; columns where it concerns every word are left out."""
+    groups = {(column, words): group for (column, group), words in after.sheet.members().items()}
+    told = []
+    for column, words in zip(difference.smallest._fields, difference.concerns, strict=True):
+        if not after.words.words[column] <= words:
+            told.append(f"{column}: {groups.get((column, words)) or ' '.join(sorted(words))}")
+    return "; ".join(told) or "whatever is asked"
 
 
 def _difference_as_json(difference: Difference) -> dict[str, object]:
@@ -84,6 +97,7 @@ def _difference_as_json(difference: Difference) -> dict[str, object]:
         "loosens": difference.loosens,
         "looser_in": list(kind.loosenings),
         "questions": difference.count,
+        "concerns": {c: sorted(words) for c, words in zip(difference.smallest._fields, difference.concerns, strict=True)},
         "smallest": difference.smallest._asdict(),
         "example": change.facts._asdict(),
         "before": ruling_as_json(change.before),

@@ -19,8 +19,8 @@ from proxy.cli.policies import PoliciesOption, counted, folder_of, place_of, rul
 
 if TYPE_CHECKING:
     from proxy.policy.cases import Failure
-    from proxy.policy.invariants import Violation
     from proxy.policy.service import PolicySet
+    from proxy.policy.violations import Violation
 
 
 def cases(
@@ -90,8 +90,8 @@ def invariants(
     Exit 1 when an invariant does not hold.
     """
     from proxy.policy.gate import load_promises  # noqa: PLC0415 -- Casbin takes its time
-    from proxy.policy.invariants import violations  # noqa: PLC0415
     from proxy.policy.service import load_policies  # noqa: PLC0415
+    from proxy.policy.violations import violations  # noqa: PLC0415
 
     loaded = load_policies(folder_of(config, policies))
     stated = load_promises(loaded).invariants

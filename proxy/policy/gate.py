@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from proxy.document import DocumentInvalid, Mistake
 from proxy.policy.agreement import agreement
 from proxy.policy.cases import failures, load_cases
-from proxy.policy.invariants import load_invariants, violations
+from proxy.policy.invariants import load_invariants
 from proxy.policy.rows import obligations
 from proxy.policy.service import load_policies
+from proxy.policy.violations import violations
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:

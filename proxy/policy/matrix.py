@@ -55,7 +55,7 @@ def table_of(policies: PolicySet) -> dict[str, Any]:
     lists, the last column fastest, and holds indexes into ``rulings``.
     """
     lattice = policies.lattice
-    kinds = [_alike(policies, column) for column in COLUMNS]
+    kinds = [[list(alike) for alike in kinds.values()] for kinds in lattice.kinds()]
     rulings: dict[tuple[str, str, str, str], int] = {}
     cells = []
     for facts in _product(kinds):
@@ -115,14 +115,6 @@ def _head(policies: PolicySet) -> str:
         "denied. Whether the case is real, and the person's part in it true, is asked before.</p>"
         f"{_legend()}</header>"
     )
-
-
-def _alike(policies: PolicySet, column: str) -> list[list[str]]:
-    lattice = policies.lattice
-    alike: dict[int, list[str]] = {}
-    for word in sorted(lattice.words(column), key=lambda word: (word != NONE, word)):
-        alike.setdefault(lattice.rows_of(column, word), []).append(word)
-    return list(alike.values())
 
 
 def _product(kinds: Sequence[Sequence[Sequence[str]]]) -> Iterable[Facts]:
