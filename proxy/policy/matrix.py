@@ -148,8 +148,9 @@ def _decisions(table: Mapping[str, Any], chosen: Mapping[str, int]) -> str:
     hint = "Who asks stands at the left, about whom at the top. Words that no row tells apart stand together."
     return (
         f'<section><h2>Decisions</h2><p class="hint">{hint}</p><form id="choice">{selects}</form>'
-        '<div class="wide" tabindex="0" role="region" aria-label="Decisions"><table id="grid">'
-        f'<caption id="asked">{escape(_asked(columns, chosen))}</caption><thead><tr><td></td>{head}</tr></thead>'
+        f'<p id="asked" aria-live="polite">{escape(_asked(columns, chosen))}</p>'
+        '<div class="wide" tabindex="0" role="region" aria-label="Decisions"><table id="grid" aria-describedby="asked">'
+        f"<thead><tr><td></td>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div></section>"
     )
 
@@ -183,7 +184,10 @@ def _rows(rows: Sequence[Row]) -> str:
     body = []
     for row in rows:
         said = (str(row.outcome), row.rule, *row.conditions, obligations(row), row.because)
-        cells = "".join(f'<td data-name="{escape(name)}">{escape(word)}</td>' for name, word in zip(heads, said, strict=True))
+        cells = "".join(
+            f'<td data-name="{escape(name)}">{escape(word).replace("+", "+<wbr>")}</td>'
+            for name, word in zip(heads, said, strict=True)
+        )
         body.append(f'<tr class="{row.outcome}">{cells}</tr>')
     return (
         '<section><h2>Rows</h2><p class="hint">The strictest first. All conditions of a row have to hold.</p>'

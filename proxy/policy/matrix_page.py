@@ -27,13 +27,13 @@ select, input { width: 100%; min-height: 2.75rem; padding: .4rem; font: inherit;
 :focus-visible { outline: 3px solid #2f7fe0; outline-offset: 1px; }
 .wide { overflow-x: auto; border: 1px solid var(--line); }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; }
-caption { padding: .5rem; text-align: left; color: var(--soft); }
+#asked { max-width: none; font-size: .875rem; overflow-wrap: anywhere; }
 th, td { padding: .35rem .5rem; border: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { background: var(--head); font-weight: 600; }
 #grid tbody th { position: sticky; left: 0; min-width: 6rem; max-width: 9rem; overflow-wrap: break-word; }
 #grid td { white-space: nowrap; }
 #rows thead th { position: sticky; top: 0; }
-#rows td:last-child { min-width: 14rem; }
+#rows td:last-child { min-width: 12rem; }
 #rows td:nth-child(10) { overflow-wrap: anywhere; min-width: 8rem; }
 #rows tr > td:first-child { font-weight: 600; }
 .conceal, .conceal > td:first-child { background: var(--conceal); } tr.conceal { background: none; }
@@ -45,7 +45,7 @@ tr[hidden] { display: none; }
 dt { font-weight: 600; margin-top: .5rem; } dt small { font-weight: 400; color: var(--soft); }
 dd { margin: 0 0 0 1rem; }
 dl { columns: 24rem 3; } dt { break-after: avoid; } dd { break-inside: avoid; }
-@media (max-width: 60rem) {
+@media screen and (max-width: 60rem) {
   #rows, #rows tbody, #rows tr, #rows td { display: block; }
   #rows thead { display: none; }
   #rows tr { margin: 0 0 .75rem; border: 1px solid var(--line); }
