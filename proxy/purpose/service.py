@@ -13,6 +13,7 @@ from proxy.purpose.memory import FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     Case,
     CaseClosed,
+    CaseDirectoryUnavailable,
     CaseKindMismatch,
     CaseMissing,
     CaseUnknown,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 INHERITANCE: Final = timedelta(minutes=5)
 SKEW: Final = timedelta(minutes=10)
 KEPT: Final = 4096
+OUTCOMES: Final = ("found", "cached", "stale", "unknown", "failed", "timeout", "unavailable", "wrong", "open", "busy")
+"""What becomes of a look-up: an answer (new, kept, or kept too long), none, or one of the ways to fail."""
 EXAMPLE: Final = 'Query-Purpose: code=C, case="26-004217", statement="stopped for no plates, driver has no licence"'
 
 
@@ -61,7 +64,7 @@ class Purposes:
         self._catalogue = catalogue
         self._directory = directory
         self._reused = metrics.statement_reuse_total
-        self._seconds = {outcome: metrics.case_directory_seconds.labels(outcome) for outcome in ("found", "unknown", "failed")}
+        self._seconds = {outcome: metrics.case_directory_seconds.labels(outcome) for outcome in OUTCOMES}
         self._monotonic = monotonic
         self._inheritance = inheritance
         self._roots = Roots(inheritance, key)
@@ -96,13 +99,19 @@ class Purposes:
         code = None if stated.code is None else _code(catalogue, stated.code, action)
         if code is not None and inherited is None and stated.statement is not None:
             self._require_informative(stated.statement, stated.case, code, catalogue)
-        case = await self._look_up(stated.case)
+        try:
+            case = await self._look_up(stated.case, _tolerated(code, catalogue))
+        except CaseDirectoryUnavailable as unavailable:
+            if not unavailable.down or code is None or not catalogue.officer_safety.covers(code.name, action):
+                raise
+            return self._unverified(stated, code, principal, action, inherited)
         if inherited is None and (code is None or (code.statement_required and stated.statement is None)):
             code = _code(catalogue, _speaks(stated, case, catalogue, principal, now), action)
             statement, derived = case.summary, True
         else:
             assert code is not None
             statement, derived = stated.statement or "", inherited is not None and inherited.derived
+        _require_recent(case, code)
         _require_members(stated, code)
         _require_fit(case, code)
         _require_open(case, code.grace, now)
@@ -124,6 +133,38 @@ class Purposes:
             standing=standing,
             reuse=self._reuse(principal.person, statement, case.number, code.reuse) if own else 0,
             permissible_use=code.permissible_use if action in catalogue.motor_vehicle_actions else None,
+            subject_on_case=action in code.subject_on_case,
+        )
+
+    def _unverified(
+        self, stated: Stated, code: Code, principal: Asker, action: str, inherited: Purpose | None
+    ) -> VerifiedPurpose:
+        """Return a purpose of which only the header was looked at, for officer safety while the case directory is down.
+
+        Raises:
+            PurposeMissing: it lacks a member; words are not optional where nothing else speaks for a query.
+        """
+        assert stated.case is not None
+        if stated.statement is None:
+            _refuse_incomplete(stated, "the case directory is down, so nothing else can speak for this query")
+        _require_members(stated, code)
+        purpose = Purpose(
+            code=code.name,
+            case=stated.case,
+            statement=stated.statement,
+            requestor=stated.requestor,
+            recipient=stated.recipient,
+            location=stated.location,
+            root=stated.root,
+            derived=inherited is not None and inherited.derived,
+        )
+        return VerifiedPurpose(
+            purpose=purpose,
+            case=None,
+            standing=Standing.UNVERIFIED,
+            reuse=0 if inherited else self._reuse(principal.person, stated.statement, stated.case, code.reuse),
+            permissible_use=code.permissible_use if action in self._catalogue().motor_vehicle_actions else None,
+            subject_on_case=action in code.subject_on_case,
         )
 
     def remember(self, reference: str, principal: Asker, purpose: Purpose, named: Subjects, now: datetime) -> None:
@@ -154,11 +195,14 @@ class Purposes:
         if wrong is not None:
             raise StatementUninformative(wrong)
 
-    async def _look_up(self, number: str) -> Case:
+    async def _look_up(self, number: str, tolerated: timedelta) -> Case:
         started, outcome = self._monotonic(), "failed"
         try:
-            case = await self._directory.look_up(number)
-            outcome = "found" if case is not None else "unknown"
+            case = await self._directory.look_up(number, stale=tolerated)
+            outcome = "unknown" if case is None else "stale" if case.stale else "cached" if case.age else "found"
+        except CaseDirectoryUnavailable as unavailable:
+            outcome = unavailable.outcome
+            raise
         finally:
             self._seconds[outcome].observe(self._monotonic() - started)
         if case is None:
@@ -211,6 +255,13 @@ def _code(catalogue: Catalogue, name: str, action: str) -> Code:
     raise PurposeUnknown(f"Code {name} {why}. {serving}")
 
 
+def _tolerated(code: Code | None, catalogue: Catalogue) -> timedelta:
+    """Return for how long what is known of a case may be relied on while the case directory is down."""
+    if code is None and catalogue.derivation is not None:
+        code = catalogue.codes.get(catalogue.derivation.code)
+    return code.stale_if_error if code is not None else timedelta()
+
+
 def _speaks(stated: Stated, case: Case, catalogue: Catalogue, principal: Asker, now: datetime) -> str:
     """Return the code that a dispatched event gives to a query which does not state code and statement.
 
@@ -235,6 +286,12 @@ def _speaks(stated: Stated, case: Case, catalogue: Catalogue, principal: Asker, 
 def _refuse_incomplete(stated: Stated, why: str) -> NoReturn:
     missing = " and ".join(name for name in ("code", "statement") if getattr(stated, name) is None)
     raise PurposeMissing(f"Query-Purpose lacks {missing}: {why}. Send: {EXAMPLE}.")
+
+
+def _require_recent(case: Case, code: Code) -> None:
+    # What was tolerated was that of the derivation's code; the event itself may speak under a stricter one.
+    if case.stale and case.age > code.stale_if_error.total_seconds():
+        raise CaseDirectoryUnavailable("The case directory does not answer, and what is known of the case is too old.")
 
 
 def _require_members(stated: Stated, code: Code) -> None:
