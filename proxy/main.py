@@ -44,6 +44,7 @@ from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
 from proxy.web.server import Door
@@ -199,12 +200,15 @@ class _Composition:
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
             return (*checks, overseen, *self._certificate_checks())
 
+        documents = Documents(lambda: policies)
+
         def door(*, queries: bool) -> Handler:
             return Terminals(
                 gateway=gateway,
                 identities=identities,
                 escalations=escalations,
                 oversight=oversight,
+                documents=documents,
                 clock=clock,
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,

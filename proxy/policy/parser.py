@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.policy.decision import Facts, Outcome
 from proxy.policy.obligations import Reading as ObligationReading
-from proxy.policy.rows import GROUP_PREFIXES, OPEN, ROW_COLUMNS, Grouping, Row, Sheet, make_sheet
+from proxy.policy.rows import GROUP_PREFIXES, OPEN, ROW_COLUMNS, SHEET, Grouping, Row, Sheet, make_sheet, overlay_file
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class _Reading:
     first: dict[str, int] = field(default_factory=dict)
     number: int = 0
     source: str = ""
+    overlay: str = ""
 
     def wrong(self, column: int, message: str, help_: str | None = None) -> None:
         self.mistakes.append(
@@ -104,6 +105,24 @@ def parse_policy(path: Path, raw: bytes, *, words: Words, fields: AbstractSet[st
     if reading.mistakes:
         raise DocumentInvalid(reading.mistakes)
     return make_sheet(reading.rows, reading.groupings)
+
+
+def parse_overlay(path: Path, raw: bytes, *, name: str, words: Words, fields: AbstractSet[str], base: Sheet) -> tuple[Row, ...]:
+    """Read the rows of an overlay: no groupings, no permits, and rule names that begin with the overlay's own.
+
+    Raises:
+        DocumentInvalid: with every mistake found.
+    """
+    reading = _Reading(path=path, words=words, fields=fields, groupings=list(base.groupings), overlay=name)
+    for number, line in enumerate(policy_lines(path, raw), start=1):
+        reading.number, reading.source = number, line
+        if _characters(reading, line):
+            _line(reading, line)
+    if not reading.mistakes:
+        _whole(reading)
+    if reading.mistakes:
+        raise DocumentInvalid(reading.mistakes)
+    return tuple(reading.rows)
 
 
 def read_obligations(
@@ -170,7 +189,11 @@ def _line(reading: _Reading, line: str) -> None:
     if not line.strip(" ") or line.lstrip(" ").startswith("#"):
         return
     cells = _cells(line)
-    if cells[0].text in GROUP_PREFIXES:
+    if reading.overlay and cells[0].text in {*GROUP_PREFIXES, Outcome.PERMIT}:
+        # Who joins a group is answered by every permit that names the group, and a permit answers: both can only open.
+        hint = "an overlay holds conceal, deny, escalate and mask rows; what opens something stands in policy.csv"
+        reading.wrong(cells[0].column, f"a line of an overlay does not begin with '{cells[0].text}'", hint)
+    elif cells[0].text in GROUP_PREFIXES:
         _grouping(reading, cells)
     elif cells[0].text in set(Outcome):
         _row(reading, cells)
@@ -244,6 +267,8 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
         reading.wrong(
             rule.column, f"'{rule.text}' is no rule name", "an upper-case letter, then upper-case letters, digits or -"
         )
+    elif reading.overlay and not rule.text.startswith(prefix := f"{reading.overlay.upper()}-"):
+        reading.wrong(rule.column, f"rule {rule.text} is of the overlay '{reading.overlay}'", f"call it {prefix}…")
     elif rule.text in reading.first:
         reading.wrong(
             rule.column, f"rule {rule.text} stands already on line {reading.first[rule.text]}", "give each its own name"
@@ -264,6 +289,7 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
                 conditions=said,
                 because=cells[-1].text,
                 line=reading.number,
+                file=overlay_file(reading.overlay) if reading.overlay else SHEET,
                 **_obliged(obliged),
             )
         )

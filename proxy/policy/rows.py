@@ -21,6 +21,7 @@ GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Casbin's grouping sections, and the column that each one groups."""
 
+SHEET: Final = "policy.csv"
 ROW_COLUMNS: Final = ("outcome", "rule", *COLUMNS, "obligations", "because")
 
 OPEN: Final = frozenset({Outcome.MASK, Outcome.PERMIT})
@@ -40,6 +41,7 @@ class Row:
     demands: tuple[Demand, ...] = ()
     tell: bool = False
     line: int = 0
+    file: str = SHEET  # by its name in the policy's folder; another one for a row of an overlay
 
     @property
     def order(self) -> tuple[int, str]:
@@ -84,6 +86,11 @@ class Sheet:
         for grouping in self.groupings:
             found.setdefault((grouping.column, grouping.group), set()).add(grouping.member)
         return {key: frozenset(words) for key, words in found.items()}
+
+
+def overlay_file(name: str) -> str:
+    """Return the file of an overlay's rows, by its name in the policy's folder."""
+    return f"overlays/{name}/{SHEET}"
 
 
 def make_sheet(rows: Iterable[Row], groupings: Iterable[Grouping]) -> Sheet:

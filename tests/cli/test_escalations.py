@@ -99,6 +99,7 @@ async def opened(desk: Desk) -> AsyncIterator[str]:
         identities=cast(Any, Keys()),
         escalations=desk.escalations,
         oversight=cast(Any, None),
+        documents=cast(Any, None),
         clock=lambda: desk.now,
         limits=Limits(),
         wait_seconds_max=1,
