@@ -38,7 +38,7 @@ def cases(
 
     loaded = load_policies(folder_of(config, policies))
     promises = load_promises(loaded)
-    asked = (*promises.cases, *promises.overlaid)
+    asked = promises.cases
     if not asked:
         hint = f"write {loaded.directory / 'cases'}/ordinary.yaml; README.md beside the policy shows one"
         raise CommandFailed("there are no cases, so nothing was tested", help=hint, code=Code.WRONG_USE)
