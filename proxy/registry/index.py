@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.registry import normalize, prose, traits
 from proxy.registry.evidence import weigh
+from proxy.registry.joint import parted
 from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
 
@@ -114,6 +115,7 @@ class Index:
         Raises:
             TooManyNames: given names times surnames are over the bound.
         """
+        fields = parted(fields)
         named = self._named(fields)
         found = self._find(fields, named)
         texts = fields.get("text")
