@@ -110,8 +110,10 @@ class Positions:
 
 
 def suggest(word: str, choices: Iterable[str]) -> str | None:
-    """Return ``did you mean 'x'?`` for the nearest choice, or None when nothing is near."""
-    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    """Return ``did you mean 'x'?`` for the nearest choice (in another case is nearest), or None when nothing is near."""
+    options = sorted(choices)
+    same = [option for option in options if option.casefold() == word.casefold()]
+    near = same or difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else None
 
 
