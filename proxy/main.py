@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
@@ -33,7 +33,8 @@ from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.tls import server_context, trouble
 from proxy.policy.service import PolicySet, load_policies
-from proxy.purpose.directory import StoredCases
+from proxy.purpose.breaker import Circuit
+from proxy.purpose.case_system import CaseSystem, case_directory
 from proxy.purpose.service import Purposes
 from proxy.refusal import Refusal
 from proxy.registry.keyring import Keyring
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from proxy.clock import Clock
+    from proxy.purpose.directory import StoredCases
     from proxy.settings import Settings, Tls, UpstreamSettings
     from proxy.web.protocol import Handler
 
@@ -100,8 +102,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     """Yield the open doors; on leaving, drain and close.
 
     Raises:
-        DocumentInvalid: a policy file is wrong.
-        DatabaseUnusable, LogError, KeyUnusable, OSError: a part cannot be opened; the message says which and what to do.
+        DocumentInvalid: a policy file or the case system's mapping is wrong.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
+            and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -143,9 +146,12 @@ class _Composition:
         )
         await registry.refresh()
         identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
+        cases = await stack.enter_async_context(
+            case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
+        )
         purposes = Purposes(
             catalogue=lambda: policies.catalogue,
-            directory=StoredCases(database),
+            directory=cases,
             metrics=metrics,
             monotonic=time.perf_counter,
             key=os.urandom(32),
@@ -184,7 +190,7 @@ class _Composition:
 
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, policies, registry, self._upstream_trouble)
-            return (*checks, *self._certificate_checks())
+            return (*checks, _case_check(cases, checks[0]), *self._certificate_checks())
 
         def escalation_door(*, queries: bool) -> Handler:
             return Terminals(
@@ -349,6 +355,14 @@ async def _close(servers: Servers) -> None:
     await asyncio.gather(servers.terminals.close(), servers.console.close(), servers.ops.close())
 
 
+def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
+    """Return how the case directory is. A case system that is down leaves this node ready: officer safety goes on."""
+    if isinstance(cases, CaseSystem):
+        circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
+        return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
+    return replace(store, name="case_directory")
+
+
 def _readiness(
     store_trouble: str, audit: AuditTrail, policies: PolicySet, registry: Registry, upstream_trouble: str
 ) -> Sequence[Check]:
@@ -356,7 +370,6 @@ def _readiness(
     poisoned = audit.log.poisoned
     return (
         store,
-        Check(name="case_directory", ok=store.ok, reason=store.reason),
         Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
         Check(name="policy", ok=True, reason=f"version {policies.version}"),
         Check(

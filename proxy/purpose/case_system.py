@@ -12,6 +12,7 @@ import asyncio
 import math
 import ssl
 from collections import OrderedDict
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -21,14 +22,18 @@ from yarl import URL
 
 from proxy.purpose.answer import AnswerWrong, parse, read_case
 from proxy.purpose.breaker import Breaker, Circuit
+from proxy.purpose.directory import StoredCases
 from proxy.purpose.header import normal_case
+from proxy.purpose.mapping import load_case_system
 from proxy.purpose.purpose import Case, CaseDirectoryUnavailable
+from proxy.tlog.errors import LogError
 from proxy.tlog.keys import load_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
+    from proxy.database import Database
     from proxy.purpose.mapping import CaseSystemOptions
     from proxy.telemetry import Metrics
 
@@ -280,6 +285,27 @@ def _failure(error: Exception, options: CaseSystemOptions) -> _Failed:
     return _Failed("failed", "its answer is broken off, or not HTTP")
 
 
+@asynccontextmanager
+async def case_directory(
+    mapping: Path | None, database: Database, *, metrics: Metrics, monotonic: Callable[[], float]
+) -> AsyncIterator[StoredCases | CaseSystem]:
+    """Yield the case system that a mapping file describes, open; without such a file the cases in the store.
+
+    Raises:
+        DocumentInvalid: the mapping file is wrong.
+        CaseSystemUnusable: a file that it names cannot be used.
+    """
+    if mapping is None:
+        yield StoredCases(database)
+        return
+    system = CaseSystem(load_case_system(mapping), metrics=metrics, monotonic=monotonic)
+    await system.open()
+    try:
+        yield system
+    finally:
+        await system.close()
+
+
 def _fail(reason: str) -> NoReturn:
     raise _Failed("failed", reason)
 
@@ -311,7 +337,11 @@ def _secret_headers(path: Path | None) -> Mapping[str, str]:
     if path is None:
         return {}
     headers = {}
-    for line in load_secret(path).decode("utf-8", "replace").splitlines():
+    try:
+        text = load_secret(path).decode("utf-8", "replace")
+    except LogError as error:
+        raise CaseSystemUnusable(str(error)) from error
+    for line in text.splitlines():
         name, colon, value = line.partition(":")
         if not colon or not value.strip() or not line.isascii() or not line.isprintable() or " " in name:
             msg = f"{path} is not made of header lines in visible ASCII, as `Authorization: Bearer …`"
