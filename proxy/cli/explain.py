@@ -39,7 +39,7 @@ def explain(  # noqa: PLR0917 -- typer reads the signature as the options
         str | None, typer.Option(help="Why: a code of purposes.yaml; with --target, a whole Query-Purpose.")
     ] = None,
     category: Annotated[str, typer.Option(help="About whom: a category of vocabulary.yaml, or none.")] = "none",
-    standing: Annotated[str, typer.Option(help="assigned, unit, dispatched, unassigned.")] = "assigned",
+    standing: Annotated[str, typer.Option(help="assigned, unit, dispatched, unassigned, unverified.")] = "assigned",
     relation: Annotated[str, typer.Option(help="self, household, family, dispute, command, colleague, none.")] = "none",
     approval: Annotated[str, typer.Option(help="Has a supervisor agreed: none, granted.")] = "none",
     person: Annotated[
