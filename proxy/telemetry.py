@@ -128,7 +128,9 @@ class Metrics:
         self.registry_size = self._gauge("registry_size", "Enrolled protected persons", "category_group")
         self.recognition_seconds = self._histogram("recognition_seconds", "Time to recognize criteria or a record")
         self.simultaneous_use_total = self._counter("simultaneous_use", "The same person active at two terminals at once")
-        self.statement_reuse_total = self._counter("statement_reuse", "Statements used again, word for word, on another case")
+        self.statement_reuse_total = self._counter(
+            "statement_reuse", "Statements used again, in nearly the same words, on another case"
+        )
         self.notices_total = self._counter("notices", "Queries that a row of the policy obliges us to tell a role of", "role")
         self.budget_spent_total = self._counter("budget_spent", "Queries refused since a budget was spent", "budget")
         self.budgets_forgotten_total = self._counter(

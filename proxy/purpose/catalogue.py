@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.purpose.memory import CASES_PER_STATEMENT
 from proxy.purpose.standing import STANDINGS
 from proxy.purpose.statement import WORDS
 
@@ -29,6 +30,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}(\.[a-z][
 Phrase = Annotated[str, StringConstraints(min_length=3, max_length=300, strip_whitespace=True)]
 CodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,15}$")]
 Member = Literal["requestor", "recipient", "location"]
+Asked = Literal["case", "statement", "requestor", "recipient", "location"]
 Held = Literal["assigned", "dispatched", "unit", "unassigned"]
 
 Span = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}[smh]$")]
@@ -40,8 +42,19 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reuse:
+    """What follows when somebody said the same words of as many other ``cases``: a refusal, or no more than the entry."""
+
+    cases: int
+    refuses: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """One purpose code. ``standings`` are the accepted ones, the closest first; ``refused`` says why nobody here may use it."""
+    """One purpose code. ``standings`` are the accepted ones, the closest first; ``refused`` says why nobody here may use it.
+
+    ``prompts`` is what a terminal asks for each member of Query-Purpose.
+    """
 
     name: str
     label: str
@@ -57,6 +70,8 @@ class Code:
     subject_on_case: frozenset[str] = frozenset()
     stale_if_error: timedelta = timedelta()
     refused: str | None = None
+    reuse: Reuse | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +122,11 @@ class _Statement(_Model):
     words: Annotated[int, Field(ge=1, le=20)] = WORDS
 
 
+class _Reuse(_Model):
+    cases: Annotated[int, Field(ge=1, le=CASES_PER_STATEMENT)]
+    then: Literal["note", "refuse"] = "note"
+
+
 class _Patch(_Model):
     """What a jurisdiction changes of a code; what it does not name stays, and null takes a thing away."""
 
@@ -122,6 +142,8 @@ class _Patch(_Model):
     subject_on_case: list[Word] | None = None
     stale_if_error: Span | None = None
     refused: Phrase | None = None
+    reuse: _Reuse | None = None
+    prompts: dict[Asked, Phrase] | None = None
 
 
 class _Code(_Patch):
@@ -156,6 +178,8 @@ class _Document(_Model):
     derived: _Derivation | None = None
     officer_safety: _OfficerSafety | None = None
     motor_vehicles: _MotorVehicles | None = None
+    reuse: _Reuse | None = None
+    prompts: dict[Asked, Phrase] = {}
     empty_words: list[Annotated[str, StringConstraints(pattern=r"^\S{2,40}$")]] = []
     jurisdiction: _Jurisdiction | None = None
 
@@ -169,7 +193,7 @@ def load_catalogue(path: Path) -> Catalogue:
     document, positions = load_with_positions(path, _Document)
     vehicles = document.motor_vehicles or _MotorVehicles(actions=[], permissible_uses={})
     patches = document.jurisdiction.codes if document.jurisdiction else {}
-    codes = {name: _code(name, model, patches.get(name), document.jurisdiction) for name, model in document.codes.items()}
+    codes = {name: _code(name, model, patches.get(name), document) for name, model in document.codes.items()}
     mistakes = list(_mistakes(document, vehicles, codes, positions))
     if mistakes:
         raise DocumentInvalid(mistakes)
@@ -197,12 +221,16 @@ def _span(text: str | None) -> timedelta:
     return timedelta(seconds=int(text[:-1]) * _UNITS[text[-1]]) if text else timedelta()
 
 
-def _code(name: str, model: _Code, patch: _Patch | None, jurisdiction: _Jurisdiction | None) -> Code:
-    """Join a code with what its jurisdiction changes; what every code requires comes on top."""
+def _code(name: str, model: _Code, patch: _Patch | None, document: _Document) -> Code:
+    """Join a code with what its jurisdiction changes; what every code requires comes on top, what all codes share below."""
     joined = model.model_copy(update={key: getattr(patch, key) for key in patch.model_fields_set} if patch else {})
     statement = joined.statement or _Statement()
     held = frozenset(joined.standing or ())
-    every = jurisdiction.every_code_requires if jurisdiction else []
+    every = document.jurisdiction.every_code_requires if document.jurisdiction else []
+    reuse = joined.reuse or document.reuse
+    prompts: dict[str, str] = {}
+    for said in (document.prompts, model.prompts, patch.prompts if patch else None):
+        prompts.update({str(member): text for member, text in (said or {}).items()})
     return Code(
         name=name,
         label=joined.label or model.label,
@@ -218,6 +246,8 @@ def _code(name: str, model: _Code, patch: _Patch | None, jurisdiction: _Jurisdic
         subject_on_case=frozenset(joined.subject_on_case or ()),
         stale_if_error=_span(joined.stale_if_error),
         refused=joined.refused,
+        reuse=Reuse(cases=reuse.cases, refuses=reuse.then == "refuse") if reuse else None,
+        prompts=MappingProxyType(prompts),
     )
 
 

@@ -130,8 +130,8 @@ class VerifiedPurpose:
     """A purpose that held: the case exists, fits, is open, and the principal stands in it.
 
     ``case`` is None when the standing is ``unverified``: nobody could say anything of it. ``reuse`` is on how many other cases
-    the principal said the same words; ``permissible_use`` the paragraph of 18 USC 2721(b) under which motor-vehicle data is
-    asked for, or None for any other. ``subject_on_case`` tells whether only a party to the case may be asked about.
+    the principal said nearly the same words; ``permissible_use`` the paragraph of 18 USC 2721(b) under which motor-vehicle
+    data is asked for, or None for any other. ``subject_on_case`` tells whether only a party to the case may be asked about.
     """
 
     purpose: Purpose

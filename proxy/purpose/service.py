@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from proxy.document import suggest
 from proxy.purpose.header import Stated, parse
-from proxy.purpose.memory import Roots, Words
+from proxy.purpose.memory import FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     Case,
     CaseClosed,
@@ -27,14 +27,15 @@ from proxy.purpose.purpose import (
     VerifiedPurpose,
 )
 from proxy.purpose.standing import standings
-from proxy.purpose.statement import fingerprint, objection
+from proxy.purpose.statement import objection, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from proxy.purpose.catalogue import Catalogue, Code
+    from proxy.purpose.catalogue import Catalogue, Code, Reuse
     from proxy.purpose.directory import CaseDirectory
+    from proxy.purpose.memory import Subjects
     from proxy.purpose.standing import Asker
     from proxy.telemetry import Metrics
 
@@ -66,14 +67,19 @@ class Purposes:
         self._seconds = {outcome: metrics.case_directory_seconds.labels(outcome) for outcome in OUTCOMES}
         self._monotonic = monotonic
         self._inheritance = inheritance
-        self._roots = Roots(inheritance)
+        self._roots = Roots(inheritance, key)
         self._words = Words(key)
         self._parse = lru_cache(maxsize=KEPT)(parse)
         self._objection = lru_cache(maxsize=KEPT)(objection)
-        self._fingerprint = lru_cache(maxsize=KEPT)(fingerprint)
+        self._signatures = lru_cache(maxsize=KEPT)(signatures)
 
-    async def verify(self, header: str | None, principal: Asker, action: str, now: datetime) -> VerifiedPurpose:
+    async def verify(
+        self, header: str | None, principal: Asker, action: str, now: datetime, *, sought: frozenset[str] = frozenset()
+    ) -> VerifiedPurpose:
         """Return the purpose of a query when all of it holds: header, code, words, case, standing.
+
+        ``sought`` is the one subject that the query is wholly about, in the forms of ``memory.Subjects``; without one it can
+        inherit nothing.
 
         Raises:
             PurposeMissing, PurposeMalformed, PurposeUnknown, StatementUninformative: the header.
@@ -86,7 +92,7 @@ class Purposes:
         catalogue = self._catalogue()
         inherited = None
         if stated.root is not None:
-            inherited = self._inherited(stated, stated.root, principal, now)
+            inherited = self._inherited(stated, stated.root, principal, sought, now)
             stated = _joined(stated, inherited)
         if stated.case is None:
             raise CaseMissing('Query-Purpose names no case. Add case="…": the incident, CAD event, case, warrant or docket.')
@@ -120,11 +126,12 @@ class Purposes:
             root=stated.root,
             derived=derived,
         )
+        own = statement and not (derived or inherited)
         return VerifiedPurpose(
             purpose=purpose,
             case=case,
             standing=standing,
-            reuse=0 if derived or inherited or not statement else self._reuse(principal.person, statement, case.number),
+            reuse=self._reuse(principal.person, statement, case.number, code.reuse) if own else 0,
             permissible_use=code.permissible_use if action in catalogue.motor_vehicle_actions else None,
             subject_on_case=action in code.subject_on_case,
         )
@@ -155,20 +162,25 @@ class Purposes:
             purpose=purpose,
             case=None,
             standing=Standing.UNVERIFIED,
-            reuse=0 if inherited else self._reuse(principal.person, stated.statement, stated.case),
+            reuse=0 if inherited else self._reuse(principal.person, stated.statement, stated.case, code.reuse),
             permissible_use=code.permissible_use if action in self._catalogue().motor_vehicle_actions else None,
             subject_on_case=action in code.subject_on_case,
         )
 
-    def remember(self, reference: str, principal: Asker, purpose: Purpose, now: datetime) -> None:
-        """Keep a decided query's purpose under its audit entry, for queries that name it as their root."""
-        self._roots.remember(reference, principal, purpose, now)
+    def remember(self, reference: str, principal: Asker, purpose: Purpose, named: Subjects, now: datetime) -> None:
+        """Keep an answered query's purpose, and whom its answer named, for queries that name its audit entry as their root."""
+        self._roots.remember(reference, principal, purpose, named, now)
 
-    def _inherited(self, stated: Stated, root: str, principal: Asker, now: datetime) -> Purpose:
-        inherited = self._roots.inherited(root, principal, now)
+    def _inherited(self, stated: Stated, root: str, principal: Asker, sought: frozenset[str], now: datetime) -> Purpose:
+        inherited = self._roots.inherited(root, principal, sought, now)
         if inherited is None:
+            # One sentence for all of it: which part does not hold would tell of others' queries, or of who was left out.
             minutes = self._inheritance.total_seconds() / 60
-            detail = f"root is no query of yours of the last {minutes:g} minutes. State code, case and statement instead."
+            detail = (
+                "State a purpose of its own: code, case and statement. A root passes its purpose on only if it is a query of"
+                f" yours of the last {minutes:g} minutes whose answer, no broad search and no long list, named the one person"
+                f" or vehicle that this query is about, and to {FOLLOWED} of them at most."
+            )
             raise PurposeMissing(detail)
         for member in ("code", "case", "statement"):
             if getattr(stated, member) not in {None, getattr(inherited, member)}:
@@ -197,9 +209,20 @@ class Purposes:
             raise CaseUnknown("The case directory knows no such reference. Check the number; a new one may take a moment.")
         return case
 
-    def _reuse(self, person: str, statement: str, case: str) -> int:
-        others, counted = self._words.said(person, self._fingerprint(statement), case)
-        if counted:
+    def _reuse(self, person: str, statement: str, case: str, rule: Reuse | None) -> int:
+        """Return on how many other cases these words were said, and remember that they are said on this one.
+
+        Raises:
+            StatementUninformative: on as many as policy lets pass, or more.
+        """
+        said = self._signatures(statement)
+        others, fresh = self._words.others(person, said, case)
+        if rule is not None and rule.refuses and others >= rule.cases:
+            raise StatementUninformative(
+                f"You said this of {others} other cases. Say what happened in this one, and who it is about."
+            )
+        self._words.say(person, said, case)
+        if fresh and others:
             self._reused.inc()
         return others
 

@@ -186,9 +186,9 @@ def _numbers(mine: Traits, theirs: Traits, features: list[Feature], persons: int
         if not known:
             continue
         level, bits = _number(kind, values, known)
-        if level is OTHER and len(values) < persons:
+        if level is OTHER and (len(values) < persons or (kind == "ssn" and not (mine.ssns_tell and theirs.ssns_tell))):
             continue
-        contradicted |= kind == "ssn" and level is OTHER and mine.ssns_tell
+        contradicted |= kind == "ssn" and level is OTHER
         if bits:
             features.append(Feature(kind, level, bits))
     return contradicted

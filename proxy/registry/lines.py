@@ -348,6 +348,8 @@ def _identify(values: Mapping[str, list[str]], reasons: list[str]) -> tuple[Iden
         readable = sum(1 for text in texts if normal(text))
         if readable < len(texts):
             notes.append(f"{len(texts) - readable} of {kind} not understood")
+        if kind == "ssn" and any(map(normalize.ssn_slipped, texts)):
+            notes.append("an SSN has a digit too many or too few, so that its own is met as one that looks alike")
         found[attribute] = texts
     found["homes"] = _homes(values, reasons)
     numbered = sum(1 for home in found["homes"] if street_of(home).number)

@@ -134,12 +134,14 @@ def of_person(who: Identifiers, read: Callable[[str], Street] = address.address)
         for kind in NUMBERS
         if getattr(who, attribute := NORMAL_FORMS[kind][0])
     }
+    if who.ssns:
+        numbers["ssn"] = _ssns(numbers["ssn"], who.ssns)
     return Traits(
         names=tuple(dict.fromkeys(name for name in names if name.given or name.surname)),
         births=(born,) if born else (),
         births_tell=born is not None and tells(born),
         numbers={kind: values for kind, values in numbers.items() if values},
-        ssns_tell=True,
+        ssns_tell=all(map(normalize.ssn_tells, who.ssns)),
         spots=tuple(
             spot_of(
                 _loose(home.street, read),
@@ -159,15 +161,24 @@ def of_fields(fields: Mapping[str, Sequence[str]], reader: Reader) -> Traits:
         for kind in NUMBERS
         if (values := fields.get(kind)) and (forms := tuple(filter(None, map(reader.forms[kind], values))))
     }
+    ssns = fields.get("ssn", _NONE)
+    ssns_tell = all(map(normalize.ssn_tells, ssns))
+    if not ssns_tell and (forms := _ssns(numbers.get("ssn", _NONE), ssns)):
+        numbers["ssn"] = forms
     return Traits(
         names=tuple(_names(fields))[:MOST_NAMES],
         births=tuple(born for born in births if born),
         births_tell=bool(births) and all(born is not None and tells(born) for born in births),
         numbers=numbers,
-        ssns_tell=len(numbers.get("ssn", ())) == len(fields.get("ssn", _NONE)),
+        ssns_tell=ssns_tell,
         spots=tuple(_spots(fields, reader)),
         at_home="case" not in fields,
     )
+
+
+def _ssns(whole: Sequence[str], texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the readings of SSNs: whole ones, and those with a digit too many or too few, which only look alike."""
+    return tuple(dict.fromkeys((*whole, *filter(None, map(normalize.ssn_slipped, texts)))))
 
 
 def birth(text: str) -> Born | None:
@@ -210,8 +221,8 @@ def keys(traits: Traits, *, enrolled: bool) -> set[int]:
     for name in traits.names:
         _name_keys(name, births, found, sounds, enrolled=enrolled)
     for ssn in numbers.get("ssn", _NONE):
-        # Any one slip, two digits exchanged included, leaves one of these whole.
-        found += enumerate((ssn[:6], ssn[3:], ssn[:3] + ssn[6:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:]))
+        # Any one slip, a digit lost or too many and two exchanged included, leaves one of these whole.
+        found += enumerate((ssn[:6], ssn[-6:], ssn[:3] + ssn[-3:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:]))
     for plate in numbers.get("plate", _NONE):
         if enrolled or len(plate) < _WHOLE_PLATE:
             found += (("plate", plate[:LEAST_PART]), ("plate", plate[-LEAST_PART:]))
