@@ -22,6 +22,7 @@ from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import problems
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
@@ -223,6 +224,8 @@ def _answered(answer: Answer) -> web.Response:
         told.append(f"withheld={answer.withheld}")
     if told:
         headers["Disclosure"] = ", ".join(told)
+    if answer.unverified:
+        headers["Standing"] = str(Standing.UNVERIFIED)
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
