@@ -44,6 +44,7 @@ from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
 from proxy.web.server import Door
@@ -192,11 +193,14 @@ class _Composition:
             checks = _readiness(await database.trouble(), audit, policies, registry, self._upstream_trouble)
             return (*checks, _case_check(cases, checks[0]), *self._certificate_checks())
 
+        documents = Documents(lambda: policies)
+
         def escalation_door(*, queries: bool) -> Handler:
             return Terminals(
                 gateway=gateway,
                 identities=identities,
                 escalations=escalations,
+                documents=documents,
                 clock=clock,
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,

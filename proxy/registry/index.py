@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.registry import normalize, prose, traits
 from proxy.registry.evidence import weigh
+from proxy.registry.joint import parted
 from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
 
@@ -111,7 +112,7 @@ class Index:
         Raises:
             TooManyNames: given names times surnames are over the bound.
         """
-        found = self._find(fields)
+        found = self._find(parted(fields))
         texts = fields.get("text")
         if not texts:
             return found
