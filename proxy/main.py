@@ -213,6 +213,8 @@ class _Composition:
         await self._keep(registry.refresh)
         await self._keep(registry.verify, seconds=VERIFY_SECONDS)
         await self._keep(escalations.sweep)
+        if isinstance(cases, CaseSystem):
+            await self._keep(cases.tend)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
         doors = settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None

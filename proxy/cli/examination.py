@@ -28,7 +28,7 @@ from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
 from proxy.policy.service import load_policies
-from proxy.purpose.case_system import CaseSystem, CaseSystemUnusable
+from proxy.purpose.case_system import NOBODYS, CaseSystem, CaseSystemUnusable
 from proxy.purpose.mapping import load_case_system
 from proxy.registry.keyring import Keyring, load_keys
 from proxy.registry.store import SEALED, RegistryUnreadable, SealedTable
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 DOORS: Final = ("terminals", "console", "ops")
 EXPIRES_SOON: Final = timedelta(days=30)
 SKEW_TOLERATED: Final = timedelta(seconds=2)
-NOBODYS: Final = "SHOWCAUSE-DOCTOR"
 FREE_BYTES: Final = 1 << 30
 FREE_SHARE: Final = 0.05
 

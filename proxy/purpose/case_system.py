@@ -12,7 +12,7 @@ import asyncio
 import math
 import ssl
 from collections import OrderedDict
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS: Final = 3.0
 AGENT: Final = "showcause"
+NOBODYS: Final = "SHOWCAUSE"
+"""A number that no case has, to ask whether anybody answers."""
 JSON_TYPE: Final = "application/json"
 _CHUNK: Final = 65_536
 _REASONS: Final[Mapping[type[Exception], str]] = {
@@ -163,6 +165,12 @@ class CaseSystem:
             return await self._fetch(normal_case(number))
         except _Failed as failed:
             raise CaseSystemUnusable(failed.reason) from failed
+
+    async def tend(self) -> None:
+        """Try again when the breaker lets us, so that no officer has to be the trial; called again and again."""
+        if self._breaker.circuit is Circuit.OPEN and not self._breaker.remaining(self._monotonic()):
+            with suppress(_Failed):
+                await self._ask_once(self._options.probe or NOBODYS)
 
     def _unavailable(self, failed: _Failed) -> CaseDirectoryUnavailable:
         after = max(1, math.ceil(self._breaker.remaining(self._monotonic())))
