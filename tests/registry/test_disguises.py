@@ -120,3 +120,20 @@ async def test_free_text_names_who_has_a_second_name_and_a_particle(office: Offi
 
     assert met(office, text=f"On arrival I spoke to {name} at the door.")
     assert not met(office, text="On arrival I spoke to Jose Manuel de la Rosa at the door.")
+
+
+@pytest.mark.parametrize(
+    "street",
+    [
+        "#17 Magnolia Court", "No. 17 Magnolia Court", "at 17 Magnolia Ct", "17, Magnolia Court", "4B/17 Magnolia Court",
+        "4B-17 Magnolia Ct.", "17 Magnolia Court Fairmont City KY 42903", "17, Magnolia Court, Apt 4B, Fairmont City",
+    ],
+)  # fmt: skip
+async def test_a_house_number_is_found_behind_what_leads_in(office: Office, street: str) -> None:
+    """A sign, a word, a unit or a comma before the street, or the whole address in its line, does not hide a home."""
+    home = {"unit": "4B", "city": "Fairmont City", "state": "KY", "postal_code": "42903"}
+    await office.enroll({**PHILIPPA, **home})
+
+    assert met(office, street=street)
+    assert not met(office, street=street.replace("17", "19"))
+    assert not met(office, street=street.replace("4B", "4A"), unit="4A")
