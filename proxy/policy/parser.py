@@ -199,7 +199,7 @@ def _line(reading: _Reading, line: str) -> None:
         _row(reading, cells)
     else:
         choices = [*Outcome, *GROUP_PREFIXES]
-        hint = _near(cells[0].text, choices) or f"a line starts with one of: {', '.join(choices)}"
+        hint = suggest(cells[0].text, choices) or f"a line starts with one of: {', '.join(choices)}"
         if ";" in cells[0].text:
             hint = "cells are divided by commas: was the file saved by a program that writes semicolons?"
         reading.wrong(cells[0].column, f"unknown beginning '{cells[0].text}'", hint)
@@ -323,7 +323,7 @@ def _obligations(reading: _Reading, outcome: Outcome, cell: _Cell) -> Obligation
         roles=reading.words.words["role"],
         wrong=lambda message, help_: reading.wrong(cell.column, message, help_),
         among=lambda word, choices, what: _among(reading, _Cell(word, cell.column), choices, what),
-        near=_near,
+        near=suggest,
     ).read(outcome, cell.text)
 
 
@@ -340,15 +340,9 @@ def _among(reading: _Reading, cell: _Cell, choices: Iterable[str], what: str) ->
     elif not cell.text:
         reading.wrong(cell.column, f"a {what} is missing")
     else:
-        hint = _near(cell.text, allowed) or f"known: {', '.join(sorted(allowed))}"
+        hint = suggest(cell.text, allowed) or f"known: {', '.join(sorted(allowed))}"
         reading.wrong(cell.column, f"unknown {what} '{cell.text}'", hint)
     return False
-
-
-def _near(word: str, choices: Iterable[str]) -> str | None:
-    options = sorted(choices)
-    same = [option for option in options if option.casefold() == word.casefold()]
-    return f"did you mean '{same[0]}'?" if same else suggest(word, options)
 
 
 def _whole(reading: _Reading) -> None:
