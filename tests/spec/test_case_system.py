@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-FEW = UNBOUNDED.replace("}", ", unverified: 6}")
+FEW = UNBOUNDED.replace("}", ", unverified: 6, references: 20}")
 QUICK = "fresh_seconds: 0.0\nbreaker: {failures: 3, open_seconds: 0.2}\nconnect_seconds: 1.0\n"
 
 
@@ -228,6 +228,20 @@ async def test_whoever_brings_it_down_gains_a_handful(place: Place) -> None:
 
     assert [answer.status for answer in answers] == [200] * 6 + [429] * 2
     assert answers[-1].problem == "budget-spent"
+
+
+async def test_whoever_tries_numbers_does_not_reach_the_case_system_for_long(place: Place) -> None:
+    """After so many references that did not hold, nothing more is asked for that person, and everybody else is served."""
+    street = place.street
+
+    async def tries(number: int) -> Answer:
+        header = f'code=C, case="26-9{number:05}", statement="{STATEMENT}"'
+        return await street.ask("supervisor", "/records/persons/1", purpose=header)
+
+    problems = [(await tries(number)).problem for number in range(22)]
+
+    assert problems == ["case-unknown"] * 20 + ["budget-spent"] * 2
+    assert (await place.person("driver")).status == 200
 
 
 async def test_stale_is_relied_on_where_policy_says_so_and_is_recorded(place: Place) -> None:
