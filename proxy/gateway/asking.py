@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
+from proxy.audit.owed import UNVERIFIED, Duty, Owed
 from proxy.disclosure.disclosure import Judgement
 from proxy.escalation.lifecycle import Asked
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
+from proxy.policy.obligations import REVIEWER
 from proxy.purpose.purpose import Standing, SubjectNotOnCase
 from proxy.registry.parties import OnCase, on_case
 from proxy.registry.protection import Recognition, explained
@@ -46,6 +48,14 @@ class Asking:
     def unverified(self) -> bool:
         """Tell whether nobody could say anything of the case."""
         return self.verified.standing is Standing.UNVERIFIED
+
+    @property
+    def owed(self) -> tuple[Owed, ...]:
+        """Return what somebody has to do once this query is answered, whatever row answers it."""
+        if not self.unverified:
+            return ()
+        within = round(self.policies.catalogue.officer_safety.review.total_seconds())
+        return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=UNVERIFIED, within=within),)
 
     def shown(self, truth: tuple[Facts, Ruling]) -> Asking:
         """Return the query as if it meant nobody we know, since policy conceals somebody; the log keeps ``truth``.

@@ -34,7 +34,7 @@ from proxy.inquiry.service import inquire
 from proxy.policy.decide import strictest
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Refused
-from proxy.purpose.purpose import Standing, SubjectNotOnCase
+from proxy.purpose.purpose import CaseClosed, CaseKindMismatch, CaseUnknown, Standing, StandingMissing, SubjectNotOnCase
 from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from proxy.inquiry.inquiry import Inbound, Inquiry
     from proxy.policy.decision import Facts, Ruling
     from proxy.policy.service import PolicySet
+    from proxy.purpose.purpose import VerifiedPurpose
     from proxy.purpose.service import Purposes
     from proxy.registry.protection import Recognition, Recognizer
     from proxy.telemetry import Metrics
@@ -63,6 +64,9 @@ ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 
 FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, PolicyDenied)
 """Refusals that say something of whom was asked about."""
+
+REFERENCES: Final = (CaseUnknown, CaseClosed, CaseKindMismatch, StandingMissing)
+"""Refusals that tell whoever tries numbers of cases which there are."""
 
 WITHHELD: Final = frozenset({Outcome.ESCALATE, Outcome.DENY})
 
@@ -229,9 +233,7 @@ class Gateway:
         inquiry = query.inquiry = inquire(policies.routes, inbound)
         must_say_enough(inquiry, self._recognizer)
         self._leave(query, "inquiry")
-        verified = await self._purposes.verify(
-            inbound.header("Query-Purpose"), principal, inquiry.action, self._clock(), sought=sought(inquiry)
-        )
+        verified = await self._verify(policies, inbound.header("Query-Purpose"), principal, inquiry)
         self._leave(query, "purpose")
         if query.charged is None:
             root = verified.purpose.root
@@ -247,6 +249,14 @@ class Gateway:
         recognition = self._recognizer.recognize(inquiry.criteria, principal)
         self._leave(query, "registry")
         return Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
+
+    async def _verify(self, policies: PolicySet, header: str | None, principal: Principal, inquiry: Inquiry) -> VerifiedPurpose:
+        self._spending.may_refer(policies.budgets, principal.person, self._monotonic())
+        try:
+            return await self._purposes.verify(header, principal, inquiry.action, self._clock(), sought=sought(inquiry))
+        except REFERENCES:
+            self._spending.misreferred(policies.budgets, principal.person, self._monotonic())
+            raise
 
     async def _inspect(self, reply: Reply, asking: Asking, ruling: Ruling, grant: Escalation | None) -> Disclosure:
         def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
@@ -303,7 +313,7 @@ class Gateway:
         self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
     ) -> Receipt:
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
-        shown, owed = ruling.outcome, ruling.owed
+        shown, owed = ruling.outcome, (*ruling.owed, *(asking.owed if forward else ()))
         facts, ruling = asking.concealing or (facts, ruling)
         recognition = asking.concealed or asking.recognition
         receipt = await self._audit.record(
