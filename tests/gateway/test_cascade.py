@@ -167,3 +167,9 @@ def test_whatever_is_inherited_was_disclosed_in_one_record(
         assert all(record.get(kind) == criteria[kind] for kind in ("person_id", "plate", "vin", "dob") if kind in criteria)
         assert words(criteria) <= words(record)
         assert "dob" in criteria or not words(criteria)
+
+
+def test_a_number_without_a_form_is_not_passed_over() -> None:
+    """A plate of nothing but a hyphen beside somebody's number would be asked by, and compared with nothing."""
+    assert sought(replace(ROOT, criteria={"person_id": ("100820",)}))
+    assert not sought(replace(ROOT, criteria={"person_id": ("100820",), "plate": ("-",)}))
