@@ -40,6 +40,7 @@ from proxy.purpose.service import Purposes
 from proxy.refusal import Refusal
 from proxy.registry.keyring import Keyring
 from proxy.registry.service import Registry
+from proxy.registry.stewards import Stewards
 from proxy.standard_error import StandardError
 from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
@@ -65,6 +66,7 @@ OVERSIGHT_SECONDS: Final = 2.0
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
+EXPIRY_SECONDS: Final = 60.0
 SWITCH_SECONDS: Final = 0.0005
 GC_ALLOCATIONS: Final = 20_000
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -226,6 +228,8 @@ class _Composition:
         await self._keep(self._flush)
         await self._keep(registry.refresh)
         await self._keep(registry.verify, seconds=VERIFY_SECONDS)
+        stewards = Stewards(registry, database, Keyring.of(settings.keys.registry), self._clock, outbox=outbox)
+        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
         await self._keep(escalations.sweep)
         await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
         if isinstance(cases, CaseSystem):

@@ -41,6 +41,9 @@ PARTICLES: Final = frozenset(
 )
 
 _ISO: Final = re.compile(r"([0-9]{4})[-/.]?([0-9]{2})[-/.]?([0-9]{2})(?:[T ][0-9:.]+(?:Z|[+-][0-9:]{2,6})?)?\Z", re.IGNORECASE)
+_SHORT_ISO: Final = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})\Z")
+_EARLIEST: Final = 1800
+_LATEST: Final = 2200
 _AMERICAN: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})\Z")
 _PARTIAL: Final = re.compile(r"([0-9]{4}|[-xX?*]{1,4})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2}))?)?\Z")
 _EXTENSION: Final = re.compile(r"[;,\s]*(?:x|ext|extn|extension|#)[\s.:=#]*[0-9]{0,8}\Z", re.IGNORECASE)
@@ -197,28 +200,38 @@ def dob(text: str) -> str:
         except ValueError:
             return ""
         return text
-    if match := _ISO.match(text):
+    try:
+        return date(*_written(text)).isoformat()
+    except (TypeError, ValueError):
+        return ""
+
+
+def _written(text: str) -> tuple[int, ...]:
+    """Return year, month and day as they are written, whether there is such a day or not; nothing when it is no whole date."""
+    if match := _ISO.match(text) or _SHORT_ISO.match(text):
         year, month, day = match.groups()
     elif match := _AMERICAN.match(text):
         month, day, year = match.groups()
     else:
-        return ""
-    try:
-        return date(int(year), int(month), int(day)).isoformat()
-    except ValueError:
-        return ""
+        return ()
+    return int(year), int(month), int(day)
 
 
 def birth(text: str) -> tuple[int, int, int] | None:
-    """Return year, month and day of a date of birth, 0 for what is not told; None when nothing is, or it is impossible."""
-    whole = dob(text)
-    if whole:
-        return int(whole[:4]), int(whole[5:7]), int(whole[8:])
-    match = _PARTIAL.match(_plain(text))
+    """Return year, month and day of a date of birth, 0 for what is not told; None when nothing is.
+
+    A day that there is not, or in the order of other countries (31/12/1961), is as it is written: a slip is in it.
+    """
+    text = _plain(text)
+    written = _written(text)
+    if written and (dob(text) or (all(written) and _EARLIEST <= written[0] <= _LATEST)):
+        year, month, day = written
+        return year, month, day
+    match = _PARTIAL.match(text)
     if not match:
         return None
     year, month, day = (int(part) if part and part.isdigit() else 0 for part in match.groups())
-    if not (year or (month and day)) or month > 12 or day > 31 or not (year == 0 or 1800 <= year <= 2200):
+    if not (year or (month and day)) or month > 12 or day > 31 or not (year == 0 or _EARLIEST <= year <= _LATEST):
         return None
     return year, month, day
 

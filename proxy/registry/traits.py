@@ -35,6 +35,8 @@ _WHOLE_PLATE: Final = 7
 _VIN_TAIL: Final = 6
 """The serial number: what people read off a windshield."""
 
+_INITIALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0"
+
 _NONE: Final[tuple[str, ...]] = ()
 
 
@@ -325,8 +327,28 @@ def _name_keys(name: Name, births: Sequence[Born], found: list[object], sounds: 
         found.append((pair, "undated") if births and not enrolled else pair)
         if enrolled and not births:
             found.append((pair, "undated"))
-    if pairs and (enrolled or not births):
-        found += (("given", given, name.surname[-1][:2]), ("surname", surname, name.given[0][0]))
+    if pairs:
+        found += _half_keys(name, given, surname, dated=bool(births), enrolled=enrolled)
+    elif surname and not enrolled:
+        # With no given name to narrow a date that slipped, any sound may begin the enrolled person's.
+        for year, month, day in births:
+            found += [
+                key for one in _INITIALS for key in (("surname", surname, one, year), ("surname", surname, one, month, day))
+            ]
+
+
+def _half_keys(name: Name, given: str, surname: str, *, dated: bool, enrolled: bool) -> Iterable[object]:
+    """Yield where one name meets beside the beginning of the other, which slipped; exchanged, too, by who asks.
+
+    With a date of birth, only those meet there whose date is not known.
+    """
+    keys = [("given", given, name.surname[-1][:2]), ("surname", surname, name.given[0][0])]
+    if not enrolled:
+        keys += [("given", surname, name.given[0][:2]), ("surname", given, name.surname[-1][0])]
+    if enrolled or not dated:
+        yield from keys
+    if enrolled is not dated:
+        yield from ((key, "undated") for key in keys)
 
 
 def _dated(given: str, surname: str, pairs: Iterable[tuple[str, str]], born: Born, *, alone: bool) -> list[object]:
