@@ -29,6 +29,7 @@ _LOOK_LATIN: Final = str.maketrans(
 )
 """Cyrillic and Greek letters, and the Latin ones they are taken for."""
 _WORD: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])+")
+_UNSPACED: Final = re.compile("[\u3400-\u9fff\uac00-\ud7a3]{2,4}\\Z")
 _LATIN: Final = re.compile("[A-Za-z]")
 _APOSTROPHES: Final = "'\u2019\u2018\u02bc\u02bb`\u00b4\u2032\uff07"
 ASCII_NAME: Final = {
@@ -174,6 +175,8 @@ def given_tokens(text: str) -> tuple[str, ...]:
 
 def name_tokens(text: str) -> tuple[str, ...]:
     """Return the words of a whole name, in their order, without titles, Jr. and the like."""
+    if not text.isascii() and _UNSPACED.match(text):
+        text = f"{text[0]} {text[1:]}"  # the surname comes first, in one sign
     tokens = _without_generation(fold(text).split())
     while len(tokens) > 2 and tokens[0] in _TITLES:
         tokens = tokens[1:]

@@ -137,3 +137,23 @@ async def test_a_house_number_is_found_behind_what_leads_in(office: Office, stre
     assert met(office, street=street)
     assert not met(office, street=street.replace("17", "19"))
     assert not met(office, street=street.replace("4B", "4A"), unit="4A")
+
+
+@pytest.mark.parametrize("name", ["王小明", "小明 王", "Wang Xiaoming", "WANG, XIAO-MING"])
+async def test_a_name_without_spaces_has_two_words(office: Office, name: str) -> None:
+    """A Chinese or Korean name is written without a space, its surname first."""
+    await office.enroll({**ENROLLED, "given_name": "小明", "surname": "王", "dob": "1980-03-04"})
+
+    assert met(office, name=name)
+    assert not met(office, name="李小红")
+
+
+@pytest.mark.parametrize("part", ["name", "given_name", "surname"])
+@pytest.mark.parametrize("enrolled", ["given_name", "surname"])
+async def test_somebody_of_one_name_is_found_with_a_date_of_birth(office: Office, enrolled: str, part: str) -> None:
+    """Who has one name only is found by it in whichever column, beside the date of birth, and by neither alone."""
+    await office.enroll({**ENROLLED, enrolled: "Suharto", "dob": "1970-01-05", "person_id": "77"})
+
+    assert met(office, **{part: "Suharto", "dob": "1970-01-05"})
+    assert not met(office, **{part: "Suharto", "dob": "1988-11-30"})
+    assert not met(office, **{part: "Sutanto", "dob": "1970-01-06"})
