@@ -240,8 +240,8 @@ def phone(text: str) -> str:
     digits = _NOT_DIGITS.sub("", text)
     if not digits or digits.count(digits[0]) == len(digits):
         return ""
-    if text.startswith("+") or digits.startswith("011"):
-        digits = digits.removeprefix("011") if not text.startswith("+") else digits
+    if text.startswith("+") or digits.startswith(("011", "00")):
+        digits = digits.removeprefix("011").removeprefix("00") if not text.startswith("+") else digits
         # "+1 (555) …" and "+(555) …" are the same number to whoever typed them.
         return f"+{digits}" if 8 <= len(digits) <= 15 else ""
     if len(digits) == 10:

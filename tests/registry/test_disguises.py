@@ -157,3 +157,20 @@ async def test_somebody_of_one_name_is_found_with_a_date_of_birth(office: Office
     assert met(office, **{part: "Suharto", "dob": "1970-01-05"})
     assert not met(office, **{part: "Suharto", "dob": "1988-11-30"})
     assert not met(office, **{part: "Sutanto", "dob": "1970-01-06"})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"phone": "555-789-0824 / 555-580-6537"}, {"phone": "+15555806537;+15557890824"}, {"phone": "001 555 789 0824"},
+        {"phone": "home 555-789-0824 or 555-580-6537"}, {"email": "Eleanor <ellie@town.example>"},
+        {"email": "x@y.example; ellie@town.example"},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_number_among_several_in_one_column_is_found(office: Office, asked: dict[str, str]) -> None:
+    """Two phones or e-mail addresses in one column are both looked at, and a prefix of another country's exchange is one."""
+    await office.enroll({**ELEANOR, "phone": "(555) 789-0824", "email": "ellie@town.example"})
+
+    assert met(office, **asked)
+    assert not met(office, **{kind: text.replace("0824", "0911").replace("ellie", "other") for kind, text in asked.items()})
