@@ -7,20 +7,27 @@ enough for exhaustive tools, and it is the second opinion that every ruling of t
 
 from __future__ import annotations
 
-from itertools import product
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from itertools import combinations, product
+from math import prod
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from proxy.policy.decision import Facts, Outcome, Ruling
-from proxy.policy.vocabulary import ANY, COLUMNS
+from proxy.audit.owed import joined
+from proxy.policy.decision import Facts, Outcome, Ruling, demanded
+from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from proxy.policy.rows import Row, Sheet
     from proxy.policy.vocabulary import Words
 
 DEFAULT_RULE: Final = "default"
 DEFAULT: Final = Ruling(outcome=Outcome.DENY, rule=DEFAULT_RULE, because="no row of the policy allows it")
+
+
+Kinds: TypeAlias = "Mapping[str, tuple[str, ...]]"
+"""Words that nothing tells apart, by the one that stands for them."""
 
 
 class Lattice:
@@ -42,11 +49,20 @@ class Lattice:
             for index, column in enumerate(COLUMNS)
         )
 
+    @property
+    def size(self) -> int:
+        """Return how many questions there are."""
+        return prod(len(column) for column in self._bits)
+
     def matching(self, facts: Facts) -> tuple[Row, ...]:
         """Return every row that matches, the deciding one first; none for words that are not in the vocabulary."""
         bits = -1
         for column, fact in zip(self._bits, facts, strict=True):
             bits &= column.get(fact, 0)
+        return self.at(bits)
+
+    def at(self, bits: int) -> tuple[Row, ...]:
+        """Return the rows of a set of bits, the deciding one first."""
         found = []
         while bits:
             lowest = bits & -bits
@@ -54,9 +70,35 @@ class Lattice:
             bits ^= lowest
         return tuple(found)
 
+    def words(self, column: str) -> frozenset[str]:
+        """Return the words of a column."""
+        return frozenset(self._bits[COLUMNS.index(column)])
+
+    def rows_of(self, column: str, word: str) -> int:
+        """Return the rows that a word satisfies, as bits; none for one that is not in the vocabulary."""
+        return self._bits[COLUMNS.index(column)].get(word, 0)
+
+    def everything(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Yield every question of the whole product, the words of each column in order, with the rows it matches as bits."""
+        columns = [sorted(column.items()) for column in self._bits]
+        for cell in product(*columns):
+            bits = -1
+            for _, satisfied in cell:
+                bits &= satisfied
+            yield tuple(word for word, _ in cell), bits
+
     def classes(self) -> tuple[tuple[str, ...], ...]:
         """Return, column by column, one word of each kind that no row can tell apart."""
         return tuple(tuple({bits: word for word, bits in reversed(column.items())}.values()) for column in self._bits)
+
+    def kinds(self, *sets: Mapping[str, frozenset[str]]) -> tuple[Kinds, ...]:
+        """Return, column by column, the kinds of words that neither rows nor sets tell apart."""
+        found = []
+        for column in COLUMNS:
+            said = [words.get(column, frozenset()) for words in sets]
+            told_by = {word: (self.rows_of(column, word), *(word in each for each in said)) for word in self.words(column)}
+            found.append(kinds(told_by, told_by.__getitem__))
+        return tuple(found)
 
     def cells(self, **fixed: str) -> Iterator[Facts]:
         """Yield one question of each kind that no row can tell apart, ``fixed`` columns held at one word.
@@ -65,6 +107,36 @@ class Lattice:
         """
         columns = [(fixed[name],) if name in fixed else words for name, words in zip(COLUMNS, self.classes(), strict=True)]
         return (Facts(*words) for words in product(*columns))
+
+
+def kinds(words: Iterable[str], told_by: Callable[[str], Hashable]) -> Kinds:
+    """Return one word of each kind that ``told_by`` does not tell apart, the most ordinary, with all that it stands for."""
+    found: dict[Hashable, list[str]] = {}
+    for word in sorted(words, key=lambda word: (word != NONE, word)):
+        found.setdefault(told_by(word), []).append(word)
+    return {alike[0]: tuple(alike) for alike in found.values()}
+
+
+def smallest(cells: Collection[Facts], columns: Sequence[Sequence[str]]) -> Facts:
+    """Return what one or more of the cells say with the fewest words, ``any`` standing in each column that does not matter.
+
+    ``columns`` are the words that the cells were taken from. All that the pattern covers is among the cells; of several
+    patterns with as few words, the most ordinary one is chosen.
+    """
+    indexes = range(len(columns))
+    for kept in (kept for size in range(len(columns) + 1) for kept in combinations(indexes, size)):
+        whole = prod(len(columns[index]) for index in indexes if index not in kept)
+        covered = Counter(tuple(cell[index] for index in kept) for cell in cells)
+        found = [words for words, count in covered.items() if count == whole]
+        if found:
+            chosen = min(found, key=_ordinary)
+            words = dict(zip(kept, chosen, strict=True))
+            return Facts(*(words.get(index, ANY) for index in indexes))
+    raise ValueError("no cells")
+
+
+def _ordinary(words: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    return -words.count(NONE), words
 
 
 def ruling_of(matching: Sequence[Row]) -> Ruling:
@@ -82,6 +154,7 @@ def ruling_of(matching: Sequence[Row]) -> Ruling:
         rule=first.rule,
         because=first.because,
         masked=frozenset().union(*(row.masked for row in equals)),
-        notify=tuple(sorted({role for row in equals for role in row.notify})),
+        owed=joined(owed for row in equals for owed in row.owed),
+        demands=demanded(demand for row in equals for demand in row.demands),
         tell=all(row.tell for row in equals),
     )

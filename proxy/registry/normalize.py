@@ -49,6 +49,8 @@ _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _NOT_ALNUM: Final = re.compile(r"[^A-Z0-9]+")
 _NUMERIC: Final = re.compile(r"\+?0*([0-9]+)(?:\.0*)?\Z")
 _NOTHING: Final = frozenset({"", "NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEMP", "NOPLATE", "NOPLATES", "NOTAG", "TBD"})
+_SSN_DIGITS: Final = 9
+_SLIPPED_SSN: Final = frozenset({8, 9, 10})
 _LOOKALIKES: Final = str.maketrans("IOQ", "100")
 _TAKEN_FOR: Final = str.maketrans("IOQDBSZG", "10008526")
 
@@ -228,8 +230,23 @@ def ssn(text: str) -> str:
     """Return nine digits; a number that lost its leading zeros has them again; nothing for one repeated digit."""
     digits = _NOT_DIGITS.sub("", _plain(text))
     if len(digits) in {7, 8} and text.strip().isdigit():
-        digits = digits.zfill(9)
-    return digits if len(digits) == 9 and digits.count(digits[0]) < 9 else ""
+        digits = digits.zfill(_SSN_DIGITS)
+    return digits if len(digits) == _SSN_DIGITS and digits.count(digits[0]) < _SSN_DIGITS else ""
+
+
+def ssn_slipped(text: str) -> str:
+    """Return the digits of a number that lost one or has one too many; letters are the digits they were taken for, if any."""
+    digits = _NOT_DIGITS.sub("", _marks(text).translate(_TAKEN_FOR))
+    return digits if len(digits) in _SLIPPED_SSN and digits.count(digits[0]) < len(digits) and not _nine_digits(text) else ""
+
+
+def ssn_tells(text: str) -> bool:
+    """Tell whether a number is one that can contradict another: whole, or without its leading zeros for certain."""
+    return bool(ssn(text)) and not ssn_slipped(text)
+
+
+def _nine_digits(text: str) -> bool:
+    return len(_NOT_DIGITS.sub("", _plain(text))) == _SSN_DIGITS
 
 
 def phone(text: str) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from proxy.purpose.catalogue import Catalogue
+    from proxy.purpose.directory import CaseDirectory
     from proxy.purpose.purpose import VerifiedPurpose
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -70,7 +71,7 @@ class Room:
     database: Database
     others: Database
     outbox: Outbox
-    directory: StoredCases
+    directory: CaseDirectory
     metrics: Metrics
     catalogue: Catalogue
     now: datetime = NOW
@@ -95,8 +96,14 @@ class Room:
     async def import_file(self, path: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Imported:
         return await import_cases(self.others, path, actor="login:clerk", outbox=self.outbox, progress=progress)
 
-    async def verify(self, header: str | None, officer: Officer | None = None, action: str = "person.read") -> VerifiedPurpose:
-        return await self.purposes.verify(header, officer or Officer(), action, self.now)
+    async def verify(
+        self,
+        header: str | None,
+        officer: Officer | None = None,
+        action: str = "person.read",
+        sought: frozenset[str] = frozenset(),
+    ) -> VerifiedPurpose:
+        return await self.purposes.verify(header, officer or Officer(), action, self.now, sought=sought)
 
     async def queued(self) -> Sequence[str]:
         async with self.others.begin() as connection:
