@@ -29,6 +29,7 @@ _LOOK_LATIN: Final = str.maketrans(
 )
 """Cyrillic and Greek letters, and the Latin ones they are taken for."""
 _WORD: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])+")
+_UNSPACED: Final = re.compile("[\u3400-\u9fff\uac00-\ud7a3]{2,4}\\Z")
 _LATIN: Final = re.compile("[A-Za-z]")
 _APOSTROPHES: Final = "'\u2019\u2018\u02bc\u02bb`\u00b4\u2032\uff07"
 ASCII_NAME: Final = {
@@ -179,6 +180,8 @@ def given_tokens(text: str) -> tuple[str, ...]:
 
 def name_tokens(text: str) -> tuple[str, ...]:
     """Return the words of a whole name, in their order, without titles, Jr. and the like."""
+    if not text.isascii() and _UNSPACED.match(text):
+        text = f"{text[0]} {text[1:]}"  # the surname comes first, in one sign
     tokens = _without_generation(fold(text).split())
     while len(tokens) > 2 and tokens[0] in _TITLES:
         tokens = tokens[1:]
@@ -267,8 +270,8 @@ def phone(text: str) -> str:
     digits = _NOT_DIGITS.sub("", text)
     if not digits or digits.count(digits[0]) == len(digits):
         return ""
-    if text.startswith("+") or digits.startswith("011"):
-        digits = digits.removeprefix("011") if not text.startswith("+") else digits
+    if text.startswith("+") or digits.startswith(("011", "00")):
+        digits = digits.removeprefix("011").removeprefix("00") if not text.startswith("+") else digits
         # "+1 (555) …" and "+(555) …" are the same number to whoever typed them.
         return f"+{digits}" if 8 <= len(digits) <= 15 else ""
     if len(digits) == 10:
