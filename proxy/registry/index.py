@@ -7,7 +7,8 @@ there are persons named, so that the victim's date of birth does not clear the w
 An address is a road to everybody who is enrolled there. Who is enrolled with a unit is met by that unit, and by the
 building when no unit is given, never by the neighbor's; who is enrolled without one is met by the whole building.
 
-Free text is searched for what is enrolled, as it is: a full name in any order, a phone, SSN, e-mail or plate (``prose.py``).
+Free text is searched for what is enrolled, as it is: a full name in any order, a phone, SSN, e-mail or plate (``prose.py``). A
+number is a road; a name is evidence, beside dates in the text and whatever else the record says of the person.
 
 Look-alikes are those who share a key of ``traits.keys``. They are compared, field by field (``evidence.py``); whether what is
 found is enough is decided by whoever asks, since that depends on the category.
@@ -17,11 +18,11 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry import normalize, prose, traits
 from proxy.registry.evidence import weigh, weigh_in_hope
+from proxy.registry.joint import parted
 from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
 
@@ -45,6 +46,11 @@ ALIAS: Final = "alias"
 ALIAS_DOB: Final = "alias_dob"
 ADDRESS: Final = "address"
 TEXT: Final = "text"
+TEXTS: Final = (TEXT, "work", "school")
+"""The kinds that are searched for names: somebody may have typed one there."""
+
+TEXT_NUMBER: Final = "text_number"
+IN_TEXT: Final = frozenset({TEXT, TEXT_NUMBER})
 WEAK_NAMES: Final = frozenset({NAME, ALIAS})
 
 MOST_NAMES: Final = 256
@@ -109,43 +115,44 @@ class Index:
         Raises:
             TooManyNames: given names times surnames are over the bound.
         """
-        found = self._find(fields)
-        texts = fields.get("text")
+        fields = parted(fields)
+        named = self._named(fields)
+        texts = [text for kind in TEXTS for text in fields.get(kind, _NONE)]
+        found = self._find(fields, named, more=bool(texts))
         if not texts:
             return found
-        for profile, evidence in self._in_texts(texts).items():
-            roads, known = found.get(profile, ((), evidence))
-            found[profile] = ((*roads, TEXT), max(known, evidence, key=attrgetter("bits")))
+        for profile, (said, evidence) in self._in_texts(texts, frozenset().union(*named)).items():
+            roads, known = found.get(profile, ((), None))
+            found[profile] = ((*roads, *said), evidence.beside_of(known))
         return found
 
-    def _find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
-        if len(fields.get("given_name", _NONE)) * len(fields.get("surname", _NONE)) > MOST_NAMES:
-            raise TooManyNames
+    def _find(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], *, more: bool) -> Findings:
+        """Return whom the fields mean; where there is ``more`` to be read, nobody is given up on."""
         mine = traits.of_fields(fields, self._tokens)
-        exact = self._exact_tokens(fields, mine)
+        exact = self._exact_tokens(fields, mine, named)
         asked = exact + traits.keys(mine, self._tokens.word, enrolled=False)
         passing = self._known.passing(asked)
         if not passing:
             return {}
-        named = self._named(fields)
         hits = self._exact(fields, named) if passing[0] < len(exact) else {}
         persons = _persons(named)
         found: Findings = {}
         for profile in dict.fromkeys((*hits, *self._alike(list({asked[place] for place in passing if place >= len(exact)})))):
             theirs = traits.unpack(self._tokens.open(profile.traits))
-            if roads := hits.get(profile):
+            roads = hits.get(profile, ())
+            if roads or more:
                 found[profile] = tuple(roads), weigh(mine, theirs, self.rarity, persons=persons)
             elif evidence := weigh_in_hope(mine, theirs, self.rarity, persons=persons):
                 found[profile] = (), evidence
         return found
 
-    def _exact_tokens(self, fields: Mapping[str, Sequence[str]], mine: Traits) -> list[Token]:
+    def _exact_tokens(self, fields: Mapping[str, Sequence[str]], mine: Traits, named: list[tuple[Token, ...]]) -> list[Token]:
         """Return every token by which ``_exact`` may find somebody."""
         tokens = self._tokens
         token = tokens.token
         found = [token(kind, form) for kind, forms in mine.numbers.items() for form in forms]
         found += [token("person_id", normalize.person_id(value)) for value in fields.get("person_id", _NONE)]
-        for keys in self._named(fields):
+        for keys in named:
             found += keys
         for value in fields.get("alias", _NONE):
             found += tokens.name(value)
@@ -155,8 +162,10 @@ class Index:
         streets += [tokens.read_address(value) for value in fields.get("address", _NONE)]
         return found + [token("building", street.building) for street in streets if street.number]
 
-    def _in_texts(self, texts: Sequence[str]) -> dict[Profile, Evidence]:
-        """Return who is named in free text, and what of it speaks for each.
+    def _in_texts(self, texts: Sequence[str], own: frozenset[Token]) -> Findings:
+        """Return who is named in free text, and what of it speaks for each; ``own`` are the names of the record's own person.
+
+        Those are compared with everything that the record says, so that a namesake's report is not about who is enrolled.
 
         Raises:
             TooManyNames: a text is longer than any that is read.
@@ -170,20 +179,22 @@ class Index:
             for place in self.rarity.givens(words):
                 given = words[place]
                 for surname in prose.surnames(words, place):
-                    found = self.at(self._tokens.pair(given, surname))
-                    if found:
+                    token = self._tokens.pair(given, surname)
+                    if token not in own and (found := self.at(token)):
                         _add(hits, found, TEXT)
                         said.setdefault("name", {})[f"{surname}, {given}"] = None
             for kind, number in prose.numbers(text, words):
-                token = self._tokens.strong[kind](number)
-                if token is not None and (found := self.at(token)):
-                    _add(hits, found, TEXT)
+                mark = self._tokens.strong[kind](number)
+                if mark is not None and (found := self.at(mark)):
+                    _add(hits, found, TEXT_NUMBER)
                     said.setdefault(kind, {})[number] = None
+            said.setdefault("dob", {}).update(dict.fromkeys(prose.dates(text)))
         if not hits:
             return {}
         mine = traits.of_fields({kind: tuple(texts) for kind, texts in said.items()}, self._tokens)
-        persons = len(hits) + 1  # so that nothing contradicts: a text may be about anybody
-        return {profile: self._weigh(mine, profile, persons) for profile in hits}
+        mine = mine._replace(births_tell=False)  # a text may be about anybody, and its dates about anything
+        persons = len(hits) + 1
+        return {profile: (tuple(roads), self._weigh(mine, profile, persons)) for profile, roads in hits.items()}
 
     def _weigh(self, mine: Traits, profile: Profile, persons: int) -> Evidence:
         return weigh(mine, traits.unpack(self._tokens.open(profile.traits)), self.rarity, persons=persons)
@@ -202,6 +213,8 @@ class Index:
     def _named(self, fields: Mapping[str, Sequence[str]]) -> list[tuple[Token, ...]]:
         """Return the tokens of every name there is, one reading each."""
         givens, surnames = fields.get("given_name", _NONE), fields.get("surname", _NONE)
+        if len(givens) * len(surnames) > MOST_NAMES:
+            raise TooManyNames
         named = [self._tokens.parts(given, surname) for given in givens for surname in surnames]
         # A name in one part only may be a whole name that somebody typed into the wrong column.
         whole = (*(() if givens else surnames), *(() if surnames else givens), *fields.get("name", _NONE))

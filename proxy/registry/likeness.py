@@ -135,7 +135,11 @@ def _word(one: str, other: str) -> str:
 
 
 def born(mine: Born, theirs: Born) -> str:
-    """Compare dates of birth: a slip changes one part, or exchanges digits; ``partial`` agrees as far as it goes."""
+    """Compare dates of birth: a slip changes one digit, or exchanges two; ``partial`` agrees as far as it goes.
+
+    A slip beside day and month exchanged, or another value of one part, are ``similar``: they speak neither for the person nor
+    for a namesake.
+    """
     if mine == theirs:
         return SAME if mine.whole else PARTIAL
     if mine.whole and theirs.whole:
@@ -153,7 +157,10 @@ def _whole(mine: Born, theirs: Born) -> str:
     one, other = mine.digits, theirs.digits
     if OSA.distance(one, other, score_cutoff=1) <= 1:
         return SLIP
-    return SIMILAR if same == 2 else OTHER
+    if same == 2:
+        return SIMILAR
+    turned = Born(theirs.year, theirs.day, theirs.month).digits
+    return SIMILAR if OSA.distance(one, turned, score_cutoff=1) <= 1 else OTHER
 
 
 def marks(one: str, other: str) -> str:

@@ -13,7 +13,7 @@ from math import log2
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from proxy.registry.tokens import Tokens
     from proxy.registry.traits import Traits
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _LEAST: Final[Mapping[str, float]] = {"given": 40e-6, "surname": 20e-6}
 """The frequency of a name that the census table leaves out."""
 
-_USUAL: Final[Mapping[str, float]] = {"street": 1 / 500, "place": 1 / 200, "city": 0.3, "postal_code": 0.1}
+_USUAL: Final[Mapping[str, float]] = {
+    "street": 1 / 500, "place": 1 / 200, "city": 0.3, "postal_code": 0.1, "work": 1 / 50, "school": 1 / 30,
+}  # fmt: skip
 """The frequency of one value before anything is known of the town, and how many persons that guess weighs as much as."""
 _WEIGHT: Final = 10
 
@@ -54,15 +56,20 @@ def values_of(traits: Traits, tokens: Tokens) -> tuple[int, ...]:
     for spot in traits.spots:
         here = (("street", spot.street), ("place", spot.place), ("city", spot.city), ("postal_code", spot.postal_code))
         found.update(pair for pair in here if pair[1])
+    found.update((site.kind, site.text) for site in traits.sites)
     return tuple({tokens.token(kind, value) for kind, value in found})
+
+
+def _of_nobody(_kind: str, _value: str) -> int:
+    return 0
 
 
 class Rarity:
     """Bits of agreement, among everybody counted so far."""
 
-    def __init__(self, tokens: Tokens) -> None:
-        """Start with nobody; values must be of the same ``tokens``."""
-        self._token = tokens.token
+    def __init__(self, tokens: Tokens | None = None) -> None:
+        """Start with nobody; values must be of the same ``tokens``, without which nobody is ever counted."""
+        self._token: Callable[[str, str], int] = tokens.token if tokens else _of_nobody
         self._counts: dict[int, int] = {}
         self._persons = 0
         self._census = _census()

@@ -22,6 +22,7 @@ from xxhash import xxh3_64_intdigest
 
 from proxy.registry import address, normalize
 from proxy.registry.person import NORMAL_FORMS
+from proxy.registry.sites import SITES
 from proxy.registry.traits import NUMBERS
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _SPARE: Final = 3
 
 _KINDS: Final = (
     *NORMAL_FORMS, "word", "name", "moniker", "surname_dob", "dob", "building", "unit", "city", "state", "postal_code",
-    "household", "given", "surname", "street", "place",
+    "household", "given", "surname", "street", "place", *SITES,
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from proxy.registry import address, normalize
 from proxy.registry.likeness import LEAST_PART, Born, Name, formal, sound
 from proxy.registry.normalize import PARTICLES
 from proxy.registry.person import NORMAL_FORMS
+from proxy.registry.sites import MOST_WORDS, SCHOOL, SITES, WORK, Site, site_of
 from proxy.registry.usps import DIRECTION_CODES, SUFFIX_CODES
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ _WHOLE_PLATE: Final = 7
 _VIN_TAIL: Final = 6
 """The serial number: what people read off a windshield."""
 
+_INITIALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0"
+
 _NONE: Final[tuple[str, ...]] = ()
 
-_SSN, _PLATE, _VIN, _LICENSE, _BEGUN, _PAIR, _UNDATED, _GIVEN, _SURNAME, _HOUSE, _STREET, _NUMBERLESS, _NAMED = range(13)
+_SSN, _PLATE, _VIN, _LICENSE, _BEGUN, _PAIR, _UNDATED, _GIVEN, _SURNAME, _HOUSE, _STREET, _NUMBERLESS, _NAMED, _SITE = range(14)
 """What kind of key it is: a key's first number; those of one kind that mean different things differ in length."""
 
 
@@ -54,6 +57,7 @@ class Spot(NamedTuple):
 
 
 _NOWHERE: Final[tuple[Spot, ...]] = ()
+_NO_SITES: Final[tuple[Site, ...]] = ()
 
 
 class Reader(Protocol):
@@ -91,6 +95,7 @@ class Traits(NamedTuple):
     ssns_tell: bool = False
     spots: tuple[Spot, ...] = ()
     at_home: bool = True
+    sites: tuple[Site, ...] = ()
 
 
 def name_of(given: str, surname: str) -> Name:
@@ -129,6 +134,9 @@ def spot_of(read: Street, unit: str = "", town: tuple[str, str, str] = ("", "", 
 _unit_or_place = lru_cache(maxsize=4096)(address.unit_or_place)
 
 
+_site_of = lru_cache(maxsize=4096)(site_of)
+
+
 @lru_cache(maxsize=4096)
 def _name_of_street(core: str) -> str:
     return " ".join(word for word in core.split() if word not in SUFFIX_CODES and word not in DIRECTION_CODES) or core
@@ -137,6 +145,8 @@ def _name_of_street(core: str) -> str:
 def of_person(who: Identifiers, read: Callable[[str], Street] = address.address) -> Traits:
     """Return an enrolled person's traits; ``read`` may remember addresses."""
     names = [name_of(f"{who.given_name} {who.middle_name}", who.surname)]
+    if not (names[0].given and names[0].surname):  # somebody of one name, which records put into either part
+        names.append(Name(names[0].surname, names[0].given))
     for alias in who.aliases:
         names += names_of(alias)
         if moniker := normalize.moniker(alias):
@@ -163,6 +173,12 @@ def of_person(who: Identifiers, read: Callable[[str], Street] = address.address)
             )
             for home in who.homes
         ),
+        sites=tuple(
+            site
+            for kind, texts in ((WORK, who.works), (SCHOOL, who.schools))
+            for text in texts
+            if (site := site_of(kind, text))
+        ),
     )
 
 
@@ -186,7 +202,13 @@ def of_fields(fields: Mapping[str, Sequence[str]], reader: Reader) -> Traits:
         ssns_tell=ssns_tell,
         spots=tuple(_spots(fields, reader)) if "street" in fields or "address" in fields else _NOWHERE,
         at_home="case" not in fields,
+        sites=tuple(_sites(fields)) if "work" in fields or "school" in fields else _NO_SITES,
     )
+
+
+def _sites(fields: Mapping[str, Sequence[str]]) -> Iterable[Site]:
+    for kind in SITES:
+        yield from (site for text in fields.get(kind, _NONE) if (site := _site_of(kind, text)))
 
 
 def _ssns(whole: Sequence[str], texts: Iterable[str]) -> tuple[str, ...]:
@@ -207,13 +229,13 @@ def tells(born: Born) -> bool:
 
 def pack(traits: Traits) -> bytes:
     """Return traits as bytes, to be sealed."""
-    parts = (traits.names, traits.births, traits.births_tell, traits.numbers, traits.ssns_tell, traits.spots)
+    parts = (traits.names, traits.births, traits.births_tell, traits.numbers, traits.ssns_tell, traits.spots, traits.sites)
     return orjson.dumps(parts, default=tuple)
 
 
 def unpack(content: bytes) -> Traits:
     """Return the traits that ``pack`` made bytes of."""
-    names, births, births_tell, numbers, ssns_tell, spots = orjson.loads(content)
+    names, births, births_tell, numbers, ssns_tell, spots, sites = orjson.loads(content)
     return Traits(
         names=tuple(Name(tuple(given), tuple(surname)) for given, surname in names),
         births=tuple(Born(*born) for born in births),
@@ -221,6 +243,7 @@ def unpack(content: bytes) -> Traits:
         numbers=numbers,
         ssns_tell=ssns_tell,
         spots=tuple(Spot(*spot) for spot in spots),
+        sites=tuple(Site(kind, tuple(words), *rest) for kind, words, *rest in sites),
     )
 
 
@@ -253,6 +276,8 @@ def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool) -> list[
         found += ((_LICENSE, word(number[:half])), (_LICENSE, word(number[half:])))
     for spot in traits.spots:
         _spot_keys(spot, found, word, enrolled=enrolled)
+    if traits.names or births:
+        _site_keys(traits, births, found, word, enrolled=enrolled)
     return list(map(hash, found))
 
 
@@ -272,7 +297,9 @@ def _names(fields: Mapping[str, Sequence[str]]) -> Iterable[Name]:
     # A name in one part only may be a whole name that somebody typed into the wrong column.
     for text in (*(() if givens else surnames), *(() if surnames else givens)):
         yield from names_of(text)
-    for text in (*fields.get("name", _NONE), *fields.get("alias", _NONE)):
+    for text in fields.get("name", _NONE):
+        yield from names_of(text) or _one_word(text)
+    for text in fields.get("alias", _NONE):
         yield from names_of(text)
 
 
@@ -284,6 +311,11 @@ def _givens(given: str, middle: str) -> tuple[str, ...]:
     if both.isascii() and len(both) <= normalize.MOST_CHARACTERS:
         return (*normalize.fold(given).split(), *normalize.fold(middle).split())
     return tuple(normalize.fold(both).split())
+
+
+def _one_word(text: str) -> Iterable[Name]:
+    word = normalize.surname_tokens(text)
+    return (Name((), word),) if word else ()
 
 
 def _loose(text: str, read: Callable[[str], Street]) -> Street:
@@ -350,11 +382,34 @@ def _name_keys(
         found.append((_UNDATED, one, other) if births and not enrolled else (_PAIR, one, other))
         if enrolled and not births:
             found.append((_UNDATED, one, other))
-    if pairs and (enrolled or not births):
-        found += (
-            (_GIVEN, word(given), word(name.surname[-1][:2])),
-            (_SURNAME, word(surname), word(name.given[0][0])),
-        )
+    if pairs:
+        found += _half_keys(name, given, surname, word, dated=bool(births), enrolled=enrolled)
+    elif surname and not enrolled and births:
+        found += _surname_keys(word(surname), births, word)
+
+
+def _surname_keys(surname: int, births: Sequence[Born], word: Callable[[str], int]) -> Iterable[tuple[int, ...]]:
+    """Yield where a date that slipped is met when there is no given name to narrow it: any sound may begin that."""
+    for one in map(word, _INITIALS):
+        for year, month, day in births:
+            yield from ((_SURNAME, surname, one, year), (_SURNAME, surname, one, month, day))
+
+
+def _half_keys(
+    name: Name, given: str, surname: str, word: Callable[[str], int], *, dated: bool, enrolled: bool
+) -> Iterable[tuple[int, ...]]:
+    """Yield where one name meets beside the beginning of the other, which slipped; exchanged, too, by who asks.
+
+    With a date of birth, only those meet there whose date is not known.
+    """
+    first, last = word(given), word(surname)
+    keys = [(_GIVEN, first, word(name.surname[-1][:2])), (_SURNAME, last, word(name.given[0][0]))]
+    if not enrolled:
+        keys += [(_GIVEN, last, word(name.given[0][:2])), (_SURNAME, first, word(name.surname[-1][0]))]
+    if enrolled or not dated:
+        yield from keys
+    if enrolled is not dated:
+        yield from ((_UNDATED, *key) for key in keys)
 
 
 def _dated(
@@ -402,3 +457,26 @@ def _spot_keys(spot: Spot, found: list[tuple[int, ...]], word: Callable[[str], i
     if spot.place:
         place = word(spot.place[:5])
         found += ((_NAMED, place, city), (_NAMED, place, code))
+
+
+def _site_keys(
+    traits: Traits, births: Sequence[Born], found: list[tuple[int, ...]], word: Callable[[str], int], *, enrolled: bool
+) -> None:
+    """Add where people meet who share a place of work or a school: under it, by a name or a year of birth.
+
+    An address that is asked for may be such a place's; by itself it meets nobody there.
+    """
+    who = [name.given[0] for name in traits.names if name.given] + [
+        "".join(name.surname) for name in traits.names if name.surname
+    ]
+    if traits.sites:
+        anchors: list[tuple[int, ...]] = [(word(sound(each)),) for site in traits.sites for each in site.words[:MOST_WORDS]]
+        anchors += [(word(site.number), word(sound(_name_of_street(site.street)[:6]))) for site in traits.sites if site.number]
+        short = [each for name in traits.names if name.given for each in formal(name.given[0])]
+        marks = {*(word(sound(each)) for each in (*who, *short)), *(born.year for born in births)}
+        found += [(_SITE, *anchor, mark) for anchor in anchors for mark in marks]
+    if not enrolled:
+        for spot in traits.spots:
+            if spot.number and spot.name:
+                anchor = word(spot.number), word(sound(spot.name[:6]))
+                found += [(_SITE, *anchor, mark) for mark in {word(sound(each)) for each in who}]
