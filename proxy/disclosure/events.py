@@ -7,7 +7,7 @@ thing they held.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
@@ -38,6 +38,7 @@ class Disclosed(Event):
     upstream_ms: float
     sha256: str
     met: int = 0
+    ruled: Mapping[str, Json] = field(default_factory=dict)
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: counts, sizes, times, field classes, categories and the policy's rows."""
@@ -64,6 +65,7 @@ class Disclosed(Event):
             "duration_ms": self.duration_ms,
             "upstream_ms": self.upstream_ms,
             "sha256": self.sha256,
+            **self.ruled,
         }
 
     def parties(self) -> Iterable[Party]:

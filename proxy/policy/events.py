@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.policy.shadow import kind_of
 from proxy.registry.protection import explained
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Decided(Event):
     """A query was ruled on. ``forward`` tells whether it goes upstream: exactly one terminal entry then follows.
 
     ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed. ``met`` is how
-    often the principal has met somebody protected of these lately, by whatever road.
+    often the principal has met somebody protected of these lately, by whatever road. ``shadow`` is what a candidate policy would
+    have ruled otherwise.
     """
 
     kind: ClassVar[str] = "decided"
@@ -41,11 +43,12 @@ class Decided(Event):
     shown: str
     escalation: str = ""
     met: int = 0
+    shadow: Mapping[str, Json] | None = None
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: closed words, the policy's row and version, sizes and addresses."""
         purpose = self.verified.purpose
-        return {
+        facts: dict[str, Json] = {
             "forward": self.forward,
             "outcome": self.ruling.outcome,
             "shown": self.shown,
@@ -76,6 +79,15 @@ class Decided(Event):
             "methods": self.principal.methods,
             "escalation": self.escalation,
         }
+        # What a later policy would make of it can only be told from everybody concerned, and from what was masked.
+        kind = kind_of(self.asked, self.recognition, self.ruling)
+        if len(kind.categories) > 1 or len(kind.relations) > 1:
+            facts |= {"categories": kind.categories, "relations": kind.relations}
+        if kind.masked:
+            facts["masked"] = kind.masked
+        if self.shadow is not None:
+            facts["shadow"] = dict(self.shadow)
+        return facts
 
     def parties(self) -> Iterable[Party]:
         """Return who asked, where, under which case, on whose behalf, and about whom."""

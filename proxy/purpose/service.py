@@ -69,8 +69,12 @@ class Purposes:
         self._objection = lru_cache(maxsize=KEPT)(objection)
         self._fingerprint = lru_cache(maxsize=KEPT)(fingerprint)
 
-    async def verify(self, header: str | None, principal: Asker, action: str, now: datetime) -> VerifiedPurpose:
+    async def verify(
+        self, header: str | None, principal: Asker, action: str, now: datetime, *, catalogue: Catalogue | None = None
+    ) -> VerifiedPurpose:
         """Return the purpose of a query when all of it holds: header, code, words, case, standing.
+
+        ``catalogue`` is that of the policy which the query began under; without it, the one in force.
 
         Raises:
             PurposeMissing, PurposeMalformed, PurposeUnknown, StatementUninformative: the header.
@@ -80,7 +84,7 @@ class Purposes:
         if header is None:
             raise PurposeMissing(f"Say why. Send: {EXAMPLE}.")
         stated = self._parse(header)
-        catalogue = self._catalogue()
+        catalogue = catalogue or self._catalogue()
         inherited = None
         if stated.root is not None:
             inherited = self._inherited(stated, stated.root, principal, now)

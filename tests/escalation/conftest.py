@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
+    from proxy.registry.thresholds import Thresholds
+
 
 @dataclass
 class Journal:
@@ -45,11 +47,13 @@ class Relations:
     only: str = ""
     ready: bool = True
 
-    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]], under: Thresholds | None = None) -> bool:
         assert criteria
         return False
 
-    def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
+    def recognize(
+        self, fields: Mapping[str, Sequence[str]], principal: Principal, under: Thresholds | None = None
+    ) -> Recognition:
         assert fields
         relation = self.close.get(principal.person) if not self.only or self.only in fields else None
         return Recognition(relations=frozenset({relation} if relation else ()))
