@@ -7,14 +7,16 @@ enough for exhaustive tools, and it is the second opinion that every ruling of t
 
 from __future__ import annotations
 
-from itertools import product
+from collections import Counter
+from itertools import combinations, product
+from math import prod
 from typing import TYPE_CHECKING, Final
 
 from proxy.policy.decision import Facts, Outcome, Ruling
-from proxy.policy.vocabulary import ANY, COLUMNS
+from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from proxy.policy.rows import Row, Sheet
     from proxy.policy.vocabulary import Words
@@ -54,6 +56,14 @@ class Lattice:
             bits ^= lowest
         return tuple(found)
 
+    def words(self, column: str) -> frozenset[str]:
+        """Return the words of a column."""
+        return frozenset(self._bits[COLUMNS.index(column)])
+
+    def rows_of(self, column: str, word: str) -> int:
+        """Return the rows that a word satisfies, as bits; none for one that is not in the vocabulary."""
+        return self._bits[COLUMNS.index(column)].get(word, 0)
+
     def classes(self) -> tuple[tuple[str, ...], ...]:
         """Return, column by column, one word of each kind that no row can tell apart."""
         return tuple(tuple({bits: word for word, bits in reversed(column.items())}.values()) for column in self._bits)
@@ -65,6 +75,28 @@ class Lattice:
         """
         columns = [(fixed[name],) if name in fixed else words for name, words in zip(COLUMNS, self.classes(), strict=True)]
         return (Facts(*words) for words in product(*columns))
+
+
+def smallest(cells: Collection[Facts], columns: Sequence[Sequence[str]]) -> Facts:
+    """Return what one or more of the cells say with the fewest words, ``any`` standing in each column that does not matter.
+
+    ``columns`` are the words that the cells were taken from. All that the pattern covers is among the cells; of several
+    patterns with as few words, the most ordinary one is chosen.
+    """
+    indexes = range(len(columns))
+    for kept in (kept for size in range(len(columns) + 1) for kept in combinations(indexes, size)):
+        whole = prod(len(columns[index]) for index in indexes if index not in kept)
+        covered = Counter(tuple(cell[index] for index in kept) for cell in cells)
+        found = [words for words, count in covered.items() if count == whole]
+        if found:
+            chosen = min(found, key=_ordinary)
+            words = dict(zip(kept, chosen, strict=True))
+            return Facts(*(words.get(index, ANY) for index in indexes))
+    raise ValueError("no cells")
+
+
+def _ordinary(words: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    return -words.count(NONE), words
 
 
 def ruling_of(matching: Sequence[Row]) -> Ruling:

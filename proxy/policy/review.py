@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from proxy.policy.decision import Facts, Outcome, Ruling
 from proxy.policy.lattice import Lattice, ruling_of
 from proxy.policy.rows import OPEN, Grouping, Row, Sheet
+from proxy.policy.strictness import opens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,15 +27,6 @@ class Loss(NamedTuple):
     facts: Facts
     before: Ruling
     after: Ruling
-
-
-def opens(before: Ruling, after: Ruling) -> bool:
-    """Tell whether more leaves under ``after``: it answers where ``before`` did not, or shows what ``before`` hid."""
-    if after.outcome not in OPEN:
-        return False
-    if after.outcome is Outcome.MASK and before.outcome is Outcome.MASK:
-        return not before.masked <= after.masked
-    return after.outcome.severity > before.outcome.severity
 
 
 def dead_rows(lattice: Lattice) -> tuple[Row, ...]:

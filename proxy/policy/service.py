@@ -49,7 +49,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySet:
-    """One loaded policy. ``version`` is the first twelve hex digits of ``digest``, which is the SHA-256 of the files."""
+    """One loaded policy. ``version`` is the first twelve hex digits of ``digest``, which is the SHA-256 of the files.
+
+    ``digests`` is the SHA-256 of each file alone, by name.
+    """
 
     directory: Path
     policy: Policy
@@ -63,6 +66,7 @@ class PolicySet:
     thresholds: Thresholds
     lattice: Lattice
     digest: str
+    digests: Mapping[str, str]
     version: str
 
 
@@ -138,6 +142,7 @@ def load_policies(
         thresholds=thresholds,
         lattice=policy.lattice,
         digest=digest,
+        digests={name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())},
         version=digest[:12],
     )
 

@@ -1,0 +1,119 @@
+"""What a change of policy changes: every question whose ruling would be another, over the words of both policies.
+
+Exhaustive, since the lattice of facts is small and closed. Words that no row of either policy tells apart are asked about
+once and counted in full. A word that one of the policies does not have is denied by it, as in a query.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from proxy.policy.decision import Facts, Outcome, Ruling
+from proxy.policy.lattice import ruling_of, smallest
+from proxy.policy.strictness import loosenings
+from proxy.policy.vocabulary import ANY, COLUMNS, NONE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from proxy.policy.lattice import Lattice
+
+
+class Change(NamedTuple):
+    """One question that two policies rule on differently; it stands for ``questions`` that neither tells apart."""
+
+    facts: Facts
+    before: Ruling
+    after: Ruling
+    loosens: bool
+    questions: int = 1
+
+
+class Kind(NamedTuple):
+    """What changes of one kind have in common. ``loosenings`` are the aspects that become looser (``strictness.ASPECTS``)."""
+
+    before: Outcome
+    after: Outcome
+    rule_before: str
+    rule_after: str
+    loosenings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """All changes of one kind: how many questions, one of them, and the fewest words that say which.
+
+    ``smallest`` says ``any`` in each column whose word does not matter to it.
+    """
+
+    kind: Kind
+    count: int
+    example: Change
+    smallest: Facts
+
+    @property
+    def loosens(self) -> bool:
+        """Tell whether these changes make the policy looser."""
+        return bool(self.kind.loosenings)
+
+
+def compare(facts: Facts, before: Ruling, after: Ruling) -> Change | None:
+    """Return the change from one ruling to another, or None where they differ in nothing but the words of the reason."""
+    if replace(before, because=after.because) == after:
+        return None
+    return Change(facts, before, after, bool(loosenings(before, after)))
+
+
+def joint_classes(before: Lattice, after: Lattice) -> tuple[dict[str, int], ...]:
+    """Return, column by column, one word of each kind that neither policy tells apart, with how many words it stands for."""
+    found: list[dict[str, int]] = []
+    for column in COLUMNS:
+        kinds: dict[tuple[int, int], list[str]] = {}
+        for word in sorted(before.words(column) | after.words(column), key=lambda word: (word != NONE, word)):
+            kinds.setdefault((before.rows_of(column, word), after.rows_of(column, word)), []).append(word)
+        found.append({words[0]: len(words) for words in kinds.values()})
+    return tuple(found)
+
+
+def changes(before: Lattice, after: Lattice) -> Iterator[Change]:
+    """Yield every question of the joint lattice whose ruling changes, one for all that neither policy tells apart."""
+    classes = joint_classes(before, after)
+    for words in product(*classes):
+        facts = Facts(*words)
+        change = compare(facts, ruling_of(before.matching(facts)), ruling_of(after.matching(facts)))
+        if change is not None:
+            yield change._replace(questions=prod(sizes[word] for sizes, word in zip(classes, words, strict=True)))
+
+
+def differences(before: Lattice, after: Lattice) -> tuple[Difference, ...]:
+    """Return the changes by kind: what loosens comes first, then by outcome and row."""
+    columns = tuple(tuple(sizes) for sizes in joint_classes(before, after))
+    kinds: dict[Kind, list[Change]] = {}
+    for change in changes(before, after):
+        kinds.setdefault(kind_of(change), []).append(change)
+    found = (_difference(kind, of_kind, columns) for kind, of_kind in kinds.items())
+    return tuple(sorted(found, key=lambda each: (not each.loosens, -each.kind.after.severity, *each.kind)))
+
+
+def kind_of(change: Change) -> Kind:
+    """Return what kind of change it is."""
+    before, after = change.before, change.after
+    return Kind(before.outcome, after.outcome, before.rule, after.rule, loosenings(before, after))
+
+
+def _difference(kind: Kind, of_kind: list[Change], columns: tuple[tuple[str, ...], ...]) -> Difference:
+    fewest = smallest([change.facts for change in of_kind], columns)
+    return Difference(
+        kind=kind, count=sum(change.questions for change in of_kind), example=_within(of_kind, fewest), smallest=fewest
+    )
+
+
+def _within(of_kind: Iterable[Change], fewest: Facts) -> Change:
+    """Return the most ordinary of the changes that the pattern covers."""
+    covered = (
+        change for change in of_kind if all(said in {ANY, fact} for said, fact in zip(fewest, change.facts, strict=True))
+    )
+    return min(covered, key=lambda change: (-change.facts.count(NONE), change.facts))

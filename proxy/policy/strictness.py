@@ -1,0 +1,53 @@
+"""Which of two rulings is looser: the one owner of that idea, for every tool and for whoever signs a change.
+
+A ruling is looser when more leaves under it, when more can be learned from its refusal, or when fewer people know of it.
+Every field of ``Ruling`` is either an aspect here or a name (``NAMES``), and a test holds the two against the dataclass, so
+that an obligation that is added to rulings cannot be forgotten here.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from proxy.policy.rows import OPEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxy.policy.decision import Ruling
+
+NAMES: Final = frozenset({"rule", "because"})
+"""The fields of a ruling that say where it comes from, and nothing of how strict it is."""
+
+ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyType(
+    {
+        "outcome": lambda before, after: after.outcome.severity > before.outcome.severity,
+        "masked": lambda before, after: after.outcome in OPEN and not before.masked <= after.masked,
+        "notify": lambda before, after: not set(before.notify) <= set(after.notify),
+        "tell": lambda before, after: after.tell and not before.tell,
+    },
+)
+"""For each field of a ruling that makes it strict or loose: is the second ruling the looser one in it?"""
+
+
+def loosenings(before: Ruling, after: Ruling) -> tuple[str, ...]:
+    """Return the aspects in which ``after`` is looser than ``before``, in the order of ``ASPECTS``; none if it is as strict.
+
+    Where ``before`` lets a record leave and ``after`` does not, nothing is looser: who was to be told of the release, or what
+    a refusal now tells, is less than what was answered. In every other case a notice that is lost counts, also under a
+    stricter outcome: the attempt would be known to fewer.
+    """
+    if before.outcome in OPEN and after.outcome not in OPEN:
+        return ()
+    return tuple(aspect for aspect, looser in ASPECTS.items() if looser(before, after))
+
+
+def loosens(before: Ruling, after: Ruling) -> bool:
+    """Tell whether ``after`` is looser than ``before`` in anything."""
+    return bool(loosenings(before, after))
+
+
+def opens(before: Ruling, after: Ruling) -> bool:
+    """Tell whether more leaves under ``after``: it answers where ``before`` did not, or shows what ``before`` hid."""
+    return after.outcome in OPEN and not {"outcome", "masked"}.isdisjoint(loosenings(before, after))
