@@ -32,6 +32,8 @@ from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.tls import server_context, trouble
+from proxy.policy.activating import Activations
+from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
@@ -51,6 +53,7 @@ from proxy.web.terminals import Terminals
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from proxy.clock import Clock
     from proxy.settings import Settings, Tls, UpstreamSettings
@@ -60,6 +63,7 @@ HOUSEKEEPING_SECONDS: Final = 0.5
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
+LOOK_SECONDS: Final = 1.0
 SWITCH_SECONDS: Final = 0.0005
 GC_ALLOCATIONS: Final = 20_000
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -67,12 +71,13 @@ LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """The three doors, open, and what stands behind them."""
+    """The three doors, open, and what stands behind them: the log, and the policy that rules."""
 
     terminals: Door
     console: Door
     ops: Door
     audit: AuditTrail
+    policy: LivePolicy
 
 
 async def serve(settings: Settings) -> None:
@@ -83,15 +88,17 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # what asks for a look at the policy must not end what starts
     try:
-        async with running(settings):
+        async with running(settings) as servers:
+            loop.add_signal_handler(signal.SIGHUP, servers.policy.look_anew)
             # What is loaded by now stays; without this, every collection walks the registry and the policy.
             gc.collect()
             gc.freeze()
             gc.set_threshold(GC_ALLOCATIONS, 20, 20)
             await stop.wait()
     finally:
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(signum)
 
 
@@ -100,7 +107,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     """Yield the open doors; on leaving, drain and close.
 
     Raises:
-        DocumentInvalid: a policy file is wrong.
+        DocumentInvalid: a policy file is wrong, and none was ever activated that could rule.
+        PolicyUnreadable: the activated policy was altered, or this program cannot load it.
         DatabaseUnusable, LogError, KeyUnusable, OSError: a part cannot be opened; the message says which and what to do.
     """
     async with AsyncExitStack() as stack:
@@ -124,7 +132,6 @@ class _Composition:
 
     async def compose(self) -> Servers:
         settings, clock, metrics, stack = self._settings, self._clock, self._metrics, self._stack
-        policies = self._load_policies()
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)
@@ -132,6 +139,8 @@ class _Composition:
         sealer = Sealer(index_key=load_key(settings.keys.index), body_key=body_key)
         audit = await self._open_log(sealer)
         outbox = Outbox(database, sealer, clock, os.urandom)
+        live = await self._open_policy(Activations(database, sealer, outbox, clock))
+        policies = live.policies
         registry = Registry(
             database,
             Keyring.of(settings.keys.registry),
@@ -141,10 +150,11 @@ class _Composition:
             thresholds=policies.thresholds,
             outbox=outbox,
         )
+        live.follow(lambda policies: registry.follow(policies.thresholds, policies.vocabulary.category_group))
         await registry.refresh()
         identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
         purposes = Purposes(
-            catalogue=lambda: policies.catalogue,
+            catalogue=lambda: live.policies.catalogue,
             directory=StoredCases(database),
             metrics=metrics,
             monotonic=time.perf_counter,
@@ -164,7 +174,8 @@ class _Composition:
             grant=timedelta(seconds=settings.escalations.grant_seconds),
         )
         gateway = Gateway(
-            policies=lambda: policies,
+            policies=lambda: live.policies,
+            shadow=lambda: live.shadow,
             identities=identities,
             purposes=purposes,
             recognizer=registry.recognizer,
@@ -183,7 +194,7 @@ class _Composition:
         stack.push_async_callback(gateway.finish)
 
         async def ready() -> Sequence[Check]:
-            checks = _readiness(await database.trouble(), audit, policies, registry, self._upstream_trouble)
+            checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             return (*checks, *self._certificate_checks())
 
         def escalation_door(*, queries: bool) -> Handler:
@@ -202,6 +213,7 @@ class _Composition:
         await self._keep(self._flush)
         await self._keep(registry.refresh)
         await self._keep(registry.verify, seconds=VERIFY_SECONDS)
+        await self._keep(live.turn, seconds=LOOK_SECONDS)
         await self._keep(escalations.sweep)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
         doors = settings.doors
@@ -216,6 +228,7 @@ class _Composition:
                 "terminals", escalation_door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
             ),
             audit=audit,
+            policy=live,
         )
         stack.push_async_callback(_close, servers)
         stack.push_async_callback(escalations.end_waits)
@@ -225,7 +238,7 @@ class _Composition:
     def _limits(self) -> Limits:
         return Limits(**self._settings.limits.model_dump())
 
-    def _load_policies(self) -> PolicySet:
+    async def _open_policy(self, activations: Activations) -> LivePolicy:
         metrics = self._metrics
 
         def on_error(error: Exception) -> None:
@@ -233,9 +246,21 @@ class _Composition:
             self._report(error)
 
         looked_up = {result: metrics.policy_cache_total.labels(result) for result in ("hit", "miss")}
-        policies = load_policies(self._settings.policies, on_error=on_error, on_lookup=lambda result: looked_up[result].inc())
-        metrics.policy_info.info({"version": policies.version})
-        return policies
+
+        def load(folder: Path) -> PolicySet:
+            return load_policies(folder, on_error=on_error, on_lookup=lambda result: looked_up[result].inc())
+
+        settings = self._settings
+        live = LivePolicy(
+            folder=settings.policies,
+            candidate=settings.shadow,
+            activations=activations,
+            load=load,
+            metrics=metrics,
+            tell=self._logger.warning,
+        )
+        await live.start()
+        return live
 
     async def _open_log(self, sealer: Sealer) -> AuditTrail:
         settings = self._settings
@@ -350,7 +375,7 @@ async def _close(servers: Servers) -> None:
 
 
 def _readiness(
-    store_trouble: str, audit: AuditTrail, policies: PolicySet, registry: Registry, upstream_trouble: str
+    store_trouble: str, audit: AuditTrail, live: LivePolicy, registry: Registry, upstream_trouble: str
 ) -> Sequence[Check]:
     store = Check(name="store", ok=not store_trouble, reason=store_trouble)
     poisoned = audit.log.poisoned
@@ -358,7 +383,7 @@ def _readiness(
         store,
         Check(name="case_directory", ok=store.ok, reason=store.reason),
         Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
-        Check(name="policy", ok=True, reason=f"version {policies.version}"),
+        Check(name="policy", ok=True, reason=live.reason),  # ready whatever the folder holds: a good policy rules
         Check(
             name="registry",
             ok=registry.recognizer.ready,

@@ -25,8 +25,8 @@ class Decided(Event):
     """A query was ruled on. ``forward`` tells whether it goes upstream: exactly one terminal entry then follows.
 
     ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed. ``met`` is how
-    often the principal has met somebody protected of these lately, by whatever road. ``shadow`` is what a candidate policy would
-    have ruled otherwise.
+    often the principal has met somebody protected of these lately, by whatever road. ``shadow`` is what a candidate policy
+    would have ruled otherwise.
     """
 
     kind: ClassVar[str] = "decided"

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.inquiry.routes import load_routes
+from proxy.policy.activation import version_of
 from proxy.policy.budgets import load_budgets
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
+from proxy.policy.folder import digest_of
 from proxy.policy.model import check_model
 from proxy.policy.parser import parse_policy
 from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
@@ -51,7 +53,7 @@ T = TypeVar("T")
 class PolicySet:
     """One loaded policy. ``version`` is the first twelve hex digits of ``digest``, which is the SHA-256 of the files.
 
-    ``digests`` is the SHA-256 of each file alone, by name.
+    ``digests`` is the SHA-256 of each file alone, by name, and ``contents`` the bytes that it was read from.
     """
 
     directory: Path
@@ -68,6 +70,7 @@ class PolicySet:
     digest: str
     digests: Mapping[str, str]
     version: str
+    contents: Mapping[str, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +130,8 @@ def load_policies(
     assert catalogue is not None
     assert sheet is not None
     assert thresholds is not None
-    digest = _digest(contents)
-    policy = CasbinPolicy(sheet=sheet, words=words, version=digest[:12], on_error=on_error, on_lookup=on_lookup)
+    digest = digest_of(contents)
+    policy = CasbinPolicy(sheet=sheet, words=words, version=version_of(digest), on_error=on_error, on_lookup=on_lookup)
     return PolicySet(
         directory=directory,
         policy=policy,
@@ -143,7 +146,8 @@ def load_policies(
         lattice=policy.lattice,
         digest=digest,
         digests={name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())},
-        version=digest[:12],
+        version=version_of(digest),
+        contents=contents,
     )
 
 
@@ -204,14 +208,6 @@ def _contents(directory: Path) -> dict[str, bytes]:
     if mistakes:
         raise DocumentInvalid(mistakes)
     return contents
-
-
-def _digest(contents: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name, content in sorted(contents.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _attempt(mistakes: list[Mistake], read: Callable[[], T]) -> T | None:
