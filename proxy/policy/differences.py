@@ -12,12 +12,12 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.policy.decision import Facts, Outcome, Ruling
-from proxy.policy.lattice import ruling_of, smallest
+from proxy.policy.lattice import kinds, ruling_of, smallest
 from proxy.policy.strictness import loosenings
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from proxy.policy.lattice import Lattice
 
@@ -67,20 +67,19 @@ def compare(facts: Facts, before: Ruling, after: Ruling) -> Change | None:
     return Change(facts, before, after, bool(loosenings(before, after)))
 
 
-def joint_classes(before: Lattice, after: Lattice) -> tuple[dict[str, int], ...]:
+def joint_kinds(before: Lattice, after: Lattice) -> tuple[Mapping[str, int], ...]:
     """Return, column by column, one word of each kind that neither policy tells apart, with how many words it stands for."""
-    found: list[dict[str, int]] = []
+    found = []
     for column in COLUMNS:
-        kinds: dict[tuple[int, int], list[str]] = {}
-        for word in sorted(before.words(column) | after.words(column), key=lambda word: (word != NONE, word)):
-            kinds.setdefault((before.rows_of(column, word), after.rows_of(column, word)), []).append(word)
-        found.append({words[0]: len(words) for words in kinds.values()})
+        words = before.words(column) | after.words(column)
+        told_by = {word: (before.rows_of(column, word), after.rows_of(column, word)) for word in words}
+        found.append(kinds(told_by, told_by.__getitem__))
     return tuple(found)
 
 
 def changes(before: Lattice, after: Lattice) -> Iterator[Change]:
     """Yield every question of the joint lattice whose ruling changes, one for all that neither policy tells apart."""
-    classes = joint_classes(before, after)
+    classes = joint_kinds(before, after)
     for words in product(*classes):
         facts = Facts(*words)
         change = compare(facts, ruling_of(before.matching(facts)), ruling_of(after.matching(facts)))
@@ -90,11 +89,11 @@ def changes(before: Lattice, after: Lattice) -> Iterator[Change]:
 
 def differences(before: Lattice, after: Lattice) -> tuple[Difference, ...]:
     """Return the changes by kind: what loosens comes first, then by outcome and row."""
-    columns = tuple(tuple(sizes) for sizes in joint_classes(before, after))
-    kinds: dict[Kind, list[Change]] = {}
+    columns = tuple(tuple(sizes) for sizes in joint_kinds(before, after))
+    by_kind: dict[Kind, list[Change]] = {}
     for change in changes(before, after):
-        kinds.setdefault(kind_of(change), []).append(change)
-    found = (_difference(kind, of_kind, columns) for kind, of_kind in kinds.items())
+        by_kind.setdefault(kind_of(change), []).append(change)
+    found = (_difference(kind, of_kind, columns) for kind, of_kind in by_kind.items())
     return tuple(sorted(found, key=lambda each: (not each.loosens, -each.kind.after.severity, *each.kind)))
 
 

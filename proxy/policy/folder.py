@@ -26,15 +26,17 @@ def digest_of(contents: Mapping[str, bytes]) -> str:
 
 
 class Watch:
-    """One folder, looked at again and again; ``told`` is the digest that was returned last.
+    """One folder, looked at again and again; ``told`` is the digest of its policy that was returned last.
 
     Reads files: not for an event loop's own thread.
     """
 
-    def __init__(self, folder: Path, files: Iterable[str]) -> None:
-        """Take the folder and the names that matter in it."""
+    def __init__(self, folder: Path, files: Iterable[str], beside: Iterable[str] = ()) -> None:
+        """Take the folder, the names of the policy's files, and patterns of what else a judgement of them rests on."""
         self.folder = folder
         self._files = tuple(files)
+        self._beside = tuple(beside)
+        self._judged = ""
         self._status: Status | None = None
         self._moving: str | None = None
         self.told = ""
@@ -42,32 +44,32 @@ class Watch:
     def begin(self) -> str:
         """Take what is there now as told, and return its digest; of a file that is not there, nothing is in it."""
         self._status, self._moving = self._stat(), None
-        self.told = self._digest()
+        self._judged, self.told = self._digests()
         return self.told
 
     def forget(self) -> None:
         """Tell of what is there at the next stable look, whether or not it was told of before."""
-        self.told, self._status = "", None
+        self._judged, self._status = "", None
 
     def look(self) -> str | None:
-        """Return the digest of contents that are new and were the same at the look before; else None."""
+        """Return the digest of a policy when anything is new and was the same at the look before; else None."""
         status = self._stat()
         if status == self._status and self._moving is None:
             return None
-        digest = self._digest()
-        still = status == self._status and digest == self._moving
-        self._status, self._moving = status, digest
-        if digest == self.told:
+        everything, policy = self._digests()
+        still = status == self._status and everything == self._moving
+        self._status, self._moving = status, everything
+        if everything == self._judged:
             self._moving = None
             return None
         if not still:
             return None
-        self._moving, self.told = None, digest
-        return digest
+        self._moving, self._judged, self.told = None, everything, policy
+        return policy
 
     def _stat(self) -> Status:
         found: list[tuple[str, tuple[int, ...]]] = []
-        for name in self._files:
+        for name in self._names():
             try:
                 status = (self.folder / name).stat()
             except OSError:
@@ -77,11 +79,16 @@ class Watch:
                 found.append((name, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)))
         return tuple(found)
 
-    def _digest(self) -> str:
+    def _names(self) -> list[str]:
+        found = {str(path.relative_to(self.folder)) for pattern in self._beside for path in self.folder.glob(pattern)}
+        return [*self._files, *sorted(found)]
+
+    def _digests(self) -> tuple[str, str]:
+        """Return the digest of everything, and that of the policy alone."""
         contents = {}
-        for name in self._files:
+        for name in self._names():
             try:
                 contents[name] = (self.folder / name).read_bytes()
             except OSError:
                 continue
-        return digest_of(contents)
+        return digest_of(contents), digest_of({name: contents[name] for name in self._files if name in contents})

@@ -16,7 +16,7 @@ from proxy.policy.decision import Facts, Outcome, Ruling
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from proxy.policy.rows import Row, Sheet
     from proxy.policy.vocabulary import Words
@@ -49,6 +49,10 @@ class Lattice:
         bits = -1
         for column, fact in zip(self._bits, facts, strict=True):
             bits &= column.get(fact, 0)
+        return self.at(bits)
+
+    def at(self, bits: int) -> tuple[Row, ...]:
+        """Return the rows of a set of bits, the deciding one first."""
         found = []
         while bits:
             lowest = bits & -bits
@@ -64,9 +68,27 @@ class Lattice:
         """Return the rows that a word satisfies, as bits; none for one that is not in the vocabulary."""
         return self._bits[COLUMNS.index(column)].get(word, 0)
 
+    def everything(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Yield every question of the whole product, the words of each column in order, with the rows it matches as bits."""
+        columns = [sorted(column.items()) for column in self._bits]
+        for cell in product(*columns):
+            bits = -1
+            for _, satisfied in cell:
+                bits &= satisfied
+            yield tuple(word for word, _ in cell), bits
+
     def classes(self) -> tuple[tuple[str, ...], ...]:
         """Return, column by column, one word of each kind that no row can tell apart."""
         return tuple(tuple({bits: word for word, bits in reversed(column.items())}.values()) for column in self._bits)
+
+    def kinds(self, *sets: Mapping[str, frozenset[str]]) -> tuple[Mapping[str, int], ...]:
+        """Return, column by column, one word of each kind that neither rows nor sets tell apart, and of how many it stands."""
+        found = []
+        for column in COLUMNS:
+            said = [words.get(column, frozenset()) for words in sets]
+            told_by = {word: (self.rows_of(column, word), *(word in each for each in said)) for word in self.words(column)}
+            found.append(kinds(told_by, told_by.__getitem__))
+        return tuple(found)
 
     def cells(self, **fixed: str) -> Iterator[Facts]:
         """Yield one question of each kind that no row can tell apart, ``fixed`` columns held at one word.
@@ -75,6 +97,14 @@ class Lattice:
         """
         columns = [(fixed[name],) if name in fixed else words for name, words in zip(COLUMNS, self.classes(), strict=True)]
         return (Facts(*words) for words in product(*columns))
+
+
+def kinds(words: Iterable[str], told_by: Callable[[str], Hashable]) -> Mapping[str, int]:
+    """Return one word of each kind that ``told_by`` does not tell apart, the most ordinary, and how many it stands for."""
+    found: dict[Hashable, list[str]] = {}
+    for word in sorted(words, key=lambda word: (word != NONE, word)):
+        found.setdefault(told_by(word), []).append(word)
+    return {alike[0]: len(alike) for alike in found.values()}
 
 
 def smallest(cells: Collection[Facts], columns: Sequence[Sequence[str]]) -> Facts:

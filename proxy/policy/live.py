@@ -18,6 +18,7 @@ from proxy.document import DocumentInvalid
 from proxy.policy.activation_events import PolicyHeld
 from proxy.policy.edits import edits, loosening
 from proxy.policy.folder import Watch
+from proxy.policy.gate import load_gated
 from proxy.policy.service import FILES, load_policies
 from proxy.policy.shadow import Shadow
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 MISTAKES: Final = "mistakes"
 LOOSENS: Final = "loosens"
+BESIDE: Final = ("invariants.yaml", "cases/*.yaml")
+"""What the gates hold a policy against: a case that is put right can let through a policy that failed it."""
 MOST_TOLD: Final = 20
 """Lines of the operator's log for one edit; `policy activate` shows all."""
 
@@ -65,7 +68,7 @@ class LivePolicy:
         self._load = load
         self._metrics = metrics
         self._tell = tell
-        self._watch = Watch(folder, FILES)
+        self._watch = Watch(folder, FILES, BESIDE)
         self._candidate = Watch(candidate, FILES) if candidate is not None else None
         self._live: PolicySet | None = None
         self._shadow: Shadow | None = None
@@ -164,7 +167,7 @@ class LivePolicy:
     async def _judge(self) -> None:
         live = self.policies
         try:
-            loaded = await asyncio.to_thread(self._load, self._folder)
+            loaded = await asyncio.to_thread(self._gated)
         except DocumentInvalid as invalid:
             await self._hold_mistakes(invalid.mistakes)
             return
@@ -182,6 +185,17 @@ class LivePolicy:
             self._exchange(loaded)
         else:
             self._watch.forget()  # somebody has activated another one meanwhile, by which this is judged at the next turn
+
+    def _gated(self) -> PolicySet:
+        """Pass the folder's policy through every gate, and load it to rule.
+
+        The gates ask thousands of questions, so they ask another instance: neither its cache nor its counts are what rules.
+
+        Raises:
+            DocumentInvalid: with every mistake, and every gate that it fails.
+        """
+        load_gated(self._folder)
+        return self._load(self._folder)
 
     def _exchange(self, policies: PolicySet) -> None:
         """Put a policy in force: one turn of the loop, from one reference to the other, with everybody who follows."""

@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.policy.decision import Facts, Outcome
@@ -22,9 +23,8 @@ from proxy.policy.rows import GROUP_PREFIXES, OPEN, ROW_COLUMNS, Grouping, Row, 
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
-    from pathlib import Path
 
     from proxy.policy.vocabulary import Words
 
@@ -48,6 +48,14 @@ _FORBIDDEN: Final = {
     "\\": "a row stands on one line",
     "\t": "separate with spaces",
 }
+
+
+class Obliged(TypedDict):
+    """What a row obliges to, by the names of ``Row``."""
+
+    masked: frozenset[str]
+    notify: tuple[str, ...]
+    tell: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,15 @@ def parse_policy(path: Path, raw: bytes, *, words: Words, fields: AbstractSet[st
     if reading.mistakes:
         raise DocumentInvalid(reading.mistakes)
     return make_sheet(reading.rows, reading.groupings)
+
+
+def read_obligations(
+    text: str, outcome: Outcome, *, words: Words, fields: AbstractSet[str]
+) -> tuple[Obliged, tuple[tuple[str, str | None], ...]]:
+    """Read obligations as a row of ``outcome`` could say them; return them with each complaint and what to do about it."""
+    reading = _Reading(path=Path(), words=words, fields=fields)
+    said = _obligations(reading, outcome, _Cell(text, 1))
+    return _obliged(said), tuple((mistake.message, mistake.help) for mistake in reading.mistakes)
 
 
 def policy_lines(path: Path, raw: bytes) -> list[str]:
@@ -242,12 +259,18 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
                 rule=rule.text,
                 conditions=said,
                 because=cells[-1].text,
-                masked=frozenset(obliged.get("mask", ())),
-                notify=tuple(sorted(obliged.get("notify", ()))),
-                tell="tell" in obliged,
                 line=reading.number,
+                **_obliged(obliged),
             )
         )
+
+
+def _obliged(said: Mapping[str, tuple[str, ...]]) -> Obliged:
+    return {
+        "masked": frozenset(said.get("mask", ())),
+        "notify": tuple(sorted(said.get("notify", ()))),
+        "tell": "tell" in said,
+    }
 
 
 def _leaning(reading: _Reading, outcome: Outcome, said: Facts, cells: list[_Cell]) -> None:

@@ -12,6 +12,8 @@ from proxy.policy.vocabulary import ANY, COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from proxy.policy.decision import Ruling
+
 GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
     {"g": "role", "g2": "category", "g3": "purpose", "g4": "action", "g5": "standing", "g6": "relation"},
 )
@@ -43,10 +45,15 @@ class Row:
 
     def __str__(self) -> str:
         """Return the row as the file could hold it."""
-        clauses = [f"mask={'+'.join(sorted(self.masked))}"] if self.masked else []
-        clauses += [f"notify={'+'.join(self.notify)}"] if self.notify else []
-        clauses += ["tell=withheld"] if self.tell else []
-        return ", ".join((self.outcome, self.rule, *self.conditions, "; ".join(clauses) or "none", self.because))
+        return ", ".join((self.outcome, self.rule, *self.conditions, obligations(self), self.because))
+
+
+def obligations(of: Row | Ruling) -> str:
+    """Return what a row or a ruling obliges to, as a row's cell says it."""
+    clauses = [f"mask={'+'.join(sorted(of.masked))}"] if of.masked else []
+    clauses += [f"notify={'+'.join(of.notify)}"] if of.notify else []
+    clauses += ["tell=withheld"] if of.tell else []
+    return "; ".join(clauses) or "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ class PolicySet:
     digest: str
     digests: Mapping[str, str]
     version: str
+    text: str  # of policy.csv, as it was read
     contents: Mapping[str, bytes] = field(repr=False)
 
 
@@ -147,6 +148,7 @@ def load_policies(
         digest=digest,
         digests={name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())},
         version=version_of(digest),
+        text=contents["policy.csv"].decode("utf-8"),
         contents=contents,
     )
 

@@ -1,0 +1,112 @@
+"""The gates: what stands between a policy that can be loaded and one that is live.
+
+A policy is loaded without a mistake (``load_policies``); then stock Casbin, our reading and the oracle agree on every
+question; then every case and every invariant that lies beside it holds. Whatever fails is told as a mistake with its place,
+and the policy that is live stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.document import DocumentInvalid, Mistake
+from proxy.policy.agreement import agreement
+from proxy.policy.cases import failures, load_cases
+from proxy.policy.invariants import load_invariants, violations
+from proxy.policy.rows import obligations
+from proxy.policy.service import load_policies
+from proxy.policy.vocabulary import ANY, COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from proxy.policy.cases import Case
+    from proxy.policy.decision import Facts
+    from proxy.policy.invariants import Invariant
+    from proxy.policy.service import PolicySet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """What lies beside a policy and has to hold of it."""
+
+    cases: tuple[Case, ...]
+    invariants: tuple[Invariant, ...]
+
+
+def load_gated(
+    directory: Path,
+    *,
+    on_error: Callable[[Exception], None] | None = None,
+    on_lookup: Callable[[str], None] | None = None,
+) -> PolicySet:
+    """Load a policy aside and pass it through every gate; some seconds of computing.
+
+    Raises:
+        DocumentInvalid: with every mistake, or every gate it failed.
+        EngineUnsafe: the installed Casbin is not the one this program is safe with.
+    """
+    policies = load_policies(directory, on_error=on_error, on_lookup=on_lookup)
+    failed = list(failed_gates(policies))
+    if failed:
+        raise DocumentInvalid(failed)
+    return policies
+
+
+def load_promises(policies: PolicySet) -> Promises:
+    """Read the cases and invariants of a policy.
+
+    Raises:
+        DocumentInvalid: with every mistake of every file.
+    """
+    mistakes: list[Mistake] = []
+    rules, fields = frozenset(row.rule for row in policies.sheet.rows), frozenset(policies.fields)
+    cases: tuple[Case, ...] = ()
+    invariants: tuple[Invariant, ...] = ()
+    try:
+        cases = load_cases(policies.directory, words=policies.words, fields=fields, rules=rules)
+    except DocumentInvalid as invalid:
+        mistakes.extend(invalid.mistakes)
+    try:
+        invariants = load_invariants(policies.directory, words=policies.words, sheet=policies.sheet, fields=fields)
+    except DocumentInvalid as invalid:
+        mistakes.extend(invalid.mistakes)
+    if mistakes:
+        raise DocumentInvalid(mistakes)
+    return Promises(cases=cases, invariants=invariants)
+
+
+def failed_gates(policies: PolicySet) -> Iterator[Mistake]:
+    """Yield each gate that a loaded policy fails, with its place."""
+    sheet = policies.directory / "policy.csv"
+    for each in agreement(policies.text, policies.lattice, policies.policy).disagreements:
+        message = f"{each.reading} says {each.said.outcome} by {each.said.rule}"
+        message += f" where the oracle says {each.oracle.outcome} by {each.oracle.rule}"
+        yield Mistake(file=sheet, line=1, column=1, message=f"{message}: {', '.join(each.facts)}", help="please report it")
+    try:
+        promises = load_promises(policies)
+    except DocumentInvalid as invalid:
+        yield from invalid.mistakes
+        return
+    for failure in failures(promises.cases, policies.policy, policies.lattice):
+        case, actual = failure.case, failure.actual
+        expected = f"{case.expected.outcome} by {case.expected.rule} ({obligations(case.expected)})"
+        message = (
+            f"the case '{case.case}' expects {expected}, and it is {actual.outcome} by {actual.rule} ({obligations(actual)})"
+        )
+        yield Mistake(file=case.file, line=case.line, column=1, message=message, help="`policy test` shows it as a diff")
+    for violation in violations(promises.invariants, policies.lattice):
+        invariant = violation.invariant
+        ruling = violation.example.ruling
+        message = f"'{invariant.name}' does not hold: {told(violation.smallest)}: {ruling.outcome} by {ruling.rule}"
+        yield Mistake(
+            file=invariant.file, line=invariant.line, column=1, message=message, help="`policy invariants` shows an example"
+        )
+
+
+def told(facts: Facts) -> str:
+    """Return facts as ``column=word``, without the columns that do not matter."""
+    said = ", ".join(f"{column}={word}" for column, word in zip(COLUMNS, facts, strict=True) if word != ANY)
+    return said or "whatever is asked"
