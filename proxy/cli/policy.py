@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from proxy.cli import activation
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from proxy.document import Mistake
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(activation.app)
 
 PoliciesOption = Annotated[
     Path | None, typer.Option("--policies", help="A folder of policy files, instead of the one that the configuration names.")
