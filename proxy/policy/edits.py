@@ -169,21 +169,11 @@ def _vocabulary(before: PolicySet, after: PolicySet) -> Iterator[Told]:
 def _routes(before: PolicySet, after: PolicySet) -> Iterator[Told]:
     old, new = before.routes.by_id, after.routes.by_id
     for name in sorted(old.keys() - new.keys()):
-        heirs = [each.id for each in after.routes.routes if _overlap(old[name], each)]
-        yield bool(heirs), f"{name} is gone" + (f", and its requests may now be those of {heirs[0]}" if heirs else "")
+        yield False, f"{name} is gone"  # no two routes can mean one request, so it means nothing now
     for name in sorted(new.keys() - old.keys()):
         yield True, f"a new route {name}"
     for name in sorted(old.keys() & new.keys()):
         yield from ((each, f"{name}: {what}") for each, what in _route(old[name], new[name]))
-
-
-def _overlap(one: Route, other: Route) -> bool:
-    """Tell whether a request could mean either of two routes."""
-    if one.method != other.method or len(one.template) != len(other.template):
-        return False
-    return all(
-        mine is None or theirs is None or mine == theirs for mine, theirs in zip(one.template, other.template, strict=True)
-    )
 
 
 def _route(old: Route, new: Route) -> Iterator[Told]:
