@@ -1,7 +1,7 @@
 """The policy that rules in a running server: one reference, exchanged whole.
 
-The folder is looked at every second. What has changed and stood still is loaded aside and goes through every gate; then it is
-held against the policy that rules. If it loosens nothing it is activated, and only then exchanged, in one step with everything
+The folder is looked at every second. What has changed and stood still is judged aside, in a process of its own: it goes
+through every gate, and is held against the policy that rules. If it loosens nothing it is activated, and only then exchanged, in one step with everything
 that was built from the policy: no query sees half of one, and none waits. Else, or with a mistake in it, the old one rules on,
 and the operator is told why. What two persons activated by command is noticed in the store.
 
@@ -15,20 +15,22 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.document import DocumentInvalid
+from proxy.policy.activation import version_of
 from proxy.policy.activation_events import PolicyHeld
-from proxy.policy.edits import edits, loosening
+from proxy.policy.edits import loosening
 from proxy.policy.folder import Watch
-from proxy.policy.gate import load_gated
+from proxy.policy.judging import judge_aside
 from proxy.policy.service import FILES, load_policies
 from proxy.policy.shadow import Shadow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from proxy.document import Mistake
     from proxy.policy.activating import Activations
     from proxy.policy.activation import Active
+    from proxy.policy.aside import Judged
     from proxy.policy.edits import Edit
     from proxy.policy.service import PolicySet
     from proxy.telemetry import Metrics
@@ -61,13 +63,15 @@ class LivePolicy:
         load: Callable[[Path], PolicySet],
         metrics: Metrics,
         tell: Tell,
+        judge: Callable[[Path, Mapping[str, bytes]], Awaitable[Judged]] = judge_aside,
     ) -> None:
-        """Take the folder, the candidate's if there is one, and how a folder is loaded; nothing is read yet."""
+        """Take the folder, the candidate's if there is one, and how a folder is loaded and judged; nothing is read yet."""
         self._folder = folder
         self._activations = activations
         self._load = load
         self._metrics = metrics
         self._tell = tell
+        self._judges = judge
         self._watch = Watch(folder, FILES, BESIDE)
         self._candidate = Watch(candidate, FILES) if candidate is not None else None
         self._live: PolicySet | None = None
@@ -135,22 +139,21 @@ class LivePolicy:
             PolicyUnreadable, DatabaseUnusable: the old policy rules on, and the next turn tries anew.
         """
         await self._obey()
-        if await asyncio.to_thread(self._watch.look) is not None:
+        if (digest := await asyncio.to_thread(self._watch.look)) is not None:
             try:
-                await self._judge()
+                await self._judge(digest)
             except BaseException:
                 self._watch.forget()
                 raise
         await self._judge_candidate()
 
     async def _resume(self, active: Active) -> None:
-        """Begin with what was activated, and judge what the folder holds by it."""
+        """Begin with what was activated; what else the folder holds is judged once it has stood still, as at any time."""
         digest = await asyncio.to_thread(self._watch.begin)
-        if digest == active.digest:
-            self._exchange(await asyncio.to_thread(self._load, self._folder))
-            return
         self._exchange(await self._activations.loaded(active, self._folder, self._load))
-        await self._judge()
+        if digest != active.digest:
+            self._watch.forget()
+            self._hold("the folder holds another policy, which is about to be judged")
 
     async def _obey(self) -> None:
         """Put in force what was activated elsewhere."""
@@ -164,38 +167,30 @@ class LivePolicy:
             self._watch.forget()
         self._generation = generation
 
-    async def _judge(self) -> None:
+    async def _judge(self, digest: str) -> None:
+        """Decide about what the folder holds, ``digest`` of which has stood still."""
         live = self.policies
-        try:
-            loaded = await asyncio.to_thread(self._gated)
-        except DocumentInvalid as invalid:
-            await self._hold_mistakes(invalid.mistakes)
-            return
-        if loaded.digest != self._watch.told:
-            self._watch.forget()  # it was changed again while it was read
-            return
-        if loaded.digest == live.digest:
+        if digest == live.digest:
             self._release()
             return
-        found = await asyncio.to_thread(edits, live, loaded)
-        needing = loosening(found)
-        if needing:
-            await self._hold_loosening(loaded, needing)
-        elif await self._activations.take(loaded, found, instead_of=live.digest):
+        judged = await self._judges(self._folder, live.contents)
+        if judged.mistakes:
+            await self._hold_mistakes(judged.mistakes, digest)
+        elif judged.digest != digest:
+            self._watch.forget()  # it was changed again while it was read
+        elif needing := loosening(judged.edits):
+            await self._hold_loosening(needing, digest)
+        else:
+            await self._take(judged, live)
+
+    async def _take(self, judged: Judged, live: PolicySet) -> None:
+        """Activate what loosens nothing, and put it in force."""
+        loaded = await asyncio.to_thread(self._load, self._folder)
+        same = loaded.digest == judged.digest
+        if same and await self._activations.take(loaded, judged.edits, instead_of=live.digest):
             self._exchange(loaded)
         else:
-            self._watch.forget()  # somebody has activated another one meanwhile, by which this is judged at the next turn
-
-    def _gated(self) -> PolicySet:
-        """Pass the folder's policy through every gate, and load it to rule.
-
-        The gates ask thousands of questions, so they ask another instance: neither its cache nor its counts are what rules.
-
-        Raises:
-            DocumentInvalid: with every mistake, and every gate that it fails.
-        """
-        load_gated(self._folder)
-        return self._load(self._folder)
+            self._watch.forget()  # changed meanwhile, here or in the store: judged again at the next turns
 
     def _exchange(self, policies: PolicySet) -> None:
         """Put a policy in force: one turn of the loop, from one reference to the other, with everybody who follows."""
@@ -211,24 +206,26 @@ class LivePolicy:
         self._held = ""
         self._metrics.policy_waiting.set(0)
 
-    async def _hold_mistakes(self, mistakes: Sequence[Mistake]) -> None:
+    async def _hold_mistakes(self, mistakes: Sequence[Mistake], digest: str) -> None:
         count, first = len(mistakes), mistakes[0]
         self._metrics.policy_reload_failures_total.inc()
         more = f", and {count - 1} more" if count > 1 else ""
-        self._hold(f"the folder's policy has a mistake and does not rule ({_where(first)}: {first.message}{more}): run `check`")
-        for mistake in mistakes:
-            self._tell("policy file has a mistake", where=_where(mistake), reason=mistake.message, path=str(mistake.file))
-        await self._note(self._watch.told, MISTAKES, count)
-
-    async def _hold_loosening(self, loaded: PolicySet, needing: Sequence[Edit]) -> None:
-        count = len(needing)
         self._hold(
-            f"version {loaded.version} in the folder waits for two persons, since it loosens {count} "
+            f"the folder's policy does not rule ({_where(first)}: {first.message}{more}): `policy check` and `policy test`"
+        )
+        for mistake in mistakes[:MOST_TOLD]:
+            self._tell("policy file has a mistake", where=_where(mistake), reason=mistake.message, path=str(mistake.file))
+        await self._note(digest, MISTAKES, count)
+
+    async def _hold_loosening(self, needing: Sequence[Edit], digest: str) -> None:
+        count, version = len(needing), version_of(digest)
+        self._hold(
+            f"version {version} in the folder waits for two persons, since it loosens {count} "
             f"thing{'s' if count > 1 else ''}: `policy activate`"
         )
         for edit in needing[:MOST_TOLD]:
-            self._tell("policy waits for two persons", version=loaded.version, file=edit.file, reason=edit.what)
-        await self._note(loaded.digest, LOOSENS, count)
+            self._tell("policy waits for two persons", version=version, file=edit.file, reason=edit.what)
+        await self._note(digest, LOOSENS, count)
 
     def _hold(self, why: str) -> None:
         self._held = why
