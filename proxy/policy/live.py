@@ -1,9 +1,9 @@
 """The policy that rules in a running server: one reference, exchanged whole.
 
-The folder is looked at every second. What has changed and stood still is judged aside, in a process of its own: it goes
-through every gate, and is held against the policy that rules. If it loosens nothing it is activated, and only then exchanged, in one step with everything
-that was built from the policy: no query sees half of one, and none waits. Else, or with a mistake in it, the old one rules on,
-and the operator is told why. What two persons activated by command is noticed in the store.
+The folder is looked at every second. What has changed and stood still is judged aside, in a process of its own: it goes through
+every gate, and is held against the policy that rules. If it loosens nothing it is activated, and only then exchanged, in one
+step with everything that was built from the policy: no query sees half of one, and none waits. Else, or with a mistake in it,
+the old one rules on, and the operator is told why. What two persons activated by command is noticed in the store.
 
 A start is the same, against the policy that was activated last. So a folder that was loosened while nothing ran does not rule
 either; only the very first start adopts it as it is.
