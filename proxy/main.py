@@ -45,6 +45,7 @@ from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
 from proxy.web.server import Door
@@ -140,14 +141,13 @@ class _Composition:
         audit = await self._open_log(sealer)
         outbox = Outbox(database, sealer, clock, os.urandom)
         live = await self._open_policy(Activations(database, sealer, outbox, clock))
-        policies = live.policies
         registry = Registry(
             database,
             Keyring.of(settings.keys.registry),
             clock,
             metrics=metrics,
-            category_group=policies.vocabulary.category_group,
-            thresholds=policies.thresholds,
+            category_group=live.policies.vocabulary.category_group,
+            thresholds=live.policies.thresholds,
             outbox=outbox,
         )
         live.follow(lambda policies: registry.follow(policies.thresholds, policies.vocabulary.category_group))
@@ -189,7 +189,7 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
-        await audit.start(version=__version__, policy=policies.version)
+        await audit.start(version=__version__, policy=live.policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
@@ -197,11 +197,14 @@ class _Composition:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             return (*checks, *self._certificate_checks())
 
+        documents = Documents(lambda: live.policies)
+
         def escalation_door(*, queries: bool) -> Handler:
             return Terminals(
                 gateway=gateway,
                 identities=identities,
                 escalations=escalations,
+                documents=documents,
                 clock=clock,
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,

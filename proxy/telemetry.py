@@ -127,12 +127,17 @@ class Metrics:
         self.policy_errors_total = self._counter("policy_errors", "Rulings that failed and were turned into a deny")
         self.policy_cache_total = self._counter("policy_cache", "Rulings by whether the cache had them", "result")
         self.case_directory_seconds = self._histogram("case_directory_seconds", "Time to verify a purpose", "outcome")
+        self.case_directory_circuit = self._gauge(
+            "case_directory_circuit", "1 for the state of the breaker before the case system", "state"
+        )
         self.upstream_seconds = self._histogram("upstream_seconds", "Time for the records server to reply", "outcome")
         self.upstream_up = self._gauge("upstream_up", "1 when the records server answered the last probe or query")
         self.registry_size = self._gauge("registry_size", "Enrolled protected persons", "category_group")
         self.recognition_seconds = self._histogram("recognition_seconds", "Time to recognize criteria or a record")
         self.simultaneous_use_total = self._counter("simultaneous_use", "The same person active at two terminals at once")
-        self.statement_reuse_total = self._counter("statement_reuse", "Statements used again, word for word, on another case")
+        self.statement_reuse_total = self._counter(
+            "statement_reuse", "Statements used again, in nearly the same words, on another case"
+        )
         self.notices_total = self._counter("notices", "Queries that a row of the policy obliges us to tell a role of", "role")
         self.budget_spent_total = self._counter("budget_spent", "Queries refused since a budget was spent", "budget")
         self.budgets_forgotten_total = self._counter(

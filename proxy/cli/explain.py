@@ -1,4 +1,8 @@
-"""``explain``: what would be decided, and by which row?"""
+"""``explain``: what would be decided, by which row, and what would have to be otherwise?
+
+``showcause explain`` also takes a whole query down the street; ``showcause policy explain`` is about bare facts, and needs
+no more than a folder of policy files.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +22,25 @@ from proxy.cli.common import (
     say,
     settings_of,
 )
-from proxy.cli.policy import PoliciesOption, folder_of
+from proxy.cli.policies import PoliciesOption, folder_of, must_be_known, place_of
 from proxy.cli.rehearsal import rehearse
-from proxy.document import suggest
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from proxy.policy.decision import Facts
-    from proxy.policy.rows import Row
+    from proxy.policy.nearest import Neighbor
     from proxy.policy.service import Explanation, PolicySet
 
 app = typer.Typer()
+
+CategoryOption = Annotated[str, typer.Option(help="About whom: a category of vocabulary.yaml, or none.")]
+StandingOption = Annotated[str, typer.Option(help="assigned, unit, dispatched, unassigned.")]
+RelationOption = Annotated[
+    str, typer.Option(help="self, household, family, former_partner, dispute, command, colleague, none.")
+]
+ApprovalOption = Annotated[str, typer.Option(help="Has a supervisor agreed: none, granted.")]
 
 
 @app.command()
@@ -38,10 +50,10 @@ def explain(  # noqa: PLR0917 -- typer reads the signature as the options
     purpose: Annotated[
         str | None, typer.Option(help="Why: a code of purposes.yaml; with --target, a whole Query-Purpose.")
     ] = None,
-    category: Annotated[str, typer.Option(help="About whom: a category of vocabulary.yaml, or none.")] = "none",
-    standing: Annotated[str, typer.Option(help="assigned, unit, dispatched, unassigned.")] = "assigned",
-    relation: Annotated[str, typer.Option(help="self, household, family, dispute, command, colleague, none.")] = "none",
-    approval: Annotated[str, typer.Option(help="Has a supervisor agreed: none, granted.")] = "none",
+    category: CategoryOption = "none",
+    standing: StandingOption = "assigned",
+    relation: RelationOption = "none",
+    approval: ApprovalOption = "none",
     person: Annotated[
         str | None, typer.Option(help="With --target: whose query it would be, an enrolled personnel id.")
     ] = None,
@@ -52,14 +64,13 @@ def explain(  # noqa: PLR0917 -- typer reads the signature as the options
     policies: PoliciesOption = None,
     as_json: JsonOption = False,  # noqa: FBT002 -- typer's way
 ) -> None:
-    """Say what would be decided, by which row and why, and which other rows match.
+    """Say what would be decided, by which row and why, which other rows match, and what would have to be otherwise.
 
     Of bare facts (--role, --action, --purpose …), or of a whole query (--person, --purpose 'code=C, case="…", statement="…"',
     --target): that one goes down the street as far as the decision. It is recorded, since it tells who is protected.
     Exit 1 when such a query would be refused before policy is asked.
     """
     from proxy.policy.decision import Facts  # noqa: PLC0415 -- Casbin takes its time
-    from proxy.policy.service import explain as explained  # noqa: PLC0415
     from proxy.policy.service import load_policies  # noqa: PLC0415
 
     loaded = load_policies(folder_of(config, policies))
@@ -78,7 +89,33 @@ def explain(  # noqa: PLR0917 -- typer reads the signature as the options
         raise CommandFailed("give --role, --action and --purpose, or --person, --purpose and --target", code=Code.WRONG_USE)
     else:
         facts = Facts(role, action, purpose, category, standing, relation, approval)
-        _known(loaded, facts)
+    _tell(loaded, facts, as_json=as_json)
+
+
+def explain_facts(  # noqa: PLR0917 -- typer reads the signature as the options
+    role: Annotated[str, typer.Option(help="Who asks: a role of vocabulary.yaml.")],
+    action: Annotated[str, typer.Option(help="What is asked: an action of routes.yaml.")],
+    purpose: Annotated[str, typer.Option(help="Why: a code of purposes.yaml.")],
+    category: CategoryOption = "none",
+    standing: StandingOption = "assigned",
+    relation: RelationOption = "none",
+    approval: ApprovalOption = "none",
+    config: ConfigOption = DEFAULT_CONFIG,
+    policies: PoliciesOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002 -- typer's way
+) -> None:
+    """Say what would be decided of these facts, by which row and why, which other rows match, and what would change it."""
+    from proxy.policy.decision import Facts  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.policy.service import load_policies  # noqa: PLC0415
+
+    loaded = load_policies(folder_of(config, policies))
+    _tell(loaded, Facts(role, action, purpose, category, standing, relation, approval), as_json=as_json)
+
+
+def _tell(loaded: PolicySet, facts: Facts, *, as_json: bool) -> None:
+    from proxy.policy.service import explain as explained  # noqa: PLC0415 -- Casbin takes its time
+
+    must_be_known(loaded, facts)
     explanation = explained(loaded, facts)
     if as_json:
         emit(_as_json(loaded, explanation))
@@ -86,17 +123,9 @@ def explain(  # noqa: PLR0917 -- typer reads the signature as the options
         _print(loaded, explanation)
 
 
-def _known(loaded: PolicySet, facts: Facts) -> None:
-    for column, word in facts._asdict().items():
-        known = loaded.words.words[column]
-        if word not in known:
-            hint = suggest(word, known) or f"known: {', '.join(sorted(known))}"
-            raise CommandFailed(f"'{word}' is no {column}", help=hint, code=Code.WRONG_USE)
-
-
 def _print(loaded: PolicySet, explanation: Explanation) -> None:
     ruling = explanation.ruling
-    say(f"{ruling.outcome}  by {_where(loaded, explanation.deciding)}: {ruling.because}")
+    say(f"{ruling.outcome}  by {place_of(loaded, explanation.deciding)}: {ruling.because}")
     say("  of " + ", ".join(f"{column}={word}" for column, word in explanation.facts._asdict().items()))
     if ruling.masked:
         labels = (f"{name} ({loaded.fields[name].label})" for name in sorted(ruling.masked))
@@ -106,11 +135,26 @@ def _print(loaded: PolicySet, explanation: Explanation) -> None:
     if explanation.others:
         say("also matching, strictest first:")
         for row in explanation.others:
-            say(f"  {row.outcome}  {_where(loaded, row)}: {row.because}")
+            say(f"  {row.outcome}  {place_of(loaded, row)}: {row.because}")
+    _print_nearest("looser", explanation.nearest.looser)
+    _print_nearest("stricter", explanation.nearest.stricter)
 
 
-def _where(loaded: PolicySet, row: Row | None) -> str:
-    return "default" if row is None else f"{row.rule} ({loaded.directory / 'policy.csv'}:{row.line})"
+def _print_nearest(direction: str, neighbors: Sequence[Neighbor]) -> None:
+    from proxy.policy.nearest import FARTHEST  # noqa: PLC0415 -- the policy's room takes its time
+
+    if not neighbors:
+        say(f"nothing {direction} with up to {FARTHEST} of these facts changed")
+        return
+    say(f"{direction}, with {'one fact' if len(neighbors[0].changed) == 1 else 'two facts'} changed:")
+    told = [(", ".join(f"{name}={word}" for name, word in _changes(each)), each.ruling) for each in neighbors]
+    width = max(len(changes) for changes, _ in told)
+    for changes, ruling in told:
+        say(f"  {changes.ljust(width)}  {str(ruling.outcome).ljust(8)}  by {ruling.rule}")
+
+
+def _changes(neighbor: Neighbor) -> list[tuple[str, str]]:
+    return [(column, getattr(neighbor.facts, column)) for column in neighbor.changed]
 
 
 def _as_json(loaded: PolicySet, explanation: Explanation) -> dict[str, object]:
@@ -128,4 +172,10 @@ def _as_json(loaded: PolicySet, explanation: Explanation) -> dict[str, object]:
         "others": [
             {"outcome": row.outcome, "rule": row.rule, "because": row.because, "line": row.line} for row in explanation.others
         ],
+        "looser": [_neighbor_as_json(each) for each in explanation.nearest.looser],
+        "stricter": [_neighbor_as_json(each) for each in explanation.nearest.stricter],
     }
+
+
+def _neighbor_as_json(neighbor: Neighbor) -> dict[str, object]:
+    return {"changed": dict(_changes(neighbor)), "outcome": neighbor.ruling.outcome, "rule": neighbor.ruling.rule}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from proxy.policy.decision import Ruling
     from proxy.registry.protection import Recognition
+
+MOST_NAMED: Final = 25
+"""Records whose subjects an answer names; a longer one is a list, and names nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,8 @@ class Disclosure:
     ``records`` counts those that left, ``withheld`` those that did not, ``unjudged`` the withheld ones that were not as their
     route declares. ``masked`` and ``disclosed`` are field classes (fields.yaml). ``judgements`` are those of records that were
     masked or withheld or concern somebody protected or related; ``subjects`` are the person ids that the disclosed records
-    hold, for the log's keyed tokens.
+    hold, for the log's keyed tokens. ``named`` are the identifiers that are left to read in each disclosed record, by kind, of
+    no more records than MOST_NAMED and one.
     """
 
     status: int
@@ -47,3 +51,4 @@ class Disclosure:
     disclosed: frozenset[str] = frozenset()
     judgements: tuple[Judgement, ...] = ()
     subjects: tuple[str, ...] = ()
+    named: tuple[Mapping[str, Sequence[str]], ...] = ()

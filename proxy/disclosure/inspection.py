@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-from proxy.disclosure.disclosure import Disclosure
-from proxy.disclosure.record import masks_of, read
+from proxy.disclosure.disclosure import MOST_NAMED, Disclosure
+from proxy.disclosure.record import left_of, masks_of, read
 from proxy.disclosure.splice import Splice
 from proxy.inquiry.inquiry import TEXT, TooBroad
 from proxy.policy.decision import Outcome
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from proxy.disclosure.disclosure import Judge, Judgement
     from proxy.disclosure.splice import Masks, Record
     from proxy.inquiry.inquiry import Inquiry
+    from proxy.inquiry.route import Shape
     from proxy.policy.decision import Ruling
     from proxy.policy.fields import FieldClass
 
@@ -52,6 +53,7 @@ class Inspection:
         self._shape = route.shape
         self._has_kinds = any(field.kind not in {None, TEXT} for field in route.fields.values())
         self._masks: dict[frozenset[str], Masks] = {}
+        self._left: dict[frozenset[str], Shape] = {}
         self._seen = 0
         self._released = 0
         self._unjudged = 0
@@ -59,6 +61,7 @@ class Inspection:
         self._disclosed: set[str] = set()
         self._judgements: list[Judgement] = []
         self._subjects: dict[str, None] = {}
+        self._named: list[Mapping[str, Sequence[str]]] = []
 
     def steps(self) -> Iterator[None]:
         """Decide on one record a step.
@@ -91,6 +94,7 @@ class Inspection:
             disclosed=frozenset(self._disclosed),
             judgements=tuple(self._judgements),
             subjects=tuple(self._subjects),
+            named=tuple(self._named),
         )
 
     def _decide(self, record: Record) -> None:
@@ -107,6 +111,8 @@ class Inspection:
             self._judgements.append(judgement)
         if self._release(record, judgement.ruling, present):
             self._released += 1
+            if self._released <= MOST_NAMED + 1:
+                self._named.append(self._readable(record.value, kinds, judgement.ruling))
             self._subjects.update(dict.fromkeys(kinds.get("person_id", ())))
             if len(self._subjects) > MOST_SUBJECTS:
                 raise TooBroad("The records concern too many persons at once. Narrow the search and ask again.")
@@ -136,6 +142,16 @@ class Inspection:
                 return False
             case _:
                 assert_never(ruling.outcome)
+
+    def _readable(self, value: object, kinds: Mapping[str, Sequence[str]], ruling: Ruling) -> Mapping[str, Sequence[str]]:
+        """Return the identifiers of a record that are not masked."""
+        if ruling.outcome is not Outcome.MASK:
+            return kinds
+        left = self._left.get(ruling.masked)
+        if left is None:
+            left = self._left[ruling.masked] = left_of(self._shape, ruling.masked)
+        found: dict[str, list[str]] = {}
+        return found if read(value, left, found, set()) else {}
 
     def _masks_for(self, classes: frozenset[str]) -> Masks:
         masks = self._masks.get(classes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.disclosure.splice import Number
@@ -68,6 +69,18 @@ def masks_of(declared: Shape, masked: frozenset[str], fields: Mapping[str, Field
         elif member.field_class in masked:
             masks[name] = json.dumps(fields[member.field_class].mask)
     return masks
+
+
+def left_of(declared: Shape, masked: frozenset[str]) -> Shape:
+    """Return a record's declaration in which nothing that is masked identifies anybody."""
+    return {
+        name: left_of(member, masked)
+        if isinstance(member, dict)
+        else replace(member, kind=None)
+        if member.field_class in masked
+        else member
+        for name, member in declared.items()
+    }
 
 
 def _plain(content: object) -> bool:

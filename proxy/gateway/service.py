@@ -23,6 +23,7 @@ from proxy.escalation.lifecycle import EscalationRequired, State
 from proxy.escalation.service import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
 from proxy.gateway.asking import Asking, must_say_enough
+from proxy.gateway.cascade import named, sought
 from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
 from proxy.gateway.strangers import Strangers
@@ -189,7 +190,6 @@ class Gateway:
         receipt = await self._record_decision(query, asking, facts, ruling, grant)
         if ruling.outcome not in ANSWERED:
             raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
-        self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, self._clock())
         assert query.charged is not None
         self._spending.opened(query.charged, receipt.reference, asking.principal.person, asking.inquiry, self._monotonic())
 
@@ -214,6 +214,8 @@ class Gateway:
             disclosure = await self._inspect(query, reply, asking, ruling, grant)
         self._leave(query, "disclosure")
         await self._record_disclosure(query, asking, disclosure, size)
+        subjects = named(asking.inquiry, disclosure.named)
+        self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, subjects, self._clock())
         told = None if asking.inquiry.broad else _told(disclosure)
         self._settle(query, fruitless=not disclosure.records or told is not None, records=disclosure.records)
         if not disclosure.records:
@@ -237,7 +239,9 @@ class Gateway:
         must_say_enough(inquiry, self._recognizer, policies.thresholds)
         self._leave(query, "inquiry")
         stated, now = inbound.header("Query-Purpose"), self._clock()
-        verified = await self._purposes.verify(stated, principal, inquiry.action, now, catalogue=policies.catalogue)
+        verified = await self._purposes.verify(
+            stated, principal, inquiry.action, now, sought=sought(inquiry), catalogue=policies.catalogue
+        )
         self._leave(query, "purpose")
         if query.charged is None:
             root = verified.purpose.root

@@ -74,8 +74,8 @@ class Failure:
             f"    why   {said.purpose}",
             f"    what  {said.action}",
             f"    whom  {said.category}, relation {said.relation}" + (", approved" if said.approval != NONE else ""),
-            f"  - {expected.outcome}  {expected.rule}  {obligations(expected)}",
-            f"  + {actual.outcome}  {actual.rule}  {obligations(actual)}",
+            f"  - {expected.outcome} by {expected.rule}, obligations: {obligations(expected)}",
+            f"  + {actual.outcome} by {actual.rule}, obligations: {obligations(actual)}",
         ]
         for role, row in zip(["decided by", *["also matched"] * len(self.matching)], self.matching, strict=False):
             lines.append(f"    {role}: {sheet}:{row.line}: {row}")

@@ -17,9 +17,9 @@ from proxy.policy.strictness import loosenings
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from proxy.policy.lattice import Lattice
+    from proxy.policy.lattice import Kinds, Lattice
 
 
 class Change(NamedTuple):
@@ -46,13 +46,15 @@ class Kind(NamedTuple):
 class Difference:
     """All changes of one kind: how many questions, one of them, and the fewest words that say which.
 
-    ``smallest`` says ``any`` in each column whose word does not matter to it.
+    ``smallest`` says ``any`` in each column whose word does not matter to it; ``concerns`` are all the words, column by column,
+    that some of the questions hold.
     """
 
     kind: Kind
     count: int
     example: Change
     smallest: Facts
+    concerns: tuple[frozenset[str], ...]
 
     @property
     def loosens(self) -> bool:
@@ -67,8 +69,8 @@ def compare(facts: Facts, before: Ruling, after: Ruling) -> Change | None:
     return Change(facts, before, after, bool(loosenings(before, after)))
 
 
-def joint_kinds(before: Lattice, after: Lattice) -> tuple[Mapping[str, int], ...]:
-    """Return, column by column, one word of each kind that neither policy tells apart, with how many words it stands for."""
+def joint_kinds(before: Lattice, after: Lattice) -> tuple[Kinds, ...]:
+    """Return, column by column, the kinds of words that neither policy tells apart."""
     found = []
     for column in COLUMNS:
         words = before.words(column) | after.words(column)
@@ -77,19 +79,24 @@ def joint_kinds(before: Lattice, after: Lattice) -> tuple[Mapping[str, int], ...
     return tuple(found)
 
 
+def joint_size(before: Lattice, after: Lattice) -> int:
+    """Return how many questions the words of both policies make."""
+    return prod(len(before.words(column) | after.words(column)) for column in COLUMNS)
+
+
 def changes(before: Lattice, after: Lattice) -> Iterator[Change]:
     """Yield every question of the joint lattice whose ruling changes, one for all that neither policy tells apart."""
-    classes = joint_kinds(before, after)
-    for words in product(*classes):
+    columns = joint_kinds(before, after)
+    for words in product(*columns):
         facts = Facts(*words)
         change = compare(facts, ruling_of(before.matching(facts)), ruling_of(after.matching(facts)))
         if change is not None:
-            yield change._replace(questions=prod(sizes[word] for sizes, word in zip(classes, words, strict=True)))
+            yield change._replace(questions=prod(len(alike[word]) for alike, word in zip(columns, words, strict=True)))
 
 
 def differences(before: Lattice, after: Lattice) -> tuple[Difference, ...]:
     """Return the changes by kind: what loosens comes first, then by outcome and row."""
-    columns = tuple(tuple(sizes) for sizes in joint_kinds(before, after))
+    columns = joint_kinds(before, after)
     by_kind: dict[Kind, list[Change]] = {}
     for change in changes(before, after):
         by_kind.setdefault(kind_of(change), []).append(change)
@@ -103,10 +110,18 @@ def kind_of(change: Change) -> Kind:
     return Kind(before.outcome, after.outcome, before.rule, after.rule, loosenings(before, after))
 
 
-def _difference(kind: Kind, of_kind: list[Change], columns: tuple[tuple[str, ...], ...]) -> Difference:
-    fewest = smallest([change.facts for change in of_kind], columns)
+def _difference(kind: Kind, of_kind: list[Change], columns: tuple[Kinds, ...]) -> Difference:
+    fewest = smallest([change.facts for change in of_kind], [tuple(alike) for alike in columns])
+    met = [{change.facts[index] for change in of_kind} for index in range(len(COLUMNS))]
+    concerns = tuple(
+        frozenset(word for said in words for word in alike[said]) for alike, words in zip(columns, met, strict=True)
+    )
     return Difference(
-        kind=kind, count=sum(change.questions for change in of_kind), example=_within(of_kind, fewest), smallest=fewest
+        kind=kind,
+        count=sum(change.questions for change in of_kind),
+        example=_within(of_kind, fewest),
+        smallest=fewest,
+        concerns=concerns,
     )
 
 

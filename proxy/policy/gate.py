@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 from proxy.document import DocumentInvalid, Mistake
 from proxy.policy.agreement import agreement
 from proxy.policy.cases import failures, load_cases
-from proxy.policy.invariants import load_invariants, violations
+from proxy.policy.invariants import load_invariants
 from proxy.policy.rows import obligations
 from proxy.policy.service import load_policies
+from proxy.policy.violations import violations
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from proxy.policy.agreement import Agreement
     from proxy.policy.cases import Case
     from proxy.policy.decision import Facts
     from proxy.policy.invariants import Invariant
@@ -80,11 +82,7 @@ def load_promises(policies: PolicySet) -> Promises:
 
 def failed_gates(policies: PolicySet) -> Iterator[Mistake]:
     """Yield each gate that a loaded policy fails, with its place."""
-    sheet = policies.directory / "policy.csv"
-    for each in agreement(policies.text, policies.lattice, policies.policy).disagreements:
-        message = f"{each.reading} says {each.said.outcome} by {each.said.rule}"
-        message += f" where the oracle says {each.oracle.outcome} by {each.oracle.rule}"
-        yield Mistake(file=sheet, line=1, column=1, message=f"{message}: {', '.join(each.facts)}", help="please report it")
+    yield from disagreements(policies, agreement(policies.text, policies.lattice, policies.policy))
     try:
         promises = load_promises(policies)
     except DocumentInvalid as invalid:
@@ -104,6 +102,15 @@ def failed_gates(policies: PolicySet) -> Iterator[Mistake]:
         yield Mistake(
             file=invariant.file, line=invariant.line, column=1, message=message, help="`policy invariants` shows an example"
         )
+
+
+def disagreements(policies: PolicySet, agreed: Agreement) -> Iterator[Mistake]:
+    """Yield what the readings of a policy disagree on, as mistakes; it is this program that is wrong, or its Casbin."""
+    sheet = policies.directory / "policy.csv"
+    for each in agreed.disagreements:
+        message = f"{each.reading} says {each.said.outcome} by {each.said.rule}"
+        message += f" where the oracle says {each.oracle.outcome} by {each.oracle.rule}"
+        yield Mistake(file=sheet, line=1, column=1, message=f"{message}: {', '.join(each.facts)}", help="please report it")
 
 
 def told(facts: Facts) -> str:

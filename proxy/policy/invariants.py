@@ -8,28 +8,20 @@ or never stricter, than an earlier one: as a ``decision`` with all that goes wit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, product
-from math import prod
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from proxy.document import DocumentInvalid, load_with_positions, suggest
-from proxy.policy.decision import Facts, Outcome
+from proxy.policy.decision import Outcome
 from proxy.policy.fields import Phrase  # noqa: TC001 -- pydantic reads the annotations at run time
-from proxy.policy.lattice import ruling_of, smallest
-from proxy.policy.rows import OPEN
-from proxy.policy.strictness import loosens, opens
-from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from proxy.document import Mistake, Positions
-    from proxy.policy.decision import Ruling
-    from proxy.policy.lattice import Lattice
-    from proxy.policy.rows import Row, Sheet
+    from proxy.policy.rows import Sheet
     from proxy.policy.vocabulary import Words
 
 FILE: Final = "invariants.yaml"
@@ -70,27 +62,6 @@ class Invariant:
     form: Never | Monotone
     file: Path
     line: int
-
-
-class Found(NamedTuple):
-    """One question that violates an invariant; ``earlier`` is the one it is compared with, in a monotone one."""
-
-    facts: Facts
-    ruling: Ruling
-    questions: int
-    earlier: Facts | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
-    """A violated invariant: how many questions, one of them, and the fewest words that say which."""
-
-    invariant: Invariant
-    questions: int
-    example: Found
-    smallest: Facts
-    earlier: Ruling | None
-    deciding: Row | None
 
 
 Meant = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -232,88 +203,3 @@ def _monotone(reading: _Reading, said: _Monotone | None, at: tuple[str | int, ..
         stricter=said.never == "stricter",
         whole=said.compare == "decision",
     )
-
-
-def violations(invariants: Sequence[Invariant], lattice: Lattice) -> tuple[Violation, ...]:
-    """Ask every question that an invariant is about, and return those that are violated."""
-    return tuple(violation for invariant in invariants for violation in [_violation(invariant, lattice)] if violation)
-
-
-def _violation(invariant: Invariant, lattice: Lattice) -> Violation | None:
-    match invariant.form:
-        case Never() as never:
-            columns = lattice.kinds(never.when, never.unless)
-            found = list(_never_violated(never, lattice, columns))
-        case Monotone() as monotone:
-            steps = [{monotone.along: step} for step in monotone.order]
-            columns = lattice.kinds(monotone.when, *steps)
-            found = list(_monotone_violated(monotone, lattice, columns))
-    if not found:
-        return None
-    fewest, example = _smallest(found, columns)
-    matching = lattice.matching(example.facts)
-    return Violation(
-        invariant=invariant,
-        questions=sum({each.facts: each.questions for each in found}.values()),
-        example=example,
-        smallest=fewest,
-        earlier=None if example.earlier is None else ruling_of(lattice.matching(example.earlier)),
-        deciding=matching[0] if matching else None,
-    )
-
-
-def _never_violated(never: Never, lattice: Lattice, columns: Sequence[Mapping[str, int]]) -> Iterator[Found]:
-    for facts, questions in _questions(columns, never.when):
-        if never.unless and _within(facts, never.unless):
-            continue
-        ruling = ruling_of(lattice.matching(facts))
-        shown = ruling.outcome in OPEN and not never.shows <= ruling.masked
-        if ruling.outcome in never.outcomes or shown:
-            yield Found(facts, ruling, questions)
-
-
-def _monotone_violated(monotone: Monotone, lattice: Lattice, columns: Sequence[Mapping[str, int]]) -> Iterator[Found]:
-    looser = loosens if monotone.whole else opens
-    stands = columns[COLUMNS.index(monotone.along)]
-    pairs = [
-        (early, late)
-        for earlier, later in combinations(monotone.order, 2)
-        for early, late in product(sorted(earlier & stands.keys()), sorted(later & stands.keys()))
-    ]
-    for early, late in pairs:
-        for facts, questions in _questions(columns, {**monotone.when, monotone.along: frozenset({late})}):
-            before = facts._replace(**{monotone.along: early})
-            one, other = ruling_of(lattice.matching(before)), ruling_of(lattice.matching(facts))
-            if one.outcome in monotone.of and (looser(other, one) if monotone.stricter else looser(one, other)):
-                yield Found(facts, other, questions, before)
-
-
-def _questions(columns: Sequence[Mapping[str, int]], when: Mapping[str, frozenset[str]]) -> Iterator[tuple[Facts, int]]:
-    chosen = [
-        {word: count for word, count in kinds.items() if column not in when or word in when[column]}
-        for column, kinds in zip(COLUMNS, columns, strict=True)
-    ]
-    for words in product(*chosen):
-        yield Facts(*words), prod(kinds[word] for kinds, word in zip(chosen, words, strict=True))
-
-
-def _within(facts: Facts, where: Mapping[str, frozenset[str]]) -> bool:
-    said = facts._asdict()
-    return all(said[column] in words for column, words in where.items())
-
-
-def _smallest(found: Sequence[Found], columns: Sequence[Mapping[str, int]]) -> tuple[Facts, Found]:
-    """Return the fewest words that say which questions violate, and the first of those that they cover.
-
-    What a question is compared with is part of it: only those that are compared with the same step are put together.
-    """
-    by_step: dict[tuple[str, ...], list[Found]] = {}
-    for each in found:
-        step = () if each.earlier is None else tuple(set(each.earlier) ^ set(each.facts))
-        by_step.setdefault(tuple(sorted(step)), []).append(each)
-    patterns = [
-        (smallest([each.facts for each in alike], [tuple(kinds) for kinds in columns]), alike) for alike in by_step.values()
-    ]
-    fewest, alike = min(patterns, key=lambda pattern: (-pattern[0].count(ANY), pattern[0]))
-    covered = (each for each in alike if all(said in {ANY, fact} for said, fact in zip(fewest, each.facts, strict=True)))
-    return fewest, min(covered, key=lambda each: each.facts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import combinations, product
 from math import prod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from proxy.policy.decision import Facts, Outcome, Ruling
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 DEFAULT_RULE: Final = "default"
 DEFAULT: Final = Ruling(outcome=Outcome.DENY, rule=DEFAULT_RULE, because="no row of the policy allows it")
+
+
+Kinds: TypeAlias = "Mapping[str, tuple[str, ...]]"
+"""Words that nothing tells apart, by the one that stands for them."""
 
 
 class Lattice:
@@ -43,6 +47,11 @@ class Lattice:
             }
             for index, column in enumerate(COLUMNS)
         )
+
+    @property
+    def size(self) -> int:
+        """Return how many questions there are."""
+        return prod(len(column) for column in self._bits)
 
     def matching(self, facts: Facts) -> tuple[Row, ...]:
         """Return every row that matches, the deciding one first; none for words that are not in the vocabulary."""
@@ -81,8 +90,8 @@ class Lattice:
         """Return, column by column, one word of each kind that no row can tell apart."""
         return tuple(tuple({bits: word for word, bits in reversed(column.items())}.values()) for column in self._bits)
 
-    def kinds(self, *sets: Mapping[str, frozenset[str]]) -> tuple[Mapping[str, int], ...]:
-        """Return, column by column, one word of each kind that neither rows nor sets tell apart, and of how many it stands."""
+    def kinds(self, *sets: Mapping[str, frozenset[str]]) -> tuple[Kinds, ...]:
+        """Return, column by column, the kinds of words that neither rows nor sets tell apart."""
         found = []
         for column in COLUMNS:
             said = [words.get(column, frozenset()) for words in sets]
@@ -99,12 +108,12 @@ class Lattice:
         return (Facts(*words) for words in product(*columns))
 
 
-def kinds(words: Iterable[str], told_by: Callable[[str], Hashable]) -> Mapping[str, int]:
-    """Return one word of each kind that ``told_by`` does not tell apart, the most ordinary, and how many it stands for."""
+def kinds(words: Iterable[str], told_by: Callable[[str], Hashable]) -> Kinds:
+    """Return one word of each kind that ``told_by`` does not tell apart, the most ordinary, with all that it stands for."""
     found: dict[Hashable, list[str]] = {}
     for word in sorted(words, key=lambda word: (word != NONE, word)):
         found.setdefault(told_by(word), []).append(word)
-    return {alike[0]: len(alike) for alike in found.values()}
+    return {alike[0]: tuple(alike) for alike in found.values()}
 
 
 def smallest(cells: Collection[Facts], columns: Sequence[Sequence[str]]) -> Facts:

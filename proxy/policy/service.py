@@ -19,6 +19,7 @@ from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
 from proxy.policy.folder import digest_of
 from proxy.policy.model import check_model
+from proxy.policy.nearest import nearest
 from proxy.policy.parser import parse_policy
 from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
 from proxy.policy.vocabulary import ANY, NONE, Vocabulary, load_vocabulary
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from proxy.policy.decision import Facts, Policy, Ruling
     from proxy.policy.fields import FieldClass
     from proxy.policy.lattice import Lattice
+    from proxy.policy.nearest import Nearest
     from proxy.policy.review import Loss
     from proxy.policy.rows import Row, Sheet
     from proxy.policy.vocabulary import Words
@@ -76,12 +78,16 @@ class PolicySet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why the facts are ruled on as they are: the deciding row (None is the default deny), and the others that matched."""
+    """Why the facts are ruled on as they are: the deciding row (None is the default deny), and the others that matched.
+
+    ``nearest`` are the facts that would have another outcome, with as few changes as may be.
+    """
 
     facts: Facts
     ruling: Ruling
     deciding: Row | None
     others: tuple[Row, ...]
+    nearest: Nearest
 
 
 def load_policies(
@@ -154,13 +160,12 @@ def load_policies(
 
 
 def explain(policies: PolicySet, facts: Facts) -> Explanation:
-    """Return the ruling on the facts and every row that matched."""
+    """Return the ruling on the facts, every row that matched, and what would have to be otherwise."""
     ruling = policies.policy.rule(facts)
     matching = policies.lattice.matching(facts)
     deciding = matching[0] if matching and matching[0].rule == ruling.rule else None
-    return Explanation(
-        facts=facts, ruling=ruling, deciding=deciding, others=tuple(row for row in matching if row is not deciding)
-    )
+    others = tuple(row for row in matching if row is not deciding)
+    return Explanation(facts=facts, ruling=ruling, deciding=deciding, others=others, nearest=nearest(policies.lattice, facts))
 
 
 def review(policies: PolicySet) -> tuple[Mistake, ...]:

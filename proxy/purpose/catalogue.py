@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.purpose.memory import CASES_PER_STATEMENT
 from proxy.purpose.standing import STANDINGS
 from proxy.purpose.statement import WORDS
 
@@ -29,15 +30,31 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}(\.[a-z][
 Phrase = Annotated[str, StringConstraints(min_length=3, max_length=300, strip_whitespace=True)]
 CodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,15}$")]
 Member = Literal["requestor", "recipient", "location"]
+Asked = Literal["case", "statement", "requestor", "recipient", "location"]
 Held = Literal["assigned", "dispatched", "unit", "unassigned"]
+
+Span = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}[smh]$")]
 
 PERMISSIBLE_USES: Final = range(1, 15)
 GRACE_DAYS: Final = 3650
+STALE_SECONDS: Final = 3600
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reuse:
+    """What follows when somebody said the same words of as many other ``cases``: a refusal, or no more than the entry."""
+
+    cases: int
+    refuses: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """One purpose code. ``standings`` are the accepted ones, the closest first; ``refused`` says why nobody here may use it."""
+    """One purpose code. ``standings`` are the accepted ones, the closest first; ``refused`` says why nobody here may use it.
+
+    ``prompts`` is what a terminal asks for each member of Query-Purpose.
+    """
 
     name: str
     label: str
@@ -50,7 +67,23 @@ class Code:
     grace: timedelta = timedelta()
     requires: tuple[str, ...] = ()
     permissible_use: int | None = None
+    subject_on_case: frozenset[str] = frozenset()
+    stale_if_error: timedelta = timedelta()
     refused: str | None = None
+    reuse: Reuse | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficerSafety:
+    """What goes on while the case directory is down, with the standing ``unverified`` and a review: codes and actions."""
+
+    codes: frozenset[str] = frozenset()
+    actions: frozenset[str] = frozenset()
+
+    def covers(self, code: str, action: str) -> bool:
+        """Tell whether this may go on."""
+        return code in self.codes and action in self.actions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +101,7 @@ class Catalogue:
 
     codes: Mapping[str, Code]
     derivation: Derivation | None
+    officer_safety: OfficerSafety = OfficerSafety()
     motor_vehicle_actions: frozenset[str]
     permissible_uses: Mapping[int, str]
     empty_words: frozenset[str]
@@ -88,6 +122,11 @@ class _Statement(_Model):
     words: Annotated[int, Field(ge=1, le=20)] = WORDS
 
 
+class _Reuse(_Model):
+    cases: Annotated[int, Field(ge=1, le=CASES_PER_STATEMENT)]
+    then: Literal["note", "refuse"] = "note"
+
+
 class _Patch(_Model):
     """What a jurisdiction changes of a code; what it does not name stays, and null takes a thing away."""
 
@@ -100,7 +139,11 @@ class _Patch(_Model):
     closed_grace_days: Annotated[int, Field(ge=0, le=GRACE_DAYS)] | None = None
     requires: list[Member] | None = None
     permissible_use: int | None = None
+    subject_on_case: list[Word] | None = None
+    stale_if_error: Span | None = None
     refused: Phrase | None = None
+    reuse: _Reuse | None = None
+    prompts: dict[Asked, Phrase] | None = None
 
 
 class _Code(_Patch):
@@ -112,6 +155,11 @@ class _Derivation(_Model):
     kinds: Annotated[list[Kind], Field(min_length=1)]
     code: CodeName
     closed_grace_days: Annotated[int, Field(ge=0, le=GRACE_DAYS)] = 0
+
+
+class _OfficerSafety(_Model):
+    codes: Annotated[list[CodeName], Field(min_length=1)]
+    actions: Annotated[list[Word], Field(min_length=1)]
 
 
 class _MotorVehicles(_Model):
@@ -128,7 +176,10 @@ class _Jurisdiction(_Model):
 class _Document(_Model):
     codes: Annotated[dict[CodeName, _Code], Field(min_length=1)]
     derived: _Derivation | None = None
+    officer_safety: _OfficerSafety | None = None
     motor_vehicles: _MotorVehicles | None = None
+    reuse: _Reuse | None = None
+    prompts: dict[Asked, Phrase] = {}
     empty_words: list[Annotated[str, StringConstraints(pattern=r"^\S{2,40}$")]] = []
     jurisdiction: _Jurisdiction | None = None
 
@@ -142,13 +193,14 @@ def load_catalogue(path: Path) -> Catalogue:
     document, positions = load_with_positions(path, _Document)
     vehicles = document.motor_vehicles or _MotorVehicles(actions=[], permissible_uses={})
     patches = document.jurisdiction.codes if document.jurisdiction else {}
-    codes = {name: _code(name, model, patches.get(name), document.jurisdiction) for name, model in document.codes.items()}
+    codes = {name: _code(name, model, patches.get(name), document) for name, model in document.codes.items()}
     mistakes = list(_mistakes(document, vehicles, codes, positions))
     if mistakes:
         raise DocumentInvalid(mistakes)
     return Catalogue(
         codes=MappingProxyType(codes),
         derivation=_derivation(document.derived) if document.derived else None,
+        officer_safety=_officer_safety(document.officer_safety) if document.officer_safety else OfficerSafety(),
         motor_vehicle_actions=frozenset(vehicles.actions),
         permissible_uses=MappingProxyType(dict(vehicles.permissible_uses)),
         empty_words=frozenset(word.lower() for word in document.empty_words),
@@ -161,12 +213,24 @@ def _derivation(model: _Derivation) -> Derivation:
     return Derivation(kinds=frozenset(model.kinds), code=model.code, grace=timedelta(days=model.closed_grace_days))
 
 
-def _code(name: str, model: _Code, patch: _Patch | None, jurisdiction: _Jurisdiction | None) -> Code:
-    """Join a code with what its jurisdiction changes; what every code requires comes on top."""
+def _officer_safety(model: _OfficerSafety) -> OfficerSafety:
+    return OfficerSafety(codes=frozenset(model.codes), actions=frozenset(model.actions))
+
+
+def _span(text: str | None) -> timedelta:
+    return timedelta(seconds=int(text[:-1]) * _UNITS[text[-1]]) if text else timedelta()
+
+
+def _code(name: str, model: _Code, patch: _Patch | None, document: _Document) -> Code:
+    """Join a code with what its jurisdiction changes; what every code requires comes on top, what all codes share below."""
     joined = model.model_copy(update={key: getattr(patch, key) for key in patch.model_fields_set} if patch else {})
     statement = joined.statement or _Statement()
     held = frozenset(joined.standing or ())
-    every = jurisdiction.every_code_requires if jurisdiction else []
+    every = document.jurisdiction.every_code_requires if document.jurisdiction else []
+    reuse = joined.reuse or document.reuse
+    prompts: dict[str, str] = {}
+    for said in (document.prompts, model.prompts, patch.prompts if patch else None):
+        prompts.update({str(member): text for member, text in (said or {}).items()})
     return Code(
         name=name,
         label=joined.label or model.label,
@@ -179,7 +243,11 @@ def _code(name: str, model: _Code, patch: _Patch | None, jurisdiction: _Jurisdic
         grace=timedelta(days=joined.closed_grace_days or 0),
         requires=tuple(dict.fromkeys([*(joined.requires or ()), *every])),
         permissible_use=joined.permissible_use,
+        subject_on_case=frozenset(joined.subject_on_case or ()),
+        stale_if_error=_span(joined.stale_if_error),
         refused=joined.refused,
+        reuse=Reuse(cases=reuse.cases, refuses=reuse.then == "refuse") if reuse else None,
+        prompts=MappingProxyType(prompts),
     )
 
 
@@ -194,6 +262,9 @@ def _mistakes(
     for code in codes.values():
         yield from _useless(code, positions)
         yield from _unlawful(code, vehicles, positions)
+        yield from _beyond(code, positions)
+    if document.officer_safety is not None:
+        yield from _unsafe(document.officer_safety, codes, positions)
     if document.derived is not None:
         yield from _underivable(document.derived, codes, positions)
     for name in document.jurisdiction.codes if document.jurisdiction else ():
@@ -219,6 +290,30 @@ def _unlawful(code: Code, vehicles: _MotorVehicles, positions: Positions) -> Ite
     if use is None and served:
         message = f"code {code.name} serves {served[0]} without a permissible use of motor-vehicle data (18 USC 2721(b))"
         yield positions.mistake(("codes", code.name, "actions"), message, hint="add permissible_use, or take the action out")
+
+
+def _beyond(code: Code, positions: Positions) -> Iterator[Mistake]:
+    for action in sorted(code.subject_on_case - code.actions):
+        message = f"code {code.name} does not serve '{action}' at all"
+        hint = suggest(action, code.actions) or "name actions that it serves"
+        yield positions.mistake(("codes", code.name, "subject_on_case"), message, hint=hint)
+    if code.stale_if_error.total_seconds() > STALE_SECONDS:
+        message = "a case may be taken back, reassigned or closed: what was known of it is no ground after an hour"
+        yield positions.mistake(("codes", code.name, "stale_if_error"), message, hint="60m at most")
+
+
+def _unsafe(safety: _OfficerSafety, codes: Mapping[str, Code], positions: Positions) -> Iterator[Mistake]:
+    """Find codes and actions that could never go on without the case directory."""
+    for index, name in enumerate(safety.codes):
+        if name not in codes or codes[name].refused is not None:
+            hint = suggest(name, codes) or f"known codes: {', '.join(codes)}"
+            yield positions.mistake(("officer_safety", "codes", index), f"code '{name}' cannot be used", hint=hint)
+    served = frozenset().union(*(codes[name].actions for name in safety.codes if name in codes))
+    for index, action in enumerate(safety.actions):
+        if action not in served:
+            hint = suggest(action, served) or f"they serve {', '.join(sorted(served))}"
+            message = f"none of these codes serves '{action}'"
+            yield positions.mistake(("officer_safety", "actions", index), message, hint=hint)
 
 
 def _underivable(derived: _Derivation, codes: Mapping[str, Code], positions: Positions) -> Iterator[Mistake]:

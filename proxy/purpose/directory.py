@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,8 +22,8 @@ KEPT: Final = 10_000
 class CaseDirectory(Protocol):
     """Where a reference is looked up."""
 
-    async def look_up(self, number: str) -> Case | None:
-        """Return the case of a number, or None when there is none.
+    async def look_up(self, number: str, *, stale: timedelta = timedelta()) -> Case | None:
+        """Return the case of a number, or None when there is none; ``stale`` is how old it may be where nobody answers.
 
         Raises:
             CaseDirectoryUnavailable: it cannot be told.
@@ -40,7 +41,7 @@ class StoredCases:
         self._generation = -1
         self._kept: OrderedDict[str, Case] = OrderedDict()
 
-    async def look_up(self, number: str) -> Case | None:
+    async def look_up(self, number: str, *, stale: timedelta = timedelta()) -> Case | None:  # noqa: ARG002 -- never stale
         """Return the case of a number; some microseconds when it is kept, about a millisecond when it is not.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -48,17 +48,32 @@ class StandingMissing(Refusal):
     """The case is not theirs."""
 
 
+class SubjectNotOnCase(Refusal):
+    """Under this code, only a party to the case may be asked about, and this is none as far as can be told."""
+
+
 class CaseDirectoryUnavailable(Refusal):
-    """The case directory does not answer."""
+    """The case directory does not answer, or what it answers cannot be relied on.
+
+    ``outcome`` is its word in the metrics. ``down``: it answers nobody, as far as can be told; else it is this case that is
+    answered wrongly, and whoever knows such a number must gain nothing by it.
+    """
+
+    def __init__(self, detail: str, *, outcome: str = "failed", down: bool = True, **extras: object) -> None:
+        """Keep the sentence for the terminal, and what the service has to know of it."""
+        super().__init__(detail, **extras)
+        self.outcome = outcome
+        self.down = down
 
 
 class Standing(StrEnum):
-    """The principal's relation to the case."""
+    """The principal's relation to the case; ``unverified`` when the case directory is down and policy goes on without it."""
 
     ASSIGNED = "assigned"
     UNIT = "unit"
     DISPATCHED = "dispatched"
     UNASSIGNED = "unassigned"
+    UNVERIFIED = "unverified"
     CLOSED = "closed"
     UNKNOWN = "unknown"
 
@@ -83,9 +98,17 @@ class Purpose:
             raise ValueError(msg)
 
 
+Party = tuple[tuple[str, str], ...]
+"""A person on a case, as pairs of a criterion's kind (``surname``, ``dob`` …) and a value, in the order of the kinds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A reference of a registered kind, as the case directory holds it. Times are aware, in UTC."""
+    """A reference of a registered kind, as the case directory holds it. Times are aware, in UTC.
+
+    ``parties`` are the persons it is about: None when the directory does not say, and empty when there is nobody. ``age`` is
+    how many seconds ago the case system said all this, ``stale`` whether that is longer than a case is kept ordinarily.
+    """
 
     number: str
     kind: str
@@ -97,18 +120,23 @@ class Case:
     assigned: frozenset[str] = frozenset()
     units: frozenset[str] = frozenset()
     dispatched: frozenset[str] = frozenset()
+    parties: tuple[Party, ...] | None = None
+    age: float = field(default=0.0, compare=False)
+    stale: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedPurpose:
     """A purpose that held: the case exists, fits, is open, and the principal stands in it.
 
-    ``reuse`` is on how many other cases the principal said the same words; ``permissible_use`` the paragraph of
-    18 USC 2721(b) under which motor-vehicle data is asked for, or None for any other.
+    ``case`` is None when the standing is ``unverified``: nobody could say anything of it. ``reuse`` is on how many other cases
+    the principal said nearly the same words; ``permissible_use`` the paragraph of 18 USC 2721(b) under which motor-vehicle
+    data is asked for, or None for any other. ``subject_on_case`` tells whether only a party to the case may be asked about.
     """
 
     purpose: Purpose
-    case: Case
+    case: Case | None
     standing: Standing
     reuse: int = 0
     permissible_use: int | None = None
+    subject_on_case: bool = False

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from proxy.document import suggest
 from proxy.purpose.header import Stated, parse
-from proxy.purpose.memory import Roots, Words
+from proxy.purpose.memory import FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     Case,
     CaseClosed,
+    CaseDirectoryUnavailable,
     CaseKindMismatch,
     CaseMissing,
     CaseUnknown,
@@ -26,20 +27,23 @@ from proxy.purpose.purpose import (
     VerifiedPurpose,
 )
 from proxy.purpose.standing import standings
-from proxy.purpose.statement import fingerprint, objection
+from proxy.purpose.statement import objection, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from proxy.purpose.catalogue import Catalogue, Code
+    from proxy.purpose.catalogue import Catalogue, Code, Reuse
     from proxy.purpose.directory import CaseDirectory
+    from proxy.purpose.memory import Subjects
     from proxy.purpose.standing import Asker
     from proxy.telemetry import Metrics
 
 INHERITANCE: Final = timedelta(minutes=5)
 SKEW: Final = timedelta(minutes=10)
 KEPT: Final = 4096
+OUTCOMES: Final = ("found", "cached", "stale", "unknown", "failed", "timeout", "unavailable", "wrong", "open", "busy")
+"""What becomes of a look-up: an answer (new, kept, or kept too long), none, or one of the ways to fail."""
 EXAMPLE: Final = 'Query-Purpose: code=C, case="26-004217", statement="stopped for no plates, driver has no licence"'
 
 
@@ -60,21 +64,29 @@ class Purposes:
         self._catalogue = catalogue
         self._directory = directory
         self._reused = metrics.statement_reuse_total
-        self._seconds = {outcome: metrics.case_directory_seconds.labels(outcome) for outcome in ("found", "unknown", "failed")}
+        self._seconds = {outcome: metrics.case_directory_seconds.labels(outcome) for outcome in OUTCOMES}
         self._monotonic = monotonic
         self._inheritance = inheritance
-        self._roots = Roots(inheritance)
+        self._roots = Roots(inheritance, key)
         self._words = Words(key)
         self._parse = lru_cache(maxsize=KEPT)(parse)
         self._objection = lru_cache(maxsize=KEPT)(objection)
-        self._fingerprint = lru_cache(maxsize=KEPT)(fingerprint)
+        self._signatures = lru_cache(maxsize=KEPT)(signatures)
 
     async def verify(
-        self, header: str | None, principal: Asker, action: str, now: datetime, *, catalogue: Catalogue | None = None
+        self,
+        header: str | None,
+        principal: Asker,
+        action: str,
+        now: datetime,
+        *,
+        sought: frozenset[str] = frozenset(),
+        catalogue: Catalogue | None = None,
     ) -> VerifiedPurpose:
         """Return the purpose of a query when all of it holds: header, code, words, case, standing.
 
-        ``catalogue`` is that of the policy which the query began under; without it, the one in force.
+        ``sought`` is the one subject that the query is wholly about, in the forms of ``memory.Subjects``; without one it can
+        inherit nothing. ``catalogue`` is that of the policy which the query began under; without it, the one in force.
 
         Raises:
             PurposeMissing, PurposeMalformed, PurposeUnknown, StatementUninformative: the header.
@@ -87,20 +99,26 @@ class Purposes:
         catalogue = catalogue or self._catalogue()
         inherited = None
         if stated.root is not None:
-            inherited = self._inherited(stated, stated.root, principal, now)
+            inherited = self._inherited(stated, stated.root, principal, sought, now)
             stated = _joined(stated, inherited)
         if stated.case is None:
             raise CaseMissing('Query-Purpose names no case. Add case="…": the incident, CAD event, case, warrant or docket.')
         code = None if stated.code is None else _code(catalogue, stated.code, action)
         if code is not None and inherited is None and stated.statement is not None:
             self._require_informative(stated.statement, stated.case, code, catalogue)
-        case = await self._look_up(stated.case)
+        try:
+            case = await self._look_up(stated.case, _tolerated(code, catalogue))
+        except CaseDirectoryUnavailable as unavailable:
+            if not unavailable.down or code is None or not catalogue.officer_safety.covers(code.name, action):
+                raise
+            return self._unverified(stated, code, principal, action, inherited)
         if inherited is None and (code is None or (code.statement_required and stated.statement is None)):
             code = _code(catalogue, _speaks(stated, case, catalogue, principal, now), action)
             statement, derived = case.summary, True
         else:
             assert code is not None
             statement, derived = stated.statement or "", inherited is not None and inherited.derived
+        _require_recent(case, code)
         _require_members(stated, code)
         _require_fit(case, code)
         _require_open(case, code.grace, now)
@@ -115,23 +133,61 @@ class Purposes:
             root=stated.root,
             derived=derived,
         )
+        own = statement and not (derived or inherited)
         return VerifiedPurpose(
             purpose=purpose,
             case=case,
             standing=standing,
-            reuse=0 if derived or inherited or not statement else self._reuse(principal.person, statement, case.number),
+            reuse=self._reuse(principal.person, statement, case.number, code.reuse) if own else 0,
             permissible_use=code.permissible_use if action in catalogue.motor_vehicle_actions else None,
+            subject_on_case=action in code.subject_on_case,
         )
 
-    def remember(self, reference: str, principal: Asker, purpose: Purpose, now: datetime) -> None:
-        """Keep a decided query's purpose under its audit entry, for queries that name it as their root."""
-        self._roots.remember(reference, principal, purpose, now)
+    def _unverified(
+        self, stated: Stated, code: Code, principal: Asker, action: str, inherited: Purpose | None
+    ) -> VerifiedPurpose:
+        """Return a purpose of which only the header was looked at, for officer safety while the case directory is down.
 
-    def _inherited(self, stated: Stated, root: str, principal: Asker, now: datetime) -> Purpose:
-        inherited = self._roots.inherited(root, principal, now)
+        Raises:
+            PurposeMissing: it lacks a member; words are not optional where nothing else speaks for a query.
+        """
+        assert stated.case is not None
+        if stated.statement is None:
+            _refuse_incomplete(stated, "the case directory is down, so nothing else can speak for this query")
+        _require_members(stated, code)
+        purpose = Purpose(
+            code=code.name,
+            case=stated.case,
+            statement=stated.statement,
+            requestor=stated.requestor,
+            recipient=stated.recipient,
+            location=stated.location,
+            root=stated.root,
+            derived=inherited is not None and inherited.derived,
+        )
+        return VerifiedPurpose(
+            purpose=purpose,
+            case=None,
+            standing=Standing.UNVERIFIED,
+            reuse=0 if inherited else self._reuse(principal.person, stated.statement, stated.case, code.reuse),
+            permissible_use=code.permissible_use if action in self._catalogue().motor_vehicle_actions else None,
+            subject_on_case=action in code.subject_on_case,
+        )
+
+    def remember(self, reference: str, principal: Asker, purpose: Purpose, named: Subjects, now: datetime) -> None:
+        """Keep an answered query's purpose, and whom its answer named, for queries that name its audit entry as their root."""
+        self._roots.remember(reference, principal, purpose, named, now)
+
+    def _inherited(self, stated: Stated, root: str, principal: Asker, sought: frozenset[str], now: datetime) -> Purpose:
+        inherited = self._roots.inherited(root, principal, sought, now)
         if inherited is None:
+            # One sentence for all of it: which part does not hold would tell of others' queries, or of who was left out.
             minutes = self._inheritance.total_seconds() / 60
-            detail = f"root is no query of yours of the last {minutes:g} minutes. State code, case and statement instead."
+            detail = (
+                "State a purpose of its own: code, case and statement. A root passes its purpose on only if it is a query of"
+                f" yours of the last {minutes:g} minutes whose answer, no broad search and no long list, named the one person"
+                f" or vehicle that this query is about, and to {FOLLOWED} of them at most."
+            )
             raise PurposeMissing(detail)
         for member in ("code", "case", "statement"):
             if getattr(stated, member) not in {None, getattr(inherited, member)}:
@@ -146,20 +202,34 @@ class Purposes:
         if wrong is not None:
             raise StatementUninformative(wrong)
 
-    async def _look_up(self, number: str) -> Case:
+    async def _look_up(self, number: str, tolerated: timedelta) -> Case:
         started, outcome = self._monotonic(), "failed"
         try:
-            case = await self._directory.look_up(number)
-            outcome = "found" if case is not None else "unknown"
+            case = await self._directory.look_up(number, stale=tolerated)
+            outcome = "unknown" if case is None else "stale" if case.stale else "cached" if case.age else "found"
+        except CaseDirectoryUnavailable as unavailable:
+            outcome = unavailable.outcome
+            raise
         finally:
             self._seconds[outcome].observe(self._monotonic() - started)
         if case is None:
             raise CaseUnknown("The case directory knows no such reference. Check the number; a new one may take a moment.")
         return case
 
-    def _reuse(self, person: str, statement: str, case: str) -> int:
-        others, counted = self._words.said(person, self._fingerprint(statement), case)
-        if counted:
+    def _reuse(self, person: str, statement: str, case: str, rule: Reuse | None) -> int:
+        """Return on how many other cases these words were said, and remember that they are said on this one.
+
+        Raises:
+            StatementUninformative: on as many as policy lets pass, or more.
+        """
+        said = self._signatures(statement)
+        others, fresh = self._words.others(person, said, case)
+        if rule is not None and rule.refuses and others >= rule.cases:
+            raise StatementUninformative(
+                f"You said this of {others} other cases. Say what happened in this one, and who it is about."
+            )
+        self._words.say(person, said, case)
+        if fresh and others:
             self._reused.inc()
         return others
 
@@ -192,6 +262,13 @@ def _code(catalogue: Catalogue, name: str, action: str) -> Code:
     raise PurposeUnknown(f"Code {name} {why}. {serving}")
 
 
+def _tolerated(code: Code | None, catalogue: Catalogue) -> timedelta:
+    """Return for how long what is known of a case may be relied on while the case directory is down."""
+    if code is None and catalogue.derivation is not None:
+        code = catalogue.codes.get(catalogue.derivation.code)
+    return code.stale_if_error if code is not None else timedelta()
+
+
 def _speaks(stated: Stated, case: Case, catalogue: Catalogue, principal: Asker, now: datetime) -> str:
     """Return the code that a dispatched event gives to a query which does not state code and statement.
 
@@ -216,6 +293,12 @@ def _speaks(stated: Stated, case: Case, catalogue: Catalogue, principal: Asker, 
 def _refuse_incomplete(stated: Stated, why: str) -> NoReturn:
     missing = " and ".join(name for name in ("code", "statement") if getattr(stated, name) is None)
     raise PurposeMissing(f"Query-Purpose lacks {missing}: {why}. Send: {EXAMPLE}.")
+
+
+def _require_recent(case: Case, code: Code) -> None:
+    # What was tolerated was that of the derivation's code; the event itself may speak under a stricter one.
+    if case.stale and case.age > code.stale_if_error.total_seconds():
+        raise CaseDirectoryUnavailable("The case directory does not answer, and what is known of the case is too old.")
 
 
 def _require_members(stated: Stated, code: Code) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WORDS: Final = 3
+NEAR: Final = 4
+"""With fewer words, one exchanged makes another statement."""
+MOST_SIGNED: Final = 24
 EXAMPLE: Final = "stopped for no plates, driver has no licence"
 
 _GRAMMAR: Final = """
@@ -85,6 +88,7 @@ def stem(word: str) -> str:
     return word
 
 
+_GRAMMAR_STEMS: Final = frozenset(stem(word) for word in _GRAMMAR.split())
 _EMPTY_STEMS: Final = frozenset(stem(word) for word in (_GRAMMAR + _OF_ANY_QUERY).split())
 
 
@@ -112,9 +116,18 @@ def objection(statement: str, *, case: str, label: str, words: int = WORDS, empt
     return f"The statement is too general: {more} more telling word{'s' if more > 1 else ''} at least. {_ask()}"
 
 
-def fingerprint(statement: str) -> bytes:
-    """Return the form by which two statements are the same words: letters and digits, without case, order kept."""
-    return " ".join(_WORD.findall(_plain(statement))).encode()
+def signatures(statement: str) -> tuple[bytes, ...]:
+    """Return the forms by which two statements are nearly the same words: they share one.
+
+    Case, punctuation, order, endings, numbers and words of grammar make no difference, and neither does one word more, less
+    or exchanged, where three others at least stay. A statement of more words than MOST_SIGNED is compared as a whole.
+    """
+    found = (word for word in _WORD.findall(_plain(statement)) if not word.isdigit())
+    words = sorted({stem(word) for word in found} - _GRAMMAR_STEMS)
+    whole = " ".join(words).encode()
+    if not NEAR <= len(words) <= MOST_SIGNED:
+        return (whole,)
+    return (whole, *(" ".join(words[:place] + words[place + 1 :]).encode() for place in range(len(words))))
 
 
 def _ask() -> str:

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Column, Index, String, Table, Text, select
+from sqlalchemy import Column, Index, String, Table, Text, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from proxy.database import METADATA
-from proxy.purpose.purpose import Case
+from proxy.purpose.purpose import Case, Party
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,16 +36,28 @@ _cases: Final = Table(
     Index("cases_by_opened", "opened_at"),
 )
 
+# A table of its own: a store that was made before cases had parties gets it at the next start.
+_parties: Final = Table(
+    "case_parties",
+    METADATA,
+    Column("number", String, primary_key=True),
+    Column("parties", Text, nullable=False),
+)
+
+_known: Final = select(_cases, _parties.c.parties).join_from(
+    _cases, _parties, _cases.c.number == _parties.c.number, isouter=True
+)
+
 
 async def read_case(connection: AsyncConnection, number: str) -> Case | None:
     """Return one case by its normalized number, or None."""
-    row = (await connection.execute(select(_cases).where(_cases.c.number == number))).mappings().one_or_none()
+    row = (await connection.execute(_known.where(_cases.c.number == number))).mappings().one_or_none()
     return None if row is None else _read(row)
 
 
 async def read_cases(connection: AsyncConnection, numbers: Iterable[str]) -> Mapping[str, Case]:
     """Return those of the numbers that there are, at most a batch of them."""
-    rows = (await connection.execute(select(_cases).where(_cases.c.number.in_(list(numbers))))).mappings()
+    rows = (await connection.execute(_known.where(_cases.c.number.in_(list(numbers))))).mappings()
     return {row["number"]: _read(row) for row in rows}
 
 
@@ -53,7 +65,7 @@ async def newest_cases(
     connection: AsyncConnection, *, most: int, agency: str | None = None, kind: str | None = None
 ) -> Sequence[Case]:
     """Return cases, the newest first."""
-    statement = select(_cases).order_by(_cases.c.opened_at.desc(), _cases.c.number).limit(most)
+    statement = _known.order_by(_cases.c.opened_at.desc(), _cases.c.number).limit(most)
     for column, wanted in ((_cases.c.agency, agency), (_cases.c.kind, kind)):
         if wanted is not None:
             statement = statement.where(column == wanted)
@@ -67,6 +79,12 @@ async def write_cases(connection: AsyncConnection, cases: Sequence[Case]) -> Non
     await connection.execute(
         statement.on_conflict_do_update(index_elements=["number"], set_=replaced), [_row(case) for case in cases]
     )
+    await connection.execute(delete(_parties).where(_parties.c.number.in_([case.number for case in cases])))
+    told = [
+        {"number": case.number, "parties": orjson.dumps(case.parties).decode()} for case in cases if case.parties is not None
+    ]
+    if told:
+        await connection.execute(_parties.insert(), told)
 
 
 def _row(case: Case) -> dict[str, Any]:
@@ -96,7 +114,14 @@ def _read(row: RowMapping) -> Case:
         assigned=frozenset(orjson.loads(row["assigned"])),
         units=frozenset(orjson.loads(row["units"])),
         dispatched=frozenset(orjson.loads(row["dispatched"])),
+        parties=_parties_of(row["parties"]),
     )
+
+
+def _parties_of(text: str | None) -> tuple[Party, ...] | None:
+    if text is None:
+        return None
+    return tuple(tuple((kind, value) for kind, value in party) for party in orjson.loads(text))
 
 
 def _text(moment: datetime) -> str:

@@ -87,7 +87,8 @@ def _tokens(text: str) -> list[str]:
         return []
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text)
-        text = "".join(letter for letter in decomposed if unicodedata.category(letter) not in {"Mn", "Cf"})
+        kept = "".join(letter for letter in decomposed if unicodedata.category(letter) not in {"Mn", "Cf"})
+        text = normalize.seen_as_latin(kept)
     return _TOKEN.findall(text.upper().replace("'", "").replace("\n", ","))[:_MOST_TOKENS]
 
 

@@ -139,7 +139,7 @@ def compare(who: Identifiers, fields: Mapping[str, Sequence[str]], homes: Sequen
         said = {normal(text) for text in fields.get(kind, ())} - {""}
         if not known.isdisjoint(said):
             agrees.append(kind)
-        elif kind == "ssn" and known and said:
+        elif kind == "ssn" and known and said and all(map(normalize.ssn_tells, (*who.ssns, *fields[kind]))):
             contradicts.append(kind)
     if any(lives_there(who.homes, home) for home in homes):
         agrees.append(HOME)

@@ -19,8 +19,9 @@ from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry import prose, traits
+from proxy.registry import normalize, prose, traits
 from proxy.registry.evidence import weigh
+from proxy.registry.joint import parted
 from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
 
@@ -111,7 +112,7 @@ class Index:
         Raises:
             TooManyNames: given names times surnames are over the bound.
         """
-        found = self._find(fields)
+        found = self._find(parted(fields))
         texts = fields.get("text")
         if not texts:
             return found
@@ -263,11 +264,12 @@ class _About:
     def __init__(self, fields: Mapping[str, Sequence[str]], tokens: Tokens, named: list[tuple[Token, ...]]) -> None:
         persons = _persons(named)
         births = [tokens.dob(value) for value in fields.get("dob", _NONE)]
-        numbers = [tokens.strong["ssn"](value) for value in fields.get("ssn", _NONE)]
+        ssns = fields.get("ssn", _NONE)
+        numbers = [tokens.strong["ssn"](value) for value in ssns]
         self._dobs = {token for token, _ in births if token is not None}
         self._dobs_tell = bool(births) and all(certain for _, certain in births) and len(self._dobs) >= persons
         self._ssns = {token for token in numbers if token is not None}
-        self._ssns_tell = bool(numbers) and None not in numbers and len(self._ssns) >= persons
+        self._ssns_tell = bool(ssns) and all(map(normalize.ssn_tells, ssns)) and len(self._ssns) >= persons
 
     def judge(self, found: Iterable[Profile], hits: Hits, alone: str, with_dob: str) -> None:
         """Add those whom the date of birth confirms, and, by the road ``alone`` (if any), those it does not contradict."""

@@ -2,7 +2,8 @@
 
 Keys are the field kinds of the route map, so that a line of the registry and a record of the upstream speak alike. In CSV the
 values of a list are divided by ``;``, in JSON they are an array. ``street``, ``unit``, ``city``, ``state`` and
-``postal_code`` belong together by position; one city for two streets is the city of both. No message quotes a value.
+``postal_code`` belong together by position; one city for two streets is the city of both. ``work`` and ``school`` are a place's
+name, its address behind a comma, or either alone. No message quotes a value.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from proxy.document import suggest
 from proxy.identity.principal import ORI_PATTERN, PERSON_PATTERN
 from proxy.registry import normalize
 from proxy.registry.person import MOST_VALUES, NORMAL_FORMS, Declared, Home, Identifiers, street_of
+from proxy.registry.sites import SITES, site_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SINGLE: Final = ("given_name", "middle_name", "surname", "suffix", "dob")
 HOME: Final = ("street", "unit", "city", "state", "postal_code")
-LISTS: Final = ("alias", *NORMAL_FORMS, *HOME)
+LISTS: Final = ("alias", *NORMAL_FORMS, *HOME, *SITES)
 IDENTIFIERS: Final = (*SINGLE, *LISTS)
 FIELDS: Final = "fields"
 ENTRY_KEYS: Final = (*IDENTIFIERS, "category", "household", "basis", "expires", "review", FIELDS)
@@ -348,7 +350,15 @@ def _identify(values: Mapping[str, list[str]], reasons: list[str]) -> tuple[Iden
         readable = sum(1 for text in texts if normal(text))
         if readable < len(texts):
             notes.append(f"{len(texts) - readable} of {kind} not understood")
+        if kind == "ssn" and any(map(normalize.ssn_slipped, texts)):
+            notes.append("an SSN has a digit too many or too few, so that its own is met as one that looks alike")
         found[attribute] = texts
+    for kind in SITES:
+        texts = tuple(text for text in values.get(kind, ()) if text)
+        unread = sum(1 for text in texts if site_of(kind, text) is None)
+        if unread:
+            notes.append(f"{unread} of {kind} neither names a place nor is an address with its number")
+        found[f"{kind}s"] = texts
     found["homes"] = _homes(values, reasons)
     numbered = sum(1 for home in found["homes"] if street_of(home).number)
     if numbered < len(found["homes"]):

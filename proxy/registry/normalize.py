@@ -23,6 +23,13 @@ MOST_CHARACTERS: Final = 256
 _UNDECOMPOSED: Final = str.maketrans(
     {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ħ": "h", "ŋ": "n", "ŧ": "t"}  # noqa: RUF001 -- letters that have no decomposition
 )
+_LOOK_LATIN: Final = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХѴԌԜԚҮӀаеорсухѕіјһԁԛԝѵүӏкмтнвёїґΑΒΕΖΗΙΚΜΝΟΡΤΥΧαονυιρκτχηεγωϳβάόίέύ",
+    "ABESIJKMHOPCTYXVGWQYIaeopcyxsijhdqwvylkmthbeigABEZHIKMNOPTYXaovuipktxneywjbaoieu",
+)
+"""Cyrillic and Greek letters, and the Latin ones they are taken for."""
+_WORD: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])+")
+_LATIN: Final = re.compile("[A-Za-z]")
 _APOSTROPHES: Final = "'\u2019\u2018\u02bc\u02bb`\u00b4\u2032\uff07"
 ASCII_NAME: Final = {
     code: (None if chr(code) in _APOSTROPHES else chr(code) if chr(code).isalnum() else " ") for code in range(128)
@@ -41,6 +48,8 @@ _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _NOT_ALNUM: Final = re.compile(r"[^A-Z0-9]+")
 _NUMERIC: Final = re.compile(r"\+?0*([0-9]+)(?:\.0*)?\Z")
 _NOTHING: Final = frozenset({"", "NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEMP", "NOPLATE", "NOPLATES", "NOTAG", "TBD"})
+_SSN_DIGITS: Final = 9
+_SLIPPED_SSN: Final = frozenset({8, 9, 10})
 _LOOKALIKES: Final = str.maketrans("IOQ", "100")
 _TAKEN_FOR: Final = str.maketrans("IOQDBSZG", "10008526")
 
@@ -67,7 +76,8 @@ def fold(text: str) -> str:
 
 
 def _fold_once(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()).casefold()
+    composed = _WORD.sub(_of_one_script, unicodedata.normalize("NFKC", text))
+    decomposed = unicodedata.normalize("NFKD", composed.casefold()).casefold()
     kept = []
     for letter in decomposed.translate(_UNDECOMPOSED):
         if letter.isalnum():
@@ -78,6 +88,16 @@ def _fold_once(text: str) -> str:
     if not folded.isascii():  # another script: as it is spelt in Latin letters
         folded = anyascii(folded).lower().translate(ASCII_NAME)
     return " ".join(folded.split())[:MOST_CHARACTERS]
+
+
+def _of_one_script(word: re.Match[str]) -> str:
+    """Return a word as it is seen: what looks Latin among Latin letters is, since nobody spells a name in two scripts."""
+    return seen_as_latin(word[0]) if _LATIN.search(word[0]) else word[0]
+
+
+def seen_as_latin(text: str) -> str:
+    """Return Cyrillic and Greek letters as the Latin ones that they look like."""
+    return text if text.isascii() else text.translate(_LOOK_LATIN)
 
 
 def _key(*parts: list[str]) -> NameKey:
@@ -200,8 +220,23 @@ def ssn(text: str) -> str:
     """Return nine digits; a number that lost its leading zeros has them again; nothing for one repeated digit."""
     digits = _NOT_DIGITS.sub("", _plain(text))
     if len(digits) in {7, 8} and text.strip().isdigit():
-        digits = digits.zfill(9)
-    return digits if len(digits) == 9 and digits.count(digits[0]) < 9 else ""
+        digits = digits.zfill(_SSN_DIGITS)
+    return digits if len(digits) == _SSN_DIGITS and digits.count(digits[0]) < _SSN_DIGITS else ""
+
+
+def ssn_slipped(text: str) -> str:
+    """Return the digits of a number that lost one or has one too many; letters are the digits they were taken for, if any."""
+    digits = _NOT_DIGITS.sub("", _marks(text).translate(_TAKEN_FOR))
+    return digits if len(digits) in _SLIPPED_SSN and digits.count(digits[0]) < len(digits) and not _nine_digits(text) else ""
+
+
+def ssn_tells(text: str) -> bool:
+    """Tell whether a number is one that can contradict another: whole, or without its leading zeros for certain."""
+    return bool(ssn(text)) and not ssn_slipped(text)
+
+
+def _nine_digits(text: str) -> bool:
+    return len(_NOT_DIGITS.sub("", _plain(text))) == _SSN_DIGITS
 
 
 def phone(text: str) -> str:
@@ -287,5 +322,5 @@ def _plain(text: str) -> str:
 
 
 def _marks(text: str) -> str:
-    marks = _NOT_ALNUM.sub("", _plain(text).upper())
+    marks = _NOT_ALNUM.sub("", seen_as_latin(_plain(text)).upper())
     return "" if marks in _NOTHING else marks

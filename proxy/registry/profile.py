@@ -106,7 +106,7 @@ def forms(who: Identifiers, tokens: Tokens) -> Forms:
         monikers=tuple({tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))}),
         dobs=(tokens.token("dob", born),) if born else (),
         born=bool(born) and born not in normalize.UNKNOWN_BIRTHS,
-        ssns=by_kind["ssn"],
+        ssns=by_kind["ssn"] if known.ssns_tell else (),
         person_ids=person_ids,
         places=tuple(tuple(place) for place in homes if place),
         keys=array("q", traits.keys(known, enrolled=True)).tobytes(),

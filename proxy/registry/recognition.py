@@ -54,7 +54,8 @@ def enough(roads: Sequence[str], evidence: Evidence, threshold: float) -> bool:
     """Tell whether what was found means this person, as far as anybody can tell.
 
     An exact road does, but for a bare name. What only looks alike needs evidence over the threshold, or both names that sound
-    the same and nothing that contradicts. Another date of birth is a namesake's, unless more than names speaks for the person.
+    the same and nothing that contradicts, or one such name beside the place of work or the school. Another date of birth is a
+    namesake's, unless more than names speaks for the person.
     """
     if not WEAK_NAMES.issuperset(roads):
         return True
@@ -62,7 +63,7 @@ def enough(roads: Sequence[str], evidence: Evidence, threshold: float) -> bool:
         return evidence.beside >= BESIDE and evidence.bits >= threshold
     if evidence.bits >= threshold and not evidence.single and (evidence.aside >= ASIDE or not evidence.elsewhere):
         return True
-    return (evidence.alike or bool(roads)) and not evidence.elsewhere
+    return (evidence.alike or evidence.placed or bool(roads)) and not evidence.elsewhere
 
 
 def fields_of(owners: Iterable[Entry | Staff], now: datetime) -> frozenset[str]:

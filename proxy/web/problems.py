@@ -59,6 +59,12 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "The case is not yours",
         "You are neither assigned nor dispatched to it. Have yourself assigned, or use your own case.",
     ),
+    "subject-not-on-case": Problem(
+        403,
+        "Not a party to the case",
+        "Under this code only the persons on the case may be asked about. Say more of the person (name and date of birth), have"
+        " the person entered on the case, or name the case that the person is on. Nobody but the case was asked.",
+    ),
     "route-unknown": Problem(
         404, "No such query", "No route says what this request means. See the list of routes you were given."
     ),
@@ -101,7 +107,12 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "audit-unavailable": Problem(
         503, "The log is not available", "Nothing was released: no answer leaves unrecorded. Tell the operator."
     ),
-    "case-directory-unavailable": Problem(503, "The case directory does not answer", "Nothing was released. Try again."),
+    "case-directory-unavailable": Problem(
+        503,
+        "The case directory does not answer",
+        "Nothing was released. Try again after the time in Retry-After. Checks for officer safety go on, when code, case and"
+        " statement are all stated; if it stays, tell the operator.",
+    ),
     "not-ready": Problem(503, "Not ready", "Try again after the time in Retry-After."),
     "internal-error": Problem(500, "Something went wrong", "Nothing was released. Tell the operator the instance."),
     "bad-request": Problem(400, "Not HTTP as we read it", "Send a well-formed HTTP/1.1 request."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxy.disclosure.disclosure import MOST_NAMED
 from proxy.disclosure.service import TURN_RECORDS
 from proxy.inquiry.inquiry import TooBroad
 from proxy.inquiry.route import RecordsPath
@@ -382,3 +383,28 @@ async def test_slow_records_let_others_have_their_turn_sooner(world: World, monk
     monkeypatch.setattr(world, "judge", slow)
 
     assert await _turns_during(world.disclose([person(str(number)) for number in range(6)])) >= 6
+
+
+async def test_what_is_masked_or_withheld_is_not_named(world: World) -> None:
+    """A query that the answer caused may only be about somebody whom the terminal can read in it."""
+    world.rule("1", Outcome.PERMIT)
+    world.rule("2", Outcome.MASK, "name", "home_address")
+    world.rule("3", Outcome.MASK, "identifier")
+    world.rule("4", Outcome.DENY)
+    world.rule("5", Outcome.CONCEAL)
+    records = [{"person_id": str(number), "name": f"Name {number}", "home": {"street": "1 Elm"}} for number in range(1, 6)]
+
+    disclosure = await world.disclose(records)
+
+    assert [{kind: list(values) for kind, values in record.items() if values} for record in disclosure.named] == [
+        {"person_id": ["1"], "name": ["Name 1"], "street": ["1 Elm"]},
+        {"person_id": ["2"]},
+        {"name": ["Name 3"], "street": ["1 Elm"]},
+    ]
+
+
+async def test_no_more_is_named_than_tells_that_it_is_a_list(world: World) -> None:
+    """A long answer costs no more memory than a short one."""
+    disclosure = await world.disclose([{"person_id": str(number)} for number in range(100)])
+
+    assert (disclosure.records, len(disclosure.named)) == (100, MOST_NAMED + 1)

@@ -95,8 +95,14 @@ class Room:
     async def import_file(self, path: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Imported:
         return await import_cases(self.others, path, actor="login:clerk", outbox=self.outbox, progress=progress)
 
-    async def verify(self, header: str | None, officer: Officer | None = None, action: str = "person.read") -> VerifiedPurpose:
-        return await self.purposes.verify(header, officer or Officer(), action, self.now)
+    async def verify(
+        self,
+        header: str | None,
+        officer: Officer | None = None,
+        action: str = "person.read",
+        sought: frozenset[str] = frozenset(),
+    ) -> VerifiedPurpose:
+        return await self.purposes.verify(header, officer or Officer(), action, self.now, sought=sought)
 
     async def queued(self) -> Sequence[str]:
         async with self.others.begin() as connection:

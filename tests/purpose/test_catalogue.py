@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.document import DocumentInvalid
-from proxy.purpose.catalogue import load_catalogue
+from proxy.purpose.catalogue import Reuse, load_catalogue
 from proxy.purpose.purpose import Standing
 from tests.purpose.conftest import POLICIES
 
@@ -143,3 +143,39 @@ def test_each_mistake_is_told_where_it_stands(tmp_path: Path, text: str, says: s
 
     assert any(says in mistake for mistake in found), found
     assert all(mistake.startswith("purposes.yaml:") for mistake in found)
+
+
+def test_prompts_and_reuse_of_all_codes_are_each_code_s_own_to_change(tmp_path: Path) -> None:
+    """What a code does not say is taken from what all share; the jurisdiction has the last word."""
+    catalogue = load(
+        tmp_path,
+        f"""codes:{CODE}    prompts: {{statement: What happened here?, case: Which case is it?}}
+  F:
+    label: Firearms
+    meaning: Permits.
+    accepts: [permit]
+    standing: [unassigned]
+    actions: [person.read]
+    reuse: {{cases: 9, then: refuse}}
+{VEHICLES}
+prompts: {{case: Which case?, location: Where are you?}}
+reuse: {{cases: 5}}
+jurisdiction:
+  name: Somewhere
+  codes:
+    C: {{prompts: {{statement: Say it in words.}}}}
+""",
+    )
+    c, f = catalogue.codes["C"], catalogue.codes["F"]
+
+    assert c.prompts == {"statement": "Say it in words.", "case": "Which case is it?", "location": "Where are you?"}
+    assert f.prompts == {"case": "Which case?", "location": "Where are you?"}
+    assert (c.reuse, f.reuse) == (Reuse(cases=5, refuses=False), Reuse(cases=9, refuses=True))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["reuse: {cases: 0}", "reuse: {cases: 65}", "reuse: {cases: 5, then: ignore}", "prompts: {root: Which query?}"]
+)
+def test_a_prompt_or_a_rule_of_reuse_that_could_not_work_is_a_mistake(tmp_path: Path, wrong: str) -> None:
+    """More cases than are counted, another consequence, a member that nobody fills in."""
+    assert mistakes(tmp_path, f"codes:{CODE}{VEHICLES}{wrong}\n")

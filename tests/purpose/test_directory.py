@@ -406,3 +406,53 @@ def test_no_bytes_break_an_import(tmp_path: Path, name: str, data: bytes) -> Non
         found = []
 
     assert all(isinstance(each, (Case, Rejected)) for each in found)
+
+
+async def test_the_parties_of_a_case_come_from_either_kind_of_file_and_stay(room: Room, tmp_path: Path) -> None:
+    """Nobody, not told and somebody are three things; a second import changes nothing."""
+    parties = [{"given_name": "Dana", "surname": "Hale", "dob": "1984-03-02", "phone": ["573-555-0101", "573-555-0102"]}]
+    jsonl = write(
+        tmp_path / "cases.jsonl",
+        {**LINE, "parties": parties},
+        {**LINE, "number": "26-2", "parties": []},
+        {**LINE, "number": "26-3"},
+    )
+    with (tmp_path / "cases.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow([*LINE, "parties"])
+        table.writerow([*(LINE | {"number": "26-4"}).values(), json.dumps(parties)])
+
+    await room.import_file(jsonl)
+    await room.import_file(tmp_path / "cases.csv")
+
+    told = (
+        ("dob", "1984-03-02"),
+        ("given_name", "Dana"),
+        ("phone", "573-555-0101"),
+        ("phone", "573-555-0102"),
+        ("surname", "Hale"),
+    )
+    found = [await room.directory.look_up(number) for number in ("26-1", "26-2", "26-3", "26-4")]
+    assert [case and case.parties for case in found] == [(told,), (), None, (told,)]
+    assert (await room.import_file(jsonl)).unchanged == 3
+
+
+@pytest.mark.parametrize(
+    ("parties", "says"),
+    [
+        ("Hale", "not a list"),
+        ([{}] * 201, "not a list"),
+        (["Hale"], "something else than objects"),
+        ([{"surnam": "Hale"}], "did you mean 'surname'"),
+        ([{"surname": 5}], "surname is not text"),
+        ([{"surname": "x" * 201}], "longer than"),
+        ([{"surname": "a\u0007b"}], "control character"),
+    ],
+)
+def test_parties_that_are_none_reject_the_line_and_are_not_repeated(tmp_path: Path, parties: object, says: str) -> None:
+    """The reason names the key, never the person."""
+    (found,) = read(write(tmp_path / "cases.jsonl", {**LINE, "parties": parties}))
+
+    assert isinstance(found, Rejected)
+    assert says in found.reason
+    assert "Hale" not in found.reason

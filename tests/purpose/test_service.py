@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.purpose.memory import CASES_PER_STATEMENT, Roots, Words
+from proxy.purpose.catalogue import Reuse
+from proxy.purpose.header import Stated, serialize
+from proxy.purpose.memory import CASES_PER_STATEMENT, FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     CaseClosed,
     CaseDirectoryUnavailable,
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 HEADER = f'code=C, case="26-004217", statement="{GOOD}"'
 OTHER = "MO0480000"
 ROOT = "log.example/17"
+KEY = b"k" * 32
+DRIVER = frozenset({"person_id 100001"})
+NAMED = (frozenset({"plate CML186", "vin 1HGCM82633A004352"}), DRIVER | {"born 1961-03-05 quimby wallace"})
 
 
 def metric(room: Room, name: str, **labels: str) -> float:
@@ -289,11 +295,11 @@ async def test_a_query_that_names_its_root_inherits_the_purpose(room: Room) -> N
     """A plate check that fires a driver check: the second has the first's purpose, and bears its root."""
     await room.cases(case())
     first = await room.verify(f'{HEADER}, location="Main/5th"', action="vehicle.read")
-    room.purposes.remember(ROOT, Officer(), first.purpose, room.now)
+    room.purposes.remember(ROOT, Officer(), first.purpose, NAMED, room.now)
     room.pass_time(minutes=4)
 
-    second = await room.verify(f'root="{ROOT}"')
-    third = await room.verify(f'{HEADER}, root="{ROOT}", location="Elm/2nd"')
+    second = await room.verify(f'root="{ROOT}"', sought=DRIVER)
+    third = await room.verify(f'{HEADER}, root="{ROOT}", location="Elm/2nd"', sought=DRIVER)
 
     assert second.purpose == replace(first.purpose, root=ROOT)
     assert third.purpose == replace(first.purpose, root=ROOT, location="Elm/2nd")
@@ -304,7 +310,7 @@ async def test_a_root_is_its_own_principal_s_and_for_a_short_time(room: Room) ->
     """Unknown, too old and somebody else's are refused in the same words, which tell nothing of others' queries."""
     await room.cases(case(assigned=frozenset({"badge-1", "badge-2"})))
     first = await room.verify(HEADER)
-    room.purposes.remember(ROOT, Officer(), first.purpose, room.now)
+    room.purposes.remember(ROOT, Officer(), first.purpose, NAMED, room.now)
 
     said = set()
     for root, officer in (
@@ -316,7 +322,7 @@ async def test_a_root_is_its_own_principal_s_and_for_a_short_time(room: Room) ->
         if officer is None:
             room.pass_time(minutes=5)
         with pytest.raises(PurposeMissing) as refused:
-            await room.verify(f'root="{root}"', officer)
+            await room.verify(f'root="{root}"', officer, sought=DRIVER)
         said.add(refused.value.detail)
 
     assert len(said) == 1
@@ -327,54 +333,107 @@ async def test_a_root_is_its_own_principal_s_and_for_a_short_time(room: Room) ->
 async def test_a_root_and_another_purpose_are_refused(room: Room, other: str) -> None:
     """One query has one purpose; which of two it was is not left to whoever reads the log."""
     await room.cases(case())
-    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, room.now)
+    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, NAMED, room.now)
 
     with pytest.raises(PurposeMalformed, match="inherited"):
-        await room.verify(f'root="{ROOT}", {other}')
+        await room.verify(f'root="{ROOT}", {other}', sought=DRIVER)
 
 
 async def test_an_inherited_purpose_is_verified_anew(room: Room) -> None:
     """The code has to serve the new action, the case to be open, and the principal to stand in it, now."""
     await room.cases(case(), case("P-1", kind="permit"))
     permit = await room.verify(f'code=F, case="P-1", statement="{GOOD}", requestor="clerk"')
-    room.purposes.remember("log.example/1", Officer(), permit.purpose, room.now)
-    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, room.now)
+    room.purposes.remember("log.example/1", Officer(), permit.purpose, NAMED, room.now)
+    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, NAMED, room.now)
 
     with pytest.raises(PurposeUnknown):
-        await room.verify('root="log.example/1"', action="address.search")
+        await room.verify('root="log.example/1"', action="address.search", sought=DRIVER)
     await room.cases(case(assigned=frozenset({"badge-2"})))
     with pytest.raises(StandingMissing):
-        await room.verify(f'root="{ROOT}"')
+        await room.verify(f'root="{ROOT}"', sought=DRIVER)
     await room.cases(case(opened_at=NOW - timedelta(days=90), closed_at=NOW - timedelta(days=60)))
     with pytest.raises(CaseClosed):
-        await room.verify(f'root="{ROOT}"')
+        await room.verify(f'root="{ROOT}"', sought=DRIVER)
 
 
 async def test_a_chain_of_roots_does_not_outlive_the_purpose_that_was_stated(room: Room) -> None:
     """Each query the root of the next would let one statement serve a whole shift; it ends with the first one's time."""
     await room.cases(case())
-    room.purposes.remember("log.example/0", Officer(), (await room.verify(HEADER)).purpose, room.now)
+    room.purposes.remember("log.example/0", Officer(), (await room.verify(HEADER)).purpose, NAMED, room.now)
     for number in range(1, 4):
         room.pass_time(minutes=1.5)
-        inherited = await room.verify(f'root="log.example/{number - 1}"')
-        room.purposes.remember(f"log.example/{number}", Officer(), inherited.purpose, room.now)
+        inherited = await room.verify(f'root="log.example/{number - 1}"', sought=DRIVER)
+        room.purposes.remember(f"log.example/{number}", Officer(), inherited.purpose, NAMED, room.now)
     room.pass_time(minutes=0.5)
 
     with pytest.raises(PurposeMissing):
-        await room.verify('root="log.example/3"')
+        await room.verify('root="log.example/3"', sought=DRIVER)
+
+
+@pytest.mark.parametrize(
+    "sought",
+    [
+        frozenset(),
+        frozenset({"person_id 100002"}),
+        frozenset({"born 1961-03-05 quimby wallace", "person_id 100002"}),
+        frozenset({"person_id 100001", "plate CML186"}),
+    ],
+)
+async def test_a_root_opens_nobody_whom_its_answer_did_not_name(room: Room, sought: frozenset[str]) -> None:
+    """Nobody in particular, somebody else, and two at once are refused as an unknown root is."""
+    await room.cases(case())
+    room.purposes.remember(ROOT, Officer(), (await room.verify(HEADER)).purpose, NAMED, room.now)
+
+    said = set()
+    for root in (ROOT, "log.example/18"):
+        with pytest.raises(PurposeMissing, match="State a purpose of its own") as refused:
+            await room.verify(f'root="{root}"', sought=sought)
+        said.add(refused.value.detail)
+
+    assert len(said) == 1
+
+
+async def test_a_purpose_is_followed_to_few_subjects(room: Room) -> None:
+    """One stated purpose walks no street, not in a chain either; those it was followed to stay open."""
+    await room.cases(case())
+    street = [frozenset({f"person_id {number}"}) for number in range(FOLLOWED + 1)]
+    room.purposes.remember("log.example/0", Officer(), (await room.verify(HEADER)).purpose, tuple(street), room.now)
+
+    for number, neighbor in enumerate(street[:FOLLOWED], start=1):
+        inherited = await room.verify(f'root="log.example/{number - 1}"', sought=neighbor)
+        room.purposes.remember(f"log.example/{number}", Officer(), inherited.purpose, tuple(street), room.now)
+
+    await room.verify('root="log.example/0"', sought=street[0])
+    for root in ("log.example/0", f"log.example/{FOLLOWED}"):
+        with pytest.raises(PurposeMissing):
+            await room.verify(f'root="{root}"', sought=street[-1])
+
+
+def test_whom_roots_named_is_kept_as_digests_and_bounded() -> None:
+    """No number and no name stands in memory; too many push out the oldest, and one that is too long itself."""
+    roots = Roots(timedelta(minutes=5), KEY, most_named=4)
+    purpose = Purpose(code="C", case="26-1", statement=GOOD)
+    for number in range(3):
+        roots.remember(f"log/{number}", Officer(), purpose, (DRIVER, frozenset({"plate CML186"})), NOW)
+
+    assert not {"100001", "CML186"} & set(re.findall(r"[A-Z]*[0-9]{3,}", repr(vars(roots))))
+    assert roots.inherited("log/0", Officer(), DRIVER, NOW) is None
+    assert roots.inherited("log/1", Officer(), DRIVER, NOW) == purpose
+    roots.remember("log/3", Officer(), purpose, tuple(frozenset({f"plate {number}"}) for number in range(5)), NOW)
+    assert roots.inherited("log/2", Officer(), DRIVER, NOW) is None
 
 
 def test_roots_are_bounded() -> None:
     """The oldest is forgotten first; a root whose own root is forgotten is not kept."""
-    roots = Roots(timedelta(minutes=5), most=2)
+    roots = Roots(timedelta(minutes=5), KEY, most=2)
     purpose = Purpose(code="C", case="26-1", statement=GOOD)
     for number in range(3):
-        roots.remember(f"log/{number}", Officer(), purpose, NOW)
-    roots.remember("log/9", Officer(), replace(purpose, root="log/0"), NOW)
+        roots.remember(f"log/{number}", Officer(), purpose, NAMED, NOW)
+    roots.remember("log/9", Officer(), replace(purpose, root="log/0"), NAMED, NOW)
 
-    assert roots.inherited("log/0", Officer(), NOW) is None
-    assert roots.inherited("log/9", Officer(), NOW) is None
-    assert roots.inherited("log/2", Officer(), NOW) == purpose
+    assert roots.inherited("log/0", Officer(), DRIVER, NOW) is None
+    assert roots.inherited("log/9", Officer(), DRIVER, NOW) is None
+    assert roots.inherited("log/2", Officer(), DRIVER, NOW) == purpose
 
 
 # --- The same words again ---
@@ -417,15 +476,61 @@ async def test_derived_words_are_not_the_officer_s(room: Room) -> None:
     assert [(await room.verify(f'case="CAD-{number}"')).reuse for number in (1, 2)] == [0, 0]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "DRIVER HAS NO LICENCE; STOPPED FOR NO PLATES!!!",
+        "stopped for no plates, driver has no license on 26-1 at 0312",
+        "stopping because of no plate, the driver had no licence",
+        "stopped for no plates, passenger has no licence",
+        "stopped in the park for no plates, driver has no licence",
+        "st\u043epped for no plates, driver has no licence",
+    ],
+)
+async def test_nearly_the_same_words_are_the_same(room: Room, other: str) -> None:
+    """Order, endings, numbers, grammar, lookalike letters, one word more or exchanged make no other statement."""
+    await room.cases(case("26-0"), case("26-1"))
+    await room.verify(HEADER.replace("26-004217", "26-0"))
+
+    assert (await room.verify(serialize(Stated(code="C", case="26-1", statement=other)))).reuse == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["stopped for no lights, passenger has no licence", "no licence plates found on boat trailer", "stolen plates found"],
+)
+async def test_other_words_are_other_words(room: Room, other: str) -> None:
+    """Two words exchanged make another statement, and so do the same few nouns in another story."""
+    await room.cases(case("26-0"), case("26-1"))
+    await room.verify(HEADER.replace("26-004217", "26-0"))
+
+    assert (await room.verify(f'code=C, case="26-1", statement="{other}"')).reuse == 0
+
+
+async def test_policy_says_what_follows_from_the_same_words_on_many_cases(room: Room) -> None:
+    """Where policy refuses them, so many other cases pass and no more; a case on which they passed is not shut again."""
+    await room.cases(*(case(f"26-{number}") for number in range(3)))
+    code = replace(room.catalogue.codes["C"], reuse=Reuse(cases=2, refuses=True))
+    room.catalogue = replace(room.catalogue, codes=MappingProxyType({**room.catalogue.codes, "C": code}))
+    headers = [HEADER.replace("26-004217", f"26-{number}") for number in range(3)]
+
+    assert [(await room.verify(header)).reuse for header in headers[:2]] == [0, 1]
+    with pytest.raises(StatementUninformative, match="You said this of 2 other cases"):
+        await room.verify(headers[2])
+    assert [(await room.verify(header)).reuse for header in headers[:2]] == [1, 1]
+    assert (await room.verify(headers[2].replace(GOOD, "fled on foot from burning garage"))).reuse == 0
+
+
 def test_remembered_words_are_bounded_and_unreadable() -> None:
     """Neither words nor cases grow without end, and what is kept is keyed digests."""
     words = Words(b"k" * 32, most=2)
     for number in range(CASES_PER_STATEMENT + 10):
-        words.said("badge-1", b"stolen car", f"26-{number}")
+        words.say("badge-1", [b"stolen car"], f"26-{number}")
+    assert words.others("badge-1", [b"stolen car"], "26-1") == (CASES_PER_STATEMENT - 1, False)
     for number in range(5):
-        words.said("badge-1", f"words {number}".encode(), "26-1")
+        words.say("badge-1", [f"words {number}".encode()], "26-1")
 
-    assert words.said("badge-1", b"stolen car", "26-1") == (0, False)
+    assert words.others("badge-1", [b"stolen car"], "26-1") == (0, True)
     assert len(words._cases) == 2
     assert all(len(mark) == 16 for mark in words._cases)
     assert Words(b"x" * 32)._digest(b"stolen car") != words._digest(b"stolen car")

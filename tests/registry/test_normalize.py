@@ -175,3 +175,25 @@ def test_phones_are_e164(written: str, e164: str) -> None:
 def test_other_identifiers(form: Callable[[str], str], written: str, plain: str) -> None:
     """Spelling, spacing and case make no difference; words that stand for nothing are nothing."""
     assert form(written) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("518-22-447", "51822447"),
+        ("518-22-44177", "5182244177"),
+        ("51822447", "51822447"),
+        ("518-22-44I7", "518224417"),
+        ("518-22-4417", ""),
+        ("518224417", ""),
+        ("8224417", ""),
+        ("4417", ""),
+        ("xxx-xx-4417", ""),
+        ("0000000000", ""),
+        ("000-00-000", ""),
+    ],
+)
+def test_an_ssn_with_a_digit_lost_or_doubled_is_read_for_comparing(text: str, form: str) -> None:
+    """Its digits are read, and none of a whole number; it contradicts nobody."""
+    assert normalize.ssn_slipped(text) == form
+    assert not (form and normalize.ssn_tells(text))
