@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, done, emit, say, settings_of
+from proxy.cli.common import (
+    DEFAULT_CONFIG,
+    Code,
+    CommandFailed,
+    ConfigOption,
+    JsonOption,
+    done,
+    emit,
+    progress,
+    say,
+    settings_of,
+)
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.clock import stamp, utc_now
 from proxy.policy.activation import (
@@ -78,7 +89,8 @@ async def _run(settings: Settings, reason: str, approve: str, refuse: str, *, as
             gone = await activations.refuse(refuse, by=operator(), reason=reason)
             _tell(as_json, {"refused": gone.id, "version": version_of(gone.after)}, f"{gone.id} is refused; nothing changes")
             return
-        compared = await _compare(settings, activations)
+        with progress("asking every question"):
+            compared = await _compare(settings, activations, gated=bool(reason or approve))
         if not as_json:
             for edit in compared.edits:
                 say(str(edit))
@@ -90,12 +102,18 @@ async def _run(settings: Settings, reason: str, approve: str, refuse: str, *, as
         await _propose(activations, compared, reason, as_json=as_json)
 
 
-async def _compare(settings: Settings, activations: Activations) -> _Compared:
+async def _compare(settings: Settings, activations: Activations, *, gated: bool) -> _Compared:
+    """Hold the folder against the activated policy; ``gated`` where that may come to rule.
+
+    Raises:
+        DocumentInvalid: the folder has mistakes, or fails a gate.
+    """
     from proxy.policy.activating import load_files  # noqa: PLC0415 -- likewise
     from proxy.policy.edits import Edit, edits  # noqa: PLC0415
+    from proxy.policy.gate import load_gated  # noqa: PLC0415
     from proxy.policy.service import load_policies  # noqa: PLC0415
 
-    loaded = await asyncio.to_thread(load_policies, settings.policies)
+    loaded = await asyncio.to_thread(load_gated if gated else load_policies, settings.policies)
     active = await activations.store.active()
     if active is None or active.digest == loaded.digest:
         return _Compared(active=active, loaded=loaded, edits=())

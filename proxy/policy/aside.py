@@ -57,13 +57,17 @@ def answered(answer: bytes) -> Judged:
     return Judged(said["digest"], tuple(Edit(*each) for each in said["edits"]), tuple(mistakes))
 
 
+def encoded(found: Judged) -> bytes:
+    """Return the answer that holds a judgement."""
+    said = {"digest": found.digest, "edits": [[*edit] for edit in found.edits], "mistakes": found.mistakes}
+    return orjson.dumps(said, default=str)
+
+
 def main() -> None:
     """Answer the one question on standard input."""
     question = orjson.loads(sys.stdin.buffer.read())
     files = {name: base64.b64decode(text) for name, text in question["files"].items()}
-    found = judged(Path(question["folder"]), files)
-    said = {"digest": found.digest, "edits": [[*edit] for edit in found.edits], "mistakes": found.mistakes}
-    sys.stdout.buffer.write(orjson.dumps(said, default=str))
+    sys.stdout.buffer.write(encoded(judged(Path(question["folder"]), files)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from proxy.database import Database
 from proxy.document import DocumentInvalid
 from proxy.policy.activating import Activations, load_files
 from proxy.policy.activation import ApproverIsProposer, PolicyProposalStale, PolicyProposalUnknown, PolicyUnreadable
-from proxy.policy.aside import Judged
+from proxy.policy.aside import Judged, answered, encoded
 from proxy.policy.edits import edits, loosening
 from proxy.policy.judging import judge_aside
 from proxy.policy.live import LivePolicy
@@ -252,15 +252,18 @@ async def test_what_breaks_a_promise_of_the_policy_does_not_rule(office: Office)
         assert office.metric("policy_reload_failures_total") == 1
 
 
-async def test_a_judgement_passes_through_the_process_aside_as_it_is(office: Office) -> None:
-    """What the server is told is what was found: the digest, and each edit with its file and whether it loosens."""
+async def test_a_judgement_passes_through_the_pipe_as_it_is(office: Office) -> None:
+    """What the server is told is what was found: the digest and each edit, or each mistake with its place."""
     before = load_policies(office.folder)
-    office.edit("budgets.yaml", "queries: 900", "queries: 800")
+    office.tighten()
+    good = await quick(office.folder, before.contents)
+    office.edit("policy.csv", "escalate,  E01", "escalat,  E01")
+    bad = await quick(office.folder, before.contents)
 
-    judged = await judge_aside(office.folder, before.contents)
-
-    assert judged == await quick(office.folder, before.contents)
-    assert [str(edit) for edit in judged.edits] == ["fine     budgets.yaml: queries: 900 becomes 800"]
+    assert good.edits
+    assert bad.mistakes
+    assert answered(encoded(good)) == good
+    assert answered(encoded(bad)) == bad
 
 
 async def test_a_missing_file_leaves_the_old_policy_live(office: Office, live: LivePolicy) -> None:
