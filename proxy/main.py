@@ -32,6 +32,7 @@ from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.tls import server_context, trouble
+from proxy.oversight.service import Oversight
 from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
@@ -43,6 +44,7 @@ from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
 from proxy.web.server import Door
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
+OVERSIGHT_SECONDS: Final = 2.0
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
@@ -159,9 +162,19 @@ class _Composition:
             recognizer=registry.recognizer,
             clock=clock,
             metrics=metrics,
-            approvers=frozenset({"supervisor"}),
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+        )
+        oversight = Oversight(
+            database=database,
+            key=hmac.digest(body_key, b"showcause oversight", hashlib.sha256),
+            log=settings.log,
+            origin=settings.origin,
+            sealer=sealer,
+            audit=audit,
+            recognizer=registry.recognizer,
+            clock=clock,
+            metrics=metrics,
         )
         gateway = Gateway(
             policies=lambda: policies,
@@ -184,13 +197,18 @@ class _Composition:
 
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, policies, registry, self._upstream_trouble)
-            return (*checks, *self._certificate_checks())
+            overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
+            return (*checks, overseen, *self._certificate_checks())
 
-        def escalation_door(*, queries: bool) -> Handler:
+        documents = Documents(lambda: policies)
+
+        def door(*, queries: bool) -> Handler:
             return Terminals(
                 gateway=gateway,
                 identities=identities,
                 escalations=escalations,
+                oversight=oversight,
+                documents=documents,
                 clock=clock,
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
@@ -203,6 +221,7 @@ class _Composition:
         await self._keep(registry.refresh)
         await self._keep(registry.verify, seconds=VERIFY_SECONDS)
         await self._keep(escalations.sweep)
+        await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
         doors = settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
@@ -210,10 +229,10 @@ class _Composition:
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
             console=await self._open_door(
-                "console", escalation_door(queries=False), doors.console.host, doors.console.port, doors.console.tls
+                "console", door(queries=False), doors.console.host, doors.console.port, doors.console.tls
             ),
             terminals=await self._open_door(
-                "terminals", escalation_door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
+                "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
             ),
             audit=audit,
         )

@@ -132,6 +132,10 @@ class Metrics:
             "statement_reuse", "Statements used again, in nearly the same words, on another case"
         )
         self.notices_total = self._counter("notices", "Queries that a row of the policy obliges us to tell a role of", "role")
+        self.notices_unacknowledged = self._gauge("notices_unacknowledged", "Notices that nobody has acknowledged yet")
+        self.notices_overdue = self._gauge("notices_overdue", "Unacknowledged notices whose time has passed")
+        self.reviews_due = self._gauge("reviews_due", "Answered queries that wait for their review")
+        self.reviews_overdue = self._gauge("reviews_overdue", "Reviews whose time has passed")
         self.budget_spent_total = self._counter("budget_spent", "Queries refused since a budget was spent", "budget")
         self.budgets_forgotten_total = self._counter(
             "budgets_forgotten", "Budgets forgotten before their hour, for want of room"

@@ -115,6 +115,7 @@ class Asking:
             policy_version=self.policies.version,
             records=self.records,
             recognized=explained(self.recognition.protections),
+            demands=ruling.demands,
         )
 
 
@@ -153,5 +154,5 @@ def stricter(of_record: Ruling, of_inquiry: Ruling) -> Ruling:
         rule=of_inquiry.rule if of_record.outcome is Outcome.PERMIT else of_record.rule,
         because=of_inquiry.because,
         masked=of_record.masked | of_inquiry.masked,
-        notify=of_record.notify,
+        owed=of_record.owed,
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.failed import Failed
+from proxy.audit.owed import joined
 from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
@@ -30,6 +31,7 @@ from proxy.gateway.strangers import Strangers
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import TooBroad
 from proxy.inquiry.service import inquire
+from proxy.policy.decide import strictest
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Refused
 from proxy.refusal import Refusal
@@ -191,7 +193,7 @@ class Gateway:
             grant = await self._agreed(
                 query,
                 asking,
-                waiting[0].ruling,
+                strictest([judgement.ruling for judgement in waiting]),
                 wait,
                 lambda: self._record_disclosure(query, asking, withheld, len(reply.body)),
             )
@@ -291,7 +293,7 @@ class Gateway:
         self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
     ) -> Receipt:
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
-        shown = ruling.outcome
+        shown, owed = ruling.outcome, ruling.owed
         facts, ruling = asking.concealing or (facts, ruling)
         recognition = asking.concealed or asking.recognition
         receipt = await self._audit.record(
@@ -310,6 +312,8 @@ class Gateway:
                 destination=self._upstream.origin,
                 forward=forward,
                 escalation=grant.id if grant else "",
+                owed=joined((*owed, *ruling.owed)),
+                approved_by=tuple(approval.person for approval in grant.approvals) if grant else (),
             ),
         )
         query.receipt, query.closed, query.ending = receipt, not forward, False
@@ -333,6 +337,8 @@ class Gateway:
             duration_ms=round((self._monotonic() - query.started) * 1000, 2),
             upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
             sha256=hashlib.sha256(disclosure.body).hexdigest(),
+            owed=joined(owed for judgement in disclosure.judgements for owed in judgement.ruling.owed),
+            decided=query.receipt.index if query.receipt is not None else 0,
         )
         query.ending = True
         await self._audit.record(event)

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from proxy.inquiry.routes import Route
 
 # The closed list of what a criterion or a record's field can say about a person, place or vehicle. Route map and
-# registry speak only these words. `name` is a whole name in free text, `address` a whole address in free text.
+# registry speak only these words. `name` is a whole name in free text, `address` a whole address in free text;
+# `work` and `school` are a place's name, its address, or both.
 FIELD_KINDS: Final = frozenset(
     {
         "person_id", "name", "given_name", "middle_name", "surname", "suffix", "alias", "dob", "ssn", "phone", "email",
         "plate", "vin", "license", "address", "street", "unit", "city", "state", "postal_code", "case",
+        "work", "school",
     },
 )  # fmt: skip
 

@@ -50,6 +50,8 @@ _KINDS: Final[Mapping[str, tuple[int, str, str]]] = MappingProxyType(
         "city": (80, _NAME, "a name in letters"),
         "state": (32, _NAME, "a name or abbreviation in letters"),
         "postal_code": (12, r"[A-Za-z0-9](?:[A-Za-z0-9 -]*[A-Za-z0-9])?", "letters, digits, spaces and hyphens"),
+        "work": (200, _WORDS, "a place's name, its address, or both"),
+        "school": (200, _WORDS, "a place's name, its address, or both"),
         "case": (64, r"[A-Za-z0-9](?:[A-Za-z0-9./-]*[A-Za-z0-9])?", "letters, digits, points, slashes and hyphens"),
     },
 )

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.audit.owed import owing
 from proxy.registry.protection import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.event import Json
+    from proxy.audit.owed import Owed
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inbound, Inquiry
     from proxy.policy.decision import Facts, Ruling
@@ -24,7 +26,8 @@ class Decided(Event):
     """A query was ruled on. ``forward`` tells whether it goes upstream: exactly one terminal entry then follows.
 
     ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed. ``met`` is how
-    often the principal has met somebody protected of these lately, by whatever road.
+    often the principal has met somebody protected of these lately, by whatever road. ``owed`` is what somebody has to do
+    afterwards, and ``approved_by`` are those who agreed: none of them reviews it.
     """
 
     kind: ClassVar[str] = "decided"
@@ -41,6 +44,8 @@ class Decided(Event):
     shown: str
     escalation: str = ""
     met: int = 0
+    owed: tuple[Owed, ...] = ()
+    approved_by: tuple[str, ...] = ()
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: closed words, the policy's row and version, sizes and addresses."""
@@ -75,6 +80,7 @@ class Decided(Event):
             "bytes_in": self.inquiry.bytes_in,
             "methods": self.principal.methods,
             "escalation": self.escalation,
+            **owing(self.owed),
         }
 
     def parties(self) -> Iterable[Party]:
@@ -86,6 +92,8 @@ class Decided(Event):
             yield Party("requestor", self.verified.purpose.requestor)
         if self.verified.purpose.recipient:
             yield Party("recipient", self.verified.purpose.recipient)
+        for approver in self.approved_by:
+            yield Party("approver", approver)
         for protection in self.recognition.protections:
             yield Party("subject", protection.entry)
         for criterion, values in self.inquiry.criteria.items():
@@ -109,6 +117,7 @@ class Decided(Event):
             "criteria": {kind: list(values) for kind, values in self.inquiry.criteria.items()},
             "recognized": explained(self.recognition.protections),
             "partial": dict(self.inquiry.partial),
+            "approved_by": list(self.approved_by),
         }
 
 

@@ -8,13 +8,14 @@ and the policy that is live stays.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from proxy.document import DocumentInvalid, Mistake
 from proxy.policy.agreement import agreement
 from proxy.policy.cases import failures, load_cases
 from proxy.policy.invariants import load_invariants
-from proxy.policy.rows import obligations
+from proxy.policy.rows import obligations, overlay_file
 from proxy.policy.service import load_policies
 from proxy.policy.violations import violations
 from proxy.policy.vocabulary import ANY, COLUMNS
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.policy.agreement import Agreement
-    from proxy.policy.cases import Case
+    from proxy.policy.cases import Case, Failure
     from proxy.policy.decision import Facts
     from proxy.policy.invariants import Invariant
     from proxy.policy.service import PolicySet
@@ -36,6 +37,7 @@ class Promises:
 
     cases: tuple[Case, ...]
     invariants: tuple[Invariant, ...]
+    overlaid: tuple[Case, ...] = ()  # the cases of overlays, which hold with them; the others hold without
 
 
 def load_gated(
@@ -65,19 +67,29 @@ def load_promises(policies: PolicySet) -> Promises:
     """
     mistakes: list[Mistake] = []
     rules, fields = frozenset(row.rule for row in policies.sheet.rows), frozenset(policies.fields)
-    cases: tuple[Case, ...] = ()
-    invariants: tuple[Invariant, ...] = ()
-    try:
-        cases = load_cases(policies.directory, words=policies.words, fields=fields, rules=rules)
-    except DocumentInvalid as invalid:
-        mistakes.extend(invalid.mistakes)
-    try:
-        invariants = load_invariants(policies.directory, words=policies.words, sheet=policies.sheet, fields=fields)
-    except DocumentInvalid as invalid:
-        mistakes.extend(invalid.mistakes)
+    found: list[tuple[Case, ...]] = []
+    invariants: list[Invariant] = []
+    for folder in (policies.directory, *((policies.directory / overlay_file(name)).parent for name in policies.overlays)):
+        try:
+            found.append(load_cases(folder, words=policies.words, fields=fields, rules=rules))
+        except DocumentInvalid as invalid:
+            mistakes.extend(invalid.mistakes)
+        try:
+            invariants += load_invariants(folder, words=policies.words, sheet=policies.sheet, fields=fields)
+        except DocumentInvalid as invalid:
+            mistakes.extend(invalid.mistakes)
     if mistakes:
         raise DocumentInvalid(mistakes)
-    return Promises(cases=cases, invariants=invariants)
+    return Promises(cases=found[0], overlaid=tuple(chain(*found[1:])), invariants=tuple(invariants))
+
+
+def failed_cases(policies: PolicySet, promises: Promises) -> tuple[Failure, ...]:
+    """Return the cases that are ruled on otherwise: those of an overlay with it, those of the policy itself without."""
+    base = policies.base or policies
+    return (
+        *failures(promises.cases, base.policy, base.lattice),
+        *failures(promises.overlaid, policies.policy, policies.lattice),
+    )
 
 
 def failed_gates(policies: PolicySet) -> Iterator[Mistake]:
@@ -88,7 +100,7 @@ def failed_gates(policies: PolicySet) -> Iterator[Mistake]:
     except DocumentInvalid as invalid:
         yield from invalid.mistakes
         return
-    for failure in failures(promises.cases, policies.policy, policies.lattice):
+    for failure in failed_cases(policies, promises):
         case, actual = failure.case, failure.actual
         expected = f"{case.expected.outcome} by {case.expected.rule} ({obligations(case.expected)})"
         message = (

@@ -12,7 +12,8 @@ from itertools import combinations, product
 from math import prod
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from proxy.policy.decision import Facts, Outcome, Ruling
+from proxy.audit.owed import joined
+from proxy.policy.decision import Facts, Outcome, Ruling, demanded
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def ruling_of(matching: Sequence[Row]) -> Ruling:
         rule=first.rule,
         because=first.because,
         masked=frozenset().union(*(row.masked for row in equals)),
-        notify=tuple(sorted({role for row in equals for role in row.notify})),
+        owed=joined(owed for row in equals for owed in row.owed),
+        demands=demanded(demand for row in equals for demand in row.demands),
         tell=all(row.tell for row in equals),
     )

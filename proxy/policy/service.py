@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.document import DocumentInvalid, Mistake, suggest
@@ -18,8 +19,10 @@ from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
 from proxy.policy.model import check_model
 from proxy.policy.nearest import nearest
-from proxy.policy.parser import parse_policy
+from proxy.policy.overlays import PATTERN, load_overlays, loosened
+from proxy.policy.parser import parse_overlay, parse_policy
 from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
+from proxy.policy.rows import SHEET, make_sheet, overlay_file
 from proxy.policy.vocabulary import ANY, NONE, Vocabulary, load_vocabulary
 from proxy.purpose.catalogue import load_catalogue
 from proxy.registry.thresholds import load_thresholds
@@ -41,10 +44,10 @@ if TYPE_CHECKING:
     from proxy.registry.thresholds import Thresholds
 
 FILES: Final = (
-    "budgets.yaml", "fields.yaml", "model.conf", "policy.csv", "purposes.yaml", "recognition.yaml", "routes.yaml",
-    "vocabulary.yaml",
+    "budgets.yaml", "fields.yaml", "model.conf", "overlays.yaml", "policy.csv", "purposes.yaml", "recognition.yaml",
+    "routes.yaml", "vocabulary.yaml",
 )  # fmt: skip
-"""The files that together are the policy; the version covers these and no others."""
+"""The files that together are the policy; the version covers these, the rows of every overlay (``PATTERN``), and no others."""
 
 T = TypeVar("T")
 
@@ -70,7 +73,9 @@ class PolicySet:
     digest: str
     digests: Mapping[str, str]
     version: str
-    text: str  # of policy.csv, as it was read
+    text: str  # of policy.csv and of the overlays' rows behind it, as they were read
+    overlays: tuple[str, ...] = ()
+    base: PolicySet | None = None  # the same without its overlays, where there are any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +126,11 @@ def load_policies(
     known = frozenset(fields) if fields is not None else frozenset(re.split(r"[,;+=\s]+", " ".join(anything)))
     path = directory / "policy.csv"
     sheet = _attempt(mistakes, lambda: parse_policy(path, contents["policy.csv"], words=words, fields=known))
+    overlays = _attempt(mistakes, lambda: load_overlays(directory)) or ()
+    rows: list[Row] = []
+    for file in (overlay_file(name) for name in overlays if sheet is not None):
+        parse = partial(parse_overlay, directory / file, contents.get(file, b""), name=file.split("/")[1])
+        rows += _attempt(mistakes, partial(parse, words=words, fields=known, base=sheet)) or ()
     if routes is not None:
         mistakes.extend(_crossed(routes, catalogue, fields, words.groups["purpose"] if vocabulary else frozenset()))
     if contents != _contents(directory):
@@ -135,8 +145,9 @@ def load_policies(
     assert sheet is not None
     assert thresholds is not None
     digest = _digest(contents)
-    policy = CasbinPolicy(sheet=sheet, words=words, version=digest[:12], on_error=on_error, on_lookup=on_lookup)
-    return PolicySet(
+    make = partial(CasbinPolicy, words=words, version=digest[:12], on_error=on_error, on_lookup=on_lookup)
+    policy = make(sheet=sheet)
+    alone = PolicySet(
         directory=directory,
         policy=policy,
         catalogue=catalogue,
@@ -153,6 +164,15 @@ def load_policies(
         version=digest[:12],
         text=contents["policy.csv"].decode("utf-8"),
     )
+    if not overlays:
+        return alone
+    whole = make_sheet((*sheet.rows, *rows), sheet.groupings)
+    mistakes.extend(loosened(directory, sheet, whole, words))
+    if mistakes:
+        raise DocumentInvalid(mistakes)
+    policy = make(sheet=whole)
+    text = "".join((alone.text, *(contents[overlay_file(name)].decode("utf-8") for name in overlays)))
+    return replace(alone, policy=policy, sheet=whole, lattice=policy.lattice, text=text, overlays=overlays, base=alone)
 
 
 def explain(policies: PolicySet, facts: Facts) -> Explanation:
@@ -168,17 +188,21 @@ def review(policies: PolicySet) -> tuple[Mistake, ...]:
     """Return what is not wrong but should be known: dead rows, lines whose loss opens access, useless routes, idle groups."""
     actions = policies.words.words["action"]
     found = [
-        (row.line, f"rule {row.rule} never decides: stricter rows match wherever it does")
+        (row.file, row.line, f"rule {row.rule} never decides: stricter rows match wherever it does")
         for row in dead_rows(policies.lattice)
     ]
-    found += [(loss.line.line, _told(loss)) for loss in losses(policies.sheet, policies.words)]
-    found += [(1, f"no row ever answers the action '{action}'") for action in unanswered(policies.lattice, actions)]
+    # Of an overlay each row is there to be missed; what opens without it is what it is for.
+    base = (policies.base or policies).sheet
+    found += [(SHEET, loss.line.line, _told(loss)) for loss in losses(base, policies.words)]
+    found += [(SHEET, 1, f"no row ever answers the action '{action}'") for action in unanswered(policies.lattice, actions)]
     found += [
-        (1, f"no row ever answers {action} under code {code}, which purposes.yaml offers") for code, action in _vain(policies)
+        (SHEET, 1, f"no row ever answers {action} under code {code}, which purposes.yaml offers")
+        for code, action in _vain(policies)
     ]
-    found += [(idle.line, f"no row names the group '{idle.group}'") for idle in idle_groupings(policies.sheet)]
-    path = policies.directory / "policy.csv"
-    return tuple(Mistake(file=path, line=line, column=1, message=message) for line, message in sorted(found))
+    found += [(SHEET, idle.line, f"no row names the group '{idle.group}'") for idle in idle_groupings(policies.sheet)]
+    return tuple(
+        Mistake(file=policies.directory / file, line=line, column=1, message=message) for file, line, message in sorted(found)
+    )
 
 
 def _vain(policies: PolicySet) -> Iterator[tuple[str, str]]:
@@ -201,7 +225,7 @@ def _contents(directory: Path) -> dict[str, bytes]:
     if not directory.is_dir():
         help_ = f"it holds {', '.join(FILES)}"
         raise DocumentInvalid([Mistake(file=directory, line=1, column=1, message="there is no such folder", help=help_)])
-    for name in FILES:
+    for name in (*FILES, *(path.relative_to(directory).as_posix() for path in sorted(directory.glob(PATTERN)))):
         path = directory / name
         try:
             contents[name] = path.read_bytes()

@@ -13,9 +13,10 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from proxy.registry import likeness
+from proxy.registry import likeness, sites
 from proxy.registry.likeness import INITIAL, NICKNAME, OTHER, PART, PARTIAL, PHONETIC, SAME, SIMILAR, SLIP, SWAPPED
 from proxy.registry.protection import Feature
+from proxy.registry.sites import SITES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,8 @@ class Evidence(NamedTuple):
 
     ``contradicted``: another date of birth, or another SSN, for certain. ``other_birth``: a date that speaks against.
     ``alike``: both names sound the same, or are. ``elsewhere``: another home, and ``aside`` what speaks beside it.
-    ``single``: only one of given name, surname or date of birth speaks for the person, which many share.
+    ``single``: only one of given name, surname, date of birth, place of work or school speaks for the person, which many share.
+    ``placed``: a place of work or a school beside a name that is the same, and no other name or date of birth.
     """
 
     bits: float
@@ -42,6 +44,21 @@ class Evidence(NamedTuple):
     elsewhere: bool = False
     aside: float = 0.0
     single: bool = False
+    placed: bool = False
+
+    def beside_of(self, known: Evidence | None) -> Evidence:
+        """Return what a text says, and whatever the record's fields say of the same person beside a name.
+
+        That a text has both names says no more than their bits: somebody else of that name may be meant.
+        """
+        if known is None:
+            return self._replace(alike=False)
+        more = tuple(feature for feature in known.features if feature.kind not in _NAMES)
+        bits = self.bits + max(0.0, sum(feature.bits for feature in more))
+        if bits <= known.bits:
+            return known
+        features = (*self.features, *(feature for feature in more if feature.bits > 0))
+        return self._replace(bits=bits, features=features, alike=known.alike)
 
 
 _GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
@@ -51,7 +68,9 @@ _INITIAL: Final = 2.0
 _LEAST_NAME: Final = 0.5
 _CROSSED: Final = -1.5
 _PERSONAL: Final = frozenset({"given_name", "surname", "dob"})
+_NAMES: Final = frozenset({"given_name", "surname"})
 _SOUNDS: Final = frozenset({SAME, NICKNAME, PHONETIC})
+_SHARED: Final = _PERSONAL | frozenset(SITES)
 
 _BORN: Final[Mapping[str, float]] = {SAME: 14.0, SWAPPED: 9.0, SLIP: 6.0, SIMILAR: -1.0, OTHER: -8.0}
 _BORN_PARTIAL: Final = (5.5, 3.5, 4.5)  # year, month, day
@@ -85,6 +104,11 @@ _POSTAL_AGAINST: Final = -2.5
 _STATE_AGAINST: Final = -1.5
 _MOVED: Final = -3.0
 
+_SITE: Final[Mapping[str, float]] = {PART: -1.5, SLIP: -1.0, SIMILAR: -3.0}
+_MOST_SITE: Final = 6.0
+"""Bits of a place of work or a school, however rare: hundreds share it."""
+_LEAST_SITE: Final = 0.5
+
 
 def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evidence:
     """Weigh criteria or a record (``mine``), which name up to ``persons`` persons, against one enrolled person."""
@@ -95,19 +119,31 @@ def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evid
     place = _places(mine.spots, theirs.spots, rarity) if mine.spots and theirs.spots else ()
     if not mine.at_home and sum(feature.bits for feature in place) < 0:
         place = ()  # that it happened elsewhere says nothing of who it happened to
+    site, there = _sites(mine, theirs, rarity) if theirs.sites else (None, False)
+    if site:
+        features.append(site)
+    if there and sum(feature.bits for feature in place) < 0:
+        place = ()  # the address asked for is where the person works or learns, and need not be the home
     features += place
     speaking = [feature.kind for feature in features if feature.bits > 0]
     return Evidence(
         bits=sum(feature.bits for feature in features),
-        beside=sum(feature.bits for feature in features if feature.kind not in _PERSONAL),
+        beside=sum(feature.bits for feature in features if feature.kind not in _SHARED),
         features=tuple(features),
         contradicted=born is OTHER or other_number,
         other_birth=born is OTHER or born is SIMILAR,
         alike=levels is not None and levels[0] in _SOUNDS and levels[1] in _SOUNDS,
-        single=len(speaking) < 2 and _PERSONAL.issuperset(speaking),
+        single=len(speaking) < 2 and _SHARED.issuperset(speaking),
         elsewhere=bool(place) and (_another_home(place) or sum(feature.bits for feature in place) < 0),
         aside=sum(feature.bits for feature in features) - sum(feature.bits for feature in place),
+        placed=site is not None and born not in {OTHER, SIMILAR} and _named(features),
     )
+
+
+def _named(features: Sequence[Feature]) -> bool:
+    """Tell whether a name is the same, or sounds so, and none is another."""
+    levels = [feature.level for feature in features if feature.kind in _NAMES]
+    return bool(levels) and _SOUNDS.issuperset(levels)
 
 
 def _names(mine: Sequence[Name], theirs: Sequence[Name], rarity: Rarity, features: list[Feature]) -> tuple[str, str] | None:
@@ -221,6 +257,26 @@ def _places(mine: Sequence[Spot], theirs: Sequence[Spot], rarity: Rarity) -> tup
                 best, most = found, bits
     # People move: another home says little against, however different it is.
     return best if most >= _MOVED else (Feature("address", OTHER, _MOVED),)
+
+
+def _sites(mine: Traits, theirs: Traits, rarity: Rarity) -> tuple[Feature | None, bool]:
+    """Return what a place of work or a school says, if anything, and whether an address that is asked for is one.
+
+    Another place says nothing: people change theirs.
+    """
+    best: Feature | None = None
+    there = False
+    for their in theirs.sites:
+        worth = min(_MOST_SITE, rarity.of(their.kind, their.text))
+        here = any(sites.at(spot.number, spot.street, spot.city, spot.state, their) for spot in mine.spots)
+        levels = [sites.level(one, their) for one in mine.sites if one.kind == their.kind]
+        found = [SAME] if here else [level for level in levels if level is not OTHER]
+        for level in found:
+            bits = max(_LEAST_SITE, worth + _SITE.get(level, 0.0))
+            if best is None or bits > best.bits:
+                best = Feature(their.kind, level, bits)
+        there |= here
+    return best, there
 
 
 def _another_home(found: Sequence[Feature]) -> bool:

@@ -2,7 +2,8 @@
 
 Keys are the field kinds of the route map, so that a line of the registry and a record of the upstream speak alike. In CSV the
 values of a list are divided by ``;``, in JSON they are an array. ``street``, ``unit``, ``city``, ``state`` and
-``postal_code`` belong together by position; one city for two streets is the city of both. No message quotes a value.
+``postal_code`` belong together by position; one city for two streets is the city of both. ``work`` and ``school`` are a place's
+name, its address behind a comma, or either alone. No message quotes a value.
 """
 
 from __future__ import annotations
@@ -16,21 +17,26 @@ import orjson
 
 from proxy.document import suggest
 from proxy.identity.principal import ORI_PATTERN, PERSON_PATTERN
+from proxy.inquiry.inquiry import TEXT
 from proxy.registry import normalize
 from proxy.registry.person import MOST_VALUES, NORMAL_FORMS, Declared, Home, Identifiers, street_of
+from proxy.registry.sites import SITES, site_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SINGLE: Final = ("given_name", "middle_name", "surname", "suffix", "dob")
 HOME: Final = ("street", "unit", "city", "state", "postal_code")
-LISTS: Final = ("alias", *NORMAL_FORMS, *HOME)
+LISTS: Final = ("alias", *NORMAL_FORMS, *HOME, *SITES)
 IDENTIFIERS: Final = (*SINGLE, *LISTS)
 FIELDS: Final = "fields"
 ENTRY_KEYS: Final = (*IDENTIFIERS, "category", "household", "basis", "expires", "review", FIELDS)
 STAFF_KEYS: Final = (*IDENTIFIERS, "personnel", "relation", "agency", "squad", "supervisor", "household")
 
+_SEVERAL: Final = frozenset({"name", "address", "given_name", "surname", "dob", FIELDS, TEXT})
 MOST_TEXT: Final = normalize.MOST_CHARACTERS
+MOST_NARRATIVE: Final = 4096
+"""Of free text, as much as a record of a reply may hold of it."""
 MOST_LINE: Final = 1 << 16
 UNRECOGNIZABLE: Final = "nothing to recognize the person by: give a full name, an identifier or a home address"
 
@@ -209,7 +215,7 @@ def criteria(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     Raises:
         LineRefused: a key is unknown, or a value is neither text nor a number nor a list of these.
     """
-    values, reasons = _values(raw, (*IDENTIFIERS, "name", "address", "case"))
+    values, reasons = _values(raw, (*IDENTIFIERS, "name", "address", "case", TEXT))
     if reasons:
         raise LineRefused("; ".join(reasons))
     return {kind: given for kind, texts in values.items() if (given := tuple(text for text in texts if text))}
@@ -245,12 +251,13 @@ def _values(raw: Mapping[str, Any], keys: Iterable[str]) -> tuple[dict[str, list
         texts = [_text(each) for each in given]
         if None in texts or len(texts) > MOST_VALUES:
             reasons.append(f"{key} is not text, or a list of at most {MOST_VALUES} texts")
-        elif len(texts) > 1 and key not in LISTS and key not in {"name", "address", "given_name", "surname", "dob", FIELDS}:
+        elif len(texts) > 1 and key not in LISTS and key not in _SEVERAL:
             reasons.append(f"{key} has more than one value")
         else:
             values[key] = [text for text in texts if text is not None]
-            if any(len(text) > MOST_TEXT for text in values[key]):
-                reasons.append(f"{key} is longer than {MOST_TEXT} characters")
+            most = MOST_NARRATIVE if key == TEXT else MOST_TEXT
+            if any(len(text) > most for text in values[key]):
+                reasons.append(f"{key} is longer than {most} characters")
     return values, reasons
 
 
@@ -351,6 +358,12 @@ def _identify(values: Mapping[str, list[str]], reasons: list[str]) -> tuple[Iden
         if kind == "ssn" and any(map(normalize.ssn_slipped, texts)):
             notes.append("an SSN has a digit too many or too few, so that its own is met as one that looks alike")
         found[attribute] = texts
+    for kind in SITES:
+        texts = tuple(text for text in values.get(kind, ()) if text)
+        unread = sum(1 for text in texts if site_of(kind, text) is None)
+        if unread:
+            notes.append(f"{unread} of {kind} neither names a place nor is an address with its number")
+        found[f"{kind}s"] = texts
     found["homes"] = _homes(values, reasons)
     numbered = sum(1 for home in found["homes"] if street_of(home).number)
     if numbered < len(found["homes"]):

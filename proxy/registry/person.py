@@ -38,7 +38,7 @@ class Home:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifiers:
-    """Everything by which one person can be recognized."""
+    """Everything by which one person can be recognized; ``works`` and ``schools`` are names of places, addresses, or both."""
 
     given_name: str = ""
     middle_name: str = ""
@@ -54,6 +54,8 @@ class Identifiers:
     vins: tuple[str, ...] = ()
     licenses: tuple[str, ...] = ()
     homes: tuple[Home, ...] = ()
+    works: tuple[str, ...] = ()
+    schools: tuple[str, ...] = ()
 
     def same_person(self) -> frozenset[str]:
         """Return what two lines about one person have in common: a record's id, an SSN, or full name and date of birth."""

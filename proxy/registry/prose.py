@@ -1,7 +1,8 @@
 """What free text may say of whom: words that stand beside one another, and numbers in it. Pure; the index knows the people.
 
 A name is two words: a given name, and a surname next to it or behind initials, particles, Jr. or one more word. One word alone
-is nobody's. Nothing here decides that a person is meant, so what is read too much costs a look-up and no more.
+is nobody's. Nothing here decides that a person is meant, so what is read too much costs a look-up and no more: how much a name
+in a text is worth is ``recognition.enough``'s.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ MOST_CHARACTERS: Final = 8192
 
 _POSSESSIVE: Final = re.compile("['\u2019]s\\b")
 _DIGITS: Final = re.compile(r"[0-9(+][0-9()+./ -]{7,}")
+_DATE: Final = re.compile(r"(?<![0-9])(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})(?![0-9])")
+_MOST_DATES: Final = 32
 _SSN: Final = re.compile(r"(?<![0-9])[0-9]{3}[-. ]?[0-9]{2}[-. ]?[0-9]{4}(?![0-9])")
 _PHONE: Final = re.compile(r"(?<![0-9])(?:\+?1[-. ]?)?\(?[0-9]{3}\)?[-./ ]{0,2}[0-9]{3}[-. ]?[0-9]{4}(?![0-9])")
 _LOCAL: Final = re.compile(r"[\w.+-]+\Z")
@@ -69,6 +72,11 @@ def surnames(said: Sequence[str], given: int) -> Iterator[str]:
                 yield said[place]
     if given + 2 <= last:  # behind a second name
         yield said[given + 2]
+
+
+def dates(text: str) -> tuple[str, ...]:
+    """Return whole dates, any of which may be a date of birth; only the first of very many."""
+    return tuple(dict.fromkeys(_DATE.findall(text)))[:_MOST_DATES]
 
 
 def numbers(text: str, said: Sequence[str]) -> Iterator[tuple[str, str]]:

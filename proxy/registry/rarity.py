@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _LEAST: Final[Mapping[str, float]] = {"given": 40e-6, "surname": 20e-6}
 """The frequency of a name that the census table leaves out."""
 
-_USUAL: Final[Mapping[str, float]] = {"street": 1 / 500, "place": 1 / 200, "city": 0.3, "postal_code": 0.1}
+_USUAL: Final[Mapping[str, float]] = {
+    "street": 1 / 500, "place": 1 / 200, "city": 0.3, "postal_code": 0.1, "work": 1 / 50, "school": 1 / 30,
+}  # fmt: skip
 """The frequency of one value before anything is known of the town, and how many persons that guess weighs as much as."""
 _WEIGHT: Final = 10
 
@@ -53,6 +55,7 @@ def values_of(traits: Traits) -> tuple[int, ...]:
     for spot in traits.spots:
         here = (("street", spot.street), ("place", spot.place), ("city", spot.city), ("postal_code", spot.postal_code))
         found.update(pair for pair in here if pair[1])
+    found.update((site.kind, site.text) for site in traits.sites)
     return tuple(map(hash, found))
 
 

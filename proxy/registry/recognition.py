@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry.households import Households
-from proxy.registry.index import TEXT, WEAK_NAMES, Index
+from proxy.registry.index import IN_TEXT, TEXT, TEXT_NUMBER, WEAK_NAMES, Index
 from proxy.registry.own import OwnEntries
 from proxy.registry.person import Entry, Staff
 from proxy.registry.personnel import Personnel
@@ -46,6 +46,7 @@ LIKENESS: Final = "likeness"
 EXACT_BITS: Final[Mapping[str, float]] = {
     "person_id": 40, "ssn": 30, "vin": 30, "license": 25, "name_dob": 25, "email": 20, "alias_dob": 20, "surname_dob": 20,
     "phone": 17, "plate": 18, "address": 15, HOUSEHOLD: 10, "name": 0, "alias": 0, TEXT: 0,
+    TEXT_NUMBER: 17,
 }  # fmt: skip
 """What an exact road is worth at least, in bits: where nothing was compared, and for those of a household who stand for one."""
 
@@ -54,15 +55,18 @@ def enough(roads: Sequence[str], evidence: Evidence, threshold: float) -> bool:
     """Tell whether what was found means this person, as far as anybody can tell.
 
     An exact road does, but for a bare name. What only looks alike needs evidence over the threshold, or both names that sound
-    the same and nothing that contradicts. Another date of birth is a namesake's, unless more than names speaks for the person.
+    the same and nothing that contradicts, or one such name beside the place of work or the school. Another date of birth is a
+    namesake's, unless more than names speaks for the person. A name in free text is as good as its bits: where many are
+    enrolled, a common one is somebody else's.
     """
+    roads = [road for road in roads if road != TEXT]
     if not WEAK_NAMES.issuperset(roads):
         return True
     if evidence.contradicted:
         return evidence.beside >= BESIDE and evidence.bits >= threshold
     if evidence.bits >= threshold and not evidence.single and (evidence.aside >= ASIDE or not evidence.elsewhere):
         return True
-    return (evidence.alike or bool(roads)) and not evidence.elsewhere
+    return (evidence.alike or evidence.placed or bool(roads)) and not evidence.elsewhere
 
 
 def fields_of(owners: Iterable[Entry | Staff], now: datetime) -> frozenset[str]:
@@ -140,7 +144,7 @@ class Snapshot:
         close: dict[Profile, list[str]] = {}
         least = self._thresholds.relations + self._thresholds.growth(self._lines)
         for profile, (roads, evidence) in found.items():
-            if roads == (TEXT,):
+            if roads and IN_TEXT.issuperset(roads):
                 continue
             if roads:
                 close[profile] = list(roads)

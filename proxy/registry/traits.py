@@ -17,6 +17,7 @@ from proxy.registry import address, normalize
 from proxy.registry.likeness import LEAST_PART, Born, Name, formal, sound
 from proxy.registry.normalize import PARTICLES
 from proxy.registry.person import NORMAL_FORMS
+from proxy.registry.sites import MOST_WORDS, SCHOOL, SITES, WORK, Site, site_of
 from proxy.registry.usps import DIRECTION_CODES, SUFFIX_CODES
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Traits:
     ssns_tell: bool = False
     spots: tuple[Spot, ...] = ()
     at_home: bool = True
+    sites: tuple[Site, ...] = ()
 
 
 def name_of(given: str, surname: str) -> Name:
@@ -116,6 +118,9 @@ def spot_of(read: Street, unit: str = "", town: tuple[str, str, str] = ("", "", 
 _unit_or_place = lru_cache(maxsize=4096)(address.unit_or_place)
 
 
+_site_of = lru_cache(maxsize=4096)(site_of)
+
+
 @lru_cache(maxsize=4096)
 def _name_of_street(core: str) -> str:
     return " ".join(word for word in core.split() if word not in SUFFIX_CODES and word not in DIRECTION_CODES) or core
@@ -150,6 +155,12 @@ def of_person(who: Identifiers, read: Callable[[str], Street] = address.address)
             )
             for home in who.homes
         ),
+        sites=tuple(
+            site
+            for kind, texts in ((WORK, who.works), (SCHOOL, who.schools))
+            for text in texts
+            if (site := site_of(kind, text))
+        ),
     )
 
 
@@ -173,6 +184,7 @@ def of_fields(fields: Mapping[str, Sequence[str]], reader: Reader) -> Traits:
         ssns_tell=ssns_tell,
         spots=tuple(_spots(fields, reader)),
         at_home="case" not in fields,
+        sites=tuple(site for kind in SITES for text in fields.get(kind, _NONE) if (site := _site_of(kind, text))),
     )
 
 
@@ -194,13 +206,13 @@ def tells(born: Born) -> bool:
 
 def pack(traits: Traits) -> bytes:
     """Return traits as bytes, to be sealed."""
-    parts = (traits.names, traits.births, traits.births_tell, traits.numbers, traits.ssns_tell, traits.spots)
+    parts = (traits.names, traits.births, traits.births_tell, traits.numbers, traits.ssns_tell, traits.spots, traits.sites)
     return orjson.dumps(parts, default=tuple)
 
 
 def unpack(content: bytes) -> Traits:
     """Return the traits that ``pack`` made bytes of."""
-    names, births, births_tell, numbers, ssns_tell, spots = orjson.loads(content)
+    names, births, births_tell, numbers, ssns_tell, spots, sites = orjson.loads(content)
     return Traits(
         names=tuple(Name(tuple(given), tuple(surname)) for given, surname in names),
         births=tuple(Born(*born) for born in births),
@@ -208,6 +220,7 @@ def unpack(content: bytes) -> Traits:
         numbers=numbers,
         ssns_tell=ssns_tell,
         spots=tuple(Spot(*spot) for spot in spots),
+        sites=tuple(Site(kind, tuple(words), *rest) for kind, words, *rest in sites),
     )
 
 
@@ -236,6 +249,8 @@ def keys(traits: Traits, *, enrolled: bool) -> set[int]:
         found += (("license", number[:half]), ("license", number[half:]))
     for spot in traits.spots:
         _spot_keys(spot, found, enrolled=enrolled)
+    if traits.names or births:
+        _site_keys(traits, births, found, enrolled=enrolled)
     return set(map(hash, found))
 
 
@@ -356,3 +371,25 @@ def _spot_keys(spot: Spot, found: list[object], *, enrolled: bool) -> None:
             found += (("numberless", city, street), ("numberless", code, street))
     if spot.place:
         found += (("place", spot.place[:5], city), ("place", spot.place[:5], code))
+
+
+def _site_keys(traits: Traits, births: Sequence[Born], found: list[object], *, enrolled: bool) -> None:
+    """Add where people meet who share a place of work or a school: under it, by a name or a year of birth.
+
+    An address that is asked for may be such a place's; by itself it meets nobody there.
+    """
+    anchors: list[object] = [sound(word) for site in traits.sites for word in site.words[:MOST_WORDS]]
+    told = [(site.number, site.street) for site in traits.sites if site.number]
+    anchors += [(number, sound(_name_of_street(street)[:6])) for number, street in told]
+    who = [name.given[0] for name in traits.names if name.given] + [
+        "".join(name.surname) for name in traits.names if name.surname
+    ]
+    if anchors:
+        short = [each for name in traits.names if name.given for each in formal(name.given[0])]
+        marks = {*map(sound, (*who, *short)), *(born.year for born in births)}
+        found += [("site", anchor, mark) for anchor in anchors for mark in marks]
+    if not enrolled:
+        for spot in traits.spots:
+            if spot.number and spot.name:
+                anchor = spot.number, sound(spot.name[:6])
+                found += [("site", anchor, mark) for mark in set(map(sound, who))]

@@ -88,6 +88,9 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "escalation-moved": Problem(409, "Not possible any more", "The escalation has been decided, canceled or has expired."),
     "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
     "reason-missing": Problem(422, "A decision needs its reason", 'Send {"reason": "…"}, eight characters or more.'),
+    "duty-unknown": Problem(404, "No such notice or review", "It does not exist, or another person has to look at it."),
+    "duty-done": Problem(409, "Done already", "Somebody has acknowledged or reviewed it."),
+    "outcome-unknown": Problem(422, "No such outcome", "A review finds a query `justified` or `unjustified`."),
     "grant-spent": Problem(
         403, "The approval has been used", "An approval answers once. Ask again if you need the record again."
     ),

@@ -1,4 +1,6 @@
-"""The terminals' door: queries, escalations, problem pages. It turns HTTP into an ``Inbound`` and an answer into HTTP.
+"""The terminals' door: queries, escalations, notices, reviews, and what a terminal is built by.
+
+It turns HTTP into an ``Inbound`` and an answer into HTTP.
 
 Nothing of a client's request is forwarded but what the route map matched; so a header such as ``Range`` or
 ``X-HTTP-Method-Override`` has no effect here, and there is none by which a client could say who it is.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,10 +27,11 @@ from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.refusal import Refusal
 from proxy.web import problems
+from proxy.web.duties import DUTIES, Duties
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
@@ -35,9 +39,13 @@ if TYPE_CHECKING:
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
+    from proxy.oversight.service import Oversight
+    from proxy.web.documents import Documents
     from proxy.web.limits import Limits
 
 VIA: Final = "1.1 showcause"
+PURPOSES: Final = "/purposes"
+_DOCUMENTS: Final = frozenset({PURPOSES, "/openapi.json"})
 _ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel))?\Z")
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")
 _ASYNC: Final = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])")
@@ -46,7 +54,7 @@ _DECISIONS: Final = {"approve": Move.APPROVE, "refuse": Move.REFUSE}
 
 
 class Terminals:
-    """Handler of the terminals' door; the console's door serves the same escalations until it has pages of its own."""
+    """Handler of the terminals' door; the console's door serves the same but queries until it has pages of its own."""
 
     def __init__(
         self,
@@ -54,15 +62,19 @@ class Terminals:
         gateway: Gateway,
         identities: Identities,
         escalations: Escalations,
+        oversight: Oversight,
+        documents: Documents,
         clock: Clock,
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
     ) -> None:
-        """Wire the door; ``queries`` is false where only escalations are served."""
+        """Wire the door; ``queries`` is false where only escalations, notices and reviews are served."""
         self._gateway = gateway
         self._identities = identities
         self._escalations = escalations
+        self._duties = Duties(oversight, clock)
+        self._documents = documents
         self._clock = clock
         self._limits = limits
         self._wait_seconds_max = wait_seconds_max
@@ -81,8 +93,13 @@ class Terminals:
         path = inbound.target.partition("?")[0]
         if path.startswith("/problems/"):
             return _problem_page(inbound)
-        if path == "/escalations" or path.startswith("/escalations/"):
-            return await self._escalation(inbound, path, peer)
+        room = path.split("/", 2)[1]
+        if room == "escalations":
+            return await self._known(inbound, peer, partial(self._moved, inbound, path))
+        if room in DUTIES:
+            return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
+        if path in _DOCUMENTS and self._queries:
+            return await self._known(inbound, peer, partial(self._document, inbound, path))
         if not self._queries:
             raise RouteUnknown("Queries are answered at the terminals' door.")
         return await self._query(inbound, peer)
@@ -104,17 +121,34 @@ class Terminals:
                     response.headers["Location"] = str(_member(refusal.extras.get("escalation"), "href"))
                 return response
 
-    async def _escalation(self, inbound: Inbound, path: str, peer: Mapping[str, Any]) -> web.StreamResponse:
+    async def _known(
+        self, inbound: Inbound, peer: Mapping[str, Any], act: Callable[[Principal], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Answer somebody whom we know; what is refused is remembered."""
         principal: Principal | None = None
         try:
             authorization = inbound.header("Authorization")
             principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
-            return await self._moved(inbound, path, principal)
+            return await act(principal)
         except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
             refusal = error if isinstance(error, Refusal) else store_unusable()
             declined = await self._gateway.refused(inbound, principal, refusal)
             return _declined(declined.refusal, declined.entry)
+
+    async def _document(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
+        """Return a document about this door. Everybody who may ask at all may read it; a stranger learns no field's name."""
+        if inbound.method != "GET":
+            raise MethodNotAllowed("Use GET here.", allow=["GET"])
+        if "?" in inbound.target:
+            raise ParameterUnknown("This document takes no parameters.")
+        documents = self._documents
+        found = await asyncio.to_thread(documents.purposes, principal.role) if path == PURPOSES else documents.openapi()
+        # Kept, and asked about again each time: the next to use the terminal may have another role, or a revoked key.
+        kept = {"ETag": found.etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+        if found.unchanged(inbound.header("If-None-Match")):
+            return web.Response(status=304, headers={**COMMON_HEADERS, **kept})
+        return respond(200, found.body, found.media_type, **kept)
 
     async def _moved(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
         if path == "/escalations":

@@ -68,7 +68,7 @@ def test_a_case_that_fails_is_a_diff(tmp_path: Path, shipped: PolicySet) -> None
     (case,) = _cases(tmp_path, shipped, text)
 
     (failure,) = failures([case], shipped.policy, shipped.lattice)
-    told = failure.diff(SHIPPED / "policy.csv").splitlines()
+    told = failure.diff(SHIPPED).splitlines()
 
     line = next(row.line for row in shipped.sheet.rows if row.rule == "M07")
     assert told[0] == f"{tmp_path}/cases/some.yaml:3: The mayor's record, approved"

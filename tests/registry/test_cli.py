@@ -86,7 +86,7 @@ def test_import_list_recognize_remove(command: Callable[..., Ran], home: Path) -
     assert code == 1
     assert verdicts[0] == {
         "line": 1, "recognized": True, "category": "official", "entry": row["id"], "matched": ["name"], "score": 26.0,
-        "threshold": 14.0, "features": [["given_name", "same", 10.4], ["surname", "same", 15.6]],
+        "threshold": 12.0, "features": [["given_name", "same", 10.4], ["surname", "same", 15.6]],
     }  # fmt: skip
     assert verdicts[1] == {"line": 2, "recognized": False, "category": None, "entry": None, "matched": [], "score": 0.0}
     assert "did you mean 'plate'" in verdicts[2]["error"]

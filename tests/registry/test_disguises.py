@@ -49,3 +49,38 @@ async def test_a_name_of_another_script_is_spelt_as_before(office: Office) -> No
 
     assert met(office, given_name="Sara", surname="Rostov")
     assert not met(office, given_name="Capa", surname="Poctob")
+
+
+JOINT: Final = (
+    "QUIMBY, WALLACE & ELEANOR WHITCOMBE", "QUIMBY, WALLACE & WHITCOMBE, ELEANOR", "WHITCOMBE, DESMOND A & ELEANOR G",
+    "Wallace Quimby and Eleanor Whitcombe", "Desmond and Eleanor Whitcombe", "Eleanor & Desmond Whitcombe",
+    "John Smith a/k/a Eleanor Whitcombe", "Wallace Quimby aka Eleanor Whitcombe", "Wallace Quimby c/o Eleanor Whitcombe",
+    "Wallace Quimby; Eleanor Whitcombe", "ELEANOR WHITCOMBE FAMILY TRUST", "Estate of Eleanor Whitcombe",
+    "QUIMBY, WALLACE / WHITCOMBE, ELEANOR",
+)  # fmt: skip
+ELEANOR: Final = {**ENROLLED, "given_name": "Eleanor", "middle_name": "Grace", "surname": "Whitcombe", "dob": "1971-03-08"}
+
+
+@pytest.mark.parametrize("name", JOINT)
+async def test_who_is_named_beside_another_is_recognized(office: Office, name: str) -> None:
+    """An owner, party or alias among several in one column is recognized, whatever date of birth the other one has."""
+    await office.enroll(ELEANOR)
+
+    assert met(office, name=name, dob="1974-02-08")
+    assert not met(office, name=name.upper().replace("WHITCOMBE", "BEAUMONT"), dob="1974-02-08")
+
+
+async def test_two_given_names_in_one_column_are_two_persons(office: Office) -> None:
+    """A record of a couple, with both given names in the one column, concerns both."""
+    await office.enroll(ELEANOR)
+
+    assert met(office, given_name="Desmond & Eleanor", surname="Whitcombe", dob="1969-09-30")
+
+
+@pytest.mark.parametrize("name", ["Whitcombe, Eleanor", "Eleanor Whitcombe", 'Eleanor "Ellie" Whitcombe', "Whitcombe/Eleanor"])
+async def test_another_date_still_clears_a_namesake_who_is_named_alone(office: Office, name: str) -> None:
+    """What stands between the words of one name makes no second person, whose date of birth could be any."""
+    await office.enroll(ELEANOR)
+
+    assert met(office, name=name)
+    assert not met(office, name=name, dob="1994-10-27")

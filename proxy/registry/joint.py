@@ -1,0 +1,58 @@
+"""One column that names several: ``QUIMBY, WALLACE & ELEANOR WHITCOMBE``, ``Quimby c/o Whitcombe``, ``Whitcombe Family Trust``.
+
+Titles of vehicles and homes are held by couples, estates and trusts, and records write that into one name. Read as one
+name it would be nobody's, so each part is a name too, with the surname that it shares with its neighbor. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_BETWEEN: Final = re.compile(
+    r"[&/;|+]|\b(?:and|or|et\s+(?:al|ux|vir)|a\.?k\.?a|f\.?k\.?a|d\.?b\.?a|estate(?:\s+of)?"
+    r"|(?:family\s+|living\s+|revocable\s+)*trust(?:ees?)?|llc|inc)\b\.?",
+    re.IGNORECASE,
+)
+_MARKS: Final = re.compile("[&/;|+]")
+_HINTS: Final = (" and ", " or ", " et ", "ka ", "k.a", "dba ", "d.b.a", "estate", " trust", " llc", " inc")
+_HELD_IN: Final = ("name", "alias", "given_name")
+MOST_PARTS: Final = 6
+_LEAST: Final = 2
+
+
+def parted(fields: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """Return the same fields with each name among several added to them."""
+    held = [kind for kind in _HELD_IN if kind in fields]
+    found = {kind: _all(kind, fields[kind]) for kind in held if any(map(_several, fields[kind]))}
+    return {**fields, **found} if found else fields
+
+
+def _several(text: str) -> bool:
+    """Tell quickly whether a text could name several; most name one."""
+    lower = text.lower()
+    return _MARKS.search(lower) is not None or any(hint in lower for hint in _HINTS)
+
+
+def _all(kind: str, texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for text in texts for name in _names(kind, text)))
+
+
+def _names(kind: str, text: str) -> Iterator[str]:
+    yield text
+    parts = [part for piece in _BETWEEN.split(text)[:MOST_PARTS] if len(part := piece.strip(" ,.")) >= _LEAST]
+    if kind == "given_name":
+        yield from parts
+        return
+    whole = [part for part in parts if " " in part or "," in part]
+    before = next((part.partition(",")[0] for part in parts if "," in part), "")
+    for part in parts if whole else ():
+        if part in whole:
+            yield part
+        if before and "," not in part:
+            yield f"{before}, {part}"
+        elif part not in whole:
+            yield f"{part} {whole[-1].split()[-1]}"
