@@ -26,6 +26,7 @@ M = TypeVar("M", bound=BaseModel)
 MAX_BYTES: Final = 4 << 20
 YAML_HINTS: Final = {
     "alias": "put a text that begins with * into quotes",
+    "expected alphabetic or numeric character": "put a text with * or & in it into quotes",
     "anchor": "put a text that begins with & into quotes",
     "character '\\t'": "indent with spaces, not with tabs",
     "mapping values are not allowed": "put a text with a colon in it into quotes",

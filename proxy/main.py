@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
@@ -34,7 +34,8 @@ from proxy.identity.service import Identities
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.service import Oversight
 from proxy.policy.service import PolicySet, load_policies
-from proxy.purpose.directory import StoredCases
+from proxy.purpose.breaker import Circuit
+from proxy.purpose.case_system import CaseSystem, case_directory
 from proxy.purpose.service import Purposes
 from proxy.refusal import Refusal
 from proxy.registry.keyring import Keyring
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from proxy.clock import Clock
+    from proxy.purpose.directory import StoredCases
     from proxy.settings import Settings, Tls, UpstreamSettings
     from proxy.web.protocol import Handler
 
@@ -103,8 +105,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     """Yield the open doors; on leaving, drain and close.
 
     Raises:
-        DocumentInvalid: a policy file is wrong.
-        DatabaseUnusable, LogError, KeyUnusable, OSError: a part cannot be opened; the message says which and what to do.
+        DocumentInvalid: a policy file or the case system's mapping is wrong.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
+            and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -146,9 +149,12 @@ class _Composition:
         )
         await registry.refresh()
         identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
+        cases = await stack.enter_async_context(
+            case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
+        )
         purposes = Purposes(
             catalogue=lambda: policies.catalogue,
-            directory=StoredCases(database),
+            directory=cases,
             metrics=metrics,
             monotonic=time.perf_counter,
             key=os.urandom(32),
@@ -198,7 +204,7 @@ class _Composition:
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, policies, registry, self._upstream_trouble)
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            return (*checks, overseen, *self._certificate_checks())
+            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
 
         documents = Documents(lambda: policies)
 
@@ -222,6 +228,8 @@ class _Composition:
         await self._keep(registry.verify, seconds=VERIFY_SECONDS)
         await self._keep(escalations.sweep)
         await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
+        if isinstance(cases, CaseSystem):
+            await self._keep(cases.tend)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
         doors = settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
@@ -368,6 +376,14 @@ async def _close(servers: Servers) -> None:
     await asyncio.gather(servers.terminals.close(), servers.console.close(), servers.ops.close())
 
 
+def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
+    """Return how the case directory is. A case system that is down leaves this node ready: officer safety goes on."""
+    if isinstance(cases, CaseSystem):
+        circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
+        return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
+    return replace(store, name="case_directory")
+
+
 def _readiness(
     store_trouble: str, audit: AuditTrail, policies: PolicySet, registry: Registry, upstream_trouble: str
 ) -> Sequence[Check]:
@@ -375,7 +391,6 @@ def _readiness(
     poisoned = audit.log.poisoned
     return (
         store,
-        Check(name="case_directory", ok=store.ok, reason=store.reason),
         Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
         Check(name="policy", ok=True, reason=f"version {policies.version}"),
         Check(

@@ -120,6 +120,9 @@ class Metrics:
         self.policy_errors_total = self._counter("policy_errors", "Rulings that failed and were turned into a deny")
         self.policy_cache_total = self._counter("policy_cache", "Rulings by whether the cache had them", "result")
         self.case_directory_seconds = self._histogram("case_directory_seconds", "Time to verify a purpose", "outcome")
+        self.unverified_total = self._counter(
+            "unverified", "Queries for officer safety that went on while the case directory was down", "action"
+        )
         self.case_directory_circuit = self._gauge(
             "case_directory_circuit", "1 for the state of the breaker before the case system", "state"
         )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 CategoryOption = Annotated[str, typer.Option(help="About whom: a category of vocabulary.yaml, or none.")]
-StandingOption = Annotated[str, typer.Option(help="assigned, unit, dispatched, unassigned.")]
+StandingOption = Annotated[str, typer.Option(help="assigned, unit, dispatched, unassigned, unverified.")]
 RelationOption = Annotated[
     str, typer.Option(help="self, household, family, former_partner, dispute, command, colleague, none.")
 ]

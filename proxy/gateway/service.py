@@ -23,7 +23,7 @@ from proxy.disclosure.service import disclose
 from proxy.escalation.lifecycle import EscalationRequired, State
 from proxy.escalation.service import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
-from proxy.gateway.asking import Asking, must_say_enough
+from proxy.gateway.asking import Asking, must_concern_a_party, must_say_enough
 from proxy.gateway.cascade import named, sought
 from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
@@ -34,6 +34,7 @@ from proxy.inquiry.service import inquire
 from proxy.policy.decide import strictest
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Refused
+from proxy.purpose.purpose import Standing, SubjectNotOnCase
 from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
 
-FRUITLESS: Final = (TooBroad, EscalationRequired, PolicyDenied)
+FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, PolicyDenied)
 """Refusals that say something of whom was asked about."""
 
 WITHHELD: Final = frozenset({Outcome.ESCALATE, Outcome.DENY})
@@ -216,6 +217,7 @@ class Gateway:
             body=disclosure.body,
             masked=disclosure.masked,
             withheld=told,
+            unverified=asking.unverified,
         )
 
     async def _understand(self, query: _Query) -> Asking:
@@ -233,7 +235,15 @@ class Gateway:
         self._leave(query, "purpose")
         if query.charged is None:
             root = verified.purpose.root
-            query.charged = self._spending.charge(policies.budgets, principal.person, inquiry, root, self._monotonic())
+            query.charged = self._spending.charge(
+                policies.budgets,
+                principal.person,
+                inquiry,
+                root,
+                self._monotonic(),
+                unverified=verified.standing is Standing.UNVERIFIED,
+            )
+        must_concern_a_party(inquiry, verified)
         recognition = self._recognizer.recognize(inquiry.criteria, principal)
         self._leave(query, "registry")
         return Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
@@ -319,6 +329,8 @@ class Gateway:
         query.receipt, query.closed, query.ending = receipt, not forward, False
         self._notice(query, [ruling])
         self._metrics.decisions_total.labels(ruling.outcome, facts.action, facts.purpose).inc()
+        if asking.unverified:
+            self._metrics.unverified_total.labels(facts.action).inc()
         if asking.verified.purpose.root is None:
             self._metrics.roots_total.labels(facts.action).inc()
         self._leave(query, "decided")

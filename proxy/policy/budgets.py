@@ -17,12 +17,16 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    """Limits by the hour and by the person; ``broad_counts`` is what a broad search counts as in its neighborhood."""
+    """Limits by the hour and by the person; ``broad_counts`` is what a broad search counts as in its neighborhood.
+
+    ``unverified`` bounds what goes on without the case directory.
+    """
 
     queries: int
     fruitless: int
     records: int
     neighborhood: int
+    unverified: int = 12
     broad_counts: int
 
 
@@ -33,6 +37,7 @@ class _PerHour(BaseModel):
     fruitless: Count
     records: Count
     neighborhood: Count
+    unverified: Count = 12
 
 
 class _Document(BaseModel):

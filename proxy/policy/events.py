@@ -62,6 +62,7 @@ class Decided(Event):
             "permissible_use": self.verified.permissible_use,
             "derived": purpose.derived,
             "standing": self.verified.standing,
+            **self._of_case(),
             "category": self.asked.category,
             "relation": self.asked.relation,
             "approval": self.asked.approval,
@@ -82,6 +83,14 @@ class Decided(Event):
             "escalation": self.escalation,
             **owing(self.owed),
         }
+
+    def _of_case(self) -> dict[str, Json]:
+        """Return how old what was known of the case is, when it was not asked for just now, and whom it lets be asked about."""
+        case = self.verified.case
+        found: dict[str, Json] = {"subject_on_case": True} if self.verified.subject_on_case else {}
+        if case is not None and case.age:
+            found |= {"case_age_s": round(case.age, 1), "case_stale": case.stale}
+        return found
 
     def parties(self) -> Iterable[Party]:
         """Return who asked, where, under which case, on whose behalf, and about whom."""

@@ -12,6 +12,7 @@ import asyncio
 import math
 import ssl
 from collections import OrderedDict
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -21,19 +22,25 @@ from yarl import URL
 
 from proxy.purpose.answer import AnswerWrong, parse, read_case
 from proxy.purpose.breaker import Breaker, Circuit
+from proxy.purpose.directory import StoredCases
 from proxy.purpose.header import normal_case
+from proxy.purpose.mapping import load_case_system
 from proxy.purpose.purpose import Case, CaseDirectoryUnavailable
+from proxy.tlog.errors import LogError
 from proxy.tlog.keys import load_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
+    from proxy.database import Database
     from proxy.purpose.mapping import CaseSystemOptions
     from proxy.telemetry import Metrics
 
 IDLE_SECONDS: Final = 3.0
 AGENT: Final = "showcause"
+NOBODYS: Final = "SHOWCAUSE"
+"""A number that no case has, to ask whether anybody answers."""
 JSON_TYPE: Final = "application/json"
 _CHUNK: Final = 65_536
 _REASONS: Final[Mapping[type[Exception], str]] = {
@@ -159,6 +166,12 @@ class CaseSystem:
         except _Failed as failed:
             raise CaseSystemUnusable(failed.reason) from failed
 
+    async def tend(self) -> None:
+        """Try again when the breaker lets us, so that no officer has to be the trial; called again and again."""
+        if self._breaker.circuit is Circuit.OPEN and not self._breaker.remaining(self._monotonic()):
+            with suppress(_Failed):
+                await self._ask_once(self._options.probe or NOBODYS)
+
     def _unavailable(self, failed: _Failed) -> CaseDirectoryUnavailable:
         after = max(1, math.ceil(self._breaker.remaining(self._monotonic())))
         detail = "The case directory does not answer. Nothing was released. Try again."
@@ -280,6 +293,27 @@ def _failure(error: Exception, options: CaseSystemOptions) -> _Failed:
     return _Failed("failed", "its answer is broken off, or not HTTP")
 
 
+@asynccontextmanager
+async def case_directory(
+    mapping: Path | None, database: Database, *, metrics: Metrics, monotonic: Callable[[], float]
+) -> AsyncIterator[StoredCases | CaseSystem]:
+    """Yield the case system that a mapping file describes, open; without such a file the cases in the store.
+
+    Raises:
+        DocumentInvalid: the mapping file is wrong.
+        CaseSystemUnusable: a file that it names cannot be used.
+    """
+    if mapping is None:
+        yield StoredCases(database)
+        return
+    system = CaseSystem(load_case_system(mapping), metrics=metrics, monotonic=monotonic)
+    await system.open()
+    try:
+        yield system
+    finally:
+        await system.close()
+
+
 def _fail(reason: str) -> NoReturn:
     raise _Failed("failed", reason)
 
@@ -311,7 +345,11 @@ def _secret_headers(path: Path | None) -> Mapping[str, str]:
     if path is None:
         return {}
     headers = {}
-    for line in load_secret(path).decode("utf-8", "replace").splitlines():
+    try:
+        text = load_secret(path).decode("utf-8", "replace")
+    except LogError as error:
+        raise CaseSystemUnusable(str(error)) from error
+    for line in text.splitlines():
         name, colon, value = line.partition(":")
         if not colon or not value.strip() or not line.isascii() or not line.isprintable() or " " in name:
             msg = f"{path} is not made of header lines in visible ASCII, as `Authorization: Bearer …`"

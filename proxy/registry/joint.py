@@ -20,7 +20,6 @@ _BETWEEN: Final = re.compile(
 _MARKS: Final = re.compile("[&/;|+]")
 _HINTS: Final = (" and ", " or ", " et ", "ka ", "k.a", "dba ", "d.b.a", "estate", " trust", " llc", " inc")
 _HELD_IN: Final = ("name", "alias", "given_name")
-MOST_PARTS: Final = 6
 _LEAST: Final = 2
 
 
@@ -43,7 +42,7 @@ def _all(kind: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 def _names(kind: str, text: str) -> Iterator[str]:
     yield text
-    parts = [part for piece in _BETWEEN.split(text)[:MOST_PARTS] if len(part := piece.strip(" ,.")) >= _LEAST]
+    parts = [part for piece in _BETWEEN.split(text) if len(part := piece.strip(" ,.")) >= _LEAST]
     if kind == "given_name":
         yield from parts
         return

@@ -135,6 +135,8 @@ def text_keys(text: str) -> tuple[NameKey, ...]:
     keys = [_key(tokens), _key([tokens[0], tokens[-1]])]
     if len(long) > 1:
         keys += [_key(long), _key([long[0], long[-1]])]
+    if len(tokens) > 2:  # Mark D Angelo, Mary Ann Berg, Wang Xiao Ming: two words that others write as one
+        keys += [_key([tokens[0], tokens[-2] + tokens[-1]]), _key([tokens[0] + tokens[1], tokens[-1]])]
     return tuple(dict.fromkeys(keys))
 
 
@@ -149,6 +151,11 @@ def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
         _key(first[:1], last), _key(first, last), _key(first, second, last), _key(first, long, last),
         _key(first[:1], names[:1]), _key(first[:1], names[-1:]),
     ]  # fmt: skip
+    if len(last) > 1:  # the first of two surnames with its particles, and either as one word: Dela Cruz
+        head = last[: last.index(names[0]) + 1]
+        keys += [_key(first[:1], head), _key(first[:1], ["".join(head)]), _key(first[:1], ["".join(last)])]
+    if len(first) > 1:
+        keys.append(_key(["".join(first)], last))
     return tuple(dict.fromkeys(keys))
 
 

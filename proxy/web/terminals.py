@@ -25,6 +25,7 @@ from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import problems
 from proxy.web.duties import DUTIES, Duties
@@ -257,6 +258,8 @@ def _answered(answer: Answer) -> web.Response:
         told.append(f"withheld={answer.withheld}")
     if told:
         headers["Disclosure"] = ", ".join(told)
+    if answer.unverified:
+        headers["Standing"] = str(Standing.UNVERIFIED)
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 

@@ -313,6 +313,22 @@ async def test_a_system_that_is_down_is_left_alone_and_tried_again(tmp_path: Pat
         assert await world.system.look_up("26-8") is not None
 
 
+async def test_it_is_tried_again_without_an_officer(tmp_path: Path) -> None:
+    """Tending asks for nobody's case once the breaker lets it, never sooner, and closes it when somebody answers."""
+    vendor = Vendor(manner="error_500")
+    async with serving(vendor), world_of(tmp_path, vendor, f"{SWIFT}breaker: {{failures: 1}}\n") as world:
+        await world.fails()
+        await world.system.tend()
+        assert (len(vendor.asked), world.circuit()) == (1, "open")
+        world.now = 10
+        await world.system.tend()
+        assert (len(vendor.asked), world.circuit()) == (2, "open")
+        vendor.manner, world.now = "", 20
+        await world.system.tend()
+        await world.system.tend()
+        assert (vendor.asked[2:], world.circuit()) == (["/cad/incidents/SHOWCAUSE"], "closed")
+
+
 async def test_one_number_on_which_the_system_stumbles_takes_it_from_nobody(tmp_path: Path) -> None:
     """Whoever knows such a number and asks for it again and again does not open the breaker."""
     vendor = Vendor(manner="error_500")

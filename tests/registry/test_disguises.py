@@ -84,3 +84,56 @@ async def test_another_date_still_clears_a_namesake_who_is_named_alone(office: O
 
     assert met(office, name=name)
     assert not met(office, name=name, dob="1994-10-27")
+
+
+PARTED: Final = {
+    ("Jose", "Manuel", "De la Cruz Rodriguez"): (
+        "Jose Manuel De la Cruz Rodriguez", "DE LA CRUZ, JOSE", "Jose Delacruz", "José Manuel de la Cruz",
+    ),
+    ("Maria del Carmen", "", "Garcia Lopez"): ("Maria del Carmen Garcia Lopez", "GARCIA, MARIA DEL CARMEN"),
+    ("Mark", "", "D'Angelo"): ("Mark D Angelo", "Mark D'Angelo", "Mark T. D Angelo"),
+    ("Seán", "", "O'Brien"): ("Sean O Brien", "Sean P O Brien"),
+    ("Patrick", "", "McDonald"): ("Patrick Mc Donald", "Patrick J Mc Donald"),
+    ("Mary Ann", "", "Van der Berg"): ("Mary Ann Vanderberg", "Maryann Van der Berg"),
+    ("Xiaoming", "", "Wang"): ("Wang Xiao Ming", "Xiao Ming Wang"),
+    ("Ludwig", "Wilhelm", "von Steuben"): ("Ludwig Wilhelm von Steuben", "Ludwig VonSteuben"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("who", "names"), PARTED.items(), ids=lambda each: str(each[0]))
+async def test_a_name_is_found_however_its_words_are_parted(
+    office: Office, who: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    """A name alone is found by its first surname, with its particles apart or joined, and in free text behind a second name."""
+    await office.enroll({**ENROLLED, **dict(zip(("given_name", "middle_name", "surname"), who, strict=True))})
+
+    assert [name for name in names if not met(office, name=name)] == []
+    assert not met(office, name=f"{who[0]} Whitcombe")
+
+
+@pytest.mark.parametrize(
+    "name", ["José Manuel de la Cruz", "Jose Manuel De la Cruz Rodriguez", "Jose Delacruz", "DE LA CRUZ, JOSE"]
+)
+async def test_free_text_names_who_has_a_second_name_and_a_particle(office: Office, name: str) -> None:
+    """In a narrative, a surname is found behind a second name and particles."""
+    await office.enroll({**ENROLLED, "given_name": "Jose", "middle_name": "Manuel", "surname": "De la Cruz Rodriguez"})
+
+    assert met(office, text=f"On arrival I spoke to {name} at the door.")
+    assert not met(office, text="On arrival I spoke to Jose Manuel de la Rosa at the door.")
+
+
+@pytest.mark.parametrize(
+    "street",
+    [
+        "#17 Magnolia Court", "No. 17 Magnolia Court", "at 17 Magnolia Ct", "17, Magnolia Court", "4B/17 Magnolia Court",
+        "4B-17 Magnolia Ct.", "17 Magnolia Court Fairmont City KY 42903", "17, Magnolia Court, Apt 4B, Fairmont City",
+    ],
+)  # fmt: skip
+async def test_a_house_number_is_found_behind_what_leads_in(office: Office, street: str) -> None:
+    """A sign, a word, a unit or a comma before the street, or the whole address in its line, does not hide a home."""
+    home = {"unit": "4B", "city": "Fairmont City", "state": "KY", "postal_code": "42903"}
+    await office.enroll({**PHILIPPA, **home})
+
+    assert met(office, street=street)
+    assert not met(office, street=street.replace("17", "19"))
+    assert not met(office, street=street.replace("4B", "4A"), unit="4A")
