@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.inquiry.routes import load_routes
+from proxy.policy.activation import version_of
 from proxy.policy.budgets import load_budgets
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
+from proxy.policy.folder import digest_of
 from proxy.policy.lattice import Lattice
 from proxy.policy.model import check_model
 from proxy.policy.nearest import nearest
@@ -56,7 +58,7 @@ T = TypeVar("T")
 class PolicySet:
     """One loaded policy. ``version`` is the first twelve hex digits of ``digest``, which is the SHA-256 of the files.
 
-    ``digests`` is the SHA-256 of each file alone, by name.
+    ``digests`` is the SHA-256 of each file alone, by name, and ``contents`` the bytes that it was read from.
     """
 
     directory: Path
@@ -74,6 +76,7 @@ class PolicySet:
     digests: Mapping[str, str]
     version: str
     text: str  # of policy.csv and of the overlays' rows behind it, as they were read
+    contents: Mapping[str, bytes] = field(repr=False)
     overlays: tuple[str, ...] = ()
 
 
@@ -143,14 +146,14 @@ def load_policies(
     assert catalogue is not None
     assert sheet is not None
     assert thresholds is not None
-    digest = _digest(contents)
+    digest = digest_of(contents)
     rules = sheet
     if overlays:
         rules = make_sheet((*sheet.rows, *rows), sheet.groupings)
         mistakes.extend(loosened(directory, sheet, rules, words))
     if mistakes:
         raise DocumentInvalid(mistakes)
-    policy = CasbinPolicy(sheet=rules, words=words, version=digest[:12], on_error=on_error, on_lookup=on_lookup)
+    policy = CasbinPolicy(sheet=rules, words=words, version=version_of(digest), on_error=on_error, on_lookup=on_lookup)
     return PolicySet(
         directory=directory,
         policy=policy,
@@ -165,8 +168,9 @@ def load_policies(
         lattice=policy.lattice,
         digest=digest,
         digests={name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())},
-        version=digest[:12],
+        version=version_of(digest),
         text="".join(contents[file].decode("utf-8") for file in (SHEET, *map(overlay_file, overlays))),
+        contents=contents,
         overlays=overlays,
     )
 
@@ -240,14 +244,6 @@ def _contents(directory: Path) -> dict[str, bytes]:
     if mistakes:
         raise DocumentInvalid(mistakes)
     return contents
-
-
-def _digest(contents: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name, content in sorted(contents.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _attempt(mistakes: list[Mistake], read: Callable[[], T]) -> T | None:
