@@ -10,6 +10,7 @@ import shutil
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -251,7 +252,10 @@ def policies_with(path: Path, budgets: str) -> Path:
 
 @asynccontextmanager
 async def open_street(
-    path: Path, policies: Path, records: Callable[[Home, Town], None] = lambda _home, _town: None
+    path: Path,
+    policies: Path,
+    records: Callable[[Home, Town], None] = lambda _home, _town: None,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Street]:
     """Open a street of its own over a town of its own; ``records`` may alter its records before they are served."""
     home = Home(path / "home", policies)
@@ -261,7 +265,7 @@ async def open_street(
         async with AsyncExitStack() as stack:
             upstream = await stack.enter_async_context(serving(home.records, 0))
             home.write_config(Ports(terminals=0, console=0, ops=0, records=int(upstream.rpartition(":")[2])), level="error")
-            servers = await stack.enter_async_context(main.running(load_settings(home.config, {})))
+            servers = await stack.enter_async_context(main.running(load_settings(home.config, environ)))
             client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
             yield Street(town, home, servers, upstream, client, home.read_keys())
 
