@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
@@ -32,14 +32,17 @@ from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.tls import server_context, trouble
+from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
-from proxy.purpose.directory import StoredCases
+from proxy.purpose.breaker import Circuit
+from proxy.purpose.case_system import CaseSystem, case_directory
 from proxy.purpose.service import Purposes
 from proxy.refusal import Refusal
 from proxy.registry.keyring import Keyring
 from proxy.registry.service import Registry
+from proxy.registry.stewards import Stewards
 from proxy.standard_error import StandardError
 from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
@@ -57,13 +60,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.clock import Clock
+    from proxy.purpose.directory import StoredCases
     from proxy.settings import Settings, Tls, UpstreamSettings
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
+OVERSIGHT_SECONDS: Final = 2.0
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
+EXPIRY_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 1.0
 SWITCH_SECONDS: Final = 0.0005
 GC_ALLOCATIONS: Final = 20_000
@@ -108,9 +114,10 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     """Yield the open doors; on leaving, drain and close.
 
     Raises:
-        DocumentInvalid: a policy file is wrong, and none was ever activated that could rule.
+        DocumentInvalid: the case system's mapping is wrong, or a policy file is and none was ever activated that could rule.
         PolicyUnreadable: the activated policy was altered, or this program cannot load it.
-        DatabaseUnusable, LogError, KeyUnusable, OSError: a part cannot be opened; the message says which and what to do.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
+            and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -153,9 +160,12 @@ class _Composition:
         live.follow(lambda policies: registry.follow(policies.thresholds, policies.vocabulary.category_group))
         await registry.refresh()
         identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
+        cases = await stack.enter_async_context(
+            case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
+        )
         purposes = Purposes(
             catalogue=lambda: live.policies.catalogue,
-            directory=StoredCases(database),
+            directory=cases,
             metrics=metrics,
             monotonic=time.perf_counter,
             key=os.urandom(32),
@@ -169,9 +179,19 @@ class _Composition:
             recognizer=registry.recognizer,
             clock=clock,
             metrics=metrics,
-            approvers=frozenset({"supervisor"}),
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+        )
+        oversight = Oversight(
+            database=database,
+            key=hmac.digest(body_key, b"showcause oversight", hashlib.sha256),
+            log=settings.log,
+            origin=settings.origin,
+            sealer=sealer,
+            audit=audit,
+            recognizer=registry.recognizer,
+            clock=clock,
+            metrics=metrics,
         )
         gateway = Gateway(
             policies=lambda: live.policies,
@@ -195,15 +215,17 @@ class _Composition:
 
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
-            return (*checks, *self._certificate_checks())
+            overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
+            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
-        def escalation_door(*, queries: bool) -> Handler:
+        def door(*, queries: bool) -> Handler:
             return Terminals(
                 gateway=gateway,
                 identities=identities,
                 escalations=escalations,
+                oversight=oversight,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -216,8 +238,13 @@ class _Composition:
         await self._keep(self._flush)
         await self._keep(registry.refresh)
         await self._keep(registry.verify, seconds=VERIFY_SECONDS)
+        stewards = Stewards(registry, database, Keyring.of(settings.keys.registry), self._clock, outbox=outbox)
+        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
         await self._keep(live.turn, seconds=LOOK_SECONDS)
         await self._keep(escalations.sweep)
+        await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
+        if isinstance(cases, CaseSystem):
+            await self._keep(cases.tend)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
         doors = settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
@@ -225,10 +252,10 @@ class _Composition:
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
             console=await self._open_door(
-                "console", escalation_door(queries=False), doors.console.host, doors.console.port, doors.console.tls
+                "console", door(queries=False), doors.console.host, doors.console.port, doors.console.tls
             ),
             terminals=await self._open_door(
-                "terminals", escalation_door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
+                "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
             ),
             audit=audit,
             policy=live,
@@ -377,6 +404,14 @@ async def _close(servers: Servers) -> None:
     await asyncio.gather(servers.terminals.close(), servers.console.close(), servers.ops.close())
 
 
+def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
+    """Return how the case directory is. A case system that is down leaves this node ready: officer safety goes on."""
+    if isinstance(cases, CaseSystem):
+        circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
+        return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
+    return replace(store, name="case_directory")
+
+
 def _readiness(
     store_trouble: str, audit: AuditTrail, live: LivePolicy, registry: Registry, upstream_trouble: str
 ) -> Sequence[Check]:
@@ -384,7 +419,6 @@ def _readiness(
     poisoned = audit.log.poisoned
     return (
         store,
-        Check(name="case_directory", ok=store.ok, reason=store.reason),
         Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
         Check(name="policy", ok=True, reason=live.reason),  # ready whatever the folder holds: a good policy rules
         Check(

@@ -36,6 +36,8 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
     try:
         settings = settings_of(config)
         folder, candidate = settings.policies, settings.shadow
+        if settings.cases.system is not None:
+            mistakes.extend(_of_mapping(settings.cases.system))
     except DocumentInvalid as invalid:
         mistakes.extend(invalid.mistakes)
         folder = _policies_of(config)
@@ -61,6 +63,16 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
         say(f"{config} and {folder} are valid{beside}; policy version {version}; `doctor` says which version is activated")
     if mistakes:
         raise done(Code.FOUND)
+
+
+def _of_mapping(path: Path) -> tuple[Mistake, ...]:
+    from proxy.purpose.mapping import load_case_system  # noqa: PLC0415 -- only who has a case system needs it
+
+    try:
+        load_case_system(path)
+    except DocumentInvalid as invalid:
+        return invalid.mistakes
+    return ()
 
 
 def _policies_of(config: Path) -> Path | None:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.failed import Failed
+from proxy.audit.owed import joined
 from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
 from proxy.escalation.lifecycle import EscalationRequired, State
 from proxy.escalation.service import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
-from proxy.gateway.asking import Asking, must_say_enough
+from proxy.gateway.asking import Asking, must_concern_a_party, must_say_enough
 from proxy.gateway.cascade import named, sought
 from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
@@ -30,9 +31,11 @@ from proxy.gateway.strangers import Strangers
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import TooBroad
 from proxy.inquiry.service import inquire
+from proxy.policy.decide import strictest
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Refused
 from proxy.policy.shadow import Tally, difference
+from proxy.purpose.purpose import CaseClosed, CaseKindMismatch, CaseUnknown, Standing, StandingMissing, SubjectNotOnCase
 from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from proxy.policy.decision import Facts, Ruling
     from proxy.policy.service import PolicySet
     from proxy.policy.shadow import Difference, Shadow
+    from proxy.purpose.purpose import VerifiedPurpose
     from proxy.purpose.service import Purposes
     from proxy.registry.protection import Recognition, Recognizer
     from proxy.telemetry import Metrics
@@ -60,8 +64,11 @@ if TYPE_CHECKING:
 ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
 
-FRUITLESS: Final = (TooBroad, EscalationRequired, PolicyDenied)
+FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, PolicyDenied)
 """Refusals that say something of whom was asked about."""
+
+REFERENCES: Final = (CaseUnknown, CaseClosed, CaseKindMismatch, StandingMissing)
+"""Refusals that tell whoever tries numbers of cases which there are."""
 
 WITHHELD: Final = frozenset({Outcome.ESCALATE, Outcome.DENY})
 
@@ -204,7 +211,7 @@ class Gateway:
             grant = await self._agreed(
                 query,
                 asking,
-                waiting[0].ruling,
+                strictest([judgement.ruling for judgement in waiting]),
                 wait,
                 lambda: self._record_disclosure(query, asking, withheld, len(reply.body)),
             )
@@ -227,6 +234,7 @@ class Gateway:
             body=disclosure.body,
             masked=disclosure.masked,
             withheld=told,
+            unverified=asking.unverified,
         )
 
     async def _understand(self, query: _Query) -> Asking:
@@ -238,17 +246,32 @@ class Gateway:
         inquiry = query.inquiry = inquire(policies.routes, inbound)
         must_say_enough(inquiry, self._recognizer, policies.thresholds)
         self._leave(query, "inquiry")
-        stated, now = inbound.header("Query-Purpose"), self._clock()
-        verified = await self._purposes.verify(
-            stated, principal, inquiry.action, now, sought=sought(inquiry), catalogue=policies.catalogue
-        )
+        verified = await self._verify(policies, inbound.header("Query-Purpose"), principal, inquiry)
         self._leave(query, "purpose")
         if query.charged is None:
             root = verified.purpose.root
-            query.charged = self._spending.charge(policies.budgets, principal.person, inquiry, root, self._monotonic())
+            query.charged = self._spending.charge(
+                policies.budgets,
+                principal.person,
+                inquiry,
+                root,
+                self._monotonic(),
+                unverified=verified.standing is Standing.UNVERIFIED,
+            )
+        must_concern_a_party(inquiry, verified)
         recognition = self._recognizer.recognize(inquiry.criteria, principal, policies.thresholds)
         self._leave(query, "registry")
         return Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
+
+    async def _verify(self, policies: PolicySet, header: str | None, principal: Principal, inquiry: Inquiry) -> VerifiedPurpose:
+        self._spending.may_refer(policies.budgets, principal.person, self._monotonic())
+        try:
+            return await self._purposes.verify(
+                header, principal, inquiry.action, self._clock(), sought=sought(inquiry), catalogue=policies.catalogue
+            )
+        except REFERENCES:
+            self._spending.misreferred(policies.budgets, principal.person, self._monotonic())
+            raise
 
     def _policies_of(self, query: _Query) -> PolicySet:
         if query.policies is None:
@@ -316,7 +339,7 @@ class Gateway:
         self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
     ) -> Receipt:
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
-        shown = ruling.outcome
+        shown, owed = ruling.outcome, (*ruling.owed, *(asking.owed if forward else ()))
         facts, ruling = asking.concealing or (facts, ruling)
         recognition = asking.concealed or asking.recognition
         receipt = await self._audit.record(
@@ -335,12 +358,16 @@ class Gateway:
                 destination=self._upstream.origin,
                 forward=forward,
                 escalation=grant.id if grant else "",
+                owed=joined((*owed, *ruling.owed)),
+                approved_by=tuple(approval.person for approval in grant.approvals) if grant else (),
                 shadow=self._shadowed(query, facts, recognition, ruling),
             ),
         )
         query.receipt, query.closed, query.ending = receipt, not forward, False
         self._notice(query, [ruling])
         self._metrics.decisions_total.labels(ruling.outcome, facts.action, facts.purpose).inc()
+        if asking.unverified:
+            self._metrics.unverified_total.labels(facts.action).inc()
         if asking.verified.purpose.root is None:
             self._metrics.roots_total.labels(facts.action).inc()
         self._leave(query, "decided")
@@ -359,6 +386,8 @@ class Gateway:
             duration_ms=round((self._monotonic() - query.started) * 1000, 2),
             upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
             sha256=hashlib.sha256(disclosure.body).hexdigest(),
+            owed=joined(owed for judgement in disclosure.judgements for owed in judgement.ruling.owed),
+            decided=query.receipt.index if query.receipt is not None else 0,
             ruled=query.tally.facts() if query.tally else {},
         )
         query.ending = True

@@ -45,6 +45,7 @@ def load_files(files: Mapping[str, bytes], directory: Path, load: Callable[[Path
     with TemporaryDirectory(prefix="showcause-policy-") as name:
         folder = Path(name)
         for file, content in files.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(content)
         try:
             return replace(load(folder), directory=directory)

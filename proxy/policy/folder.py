@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 Status = tuple[tuple[str, tuple[int, ...]], ...]
@@ -31,10 +31,10 @@ class Watch:
     Reads files: not for an event loop's own thread.
     """
 
-    def __init__(self, folder: Path, files: Iterable[str], beside: Iterable[str] = ()) -> None:
-        """Take the folder, the names of the policy's files, and patterns of what else a judgement of them rests on."""
+    def __init__(self, folder: Path, files: Callable[[Path], Iterable[str]], beside: Iterable[str]) -> None:
+        """Take the folder, what names its policy's files, and patterns of everything that a judgement of them rests on."""
         self.folder = folder
-        self._files = tuple(files)
+        self._files = files
         self._beside = tuple(beside)
         self._judged = ""
         self._status: Status | None = None
@@ -81,7 +81,7 @@ class Watch:
 
     def _names(self) -> list[str]:
         found = {str(path.relative_to(self.folder)) for pattern in self._beside for path in self.folder.glob(pattern)}
-        return [*self._files, *sorted(found)]
+        return sorted(found)
 
     def _digests(self) -> tuple[str, str]:
         """Return the digest of everything, and that of the policy alone."""
@@ -91,4 +91,5 @@ class Watch:
                 contents[name] = (self.folder / name).read_bytes()
             except OSError:
                 continue
-        return digest_of(contents), digest_of({name: contents[name] for name in self._files if name in contents})
+        policy = {name: contents[name] for name in self._files(self.folder) if name in contents}
+        return digest_of(contents), digest_of(policy)

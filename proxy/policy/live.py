@@ -20,7 +20,8 @@ from proxy.policy.activation_events import PolicyHeld
 from proxy.policy.edits import loosening
 from proxy.policy.folder import Watch
 from proxy.policy.judging import judge_aside
-from proxy.policy.service import FILES, load_policies
+from proxy.policy.overlays import PATTERN
+from proxy.policy.service import FILES, load_policies, policy_files
 from proxy.policy.shadow import Shadow
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
 
 MISTAKES: Final = "mistakes"
 LOOSENS: Final = "loosens"
-BESIDE: Final = ("invariants.yaml", "cases/*.yaml")
+POLICY: Final = (*FILES, PATTERN)
+"""Every file that may be of a policy."""
+
+BESIDE: Final = ("invariants.yaml", "cases/*.yaml", "overlays/*/invariants.yaml", "overlays/*/cases/*.yaml")
 """What the gates hold a policy against: a case that is put right can let through a policy that failed it."""
 MOST_TOLD: Final = 20
 """Lines of the operator's log for one edit; `policy activate` shows all."""
@@ -72,8 +76,8 @@ class LivePolicy:
         self._metrics = metrics
         self._tell = tell
         self._judges = judge
-        self._watch = Watch(folder, FILES, BESIDE)
-        self._candidate = Watch(candidate, FILES) if candidate is not None else None
+        self._watch = Watch(folder, policy_files, (*POLICY, *BESIDE))
+        self._candidate = Watch(candidate, policy_files, POLICY) if candidate is not None else None
         self._live: PolicySet | None = None
         self._shadow: Shadow | None = None
         self._generation = -1

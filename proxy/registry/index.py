@@ -7,7 +7,8 @@ there are persons named, so that the victim's date of birth does not clear the w
 An address is a road to everybody who is enrolled there. Who is enrolled with a unit is met by that unit, and by the
 building when no unit is given, never by the neighbor's; who is enrolled without one is met by the whole building.
 
-Free text is searched for what is enrolled, as it is: a full name in any order, a phone, SSN, e-mail or plate (``prose.py``).
+Free text is searched for what is enrolled, as it is: a full name in any order, a phone, SSN, e-mail or plate (``prose.py``). A
+number is a road; a name is evidence, beside dates in the text and whatever else the record says of the person.
 
 Look-alikes are those who share a key of ``traits.keys``. They are compared, field by field (``evidence.py``); whether what is
 found is enough is decided by whoever asks, since that depends on the category.
@@ -16,7 +17,7 @@ found is enough is decided by whoever asks, since that depends on the category.
 from __future__ import annotations
 
 from collections import Counter
-from operator import attrgetter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry import normalize, prose, traits
@@ -44,6 +45,11 @@ ALIAS: Final = "alias"
 ALIAS_DOB: Final = "alias_dob"
 ADDRESS: Final = "address"
 TEXT: Final = "text"
+TEXTS: Final = (TEXT, "work", "school")
+"""The kinds that are searched for names: somebody may have typed one there."""
+
+TEXT_NUMBER: Final = "text_number"
+IN_TEXT: Final = frozenset({TEXT, TEXT_NUMBER})
 WEAK_NAMES: Final = frozenset({NAME, ALIAS})
 
 MOST_NAMES: Final = 256
@@ -112,17 +118,18 @@ class Index:
         Raises:
             TooManyNames: given names times surnames are over the bound.
         """
-        found = self._find(parted(fields))
-        texts = fields.get("text")
+        fields = parted(fields)
+        named = self._named(fields)
+        found = self._find(fields, named)
+        texts = [text for kind in TEXTS for text in fields.get(kind, _NONE)]
         if not texts:
             return found
-        for profile, evidence in self._in_texts(texts).items():
-            roads, known = found.get(profile, ((), evidence))
-            found[profile] = ((*roads, TEXT), max(known, evidence, key=attrgetter("bits")))
+        for profile, (said, evidence) in self._in_texts(texts, frozenset().union(*named)).items():
+            roads, known = found.get(profile, ((), None))
+            found[profile] = ((*roads, *said), evidence.beside_of(known))
         return found
 
-    def _find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
-        named = self._named(fields)
+    def _find(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]]) -> Findings:
         hits = self._exact(fields, named)
         mine = traits.of_fields(fields, self._tokens)
         alike = self._alike(mine)
@@ -137,8 +144,10 @@ class Index:
             for profile in dict.fromkeys((*hits, *alike))
         }
 
-    def _in_texts(self, texts: Sequence[str]) -> dict[Profile, Evidence]:
-        """Return who is named in free text, and what of it speaks for each.
+    def _in_texts(self, texts: Sequence[str], own: frozenset[Token]) -> Findings:
+        """Return who is named in free text, and what of it speaks for each; ``own`` are the names of the record's own person.
+
+        Those are compared with everything that the record says, so that a namesake's report is not about who is enrolled.
 
         Raises:
             TooManyNames: a text is longer than any that is read.
@@ -152,20 +161,22 @@ class Index:
             for place in self.rarity.givens(words):
                 given = words[place]
                 for surname in prose.surnames(words, place):
-                    found = self._names.at(self._tokens.pair(given, surname))
-                    if found:
+                    token = self._tokens.pair(given, surname)
+                    if token not in own and (found := self._names.at(token)):
                         _add(hits, found, TEXT)
                         said.setdefault("name", {})[f"{surname}, {given}"] = None
             for kind, number in prose.numbers(text, words):
-                token = self._tokens.strong[kind](number)
-                if token is not None and (found := self._strong.at(token)):
-                    _add(hits, found, TEXT)
+                mark = self._tokens.strong[kind](number)
+                if mark is not None and (found := self._strong.at(mark)):
+                    _add(hits, found, TEXT_NUMBER)
                     said.setdefault(kind, {})[number] = None
+            said.setdefault("dob", {}).update(dict.fromkeys(prose.dates(text)))
         if not hits:
             return {}
         mine = traits.of_fields({kind: tuple(texts) for kind, texts in said.items()}, self._tokens)
-        persons = len(hits) + 1  # so that nothing contradicts: a text may be about anybody
-        return {profile: self._weigh(mine, profile, persons) for profile in hits}
+        mine = replace(mine, births_tell=False)  # a text may be about anybody, and its dates about anything
+        persons = len(hits) + 1
+        return {profile: (tuple(roads), self._weigh(mine, profile, persons)) for profile, roads in hits.items()}
 
     def _weigh(self, mine: Traits, profile: Profile, persons: int) -> Evidence:
         return weigh(mine, traits.unpack(self._tokens.open(profile.traits)), self.rarity, persons=persons)

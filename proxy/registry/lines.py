@@ -17,6 +17,7 @@ import orjson
 
 from proxy.document import suggest
 from proxy.identity.principal import ORI_PATTERN, PERSON_PATTERN
+from proxy.inquiry.inquiry import TEXT
 from proxy.registry import normalize
 from proxy.registry.person import MOST_VALUES, NORMAL_FORMS, Declared, Home, Identifiers, street_of
 from proxy.registry.sites import SITES, site_of
@@ -32,7 +33,10 @@ FIELDS: Final = "fields"
 ENTRY_KEYS: Final = (*IDENTIFIERS, "category", "household", "basis", "expires", "review", FIELDS)
 STAFF_KEYS: Final = (*IDENTIFIERS, "personnel", "relation", "agency", "squad", "supervisor", "household")
 
+_SEVERAL: Final = frozenset({"name", "address", "given_name", "surname", "dob", FIELDS, TEXT})
 MOST_TEXT: Final = normalize.MOST_CHARACTERS
+MOST_NARRATIVE: Final = 4096
+"""Of free text, as much as a record of a reply may hold of it."""
 MOST_LINE: Final = 1 << 16
 UNRECOGNIZABLE: Final = "nothing to recognize the person by: give a full name, an identifier or a home address"
 
@@ -211,7 +215,7 @@ def criteria(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     Raises:
         LineRefused: a key is unknown, or a value is neither text nor a number nor a list of these.
     """
-    values, reasons = _values(raw, (*IDENTIFIERS, "name", "address", "case"))
+    values, reasons = _values(raw, (*IDENTIFIERS, "name", "address", "case", TEXT))
     if reasons:
         raise LineRefused("; ".join(reasons))
     return {kind: given for kind, texts in values.items() if (given := tuple(text for text in texts if text))}
@@ -247,12 +251,13 @@ def _values(raw: Mapping[str, Any], keys: Iterable[str]) -> tuple[dict[str, list
         texts = [_text(each) for each in given]
         if None in texts or len(texts) > MOST_VALUES:
             reasons.append(f"{key} is not text, or a list of at most {MOST_VALUES} texts")
-        elif len(texts) > 1 and key not in LISTS and key not in {"name", "address", "given_name", "surname", "dob", FIELDS}:
+        elif len(texts) > 1 and key not in LISTS and key not in _SEVERAL:
             reasons.append(f"{key} has more than one value")
         else:
             values[key] = [text for text in texts if text is not None]
-            if any(len(text) > MOST_TEXT for text in values[key]):
-                reasons.append(f"{key} is longer than {MOST_TEXT} characters")
+            most = MOST_NARRATIVE if key == TEXT else MOST_TEXT
+            if any(len(text) > most for text in values[key]):
+                reasons.append(f"{key} is longer than {most} characters")
     return values, reasons
 
 

@@ -30,6 +30,10 @@ class Relation(StrEnum):
     NONE = "none"
 
 
+OWN_CAUSE: Final = frozenset({Relation.SELF, Relation.HOUSEHOLD, Relation.FAMILY, Relation.FORMER_PARTNER, Relation.DISPUTE})
+"""Nobody decides on, nor reviews, what concerns somebody so close."""
+
+
 class Feature(NamedTuple):
     """One field's part in a match: what it is, how alike (``likeness.py``), and the bits of evidence, negative against."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry.households import Households
-from proxy.registry.index import TEXT, WEAK_NAMES, Index
+from proxy.registry.index import IN_TEXT, TEXT, TEXT_NUMBER, WEAK_NAMES, Index
 from proxy.registry.own import OwnEntries
 from proxy.registry.person import Entry, Staff
 from proxy.registry.personnel import Personnel
@@ -46,6 +46,7 @@ LIKENESS: Final = "likeness"
 EXACT_BITS: Final[Mapping[str, float]] = {
     "person_id": 40, "ssn": 30, "vin": 30, "license": 25, "name_dob": 25, "email": 20, "alias_dob": 20, "surname_dob": 20,
     "phone": 17, "plate": 18, "address": 15, HOUSEHOLD: 10, "name": 0, "alias": 0, TEXT: 0,
+    TEXT_NUMBER: 17,
 }  # fmt: skip
 """What an exact road is worth at least, in bits: where nothing was compared, and for those of a household who stand for one."""
 
@@ -55,8 +56,10 @@ def enough(roads: Sequence[str], evidence: Evidence, threshold: float) -> bool:
 
     An exact road does, but for a bare name. What only looks alike needs evidence over the threshold, or both names that sound
     the same and nothing that contradicts, or one such name beside the place of work or the school. Another date of birth is a
-    namesake's, unless more than names speaks for the person.
+    namesake's, unless more than names speaks for the person. A name in free text is as good as its bits: where many are
+    enrolled, a common one is somebody else's.
     """
+    roads = [road for road in roads if road != TEXT]
     if not WEAK_NAMES.issuperset(roads):
         return True
     if evidence.contradicted:
@@ -146,7 +149,7 @@ class Snapshot:
         close: dict[Profile, list[str]] = {}
         least = thresholds.relations + thresholds.growth(self._lines)
         for profile, (roads, evidence) in found.items():
-            if roads == (TEXT,):
+            if roads and IN_TEXT.issuperset(roads):
                 continue
             if roads:
                 close[profile] = list(roads)

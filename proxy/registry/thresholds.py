@@ -22,7 +22,7 @@ LEAST_BITS: Final = 8
 MOST_BITS: Final = 40
 
 
-USUAL: Final = 14.0
+USUAL: Final = 12.0
 RELATIONS: Final = 16.0
 
 

@@ -223,6 +223,12 @@ class Doors(_Section):
         return self
 
 
+class CaseSettings(_Section):
+    """Where a reference is looked up: in the case system that a mapping file describes, or without one in the store."""
+
+    system: File | None = None
+
+
 class EscalationSettings(_Section):
     """How long an escalation waits, a grant lasts, and a query may be held for a decision. Seconds."""
 
@@ -259,6 +265,7 @@ class Settings(_Section):
     shadow: File | None = None
     keys: Keys
     upstream: UpstreamSettings
+    cases: CaseSettings = CaseSettings()
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()
     limits: LimitSettings = LimitSettings()

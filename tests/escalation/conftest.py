@@ -15,6 +15,7 @@ from proxy.database import Database
 from proxy.escalation.lifecycle import Asked
 from proxy.escalation.service import Escalations
 from proxy.identity.principal import Principal
+from proxy.policy.decision import Demand
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
 
@@ -105,6 +106,7 @@ def asked(**changes: object) -> Asked:
         "rule": "E01",
         "because": "protected person",
         "policy_version": "abc",
+        "demands": (Demand(quorum=1, roles=frozenset({"supervisor"})),),
     }
     return Asked(**(values | changes))  # type: ignore[arg-type]
 
@@ -126,7 +128,6 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         recognizer=relations,
         clock=lambda: made[0].now,
         metrics=metrics,
-        approvers=frozenset({"supervisor"}),
         randomness=randomness,
     )
     made.append(Desk(escalations, journal, relations, metrics, database))

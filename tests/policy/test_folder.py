@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def watch(folder: Path) -> Watch:
     """Return a watch that has begun."""
-    watch = Watch(folder, FILES, ("cases/*.yaml",))
+    watch = Watch(folder, lambda _: FILES, (*FILES, "cases/*.yaml"))
     watch.begin()
     return watch
 

@@ -86,7 +86,7 @@ def test_import_list_recognize_remove(command: Callable[..., Ran], home: Path) -
     assert code == 1
     assert verdicts[0] == {
         "line": 1, "recognized": True, "category": "official", "entry": row["id"], "matched": ["name"], "score": 26.0,
-        "threshold": 14.0, "features": [["given_name", "same", 10.4], ["surname", "same", 15.6]],
+        "threshold": 12.0, "features": [["given_name", "same", 10.4], ["surname", "same", 15.6]],
     }  # fmt: skip
     assert verdicts[1] == {"line": 2, "recognized": False, "category": None, "entry": None, "matched": [], "score": 0.0}
     assert "did you mean 'plate'" in verdicts[2]["error"]
@@ -155,6 +155,9 @@ def test_two_stewards_end_a_protection_and_one_does_not(command: Callable[..., R
     assert (code, out.startswith(f"{row['id']} (official) is protected no longer")) == (0, True)
     assert command("registry", "list", "--json")[1] == "[]\n"
     assert command("registry", "proposals", "list")[0] == 0
+    assert command("registry", "proposals")[0] == 0
+    code, _, err = command("registry", "proposals", "approve")
+    assert (code, "`registry approve PROPOSAL`" in err) == (2, True)
     log = log_bytes(home)
     for kind in (b"registry-proposed", b"registry-refused", b"registry-approved", b"registry-removed"):
         assert kind in log

@@ -10,7 +10,6 @@ import shutil
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -255,9 +254,10 @@ async def open_street(
     path: Path,
     policies: Path,
     records: Callable[[Home, Town], None] = lambda _home, _town: None,
-    environ: Mapping[str, str] = MappingProxyType({}),
+    *,
+    more: str = "",
 ) -> AsyncIterator[Street]:
-    """Open a street of its own over a town of its own; ``records`` may alter its records before they are served."""
+    """Open a street over a town of its own; ``records`` may alter what is served, ``more`` is added to the configuration."""
     home = Home(path / "home", policies)
     with home.held():
         town = await make_world(home, utc_now)
@@ -265,7 +265,9 @@ async def open_street(
         async with AsyncExitStack() as stack:
             upstream = await stack.enter_async_context(serving(home.records, 0))
             home.write_config(Ports(terminals=0, console=0, ops=0, records=int(upstream.rpartition(":")[2])), level="error")
-            servers = await stack.enter_async_context(main.running(load_settings(home.config, environ)))
+            with home.config.open("a", encoding="utf-8") as config:
+                config.write(more)
+            servers = await stack.enter_async_context(main.running(load_settings(home.config, {})))
             client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
             yield Street(town, home, servers, upstream, client, home.read_keys())
 

@@ -43,7 +43,7 @@ async def beside(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stre
     text = (path / "next" / "policy.csv").read_text("utf-8")
     assert ROW in text
     (path / "next" / "policy.csv").write_text(text.replace(ROW, NEXT), "utf-8")
-    async with open_street(path, policies, environ={"SHOWCAUSE_SHADOW": str(path / "next")}) as street:
+    async with open_street(path, policies, more=f"shadow: {path / 'next'}\n") as street:
         yield street
 
 
