@@ -33,6 +33,8 @@ from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.service import Oversight
+from proxy.policy.activating import Activations
+from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.breaker import Circuit
 from proxy.purpose.case_system import CaseSystem, case_directory
@@ -40,6 +42,7 @@ from proxy.purpose.service import Purposes
 from proxy.refusal import Refusal
 from proxy.registry.keyring import Keyring
 from proxy.registry.service import Registry
+from proxy.registry.stewards import Stewards
 from proxy.standard_error import StandardError
 from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
@@ -54,6 +57,7 @@ from proxy.web.terminals import Terminals
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from proxy.clock import Clock
     from proxy.purpose.directory import StoredCases
@@ -65,6 +69,8 @@ OVERSIGHT_SECONDS: Final = 2.0
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
+EXPIRY_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 1.0
 SWITCH_SECONDS: Final = 0.0005
 GC_ALLOCATIONS: Final = 20_000
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -72,12 +78,13 @@ LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """The three doors, open, and what stands behind them."""
+    """The three doors, open, and what stands behind them: the log, and the policy that rules."""
 
     terminals: Door
     console: Door
     ops: Door
     audit: AuditTrail
+    policy: LivePolicy
 
 
 async def serve(settings: Settings) -> None:
@@ -88,15 +95,17 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # what asks for a look at the policy must not end what starts
     try:
-        async with running(settings):
+        async with running(settings) as servers:
+            loop.add_signal_handler(signal.SIGHUP, servers.policy.look_anew)
             # What is loaded by now stays; without this, every collection walks the registry and the policy.
             gc.collect()
             gc.freeze()
             gc.set_threshold(GC_ALLOCATIONS, 20, 20)
             await stop.wait()
     finally:
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(signum)
 
 
@@ -105,7 +114,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     """Yield the open doors; on leaving, drain and close.
 
     Raises:
-        DocumentInvalid: a policy file or the case system's mapping is wrong.
+        DocumentInvalid: the case system's mapping is wrong, or a policy file is and none was ever activated that could rule.
+        PolicyUnreadable: the activated policy was altered, or this program cannot load it.
         DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
             and what to do.
     """
@@ -130,7 +140,6 @@ class _Composition:
 
     async def compose(self) -> Servers:
         settings, clock, metrics, stack = self._settings, self._clock, self._metrics, self._stack
-        policies = self._load_policies()
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)
@@ -138,22 +147,24 @@ class _Composition:
         sealer = Sealer(index_key=load_key(settings.keys.index), body_key=body_key)
         audit = await self._open_log(sealer)
         outbox = Outbox(database, sealer, clock, os.urandom)
+        live = await self._open_policy(Activations(database, sealer, outbox, clock))
         registry = Registry(
             database,
             Keyring.of(settings.keys.registry),
             clock,
             metrics=metrics,
-            category_group=policies.vocabulary.category_group,
-            thresholds=policies.thresholds,
+            category_group=live.policies.vocabulary.category_group,
+            thresholds=live.policies.thresholds,
             outbox=outbox,
         )
+        live.follow(lambda policies: registry.follow(policies.thresholds, policies.vocabulary.category_group))
         await registry.refresh()
         identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
         cases = await stack.enter_async_context(
             case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
         )
         purposes = Purposes(
-            catalogue=lambda: policies.catalogue,
+            catalogue=lambda: live.policies.catalogue,
             directory=cases,
             metrics=metrics,
             monotonic=time.perf_counter,
@@ -183,7 +194,8 @@ class _Composition:
             metrics=metrics,
         )
         gateway = Gateway(
-            policies=lambda: policies,
+            policies=lambda: live.policies,
+            shadow=lambda: live.shadow,
             identities=identities,
             purposes=purposes,
             recognizer=registry.recognizer,
@@ -197,16 +209,16 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
-        await audit.start(version=__version__, policy=policies.version)
+        await audit.start(version=__version__, policy=live.policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
         async def ready() -> Sequence[Check]:
-            checks = _readiness(await database.trouble(), audit, policies, registry, self._upstream_trouble)
+            checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
             return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
 
-        documents = Documents(lambda: policies)
+        documents = Documents(lambda: live.policies)
 
         def door(*, queries: bool) -> Handler:
             return Terminals(
@@ -226,6 +238,9 @@ class _Composition:
         await self._keep(self._flush)
         await self._keep(registry.refresh)
         await self._keep(registry.verify, seconds=VERIFY_SECONDS)
+        stewards = Stewards(registry, database, Keyring.of(settings.keys.registry), self._clock, outbox=outbox)
+        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
+        await self._keep(live.turn, seconds=LOOK_SECONDS)
         await self._keep(escalations.sweep)
         await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
         if isinstance(cases, CaseSystem):
@@ -243,6 +258,7 @@ class _Composition:
                 "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
             ),
             audit=audit,
+            policy=live,
         )
         stack.push_async_callback(_close, servers)
         stack.push_async_callback(escalations.end_waits)
@@ -252,7 +268,7 @@ class _Composition:
     def _limits(self) -> Limits:
         return Limits(**self._settings.limits.model_dump())
 
-    def _load_policies(self) -> PolicySet:
+    async def _open_policy(self, activations: Activations) -> LivePolicy:
         metrics = self._metrics
 
         def on_error(error: Exception) -> None:
@@ -260,9 +276,21 @@ class _Composition:
             self._report(error)
 
         looked_up = {result: metrics.policy_cache_total.labels(result) for result in ("hit", "miss")}
-        policies = load_policies(self._settings.policies, on_error=on_error, on_lookup=lambda result: looked_up[result].inc())
-        metrics.policy_info.info({"version": policies.version})
-        return policies
+
+        def load(folder: Path) -> PolicySet:
+            return load_policies(folder, on_error=on_error, on_lookup=lambda result: looked_up[result].inc())
+
+        settings = self._settings
+        live = LivePolicy(
+            folder=settings.policies,
+            candidate=settings.shadow,
+            activations=activations,
+            load=load,
+            metrics=metrics,
+            tell=self._logger.warning,
+        )
+        await live.start()
+        return live
 
     async def _open_log(self, sealer: Sealer) -> AuditTrail:
         settings = self._settings
@@ -385,14 +413,14 @@ def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
 
 
 def _readiness(
-    store_trouble: str, audit: AuditTrail, policies: PolicySet, registry: Registry, upstream_trouble: str
+    store_trouble: str, audit: AuditTrail, live: LivePolicy, registry: Registry, upstream_trouble: str
 ) -> Sequence[Check]:
     store = Check(name="store", ok=not store_trouble, reason=store_trouble)
     poisoned = audit.log.poisoned
     return (
         store,
         Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
-        Check(name="policy", ok=True, reason=f"version {policies.version}"),
+        Check(name="policy", ok=True, reason=live.reason),  # ready whatever the folder holds: a good policy rules
         Check(
             name="registry",
             ok=registry.recognizer.ready,

@@ -117,6 +117,13 @@ class Metrics:
         self.audit_head_age_seconds = self._gauge("audit_head_age_seconds", "Age of the newest signed checkpoint")
         self.audit_poisoned = self._gauge("audit_poisoned", "1 after a failed write or fsync: this node answers nothing")
         self.policy_info = Info("showcause_policy", "The policy that rules", registry=self.registry)
+        self.policy_reload_failures_total = self._counter("policy_reload_failures", "Changed policies that could not be loaded")
+        self.policy_waiting = self._gauge(
+            "policy_waiting", "1 while the policy folder holds another policy than the one that rules"
+        )
+        self.policy_shadow_differences_total = self._counter(
+            "policy_shadow_differences", "Rulings that the candidate policy would have made otherwise", "from", "to"
+        )
         self.policy_errors_total = self._counter("policy_errors", "Rulings that failed and were turned into a deny")
         self.policy_cache_total = self._counter("policy_cache", "Rulings by whether the cache had them", "result")
         self.case_directory_seconds = self._histogram("case_directory_seconds", "Time to verify a purpose", "outcome")

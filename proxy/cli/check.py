@@ -32,10 +32,10 @@ app = typer.Typer()
 def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:  # noqa: FBT002 -- typer's way
     """Validate configuration and policies without network; every mistake at once. Exit 1 when there are any."""
     mistakes: list[Mistake] = []
-    folder = version = None
+    folder = candidate = version = None
     try:
         settings = settings_of(config)
-        folder = settings.policies
+        folder, candidate = settings.policies, settings.shadow
         if settings.cases.system is not None:
             mistakes.extend(_of_mapping(settings.cases.system))
     except DocumentInvalid as invalid:
@@ -48,13 +48,19 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
             version = load_policies(folder).version
         except DocumentInvalid as invalid:
             mistakes.extend(invalid.mistakes)
+        if candidate is not None:
+            try:
+                load_policies(candidate)
+            except DocumentInvalid as invalid:
+                mistakes.extend(invalid.mistakes)
     if as_json:
         emit({"ok": not mistakes, "policy": version, "mistakes": mistakes_as_json(mistakes)})
     elif mistakes:
         warn(str(DocumentInvalid(mistakes)))
         warn(f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}")
     else:
-        say(f"{config} and {folder} are valid; policy version {version}")
+        beside = f", and {candidate} beside them" if candidate is not None else ""
+        say(f"{config} and {folder} are valid{beside}; policy version {version}; `doctor` says which version is activated")
     if mistakes:
         raise done(Code.FOUND)
 

@@ -24,10 +24,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import load_pem_x509_certificates, load_pem_x509_crl
 
 from proxy.audit.keys import load_key
+from proxy.audit.sealing import Sealer
 from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
+from proxy.clock import stamp
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
+from proxy.policy.activation import PolicyUnreadable, version_of
 from proxy.policy.service import load_policies
+from proxy.policy.store import opened_active
 from proxy.purpose.case_system import NOBODYS, CaseSystem, CaseSystemUnusable
 from proxy.purpose.mapping import load_case_system
 from proxy.registry.keyring import Keyring, load_keys
@@ -94,18 +98,49 @@ def examine(settings: Settings, clock: Clock, *, network: bool = True) -> Iterat
 
 
 def _policies(settings: Settings) -> Iterator[Seen]:
+    digest = ""
+    for part, folder in (("policies", settings.policies), ("shadow", settings.shadow)):
+        if folder is None:
+            continue
+        try:
+            loaded = load_policies(folder)
+        except DocumentInvalid as invalid:
+            count = len(invalid.mistakes)
+            yield Seen(
+                part=part,
+                level=Level.FAILURE,
+                detail=f"{count} mistake{'s' if count > 1 else ''} in {folder}",
+                next="run `check`, which shows each with its line",
+            )
+        else:
+            digest = loaded.digest if part == "policies" else digest
+            yield Seen(part=part, level=Level.OK, detail=f"version {loaded.version}")
+    yield from _activated(settings, digest)
+
+
+def _activated(settings: Settings, digest: str) -> Iterator[Seen]:
+    """Tell which policy rules, where that is another than the folder's."""
     try:
-        version = load_policies(settings.policies).version
-    except DocumentInvalid as invalid:
-        count = len(invalid.mistakes)
-        yield Seen(
-            part="policies",
-            level=Level.FAILURE,
-            detail=f"{count} mistake{'s' if count > 1 else ''} in {settings.policies}",
-            next="run `check`, which shows each with its line",
-        )
+        sealer = Sealer(index_key=load_key(settings.keys.index), body_key=load_key(settings.keys.body))
+        uri = f"{settings.store.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
+            row = connection.execute("SELECT digest, at, sealed FROM policy_active").fetchone()
+    except (LogError, OSError, sqlite3.Error):
+        return  # nothing was activated yet; or the key's line, or the store's, will tell
+    if row is None:
+        return
+    try:
+        active = opened_active(sealer, digest=row[0], at=row[1], sealed=row[2])
+    except PolicyUnreadable as unreadable:
+        yield Seen(part="policies.active", level=Level.FAILURE, detail=str(unreadable), next="see the runbook")
+        return
+    detail = f"version {active.version} is activated, since {stamp(active.at)}"
+    if digest and digest != active.digest:
+        detail += f"; the folder holds version {version_of(digest)}"
+        hint = "`policy activate` says whether it takes two persons; a running server takes what loosens nothing by itself"
+        yield Seen(part="policies.active", level=Level.WARNING, detail=detail, next=hint)
     else:
-        yield Seen(part="policies", level=Level.OK, detail=f"version {version}")
+        yield Seen(part="policies.active", level=Level.OK, detail=detail)
 
 
 def _keys(settings: Settings) -> Iterator[Seen]:

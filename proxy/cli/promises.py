@@ -38,7 +38,7 @@ def cases(
 
     loaded = load_policies(folder_of(config, policies))
     promises = load_promises(loaded)
-    asked = (*promises.cases, *promises.overlaid)
+    asked = promises.cases
     if not asked:
         hint = f"write {loaded.directory / 'cases'}/ordinary.yaml; README.md beside the policy shows one"
         raise CommandFailed("there are no cases, so nothing was tested", help=hint, code=Code.WRONG_USE)
@@ -123,13 +123,14 @@ def invariants(
 
 def _violation(loaded: PolicySet, violation: Violation) -> str:
     from proxy.policy.gate import told  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.policy.vocabulary import ANY  # noqa: PLC0415
 
     invariant, example = violation.invariant, violation.example
     row, ruling = place_of(loaded, violation.deciding), example.ruling
     lines = [
         f"{invariant.file}:{invariant.line}: {invariant.name}: {invariant.says}",
         f"    violated by {counted(violation.questions, 'question')}; the smallest: {told(violation.smallest)}",
-        f"    for example  {told(example.facts)}",
+        *([f"    for example  {told(example.facts)}"] if ANY in violation.smallest else []),
         f"    is           {ruled(ruling)}, by {row}",
     ]
     if example.earlier is not None and violation.earlier is not None:

@@ -55,7 +55,7 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
         key = Keyring.of(settings.keys.registry)
         registry = Registry(store.database, key, utc_now, thresholds=policies.thresholds)
         await registry.refresh()
-        must_say_enough(inquiry, registry.recognizer)
+        must_say_enough(inquiry, registry.recognizer, policies.thresholds)
         recognition = registry.recognizer.recognize(inquiry.criteria, principal)
         asking = Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
         facts, ruling = asking.ruled(recognition, approval="none")

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
 
 app = typer.Typer()
-proposals_app = typer.Typer(no_args_is_help=True)
-app.add_typer(proposals_app, name="proposals", help="What waits for a second steward.")
 
+LIST: Final = "list"
 MOST_REASON: Final = 1000
 COLUMNS: Final = ("id", "entry", "category", "what", "by", "at", "expires", "reason")
 Done = TypeVar("Done")
@@ -92,9 +91,20 @@ def remove(
         _tell_waiting(made)
 
 
-@proposals_app.command("list")
-def list_(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+@app.command()
+def proposals(
+    what: Annotated[str, typer.Argument(help="list, which may be left out.")] = LIST,
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
     """List what waits for a second steward. No value is shown, only what kinds of it would go. Exit 1 when something waits."""
+    if what != LIST:
+        raise CommandFailed(
+            f"`registry proposals` has no '{what}'",
+            help="`registry approve PROPOSAL` agrees to one, `registry refuse PROPOSAL` does not",
+            code=Code.WRONG_USE,
+        )
     found = _done(settings_of(config), lambda stewards: stewards.proposals())
     rows = [_row(each) for each in found]
     if as_json:

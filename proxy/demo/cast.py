@@ -127,10 +127,11 @@ CAST: Final[tuple[Address, ...]] = (
     ),
     _alone(19, "Sumac Drive", _person("witness", "Orlando Rey Bustamante", "1987-08-18", "M")),
     _alone(250, "Sumac Drive", _person("sheltered", "Philippa Anne Hargrove", "1980-12-12", "F")),
-    _alone(33, "Sumac Drive", _person("informant", "Dexter Cole Marchetti", "1983-10-21", "M", car=True)),
+    _alone(33, "Sumac Drive", _person("informant", "Dexter Cole Marchetti", "1983-10-21", "M", car=True), unit="2A"),
     Address(
         number=514,
         street="Catalpa Drive",
+        unit="1C",
         parts=(_person("undercover", "Roman Blaise Kowalczyk", "1986-06-06", "M", car=True),),
     ),
     _alone(640, "Hemlock Road", _person("driver", "Wallace Thomas Quimby", "1974-02-08", "M", car=True)),

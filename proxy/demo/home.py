@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT: Final = Path(".showcause/demo")
 ORIGIN: Final = "demo.showcause.example/log"
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Raised when what is made changes; a home of another layout has to be made anew."""
 
 _MARKER: Final = ".made-by-showcause-demo"

@@ -7,7 +7,7 @@ thing they held.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from proxy.audit.event import Event, Party
@@ -46,6 +46,7 @@ class Disclosed(Event):
     met: int = 0
     owed: tuple[Owed, ...] = ()
     decided: int = 0
+    ruled: Mapping[str, Json] = field(default_factory=dict)
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: counts, sizes, times, field classes, categories and the policy's rows."""
@@ -73,6 +74,7 @@ class Disclosed(Event):
             "upstream_ms": self.upstream_ms,
             "sha256": self.sha256,
             **({"decided": self.decided, **owing(self.owed)} if self.owed else {}),
+            **self.ruled,
         }
 
     def parties(self) -> Iterable[Party]:

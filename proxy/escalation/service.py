@@ -10,9 +10,10 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
 from proxy.escalation.events import Escalated, EscalationMove
 from proxy.escalation.lifecycle import (
@@ -148,6 +149,16 @@ class Escalations:
             await self._store.insert(escalation)
         await self._tell()
         return escalation
+
+    async def void(self, escalation: Escalation, about: str) -> NoReturn:
+        """End an approval that was given under a policy which rules no more.
+
+        Raises:
+            GrantMismatch: always; the query has to be sent again.
+        """
+        with suppress(EscalationMoved):
+            await self._move(escalation, Move.EXPIRE, actor="clock", about=about)
+        raise GrantMismatch("The policy has changed since this was asked. Send it again to ask anew.")
 
     async def redeem(self, escalation: Escalation, actor: str, about: str) -> None:
         """Use the grant up.

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 HOUR: Final = 3600.0
 MOST_BUCKETS: Final = 1 << 16
 """About 10 MB. Who spends all of an hour's queries fills four thousand; beyond the bound, the longest untouched go first."""
-BUDGETS: Final = ("queries", "fruitless", "records", "neighborhood", "unverified")
+BUDGETS: Final = ("queries", "fruitless", "records", "neighborhood", "unverified", "references")
 _DETAILS: Final = {
     "queries": "You have sent more queries than anybody may within an hour.",
     "fruitless": "Too many of your queries within the hour found nothing, too much, or what a supervisor has to agree to.",
     "records": "You have been given as many records as anybody may within an hour.",
     "neighborhood": "Too many of your queries within the hour were around the same name, address or number.",
+    "references": "You have named too many cases within the hour that there are not, or that are not yours.",
     "unverified": "You have asked as much without the case directory as anybody may within an hour. It is still down; call.",
 }
 
@@ -124,6 +125,18 @@ class Spending:
             self._pour(charge.bucket, charge.limit, charge.cost, now)
         self._hear([asked, *([step, *places.values()] if cascaded else [])], now)
         return Charged(repeated=repeated, cascaded=cascaded)
+
+    def may_refer(self, budgets: Budgets, person: str, now: float) -> None:
+        """Return when somebody may name another reference; asked before the case directory is, which is not ours to flood.
+
+        Raises:
+            BudgetSpent: too many did not hold.
+        """
+        self._require([_Charge("references", self._token("references", person), budgets.references, 1)], now)
+
+    def misreferred(self, budgets: Budgets, person: str, now: float) -> None:
+        """Charge a reference that did not hold."""
+        self._pour(self._token("references", person), budgets.references, 1, now)
 
     def opened(self, charged: Charged, reference: str, person: str, inquiry: Inquiry, now: float) -> None:
         """Remember what a query circled around, for those that will name it as their root.

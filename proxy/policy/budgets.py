@@ -19,7 +19,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 class Budgets:
     """Limits by the hour and by the person; ``broad_counts`` is what a broad search counts as in its neighborhood.
 
-    ``unverified`` bounds what goes on without the case directory.
+    ``unverified`` bounds what goes on without the case directory, ``references`` the ones that did not hold.
     """
 
     queries: int
@@ -27,6 +27,7 @@ class Budgets:
     records: int
     neighborhood: int
     unverified: int = 12
+    references: int = 60
     broad_counts: int
 
 
@@ -38,6 +39,7 @@ class _PerHour(BaseModel):
     records: Count
     neighborhood: Count
     unverified: Count = 12
+    references: Count = 60
 
 
 class _Document(BaseModel):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
 from proxy.audit.owed import owing
+from proxy.policy.shadow import kind_of
 from proxy.registry.protection import explained
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Decided(Event):
 
     ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed. ``met`` is how
     often the principal has met somebody protected of these lately, by whatever road. ``owed`` is what somebody has to do
-    afterwards, and ``approved_by`` are those who agreed: none of them reviews it.
+    afterwards, and ``approved_by`` are those who agreed: none of them reviews it. ``shadow`` is what a candidate policy would
+    have ruled otherwise.
     """
 
     kind: ClassVar[str] = "decided"
@@ -46,11 +48,12 @@ class Decided(Event):
     met: int = 0
     owed: tuple[Owed, ...] = ()
     approved_by: tuple[str, ...] = ()
+    shadow: Mapping[str, Json] | None = None
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: closed words, the policy's row and version, sizes and addresses."""
         purpose = self.verified.purpose
-        return {
+        facts: dict[str, Json] = {
             "forward": self.forward,
             "outcome": self.ruling.outcome,
             "shown": self.shown,
@@ -83,6 +86,15 @@ class Decided(Event):
             "escalation": self.escalation,
             **owing(self.owed),
         }
+        # What a later policy would make of it can only be told from everybody concerned, and from what was masked.
+        kind = kind_of(self.asked, self.recognition, self.ruling)
+        if len(kind.categories) > 1 or len(kind.relations) > 1:
+            facts |= {"categories": kind.categories, "relations": kind.relations}
+        if kind.masked:
+            facts["masked"] = kind.masked
+        if self.shadow is not None:
+            facts["shadow"] = dict(self.shadow)
+        return facts
 
     def _of_case(self) -> dict[str, Json]:
         """Return how old what was known of the case is, when it was not asked for just now, and whom it lets be asked about."""

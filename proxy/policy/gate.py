@@ -7,7 +7,7 @@ and the policy that is live stays.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,14 @@ from proxy.document import DocumentInvalid, Mistake
 from proxy.policy.agreement import agreement
 from proxy.policy.cases import failures, load_cases
 from proxy.policy.invariants import load_invariants
-from proxy.policy.rows import obligations, overlay_file
+from proxy.policy.lattice import Read
+from proxy.policy.rows import SHEET, obligations, only, overlay_file
 from proxy.policy.service import load_policies
 from proxy.policy.violations import violations
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from proxy.policy.agreement import Agreement
@@ -37,7 +38,7 @@ class Promises:
 
     cases: tuple[Case, ...]
     invariants: tuple[Invariant, ...]
-    overlaid: tuple[Case, ...] = ()  # the cases of overlays, which hold with them; the others hold without
+    overlaid: Mapping[str, tuple[Case, ...]] = field(default_factory=dict)  # those cases that an overlay brought, by its name
 
 
 def load_gated(
@@ -67,11 +68,12 @@ def load_promises(policies: PolicySet) -> Promises:
     """
     mistakes: list[Mistake] = []
     rules, fields = frozenset(row.rule for row in policies.sheet.rows), frozenset(policies.fields)
-    found: list[tuple[Case, ...]] = []
+    found: dict[str, tuple[Case, ...]] = {}
     invariants: list[Invariant] = []
-    for folder in (policies.directory, *((policies.directory / overlay_file(name)).parent for name in policies.overlays)):
+    for name in ("", *policies.overlays):
+        folder = (policies.directory / overlay_file(name)).parent if name else policies.directory
         try:
-            found.append(load_cases(folder, words=policies.words, fields=fields, rules=rules))
+            found[name] = load_cases(folder, words=policies.words, fields=fields, rules=rules)
         except DocumentInvalid as invalid:
             mistakes.extend(invalid.mistakes)
         try:
@@ -80,16 +82,22 @@ def load_promises(policies: PolicySet) -> Promises:
             mistakes.extend(invalid.mistakes)
     if mistakes:
         raise DocumentInvalid(mistakes)
-    return Promises(cases=found[0], overlaid=tuple(chain(*found[1:])), invariants=tuple(invariants))
+    return Promises(cases=tuple(chain(*found.values())), invariants=tuple(invariants), overlaid=found)
 
 
 def failed_cases(policies: PolicySet, promises: Promises) -> tuple[Failure, ...]:
-    """Return the cases that are ruled on otherwise: those of an overlay with it, those of the policy itself without."""
-    base = policies.base or policies
-    return (
-        *failures(promises.cases, base.policy, base.lattice),
-        *failures(promises.overlaid, policies.policy, policies.lattice),
-    )
+    """Return the cases that are ruled on otherwise.
+
+    Those of the policy itself hold without any overlay, those of an overlay with it and no other; invariants hold with all.
+    """
+    if not policies.overlays:
+        return failures(promises.cases, policies.policy, policies.lattice)
+    found: list[Failure] = []
+    for name, cases in promises.overlaid.items():
+        files = (SHEET, overlay_file(name)) if name else (SHEET,)
+        alone = Read(only(policies.sheet, *files), policies.words)
+        found += failures(cases, alone, alone.lattice)
+    return tuple(found)
 
 
 def failed_gates(policies: PolicySet) -> Iterator[Mistake]:

@@ -139,6 +139,20 @@ def _ordinary(words: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
     return -words.count(NONE), words
 
 
+class Read:
+    """Implements ``decision.Policy`` by our own reading alone: for tools, on rows that are not what rules."""
+
+    version = ""
+
+    def __init__(self, sheet: Sheet, words: Words) -> None:
+        """Index the rows."""
+        self.lattice = Lattice(sheet, words)
+
+    def rule(self, facts: Facts) -> Ruling:
+        """Rule on the facts."""
+        return ruling_of(self.lattice.matching(facts))
+
+
 def ruling_of(matching: Sequence[Row]) -> Ruling:
     """Return what the matching rows (the deciding one first) come to.
 

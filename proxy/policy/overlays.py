@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "overlays.yaml"
 PATTERN: Final = overlay_file("*")
-"""The rows of all overlays, switched on or not."""
+"""The rows of all overlays that are there, switched on or not."""
 MOST_TOLD: Final = 20
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,11}$")]

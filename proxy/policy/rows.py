@@ -98,6 +98,11 @@ def make_sheet(rows: Iterable[Row], groupings: Iterable[Grouping]) -> Sheet:
     return Sheet(rows=tuple(sorted(rows, key=lambda row: row.order)), groupings=tuple(groupings))
 
 
+def only(sheet: Sheet, *files: str) -> Sheet:
+    """Return a sheet with the rows of these files alone."""
+    return Sheet(rows=tuple(row for row in sheet.rows if row.file in files), groupings=sheet.groupings)
+
+
 def matches(row: Row, facts: Facts, members: Mapping[tuple[str, str], frozenset[str]]) -> bool:
     """Tell whether every condition of a row holds for the facts: equal, ``any``, or the fact is in the named group."""
     for column, said, fact in zip(COLUMNS, row.conditions, facts, strict=True):

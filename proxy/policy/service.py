@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.inquiry.routes import load_routes
+from proxy.policy.activation import version_of
 from proxy.policy.budgets import load_budgets
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
+from proxy.policy.folder import digest_of
+from proxy.policy.lattice import Lattice
 from proxy.policy.model import check_model
 from proxy.policy.nearest import nearest
-from proxy.policy.overlays import PATTERN, load_overlays, loosened
+from proxy.policy.overlays import load_overlays, loosened
 from proxy.policy.parser import parse_overlay, parse_policy
 from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
-from proxy.policy.rows import SHEET, make_sheet, overlay_file
+from proxy.policy.rows import SHEET, make_sheet, only, overlay_file
 from proxy.policy.vocabulary import ANY, NONE, Vocabulary, load_vocabulary
 from proxy.purpose.catalogue import load_catalogue
 from proxy.registry.thresholds import load_thresholds
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     from proxy.policy.budgets import Budgets
     from proxy.policy.decision import Facts, Policy, Ruling
     from proxy.policy.fields import FieldClass
-    from proxy.policy.lattice import Lattice
     from proxy.policy.nearest import Nearest
     from proxy.policy.review import Loss
     from proxy.policy.rows import Row, Sheet
@@ -47,7 +49,7 @@ FILES: Final = (
     "budgets.yaml", "fields.yaml", "model.conf", "overlays.yaml", "policy.csv", "purposes.yaml", "recognition.yaml",
     "routes.yaml", "vocabulary.yaml",
 )  # fmt: skip
-"""The files that together are the policy; the version covers these, the rows of every overlay (``PATTERN``), and no others."""
+"""The files that every policy has; the version covers these, and the rows of the overlays that are switched on."""
 
 T = TypeVar("T")
 
@@ -56,7 +58,7 @@ T = TypeVar("T")
 class PolicySet:
     """One loaded policy. ``version`` is the first twelve hex digits of ``digest``, which is the SHA-256 of the files.
 
-    ``digests`` is the SHA-256 of each file alone, by name.
+    ``digests`` is the SHA-256 of each file alone, by name, and ``contents`` the bytes that it was read from.
     """
 
     directory: Path
@@ -74,8 +76,8 @@ class PolicySet:
     digests: Mapping[str, str]
     version: str
     text: str  # of policy.csv and of the overlays' rows behind it, as they were read
+    contents: Mapping[str, bytes] = field(repr=False)
     overlays: tuple[str, ...] = ()
-    base: PolicySet | None = None  # the same without its overlays, where there are any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +146,15 @@ def load_policies(
     assert catalogue is not None
     assert sheet is not None
     assert thresholds is not None
-    digest = _digest(contents)
-    make = partial(CasbinPolicy, words=words, version=digest[:12], on_error=on_error, on_lookup=on_lookup)
-    policy = make(sheet=sheet)
-    alone = PolicySet(
+    digest = digest_of(contents)
+    rules = sheet
+    if overlays:
+        rules = make_sheet((*sheet.rows, *rows), sheet.groupings)
+        mistakes.extend(loosened(directory, sheet, rules, words))
+    if mistakes:
+        raise DocumentInvalid(mistakes)
+    policy = CasbinPolicy(sheet=rules, words=words, version=version_of(digest), on_error=on_error, on_lookup=on_lookup)
+    return PolicySet(
         directory=directory,
         policy=policy,
         catalogue=catalogue,
@@ -156,23 +163,16 @@ def load_policies(
         budgets=budgets,
         vocabulary=vocabulary,
         words=words,
-        sheet=sheet,
+        sheet=rules,
         thresholds=thresholds,
         lattice=policy.lattice,
         digest=digest,
         digests={name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())},
-        version=digest[:12],
-        text=contents["policy.csv"].decode("utf-8"),
+        version=version_of(digest),
+        text="".join(contents[file].decode("utf-8") for file in (SHEET, *map(overlay_file, overlays))),
+        contents=contents,
+        overlays=overlays,
     )
-    if not overlays:
-        return alone
-    whole = make_sheet((*sheet.rows, *rows), sheet.groupings)
-    mistakes.extend(loosened(directory, sheet, whole, words))
-    if mistakes:
-        raise DocumentInvalid(mistakes)
-    policy = make(sheet=whole)
-    text = "".join((alone.text, *(contents[overlay_file(name)].decode("utf-8") for name in overlays)))
-    return replace(alone, policy=policy, sheet=whole, lattice=policy.lattice, text=text, overlays=overlays, base=alone)
 
 
 def explain(policies: PolicySet, facts: Facts) -> Explanation:
@@ -187,12 +187,13 @@ def explain(policies: PolicySet, facts: Facts) -> Explanation:
 def review(policies: PolicySet) -> tuple[Mistake, ...]:
     """Return what is not wrong but should be known: dead rows, lines whose loss opens access, useless routes, idle groups."""
     actions = policies.words.words["action"]
+    # An overlay is there to take the place of rows, and to be missed: so policy.csv is looked at by itself.
+    base = only(policies.sheet, SHEET)
+    dead = [row for row in dead_rows(policies.lattice) if row.file != SHEET]
     found = [
         (row.file, row.line, f"rule {row.rule} never decides: stricter rows match wherever it does")
-        for row in dead_rows(policies.lattice)
+        for row in (*dead, *dead_rows(Lattice(base, policies.words)))
     ]
-    # Of an overlay each row is there to be missed; what opens without it is what it is for.
-    base = (policies.base or policies).sheet
     found += [(SHEET, loss.line.line, _told(loss)) for loss in losses(base, policies.words)]
     found += [(SHEET, 1, f"no row ever answers the action '{action}'") for action in unanswered(policies.lattice, actions)]
     found += [
@@ -219,13 +220,21 @@ def _told(loss: Loss) -> str:
     return f"without this line ({asked}) would be {loss.after.outcome}, by {loss.after.rule}; it is {loss.before.outcome} now"
 
 
+def policy_files(directory: Path) -> tuple[str, ...]:
+    """Return the names of the files that together are the policy of a folder: those of the overlays switched on come last."""
+    try:
+        return (*FILES, *map(overlay_file, load_overlays(directory)))
+    except DocumentInvalid:
+        return FILES  # what is wrong with it is told when it is loaded
+
+
 def _contents(directory: Path) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     mistakes = []
     if not directory.is_dir():
         help_ = f"it holds {', '.join(FILES)}"
         raise DocumentInvalid([Mistake(file=directory, line=1, column=1, message="there is no such folder", help=help_)])
-    for name in (*FILES, *(path.relative_to(directory).as_posix() for path in sorted(directory.glob(PATTERN)))):
+    for name in policy_files(directory):
         path = directory / name
         try:
             contents[name] = path.read_bytes()
@@ -235,14 +244,6 @@ def _contents(directory: Path) -> dict[str, bytes]:
     if mistakes:
         raise DocumentInvalid(mistakes)
     return contents
-
-
-def _digest(contents: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name, content in sorted(contents.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _attempt(mistakes: list[Mistake], read: Callable[[], T]) -> T | None:

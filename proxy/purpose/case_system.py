@@ -82,7 +82,6 @@ class CaseSystem:
         self._circuit = {circuit: metrics.case_directory_circuit.labels(circuit) for circuit in Circuit}
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(options.connections)
-        self._waiting = 0
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Case | None]] = {}
         self._trouble = "not asked yet"
@@ -192,7 +191,7 @@ class CaseSystem:
         return await asyncio.shield(task)
 
     def _require_room(self) -> None:
-        if self._waiting >= self._options.connections + self._options.queue:
+        if len(self._asking) >= self._options.connections + self._options.queue:
             raise _Failed("busy", "more look-ups at once than connections and queue")
         if not self._breaker.admits(self._monotonic()):
             raise _Failed("open", self._trouble)
@@ -200,7 +199,6 @@ class CaseSystem:
 
     async def _ask(self, number: str) -> Case | None:
         """Ask, keep the answer, and tell the breaker what came of it."""
-        self._waiting += 1
         asked = self._monotonic()  # what changes while the answer is under way is not in it
         try:
             case = await self._fetch(number)
@@ -211,7 +209,6 @@ class CaseSystem:
             self._breaker.abandoned()
             raise
         finally:
-            self._waiting -= 1
             self._show()
         self._breaker.succeeded()
         self._trouble = ""
@@ -256,6 +253,9 @@ class CaseSystem:
         url = URL(self._options.url + target, encoded=True)
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status in self._options.absent_statuses:
+                if response.content_type == "text/html":
+                    # A web server's own page, where the case system behind it is not there.
+                    _fail(f"it answers {response.status} with a page, which is no answer about a case")
                 return None
             if response.status != 200:
                 # A redirect leads where nobody looked, and 401 means that our own credential is not good.

@@ -110,7 +110,8 @@ def surname(mine: Sequence[str], theirs: Sequence[str]) -> str:
     if one == other:
         return SAME
     if len(mine) + len(theirs) > 2:
-        if any(word in theirs for word in mine if len(word) > 2 and word not in PARTICLES):
+        shared = any(word in theirs for word in mine if len(word) > 2 and word not in PARTICLES)
+        if shared or _head(mine, theirs) or _head(theirs, mine):
             return PART
         halves = {_word(word, their) for word in mine for their in theirs if len(word) > 3 and len(their) > 3}
         best = next((level for level in _NEAREST if level in halves), OTHER)
@@ -119,6 +120,12 @@ def surname(mine: Sequence[str], theirs: Sequence[str]) -> str:
     if len(one) == 1 or len(other) == 1:
         return INITIAL if one[0] == other[0] else OTHER
     return _word(one, other)
+
+
+def _head(mine: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Tell whether one is how the other begins, its particles joined: Delacruz, of De la Cruz Rodriguez."""
+    said = "".join(mine)
+    return said not in PARTICLES and any("".join(theirs[:end]) == said for end in range(2, len(theirs)))
 
 
 def _word(one: str, other: str) -> str:
@@ -135,7 +142,11 @@ def _word(one: str, other: str) -> str:
 
 
 def born(mine: Born, theirs: Born) -> str:
-    """Compare dates of birth: a slip changes one part, or exchanges digits; ``partial`` agrees as far as it goes."""
+    """Compare dates of birth: a slip changes one digit, or exchanges two; ``partial`` agrees as far as it goes.
+
+    A slip beside day and month exchanged, or another value of one part, are ``similar``: they speak neither for the person nor
+    for a namesake.
+    """
     if mine == theirs:
         return SAME if mine.whole else PARTIAL
     if mine.whole and theirs.whole:
@@ -153,7 +164,10 @@ def _whole(mine: Born, theirs: Born) -> str:
     one, other = mine.digits, theirs.digits
     if OSA.distance(one, other, score_cutoff=1) <= 1:
         return SLIP
-    return SIMILAR if same == 2 else OTHER
+    if same == 2:
+        return SIMILAR
+    turned = Born(theirs.year, theirs.day, theirs.month).digits
+    return SIMILAR if OSA.distance(one, turned, score_cutoff=1) <= 1 else OTHER
 
 
 def marks(one: str, other: str) -> str:

@@ -29,6 +29,7 @@ _LOOK_LATIN: Final = str.maketrans(
 )
 """Cyrillic and Greek letters, and the Latin ones they are taken for."""
 _WORD: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])+")
+_UNSPACED: Final = re.compile("[\u3400-\u9fff\uac00-\ud7a3]{2,4}\\Z")
 _LATIN: Final = re.compile("[A-Za-z]")
 _APOSTROPHES: Final = "'\u2019\u2018\u02bc\u02bb`\u00b4\u2032\uff07"
 ASCII_NAME: Final = {
@@ -41,6 +42,9 @@ PARTICLES: Final = frozenset(
 )
 
 _ISO: Final = re.compile(r"([0-9]{4})[-/.]?([0-9]{2})[-/.]?([0-9]{2})(?:[T ][0-9:.]+(?:Z|[+-][0-9:]{2,6})?)?\Z", re.IGNORECASE)
+_SHORT_ISO: Final = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})\Z")
+_EARLIEST: Final = 1800
+_LATEST: Final = 2200
 _AMERICAN: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})\Z")
 _PARTIAL: Final = re.compile(r"([0-9]{4}|[-xX?*]{1,4})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2}))?)?\Z")
 _EXTENSION: Final = re.compile(r"[;,\s]*(?:x|ext|extn|extension|#)[\s.:=#]*[0-9]{0,8}\Z", re.IGNORECASE)
@@ -176,6 +180,8 @@ def given_tokens(text: str) -> tuple[str, ...]:
 
 def name_tokens(text: str) -> tuple[str, ...]:
     """Return the words of a whole name, in their order, without titles, Jr. and the like."""
+    if not text.isascii() and _UNSPACED.match(text):
+        text = f"{text[0]} {text[1:]}"  # the surname comes first, in one sign
     tokens = _without_generation(fold(text).split())
     while len(tokens) > 2 and tokens[0] in _TITLES:
         tokens = tokens[1:]
@@ -197,28 +203,38 @@ def dob(text: str) -> str:
         except ValueError:
             return ""
         return text
-    if match := _ISO.match(text):
+    try:
+        return date(*_written(text)).isoformat()
+    except (TypeError, ValueError):
+        return ""
+
+
+def _written(text: str) -> tuple[int, ...]:
+    """Return year, month and day as they are written, whether there is such a day or not; nothing when it is no whole date."""
+    if match := _ISO.match(text) or _SHORT_ISO.match(text):
         year, month, day = match.groups()
     elif match := _AMERICAN.match(text):
         month, day, year = match.groups()
     else:
-        return ""
-    try:
-        return date(int(year), int(month), int(day)).isoformat()
-    except ValueError:
-        return ""
+        return ()
+    return int(year), int(month), int(day)
 
 
 def birth(text: str) -> tuple[int, int, int] | None:
-    """Return year, month and day of a date of birth, 0 for what is not told; None when nothing is, or it is impossible."""
-    whole = dob(text)
-    if whole:
-        return int(whole[:4]), int(whole[5:7]), int(whole[8:])
-    match = _PARTIAL.match(_plain(text))
+    """Return year, month and day of a date of birth, 0 for what is not told; None when nothing is.
+
+    A day that there is not, or in the order of other countries (31/12/1961), is as it is written: a slip is in it.
+    """
+    text = _plain(text)
+    written = _written(text)
+    if written and (dob(text) or (all(written) and _EARLIEST <= written[0] <= _LATEST)):
+        year, month, day = written
+        return year, month, day
+    match = _PARTIAL.match(text)
     if not match:
         return None
     year, month, day = (int(part) if part and part.isdigit() else 0 for part in match.groups())
-    if not (year or (month and day)) or month > 12 or day > 31 or not (year == 0 or 1800 <= year <= 2200):
+    if not (year or (month and day)) or month > 12 or day > 31 or not (year == 0 or _EARLIEST <= year <= _LATEST):
         return None
     return year, month, day
 
@@ -254,8 +270,8 @@ def phone(text: str) -> str:
     digits = _NOT_DIGITS.sub("", text)
     if not digits or digits.count(digits[0]) == len(digits):
         return ""
-    if text.startswith("+") or digits.startswith("011"):
-        digits = digits.removeprefix("011") if not text.startswith("+") else digits
+    if text.startswith("+") or digits.startswith(("011", "00")):
+        digits = digits.removeprefix("011").removeprefix("00") if not text.startswith("+") else digits
         # "+1 (555) …" and "+(555) …" are the same number to whoever typed them.
         return f"+{digits}" if 8 <= len(digits) <= 15 else ""
     if len(digits) == 10:

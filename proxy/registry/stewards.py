@@ -134,6 +134,13 @@ class Stewards:
         async with self._alone() as session:
             return sorted(session.waiting.values(), key=lambda each: (each.at, each.id))
 
+    async def expire(self) -> None:
+        """Close what nobody agreed to in time, so that the log says so when it happened. Raises as ``Registry.refresh``."""
+        now = self._clock()
+        if any(unpack_proposal(content).expired(now) for content in await _contents(self._proposals)):
+            async with self._alone():
+                pass
+
     async def approve(self, proposal_id: str, *, by: str) -> Proposal:
         """Agree to a proposal as a second steward, and do it.
 

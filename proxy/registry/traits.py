@@ -35,6 +35,8 @@ _WHOLE_PLATE: Final = 7
 _VIN_TAIL: Final = 6
 """The serial number: what people read off a windshield."""
 
+_INITIALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0"
+
 _NONE: Final[tuple[str, ...]] = ()
 
 
@@ -129,6 +131,8 @@ def _name_of_street(core: str) -> str:
 def of_person(who: Identifiers, read: Callable[[str], Street] = address.address) -> Traits:
     """Return an enrolled person's traits; ``read`` may remember addresses."""
     names = [name_of(f"{who.given_name} {who.middle_name}", who.surname)]
+    if not (names[0].given and names[0].surname):  # somebody of one name, which records put into either part
+        names.append(Name(names[0].surname, names[0].given))
     for alias in who.aliases:
         names += names_of(alias)
         if moniker := normalize.moniker(alias):
@@ -270,8 +274,15 @@ def _names(fields: Mapping[str, Sequence[str]]) -> Iterable[Name]:
     # A name in one part only may be a whole name that somebody typed into the wrong column.
     for text in (*(() if givens else surnames), *(() if surnames else givens)):
         yield from names_of(text)
-    for text in (*fields.get("name", _NONE), *fields.get("alias", _NONE)):
+    for text in fields.get("name", _NONE):
+        yield from names_of(text) or _one_word(text)
+    for text in fields.get("alias", _NONE):
         yield from names_of(text)
+
+
+def _one_word(text: str) -> Iterable[Name]:
+    word = normalize.surname_tokens(text)
+    return (Name((), word),) if word else ()
 
 
 def _loose(text: str, read: Callable[[str], Street]) -> Street:
@@ -325,8 +336,28 @@ def _name_keys(name: Name, births: Sequence[Born], found: list[object], sounds: 
         found.append((pair, "undated") if births and not enrolled else pair)
         if enrolled and not births:
             found.append((pair, "undated"))
-    if pairs and (enrolled or not births):
-        found += (("given", given, name.surname[-1][:2]), ("surname", surname, name.given[0][0]))
+    if pairs:
+        found += _half_keys(name, given, surname, dated=bool(births), enrolled=enrolled)
+    elif surname and not enrolled:
+        # With no given name to narrow a date that slipped, any sound may begin the enrolled person's.
+        for year, month, day in births:
+            found += [
+                key for one in _INITIALS for key in (("surname", surname, one, year), ("surname", surname, one, month, day))
+            ]
+
+
+def _half_keys(name: Name, given: str, surname: str, *, dated: bool, enrolled: bool) -> Iterable[object]:
+    """Yield where one name meets beside the beginning of the other, which slipped; exchanged, too, by who asks.
+
+    With a date of birth, only those meet there whose date is not known.
+    """
+    keys = [("given", given, name.surname[-1][:2]), ("surname", surname, name.given[0][0])]
+    if not enrolled:
+        keys += [("given", surname, name.given[0][:2]), ("surname", given, name.surname[-1][0])]
+    if enrolled or not dated:
+        yield from keys
+    if enrolled is not dated:
+        yield from ((key, "undated") for key in keys)
 
 
 def _dated(given: str, surname: str, pairs: Iterable[tuple[str, str]], born: Born, *, alone: bool) -> list[object]:

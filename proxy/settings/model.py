@@ -262,6 +262,7 @@ class Settings(_Section):
     origin: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,100})(:[0-9]{1,5})?(/[A-Za-z0-9._~-]{1,60}){0,5}$")]
     data: File
     policies: File
+    shadow: File | None = None
     keys: Keys
     upstream: UpstreamSettings
     cases: CaseSettings = CaseSettings()
@@ -271,6 +272,14 @@ class Settings(_Section):
     presence_seconds: Seconds = 60
     root_seconds: Seconds = 300
     logging: LoggingSettings = LoggingSettings()
+
+    @field_validator("shadow")
+    @classmethod
+    def _another(cls, shadow: Path | None, info: ValidationInfo) -> Path | None:
+        if shadow is not None and shadow == info.data.get("policies"):
+            msg = "must be another folder than 'policies': a candidate is held against it"
+            raise ValueError(msg)
+        return shadow
 
     @property
     def store(self) -> Path:

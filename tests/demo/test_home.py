@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.__main__ import run
 from proxy.clock import utc_now
 from proxy.demo.docket import SIGN_INS
 from proxy.demo.home import Home, HomeUnusable, Ports, shipped_policies
@@ -119,6 +121,18 @@ async def test_a_start_that_was_interrupted_is_made_anew(tmp_path: Path) -> None
 
     assert home.complete
     assert home.records.read_bytes().startswith(b"SQLite format 3\x00")
+
+
+def test_a_newcomer_s_check_finds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everybody of the story who is protected is enrolled as they should be: with the homes of those who are concealed."""
+    home = _home(tmp_path)
+    with home.held():
+        asyncio.run(make_world(home, utc_now))
+    home.write_config(Ports())
+
+    code = run(["registry", "check", "--config", str(home.config)])
+
+    assert (code, capsys.readouterr().out) == (0, "nothing to look at\n")
 
 
 async def test_secrets_are_readable_by_their_owner_only(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
+    from proxy.registry.thresholds import Thresholds
+
 
 @dataclass
 class Journal:
@@ -46,12 +48,14 @@ class Relations:
     only: str = ""
     ready: bool = True
 
-    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
-        assert criteria
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]], under: Thresholds | None = None) -> bool:
+        assert criteria or under
         return False
 
-    def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
-        assert fields
+    def recognize(
+        self, fields: Mapping[str, Sequence[str]], principal: Principal, under: Thresholds | None = None
+    ) -> Recognition:
+        assert fields or under
         relation = self.close.get(principal.person) if not self.only or self.only in fields else None
         return Recognition(relations=frozenset({relation} if relation else ()))
 

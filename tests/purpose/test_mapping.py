@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -103,6 +103,18 @@ def test_an_answer_in_a_list_holds_one_case_or_none(tmp_path: Path) -> None:
     assert (found.opened_at.year, found.parties) == (2026, None)
     with pytest.raises(AnswerWrong, match="2 cases"):
         read_case(shape, {"found": [one, one]}, "26-1")
+
+
+def test_an_answer_too_deep_for_its_path_is_wrong(tmp_path: Path) -> None:
+    """A path that descends is bounded as JSON is."""
+    file = tmp_path / "case_system.yaml"
+    file.write_text(SOUND.replace("$.incident.no", "$..no"))
+    document: Any = "x"
+    for _ in range(900):
+        document = {"a": document}
+
+    with pytest.raises(AnswerWrong):
+        read_case(load_case_system(file).shape, document, "26-1")
 
 
 @pytest.mark.parametrize("body", [b"\xff", b'{"a": NaN}', b"[" * 100_000, b'{"a": 1, "a": 2}', b"", b"{} {}"])

@@ -155,6 +155,9 @@ def test_two_stewards_end_a_protection_and_one_does_not(command: Callable[..., R
     assert (code, out.startswith(f"{row['id']} (official) is protected no longer")) == (0, True)
     assert command("registry", "list", "--json")[1] == "[]\n"
     assert command("registry", "proposals", "list")[0] == 0
+    assert command("registry", "proposals")[0] == 0
+    code, _, err = command("registry", "proposals", "approve")
+    assert (code, "`registry approve PROPOSAL`" in err) == (2, True)
     log = log_bytes(home)
     for kind in (b"registry-proposed", b"registry-refused", b"registry-approved", b"registry-removed"):
         assert kind in log

@@ -137,3 +137,40 @@ async def test_a_house_number_is_found_behind_what_leads_in(office: Office, stre
     assert met(office, street=street)
     assert not met(office, street=street.replace("17", "19"))
     assert not met(office, street=street.replace("4B", "4A"), unit="4A")
+
+
+@pytest.mark.parametrize("name", ["王小明", "小明 王", "Wang Xiaoming", "WANG, XIAO-MING"])
+async def test_a_name_without_spaces_has_two_words(office: Office, name: str) -> None:
+    """A Chinese or Korean name is written without a space, its surname first."""
+    await office.enroll({**ENROLLED, "given_name": "小明", "surname": "王", "dob": "1980-03-04"})
+
+    assert met(office, name=name)
+    assert not met(office, name="李小红")
+
+
+@pytest.mark.parametrize("part", ["name", "given_name", "surname"])
+@pytest.mark.parametrize("enrolled", ["given_name", "surname"])
+async def test_somebody_of_one_name_is_found_with_a_date_of_birth(office: Office, enrolled: str, part: str) -> None:
+    """Who has one name only is found by it in whichever column, beside the date of birth, and by neither alone."""
+    await office.enroll({**ENROLLED, enrolled: "Suharto", "dob": "1970-01-05", "person_id": "77"})
+
+    assert met(office, **{part: "Suharto", "dob": "1970-01-05"})
+    assert not met(office, **{part: "Suharto", "dob": "1988-11-30"})
+    assert not met(office, **{part: "Sutanto", "dob": "1970-01-06"})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"phone": "555-789-0824 / 555-580-6537"}, {"phone": "+15555806537;+15557890824"}, {"phone": "001 555 789 0824"},
+        {"phone": "home 555-789-0824 or 555-580-6537"}, {"email": "Eleanor <ellie@town.example>"},
+        {"email": "x@y.example; ellie@town.example"},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_number_among_several_in_one_column_is_found(office: Office, asked: dict[str, str]) -> None:
+    """Two phones or e-mail addresses in one column are both looked at, and a prefix of another country's exchange is one."""
+    await office.enroll({**ELEANOR, "phone": "(555) 789-0824", "email": "ellie@town.example"})
+
+    assert met(office, **asked)
+    assert not met(office, **{kind: text.replace("0824", "0911").replace("ellie", "other") for kind, text in asked.items()})

@@ -84,6 +84,15 @@ def kinds(found: Sequence[Protection]) -> set[str]:
         ("given_name surname dob", {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-09-03"}),
         ("given_name surname dob", {"given_name": "Elanor", "surname": "Whitcombe", "dob": "1961-03-08"}),
         ("given_name surname dob", {"given_name": "Elanor", "surname": "Whitcombe", "dob": "1961"}),
+        ("given_name surname dob", {"given_name": "Elanor", "surname": "Whitcombe", "dob": "1961-13-09"}),
+        ("given_name surname dob", {"given_name": "Elanor", "surname": "Whitcombe", "dob": "1961-3-9"}),
+        ("given_name surname dob", {"given_name": "Elanor", "surname": "Whitcombe", "dob": "09.03.1961"}),
+        ("given_name surname", {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-09-04"}),
+        ("given_name surname", {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1984-03-09"}),
+        ("surname dob", {"surname": "Whitcombe", "dob": "1961-03-08"}),
+        ("surname dob", {"surname": "Whitcombe", "dob": "1971-03-09"}),
+        ("given_name surname", {"given_name": "Whitcombq", "surname": "Eleanor"}),
+        ("given_name surname", {"given_name": "Whitcombe", "surname": "Elqeanor"}),
         ("given_name surname", {"given_name": "Elanor", "surname": "Witcombe"}),
         ("given_name surname", {"given_name": "Bill", "surname": "OShaughnessy"}),
         ("given_name surname", {"name": "Oshaughnesy, Will"}),
@@ -128,6 +137,8 @@ async def test_a_form_that_looks_alike_is_recognized(town: Office, road: str, fi
         {"street": "403 N Martin Luther King Blvd", "city": "St Louis", "state": "MO"},
         {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1984-01-31"},
         {"given_name": "Elanor", "surname": "Whitcomb", "dob": "1984-01-31"},
+        {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1984-13-41"},
+        {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "31.12.1984"},
         {"given_name": "Eleanor", "surname": "Whitcombe", "ssn": "331-40-7702"},
         {"given_name": "Edith", "surname": "Whitcombe", "dob": "1984-01-31"},
         {"given_name": "Edith", "surname": "Whitcombe", "street": "99 Far Road", "city": "Utica"},
@@ -290,6 +301,15 @@ async def test_an_enrolled_ssn_that_is_not_whole_is_met_as_it_should_be(office: 
     assert office.roads(ssn="518-22-4471") == {"likeness"}
     assert office.roads(ssn="518-22-447") == {"likeness"}
     assert office.roads(given_name="James", surname="Smith", ssn="331-40-7702") == {"name"}
+
+
+async def test_who_has_no_date_of_birth_is_met_beside_one_as_without(office: Office) -> None:
+    """That a query tells more of somebody than is known of the person hides nobody whose name slipped."""
+    await office.enroll({"given_name": "Thaddeus", "surname": "Villanueva", "category": "victim", "basis": "order"})
+
+    for name in ({"given_name": "Thaddeus", "surname": "Villqnueva"}, {"given_name": "Thaddqeus", "surname": "Villanueva"}):
+        assert office.protections(**name)
+        assert office.protections(**name, dob="1961-03-09")
 
 
 async def test_leading_zeros_that_were_lost_are_exact(office: Office) -> None:

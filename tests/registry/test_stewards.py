@@ -230,6 +230,22 @@ async def test_a_proposal_expires(office: Office, journal: Journal) -> None:
     assert len(await office.registry.entries()) == 1
 
 
+async def test_a_server_closes_what_has_expired(office: Office, journal: Journal) -> None:
+    """No steward has to come first: the log says so when the time is over, once, and not before."""
+    entry = await enrolled(office)
+    await office.stewards.remove(entry, by=FIRST, reason="the term has ended")
+
+    office.pass_time(days=13, hours=23)
+    await office.stewards.expire()
+    assert journal.kinds() == ["registry-proposed"]
+    office.pass_time(hours=1)
+    await office.stewards.expire()
+    await office.stewards.expire()
+
+    assert journal.kinds() == ["registry-proposed", "registry-proposal-expired"]
+    assert await office.stewards.proposals() == []
+
+
 async def test_what_was_proposed_is_done_to_the_entry_as_it_is_now(office: Office) -> None:
     """What another steward added meanwhile stays, and what is gone meanwhile is no mistake."""
     entry = await enrolled(office)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-FEW = UNBOUNDED.replace("}", ", unverified: 6}")
+FEW = UNBOUNDED.replace("}", ", unverified: 6, references: 20}")
 QUICK = "fresh_seconds: 0.0\nbreaker: {failures: 3, open_seconds: 0.2}\nconnect_seconds: 1.0\n"
 
 
@@ -175,6 +175,37 @@ async def test_down_means_refused_but_for_officer_safety(place: Place) -> None:
     assert "Standing" not in (await place.warrants("driver")).headers
 
 
+async def test_a_supervisor_reviews_what_went_on_without_a_case(place: Place) -> None:
+    """Each unverified answer waits for a supervisor within a day, whoever was found; what was refused or verified does not."""
+    street = place.street
+    async with place.dispatch.down(street):
+        wanted = [
+            await place.warrants(key, role="handler", header=purpose("porch")) for key in ("driver", "informant", "mayor")
+        ]
+    verified = await place.warrants("driver")
+
+    async with asyncio.timeout(20):
+        while True:
+            found = await street.ask("supervisor", "/reviews?state=due", purpose=None)
+            due = {row["entry"]: row for row in found.json["reviews"]}
+            if wanted[1].headers["Audit-Entry"] in due:
+                break
+            await asyncio.sleep(0.05)
+
+    assert [answer.headers["Audit-Entry"] in due for answer in (*wanted, verified)] == [True, True, False, False]
+    review = due[wanted[0].headers["Audit-Entry"]]
+    assert (review["why"], review["requested_by"], review["action"]) == (
+        "unverified",
+        street.person("handler"),
+        "warrant.search",
+    )
+    (owed,) = [each for each in (await street.entry(wanted[0])).facts["owed"] if each["why"] == "unverified"]  # type: ignore[union-attr,index,call-overload]
+    assert (owed["role"], owed["within"]) == ("supervisor", 86_400)  # type: ignore[index,call-overload]
+    said = {"outcome": "justified", "reason": "dispatch was down, the stop is in the log"}
+    closed = await street.post("supervisor", f"/reviews/{review['id']}/close", said)
+    assert (closed.status, closed.json["state"]) == (200, "done")
+
+
 async def test_whom_a_check_without_a_case_does_not_find(place: Place) -> None:
     """The hidden are not there, as for everybody who is not; a protected person waits for a supervisor."""
     street = place.street
@@ -197,6 +228,20 @@ async def test_whoever_brings_it_down_gains_a_handful(place: Place) -> None:
 
     assert [answer.status for answer in answers] == [200] * 6 + [429] * 2
     assert answers[-1].problem == "budget-spent"
+
+
+async def test_whoever_tries_numbers_does_not_reach_the_case_system_for_long(place: Place) -> None:
+    """After so many references that did not hold, nothing more is asked for that person, and everybody else is served."""
+    street = place.street
+
+    async def tries(number: int) -> Answer:
+        header = f'code=C, case="26-9{number:05}", statement="{STATEMENT}"'
+        return await street.ask("supervisor", "/records/persons/1", purpose=header)
+
+    problems = [(await tries(number)).problem for number in range(22)]
+
+    assert problems == ["case-unknown"] * 20 + ["budget-spent"] * 2
+    assert (await place.person("driver")).status == 200
 
 
 async def test_stale_is_relied_on_where_policy_says_so_and_is_recorded(place: Place) -> None:
