@@ -26,6 +26,7 @@ M = TypeVar("M", bound=BaseModel)
 MAX_BYTES: Final = 4 << 20
 YAML_HINTS: Final = {
     "alias": "put a text that begins with * into quotes",
+    "expected alphabetic or numeric character": "put a text with * or & in it into quotes",
     "anchor": "put a text that begins with & into quotes",
     "character '\\t'": "indent with spaces, not with tabs",
     "mapping values are not allowed": "put a text with a colon in it into quotes",
@@ -110,8 +111,10 @@ class Positions:
 
 
 def suggest(word: str, choices: Iterable[str]) -> str | None:
-    """Return ``did you mean 'x'?`` for the nearest choice, or None when nothing is near."""
-    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    """Return ``did you mean 'x'?`` for the nearest choice (in another case is nearest), or None when nothing is near."""
+    options = sorted(choices)
+    same = [option for option in options if option.casefold() == word.casefold()]
+    near = same or difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else None
 
 

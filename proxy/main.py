@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
@@ -32,8 +32,12 @@ from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.tls import server_context, trouble
+from proxy.oversight.service import Oversight
+from proxy.policy.activating import Activations
+from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
-from proxy.purpose.directory import StoredCases
+from proxy.purpose.breaker import Circuit
+from proxy.purpose.case_system import CaseSystem, case_directory
 from proxy.purpose.service import Purposes
 from proxy.refusal import Refusal
 from proxy.registry.keyring import Keyring
@@ -53,16 +57,20 @@ from proxy.web.terminals import Terminals
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from proxy.clock import Clock
+    from proxy.purpose.directory import StoredCases
     from proxy.settings import Settings, Tls, UpstreamSettings
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
+OVERSIGHT_SECONDS: Final = 2.0
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
 EXPIRY_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 1.0
 SWITCH_SECONDS: Final = 0.0005
 GC_ALLOCATIONS: Final = 20_000
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -70,12 +78,13 @@ LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """The three doors, open, and what stands behind them."""
+    """The three doors, open, and what stands behind them: the log, and the policy that rules."""
 
     terminals: Door
     console: Door
     ops: Door
     audit: AuditTrail
+    policy: LivePolicy
 
 
 async def serve(settings: Settings) -> None:
@@ -86,15 +95,17 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # what asks for a look at the policy must not end what starts
     try:
-        async with running(settings):
+        async with running(settings) as servers:
+            loop.add_signal_handler(signal.SIGHUP, servers.policy.look_anew)
             # What is loaded by now stays; without this, every collection walks the registry and the policy.
             gc.collect()
             gc.freeze()
             gc.set_threshold(GC_ALLOCATIONS, 20, 20)
             await stop.wait()
     finally:
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(signum)
 
 
@@ -103,8 +114,10 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     """Yield the open doors; on leaving, drain and close.
 
     Raises:
-        DocumentInvalid: a policy file is wrong.
-        DatabaseUnusable, LogError, KeyUnusable, OSError: a part cannot be opened; the message says which and what to do.
+        DocumentInvalid: the case system's mapping is wrong, or a policy file is and none was ever activated that could rule.
+        PolicyUnreadable: the activated policy was altered, or this program cannot load it.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
+            and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -127,7 +140,6 @@ class _Composition:
 
     async def compose(self) -> Servers:
         settings, clock, metrics, stack = self._settings, self._clock, self._metrics, self._stack
-        policies = self._load_policies()
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)
@@ -135,20 +147,25 @@ class _Composition:
         sealer = Sealer(index_key=load_key(settings.keys.index), body_key=body_key)
         audit = await self._open_log(sealer)
         outbox = Outbox(database, sealer, clock, os.urandom)
+        live = await self._open_policy(Activations(database, sealer, outbox, clock))
         registry = Registry(
             database,
             Keyring.of(settings.keys.registry),
             clock,
             metrics=metrics,
-            category_group=policies.vocabulary.category_group,
-            thresholds=policies.thresholds,
+            category_group=live.policies.vocabulary.category_group,
+            thresholds=live.policies.thresholds,
             outbox=outbox,
         )
+        live.follow(lambda policies: registry.follow(policies.thresholds, policies.vocabulary.category_group))
         await registry.refresh()
         identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
+        cases = await stack.enter_async_context(
+            case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
+        )
         purposes = Purposes(
-            catalogue=lambda: policies.catalogue,
-            directory=StoredCases(database),
+            catalogue=lambda: live.policies.catalogue,
+            directory=cases,
             metrics=metrics,
             monotonic=time.perf_counter,
             key=os.urandom(32),
@@ -162,12 +179,23 @@ class _Composition:
             recognizer=registry.recognizer,
             clock=clock,
             metrics=metrics,
-            approvers=frozenset({"supervisor"}),
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
         )
+        oversight = Oversight(
+            database=database,
+            key=hmac.digest(body_key, b"showcause oversight", hashlib.sha256),
+            log=settings.log,
+            origin=settings.origin,
+            sealer=sealer,
+            audit=audit,
+            recognizer=registry.recognizer,
+            clock=clock,
+            metrics=metrics,
+        )
         gateway = Gateway(
-            policies=lambda: policies,
+            policies=lambda: live.policies,
+            shadow=lambda: live.shadow,
             identities=identities,
             purposes=purposes,
             recognizer=registry.recognizer,
@@ -181,21 +209,23 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
-        await audit.start(version=__version__, policy=policies.version)
+        await audit.start(version=__version__, policy=live.policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
         async def ready() -> Sequence[Check]:
-            checks = _readiness(await database.trouble(), audit, policies, registry, self._upstream_trouble)
-            return (*checks, *self._certificate_checks())
+            checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
+            overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
+            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
 
-        documents = Documents(lambda: policies)
+        documents = Documents(lambda: live.policies)
 
-        def escalation_door(*, queries: bool) -> Handler:
+        def door(*, queries: bool) -> Handler:
             return Terminals(
                 gateway=gateway,
                 identities=identities,
                 escalations=escalations,
+                oversight=oversight,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -210,7 +240,11 @@ class _Composition:
         await self._keep(registry.verify, seconds=VERIFY_SECONDS)
         stewards = Stewards(registry, database, Keyring.of(settings.keys.registry), self._clock, outbox=outbox)
         await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
+        await self._keep(live.turn, seconds=LOOK_SECONDS)
         await self._keep(escalations.sweep)
+        await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
+        if isinstance(cases, CaseSystem):
+            await self._keep(cases.tend)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
         doors = settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
@@ -218,12 +252,13 @@ class _Composition:
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
             console=await self._open_door(
-                "console", escalation_door(queries=False), doors.console.host, doors.console.port, doors.console.tls
+                "console", door(queries=False), doors.console.host, doors.console.port, doors.console.tls
             ),
             terminals=await self._open_door(
-                "terminals", escalation_door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
+                "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
             ),
             audit=audit,
+            policy=live,
         )
         stack.push_async_callback(_close, servers)
         stack.push_async_callback(escalations.end_waits)
@@ -233,7 +268,7 @@ class _Composition:
     def _limits(self) -> Limits:
         return Limits(**self._settings.limits.model_dump())
 
-    def _load_policies(self) -> PolicySet:
+    async def _open_policy(self, activations: Activations) -> LivePolicy:
         metrics = self._metrics
 
         def on_error(error: Exception) -> None:
@@ -241,9 +276,21 @@ class _Composition:
             self._report(error)
 
         looked_up = {result: metrics.policy_cache_total.labels(result) for result in ("hit", "miss")}
-        policies = load_policies(self._settings.policies, on_error=on_error, on_lookup=lambda result: looked_up[result].inc())
-        metrics.policy_info.info({"version": policies.version})
-        return policies
+
+        def load(folder: Path) -> PolicySet:
+            return load_policies(folder, on_error=on_error, on_lookup=lambda result: looked_up[result].inc())
+
+        settings = self._settings
+        live = LivePolicy(
+            folder=settings.policies,
+            candidate=settings.shadow,
+            activations=activations,
+            load=load,
+            metrics=metrics,
+            tell=self._logger.warning,
+        )
+        await live.start()
+        return live
 
     async def _open_log(self, sealer: Sealer) -> AuditTrail:
         settings = self._settings
@@ -357,16 +404,23 @@ async def _close(servers: Servers) -> None:
     await asyncio.gather(servers.terminals.close(), servers.console.close(), servers.ops.close())
 
 
+def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
+    """Return how the case directory is. A case system that is down leaves this node ready: officer safety goes on."""
+    if isinstance(cases, CaseSystem):
+        circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
+        return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
+    return replace(store, name="case_directory")
+
+
 def _readiness(
-    store_trouble: str, audit: AuditTrail, policies: PolicySet, registry: Registry, upstream_trouble: str
+    store_trouble: str, audit: AuditTrail, live: LivePolicy, registry: Registry, upstream_trouble: str
 ) -> Sequence[Check]:
     store = Check(name="store", ok=not store_trouble, reason=store_trouble)
     poisoned = audit.log.poisoned
     return (
         store,
-        Check(name="case_directory", ok=store.ok, reason=store.reason),
         Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
-        Check(name="policy", ok=True, reason=f"version {policies.version}"),
+        Check(name="policy", ok=True, reason=live.reason),  # ready whatever the folder holds: a good policy rules
         Check(
             name="registry",
             ok=registry.recognizer.ready,

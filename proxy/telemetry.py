@@ -117,9 +117,19 @@ class Metrics:
         self.audit_head_age_seconds = self._gauge("audit_head_age_seconds", "Age of the newest signed checkpoint")
         self.audit_poisoned = self._gauge("audit_poisoned", "1 after a failed write or fsync: this node answers nothing")
         self.policy_info = Info("showcause_policy", "The policy that rules", registry=self.registry)
+        self.policy_reload_failures_total = self._counter("policy_reload_failures", "Changed policies that could not be loaded")
+        self.policy_waiting = self._gauge(
+            "policy_waiting", "1 while the policy folder holds another policy than the one that rules"
+        )
+        self.policy_shadow_differences_total = self._counter(
+            "policy_shadow_differences", "Rulings that the candidate policy would have made otherwise", "from", "to"
+        )
         self.policy_errors_total = self._counter("policy_errors", "Rulings that failed and were turned into a deny")
         self.policy_cache_total = self._counter("policy_cache", "Rulings by whether the cache had them", "result")
         self.case_directory_seconds = self._histogram("case_directory_seconds", "Time to verify a purpose", "outcome")
+        self.unverified_total = self._counter(
+            "unverified", "Queries for officer safety that went on while the case directory was down", "action"
+        )
         self.case_directory_circuit = self._gauge(
             "case_directory_circuit", "1 for the state of the breaker before the case system", "state"
         )
@@ -132,6 +142,10 @@ class Metrics:
             "statement_reuse", "Statements used again, in nearly the same words, on another case"
         )
         self.notices_total = self._counter("notices", "Queries that a row of the policy obliges us to tell a role of", "role")
+        self.notices_unacknowledged = self._gauge("notices_unacknowledged", "Notices that nobody has acknowledged yet")
+        self.notices_overdue = self._gauge("notices_overdue", "Unacknowledged notices whose time has passed")
+        self.reviews_due = self._gauge("reviews_due", "Answered queries that wait for their review")
+        self.reviews_overdue = self._gauge("reviews_overdue", "Reviews whose time has passed")
         self.budget_spent_total = self._counter("budget_spent", "Queries refused since a budget was spent", "budget")
         self.budgets_forgotten_total = self._counter(
             "budgets_forgotten", "Budgets forgotten before their hour, for want of room"

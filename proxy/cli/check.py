@@ -32,9 +32,12 @@ app = typer.Typer()
 def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:  # noqa: FBT002 -- typer's way
     """Validate configuration and policies without network; every mistake at once. Exit 1 when there are any."""
     mistakes: list[Mistake] = []
-    folder = version = None
+    folder = candidate = version = None
     try:
-        folder = settings_of(config).policies
+        settings = settings_of(config)
+        folder, candidate = settings.policies, settings.shadow
+        if settings.cases.system is not None:
+            mistakes.extend(_of_mapping(settings.cases.system))
     except DocumentInvalid as invalid:
         mistakes.extend(invalid.mistakes)
         folder = _policies_of(config)
@@ -45,15 +48,31 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
             version = load_policies(folder).version
         except DocumentInvalid as invalid:
             mistakes.extend(invalid.mistakes)
+        if candidate is not None:
+            try:
+                load_policies(candidate)
+            except DocumentInvalid as invalid:
+                mistakes.extend(invalid.mistakes)
     if as_json:
         emit({"ok": not mistakes, "policy": version, "mistakes": mistakes_as_json(mistakes)})
     elif mistakes:
         warn(str(DocumentInvalid(mistakes)))
         warn(f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}")
     else:
-        say(f"{config} and {folder} are valid; policy version {version}")
+        beside = f", and {candidate} beside them" if candidate is not None else ""
+        say(f"{config} and {folder} are valid{beside}; policy version {version}; `doctor` says which version is activated")
     if mistakes:
         raise done(Code.FOUND)
+
+
+def _of_mapping(path: Path) -> tuple[Mistake, ...]:
+    from proxy.purpose.mapping import load_case_system  # noqa: PLC0415 -- only who has a case system needs it
+
+    try:
+        load_case_system(path)
+    except DocumentInvalid as invalid:
+        return invalid.mistakes
+    return ()
 
 
 def _policies_of(config: Path) -> Path | None:

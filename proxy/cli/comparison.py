@@ -31,11 +31,8 @@ def diff(
 
     one, other = load_policies(before), load_policies(after)
     found = differences(one.lattice, other.lattice)
-    beside = sorted(
-        name
-        for name, digest in one.digests.items()
-        if other.digests[name] != digest and name not in {"policy.csv", "model.conf"}
-    )
+    names = (one.digests.keys() | other.digests.keys()) - {"policy.csv", "model.conf"}
+    beside = sorted(name for name in names if one.digests.get(name) != other.digests.get(name))
     questions = joint_size(one.lattice, other.lattice)
     if as_json:
         emit(

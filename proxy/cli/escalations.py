@@ -5,57 +5,20 @@ There is no way around the door: the command line decides nothing that the serve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import quote, urlsplit
+from typing import Annotated, Final
+from urllib.parse import quote
 
-import orjson
 import typer
 
-from proxy.cli.common import (
-    DEFAULT_CONFIG,
-    Code,
-    CommandFailed,
-    ConfigOption,
-    JsonOption,
-    emit,
-    say,
-    settings_of,
-    table,
-    visible,
-)
-from proxy.cli.wire import ExchangeFailed, client_context, exchange
-from proxy.settings import is_loopback
-from proxy.tlog.errors import KeyUnusable
-from proxy.tlog.keys import load_secret
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, emit, say, table
+from proxy.cli.door import Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_one
 
 app = typer.Typer(no_args_is_help=True)
 
-KeyOption = Annotated[
-    Path | None, typer.Option("--key", envvar="SHOWCAUSE_KEY", help="Your key's file, as `identity add --out` writes it.")
-]
-UrlOption = Annotated[str | None, typer.Option("--url", help="The terminals' door; default: from the configuration.")]
-CaOption = Annotated[Path | None, typer.Option("--ca", help="The authority of the door's certificate (PEM).")]
-CertificateOption = Annotated[Path | None, typer.Option("--certificate", help="Your client certificate (PEM), key included.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why: the one who asked and the auditor read it.")]
 IdArgument = Annotated[str, typer.Argument(help="The escalation's id.")]
 
 COLUMNS: Final = ("id", "state", "expires_at", "requested_by", "case", "purpose", "action", "because")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Access:
-    """Which door, and who knocks."""
-
-    config: Path
-    key: Path | None
-    url: str | None
-    ca: Path | None
-    certificate: Path | None
 
 
 @app.command("list")
@@ -71,7 +34,7 @@ def list_(
 ) -> None:
     """List the escalations that you asked for or may decide. Exit 1 when some wait, 0 when none does."""
     query = f"?state={quote(state, safe='')}" if state is not None else ""
-    body = _ask("GET", f"/escalations{query}", _Access(config=config, key=key, url=url, ca=ca, certificate=certificate))
+    body = ask("GET", f"/escalations{query}", Access(config=config, key=key, url=url, ca=ca, certificate=certificate))
     rows = [row for row in body.get("escalations", []) if isinstance(row, dict)]
     if as_json:
         emit(body)
@@ -95,8 +58,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one escalation."""
-    _print(
-        _ask("GET", _path(escalation), _Access(config=config, key=key, url=url, ca=ca, certificate=certificate)),
+    show_one(
+        ask("GET", _path(escalation), Access(config=config, key=key, url=url, ca=ca, certificate=certificate)),
         as_json=as_json,
     )
 
@@ -114,13 +77,13 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Approve: the same query then answers once."""
-    body = _ask(
+    body = ask(
         "POST",
         f"{_path(escalation)}/approve",
-        _Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
+        Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
         {"reason": reason},
     )
-    _print(body, as_json=as_json)
+    show_one(body, as_json=as_json)
 
 
 @app.command()
@@ -136,92 +99,14 @@ def refuse(
     as_json: JsonOption = False,
 ) -> None:
     """Refuse: the one who asked is told the reason."""
-    body = _ask(
+    body = ask(
         "POST",
         f"{_path(escalation)}/refuse",
-        _Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
+        Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
         {"reason": reason},
     )
-    _print(body, as_json=as_json)
+    show_one(body, as_json=as_json)
 
 
 def _path(escalation: str) -> str:
     return f"/escalations/{quote(escalation, safe='')}"
-
-
-def _ask(method: str, path: str, access: _Access, body: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-    """Ask the door.
-
-    Raises:
-        CommandFailed: it does not answer, or refuses; with the problem's own words.
-    """
-    headers = {"Accept": "application/json", "User-Agent": "showcause-cli"}
-    if access.key is not None:
-        headers["Authorization"] = f"Bearer {_secret(access.key)}"
-    elif access.certificate is None:
-        raise CommandFailed("who are you?", help="give --key FILE or --certificate FILE", code=Code.WRONG_USE)
-    sent = None
-    if body is not None:
-        headers["Content-Type"] = "application/json"
-        sent = orjson.dumps(body)
-    door = _door(access.url, access.config)
-    try:
-        tls = client_context(access.ca, access.certificate, None) if door.startswith("https:") else None
-        answer = exchange(door, method, path, headers=headers, body=sent, tls=tls)
-    except ExchangeFailed as failed:
-        raise CommandFailed(str(failed), help="is the server running, and is --url its terminals' door?") from None
-    try:
-        found = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise CommandFailed(f"{door} answered {answer.status}, and no JSON", help="is --url the terminals' door?")
-    if answer.status != 200:
-        _raise_problem(answer.status, found)
-    return found
-
-
-def _raise_problem(status: int, problem: Mapping[str, Any]) -> None:
-    code = Code.UNAVAILABLE if status >= 500 or status == 429 else Code.WRONG_USE
-    raise CommandFailed(
-        f"{problem.get('title', status)}: {problem.get('detail', '')}".rstrip(": "),
-        help=f"{problem['type']} at the door says more" if isinstance(problem.get("type"), str) else None,
-        code=code,
-    )
-
-
-def _secret(key: Path) -> str:
-    try:
-        text = load_secret(key).decode("ascii").strip()
-    except (KeyUnusable, UnicodeDecodeError) as error:
-        reason = str(error) if isinstance(error, KeyUnusable) else f"{key} holds no key"
-        raise CommandFailed(reason, code=Code.WRONG_USE) from None
-    if not text.isprintable() or not text:
-        raise CommandFailed(f"{key} holds no key", code=Code.WRONG_USE)
-    return text
-
-
-def _door(url: str | None, config: Path) -> str:
-    if url is None:
-        door = settings_of(config).doors.terminals
-        if door.port == 0:
-            raise CommandFailed("the configuration leaves the port open", help="give --url", code=Code.WRONG_USE)
-        host = f"[{door.host}]" if ":" in door.host else door.host
-        return f"http{'s' if door.tls else ''}://{host}:{door.port}"
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise CommandFailed(f"{url} is no URL", help="like https://showcause.example.gov:8440", code=Code.WRONG_USE)
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        # A key sent in the clear is a key given away.
-        raise CommandFailed("your key would cross the network in the clear", help="use https", code=Code.WRONG_USE)
-    return url.rstrip("/")
-
-
-def _print(escalation: Mapping[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        emit(escalation)
-        return
-    width = max((len(name) for name in escalation), default=0)
-    for name, value in escalation.items():
-        shown = ", ".join(str(each) for each in value) if isinstance(value, list) else str(value if value is not None else "")
-        say(f"{visible(name):{width}}  {shown}")

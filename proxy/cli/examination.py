@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import os
@@ -9,6 +10,7 @@ import shutil
 import socket
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,12 +24,19 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import load_pem_x509_certificates, load_pem_x509_crl
 
 from proxy.audit.keys import load_key
+from proxy.audit.sealing import Sealer
 from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
+from proxy.clock import stamp
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
+from proxy.policy.activation import PolicyUnreadable, version_of
 from proxy.policy.service import load_policies
+from proxy.policy.store import opened_active
+from proxy.purpose.case_system import NOBODYS, CaseSystem, CaseSystemUnusable
+from proxy.purpose.mapping import load_case_system
 from proxy.registry.keyring import Keyring, load_keys
 from proxy.registry.store import SEALED, RegistryUnreadable, SealedTable
+from proxy.telemetry import Metrics
 from proxy.tlog.errors import LogError
 from proxy.tlog.keys import load_secret, load_signer
 from proxy.tlog.store import LOCK
@@ -37,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from proxy.clock import Clock
+    from proxy.purpose.mapping import CaseSystemOptions
+    from proxy.purpose.purpose import Case
     from proxy.settings import Settings, Tls
 
 DOORS: Final = ("terminals", "console", "ops")
@@ -79,23 +90,57 @@ def examine(settings: Settings, clock: Clock, *, network: bool = True) -> Iterat
     yield from _disk(settings)
     if not running:
         yield from _ports(settings)
+    cases = yield from _case_mapping(settings, clock())
     if network:
         yield from _upstream(settings, clock)
+        if cases is not None:
+            yield _case_system(cases)
 
 
 def _policies(settings: Settings) -> Iterator[Seen]:
+    digest = ""
+    for part, folder in (("policies", settings.policies), ("shadow", settings.shadow)):
+        if folder is None:
+            continue
+        try:
+            loaded = load_policies(folder)
+        except DocumentInvalid as invalid:
+            count = len(invalid.mistakes)
+            yield Seen(
+                part=part,
+                level=Level.FAILURE,
+                detail=f"{count} mistake{'s' if count > 1 else ''} in {folder}",
+                next="run `check`, which shows each with its line",
+            )
+        else:
+            digest = loaded.digest if part == "policies" else digest
+            yield Seen(part=part, level=Level.OK, detail=f"version {loaded.version}")
+    yield from _activated(settings, digest)
+
+
+def _activated(settings: Settings, digest: str) -> Iterator[Seen]:
+    """Tell which policy rules, where that is another than the folder's."""
     try:
-        version = load_policies(settings.policies).version
-    except DocumentInvalid as invalid:
-        count = len(invalid.mistakes)
-        yield Seen(
-            part="policies",
-            level=Level.FAILURE,
-            detail=f"{count} mistake{'s' if count > 1 else ''} in {settings.policies}",
-            next="run `check`, which shows each with its line",
-        )
+        sealer = Sealer(index_key=load_key(settings.keys.index), body_key=load_key(settings.keys.body))
+        uri = f"{settings.store.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
+            row = connection.execute("SELECT digest, at, sealed FROM policy_active").fetchone()
+    except (LogError, OSError, sqlite3.Error):
+        return  # nothing was activated yet; or the key's line, or the store's, will tell
+    if row is None:
+        return
+    try:
+        active = opened_active(sealer, digest=row[0], at=row[1], sealed=row[2])
+    except PolicyUnreadable as unreadable:
+        yield Seen(part="policies.active", level=Level.FAILURE, detail=str(unreadable), next="see the runbook")
+        return
+    detail = f"version {active.version} is activated, since {stamp(active.at)}"
+    if digest and digest != active.digest:
+        detail += f"; the folder holds version {version_of(digest)}"
+        hint = "`policy activate` says whether it takes two persons; a running server takes what loosens nothing by itself"
+        yield Seen(part="policies.active", level=Level.WARNING, detail=detail, next=hint)
     else:
-        yield Seen(part="policies", level=Level.OK, detail=f"version {version}")
+        yield Seen(part="policies.active", level=Level.OK, detail=detail)
 
 
 def _keys(settings: Settings) -> Iterator[Seen]:
@@ -148,7 +193,7 @@ def _certificates(settings: Settings, now: datetime) -> Iterator[Seen]:
             lists[f"doors.{name}.tls.crl"] = tls.crl
     for part, path in chains.items():
         if path is not None:
-            yield _dated(part, path, now, lambda pem: min(each.not_valid_after_utc for each in load_pem_x509_certificates(pem)))
+            yield _dated(part, path, now, _earliest_end)
     for part, path in lists.items():
         # RFC 5280 section 5.1.2.5: a list past its next update says nothing about today, and handshakes fail on it.
         yield _dated(part, path, now, lambda pem: load_pem_x509_crl(pem).next_update_utc, soon=timedelta(days=1))
@@ -331,6 +376,58 @@ def _upstream(settings: Settings, clock: Clock) -> Iterator[Seen]:
     else:
         yield Seen(part="upstream", level=Level.OK, detail=f"{chosen.url} answers")
     yield _clock(answer, begun + (clock() - begun) / 2)
+
+
+def _case_mapping(settings: Settings, now: datetime) -> Generator[Seen, None, CaseSystemOptions | None]:
+    """Yield what there is to say of the case system's mapping and its files, and return the mapping when it is right."""
+    if settings.cases.system is None:
+        return None
+    part = "cases.system"
+    try:
+        options = load_case_system(settings.cases.system)
+    except DocumentInvalid as invalid:
+        count = len(invalid.mistakes)
+        detail = f"{count} mistake{'s' if count > 1 else ''} in {settings.cases.system}"
+        yield Seen(part=part, level=Level.FAILURE, detail=detail, next="run `check`, which shows each with its line")
+        return None
+    yield Seen(part=part, level=Level.OK, detail=f"{len(options.shape.readings)} columns of a case are mapped")
+    for name, path in (("secret_headers", options.secret_headers), ("key", options.key)):
+        if path is not None:
+            yield _loaded(f"{part}.{name}", partial(load_secret, path))
+    for name, path in (("ca", options.ca), ("certificate", options.certificate)):
+        if path is not None:
+            yield _dated(f"{part}.{name}", path, now, _earliest_end)
+    return options
+
+
+def _case_system(options: CaseSystemOptions) -> Seen:
+    """Ask the case system once: for its probe, or for a number that nobody has."""
+
+    async def ask() -> Case | None:
+        system = CaseSystem(options, metrics=Metrics(), monotonic=time.monotonic)
+        await system.open()
+        try:
+            return await system.try_out(options.probe or NOBODYS)
+        finally:
+            await system.close()
+
+    part = "case system"
+    try:
+        case = asyncio.run(ask())
+    except CaseSystemUnusable as unusable:
+        hint = "check url and path of the mapping, that the case system runs, and the firewall between"
+        return Seen(part=part, level=Level.FAILURE, detail=str(unusable), next=hint)
+    if options.probe is None:
+        hint = "name a case that will always be there as `probe`, so that the mapping is tried too"
+        return Seen(part=part, level=Level.WARNING, detail="it answers; the mapping was not tried", next=hint)
+    if case is None:
+        hint = "name a case that is there as `probe`, or look at `path`"
+        return Seen(part=part, level=Level.FAILURE, detail="it does not know the probe", next=hint)
+    return Seen(part=part, level=Level.OK, detail=f"the probe is read as a case of kind {case.kind}")
+
+
+def _earliest_end(pem: bytes) -> datetime:
+    return min(each.not_valid_after_utc for each in load_pem_x509_certificates(pem))
 
 
 def _clock(answer: Answer, now: datetime) -> Seen:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 CategoryOption = Annotated[str, typer.Option(help="About whom: a category of vocabulary.yaml, or none.")]
-StandingOption = Annotated[str, typer.Option(help="assigned, unit, dispatched, unassigned.")]
+StandingOption = Annotated[str, typer.Option(help="assigned, unit, dispatched, unassigned, unverified.")]
 RelationOption = Annotated[
     str, typer.Option(help="self, household, family, former_partner, dispute, command, colleague, none.")
 ]
@@ -124,14 +124,19 @@ def _tell(loaded: PolicySet, facts: Facts, *, as_json: bool) -> None:
 
 
 def _print(loaded: PolicySet, explanation: Explanation) -> None:
+    from proxy.policy.obligations import written_time  # noqa: PLC0415
+
     ruling = explanation.ruling
     say(f"{ruling.outcome}  by {place_of(loaded, explanation.deciding)}: {ruling.because}")
     say("  of " + ", ".join(f"{column}={word}" for column, word in explanation.facts._asdict().items()))
     if ruling.masked:
         labels = (f"{name} ({loaded.fields[name].label})" for name in sorted(ruling.masked))
         say(f"  masked: {', '.join(labels)}")
-    if ruling.notify:
-        say(f"  notified: {', '.join(ruling.notify)}")
+    for owed in ruling.owed:
+        within = f" within {written_time(owed.within)}" if owed.within is not None else ""
+        say(f"  {owed.duty}: {owed.role}{within}")
+    for demand in ruling.demands:
+        say(f"  agreed by: {demand.quorum} of {', '.join(sorted(demand.roles))}")
     if explanation.others:
         say("also matching, strictest first:")
         for row in explanation.others:
@@ -168,6 +173,8 @@ def _as_json(loaded: PolicySet, explanation: Explanation) -> dict[str, object]:
         "line": explanation.deciding.line if explanation.deciding else None,
         "masked": sorted(ruling.masked),
         "notify": list(ruling.notify),
+        "owed": [owed.fact() for owed in ruling.owed],
+        "demands": [demand.fact() for demand in ruling.demands],
         "tell": ruling.tell,
         "others": [
             {"outcome": row.outcome, "rule": row.rule, "because": row.because, "line": row.line} for row in explanation.others

@@ -45,7 +45,7 @@ def must_be_known(loaded: PolicySet, facts: Facts) -> None:
 
 def place_of(loaded: PolicySet, row: Row | None) -> str:
     """Return a row's name and place, or ``default`` for none."""
-    return "default" if row is None else f"{row.rule} ({loaded.directory / 'policy.csv'}:{row.line})"
+    return "default" if row is None else f"{row.rule} ({loaded.directory / row.file}:{row.line})"
 
 
 def ruling_as_json(ruling: Ruling) -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from proxy.cli import activation, backtest
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from proxy.policy.service import PolicySet
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(activation.app)
+app.add_typer(backtest.app)
 
 
 @app.callback()

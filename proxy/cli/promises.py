@@ -32,16 +32,17 @@ def cases(
 
     Exit 1 when a case fails, or a row decides in no case: a mistake in it would go unnoticed.
     """
-    from proxy.policy.cases import failures, uncovered  # noqa: PLC0415 -- Casbin takes its time
-    from proxy.policy.gate import load_promises  # noqa: PLC0415
+    from proxy.policy.cases import uncovered  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.policy.gate import failed_cases, load_promises  # noqa: PLC0415
     from proxy.policy.service import load_policies  # noqa: PLC0415
 
     loaded = load_policies(folder_of(config, policies))
-    asked = load_promises(loaded).cases
+    promises = load_promises(loaded)
+    asked = promises.cases
     if not asked:
         hint = f"write {loaded.directory / 'cases'}/ordinary.yaml; README.md beside the policy shows one"
         raise CommandFailed("there are no cases, so nothing was tested", help=hint, code=Code.WRONG_USE)
-    failed, untested = failures(asked, loaded.policy, loaded.lattice), uncovered(asked, loaded.lattice)
+    failed, untested = failed_cases(loaded, promises), uncovered(asked, loaded.lattice)
     if as_json:
         emit(
             {
@@ -53,11 +54,10 @@ def cases(
             }
         )
     else:
-        sheet = loaded.directory / "policy.csv"
         for each in failed:
-            warn(each.diff(sheet))
+            warn(each.diff(loaded.directory))
         for row in untested:
-            warn(f"{sheet}:{row.line}: rule {row.rule} decides in no case")
+            warn(f"{loaded.directory / row.file}:{row.line}: rule {row.rule} decides in no case")
         good = len(asked) - len(failed)
         summary = f"{good:,} of {counted(len(asked), 'case')} as expected; "
         summary += f"{counted(len(untested), 'row')} in no case" if untested else "every row decides in one at least"
@@ -123,13 +123,14 @@ def invariants(
 
 def _violation(loaded: PolicySet, violation: Violation) -> str:
     from proxy.policy.gate import told  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.policy.vocabulary import ANY  # noqa: PLC0415
 
     invariant, example = violation.invariant, violation.example
     row, ruling = place_of(loaded, violation.deciding), example.ruling
     lines = [
         f"{invariant.file}:{invariant.line}: {invariant.name}: {invariant.says}",
         f"    violated by {counted(violation.questions, 'question')}; the smallest: {told(violation.smallest)}",
-        f"    for example  {told(example.facts)}",
+        *([f"    for example  {told(example.facts)}"] if ANY in violation.smallest else []),
         f"    is           {ruled(ruling)}, by {row}",
     ]
     if example.earlier is not None and violation.earlier is not None:

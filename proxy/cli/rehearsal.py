@@ -30,7 +30,7 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
     from proxy.inquiry.inquiry import Inbound  # noqa: PLC0415
     from proxy.inquiry.service import inquire  # noqa: PLC0415
     from proxy.policy.events import Explained  # noqa: PLC0415
-    from proxy.purpose.directory import StoredCases  # noqa: PLC0415
+    from proxy.purpose.case_system import case_directory  # noqa: PLC0415
     from proxy.purpose.service import Purposes  # noqa: PLC0415
     from proxy.registry.service import Registry  # noqa: PLC0415
     from proxy.telemetry import Metrics  # noqa: PLC0415
@@ -42,18 +42,20 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
             query_id="rehearsal", received_at=now, source="", method="GET", target=target, headers=(("Query-Purpose", purpose),)
         )
         inquiry = inquire(policies.routes, inbound)
-        purposes = Purposes(
-            catalogue=lambda: policies.catalogue,
-            directory=StoredCases(store.database),
-            metrics=Metrics(),
-            monotonic=time.perf_counter,
-            key=os.urandom(32),
-        )
-        verified = await purposes.verify(purpose, principal, inquiry.action, now)
+        metrics, monotonic = Metrics(), time.perf_counter
+        async with case_directory(settings.cases.system, store.database, metrics=metrics, monotonic=monotonic) as cases:
+            purposes = Purposes(
+                catalogue=lambda: policies.catalogue,
+                directory=cases,
+                metrics=metrics,
+                monotonic=monotonic,
+                key=os.urandom(32),
+            )
+            verified = await purposes.verify(purpose, principal, inquiry.action, now)
         key = Keyring.of(settings.keys.registry)
         registry = Registry(store.database, key, utc_now, thresholds=policies.thresholds)
         await registry.refresh()
-        must_say_enough(inquiry, registry.recognizer)
+        must_say_enough(inquiry, registry.recognizer, policies.thresholds)
         recognition = registry.recognizer.recognize(inquiry.criteria, principal)
         asking = Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
         facts, ruling = asking.ruled(recognition, approval="none")

@@ -86,6 +86,7 @@ async def _open(stack: AsyncExitStack, home: Home, usual: Ports, records_url: st
         home.write_config(ports)
         # The environment is for the real thing: a variable meant for another configuration must not turn this one.
         settings = load_settings(home.config, {})
+        await _forget_policy(settings)
         try:
             return settings, await stack.enter_async_context(running(settings))
         except OSError as error:
@@ -93,6 +94,17 @@ async def _open(stack: AsyncExitStack, home: Home, usual: Ports, records_url: st
                 raise
             taken = error  # somebody took it since we looked
     raise taken
+
+
+async def _forget_policy(settings: Settings) -> None:
+    """Let the demo rule by the policies as they are: whoever tries an edit, or has pulled a newer version, is alone here."""
+    from proxy.database import Database  # noqa: PLC0415 -- as in ``_open``
+    from proxy.policy.store import unsafe_forget  # noqa: PLC0415
+
+    database = Database(settings.store)
+    await database.open()
+    await unsafe_forget(database)
+    await database.close()
 
 
 async def run(home: Home, *, fresh: bool) -> int:

@@ -36,9 +36,9 @@ class Disclosure:
 
     ``records`` counts those that left, ``withheld`` those that did not, ``unjudged`` the withheld ones that were not as their
     route declares. ``masked`` and ``disclosed`` are field classes (fields.yaml). ``judgements`` are those of records that were
-    masked or withheld or concern somebody protected or related; ``subjects`` are the person ids that the disclosed records
-    hold, for the log's keyed tokens. ``named`` are the identifiers that are left to read in each disclosed record, by kind, of
-    no more records than MOST_NAMED and one.
+    masked or withheld, concern somebody protected or related, or oblige somebody; ``subjects`` are the person ids that the
+    disclosed records hold, for the log's keyed tokens. ``named`` are the identifiers that are left to read in each disclosed
+    record, by kind, of no more records than MOST_NAMED and one.
     """
 
     status: int

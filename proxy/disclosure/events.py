@@ -7,17 +7,22 @@ thing they held.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from proxy.audit.event import Event, Party
+from proxy.audit.owed import owing
 from proxy.registry.protection import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.event import Json
+    from proxy.audit.owed import Owed
     from proxy.disclosure.disclosure import Disclosure
+
+MOST_RECORDS: Final = 32
+"""An entry of the log has at most 65,535 bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +30,8 @@ class Disclosed(Event):
     """A reply was inspected and is about to leave, or the answer that stands for no record is.
 
     ``bytes_in`` is what came from upstream, ``sha256`` the hex digest of the body released; times are milliseconds. ``met`` is
-    how often the principal has met somebody protected of these records lately, by whatever road.
+    how often the principal has met somebody protected of these records lately, by whatever road. ``owed`` is what
+    somebody has to do afterwards, and ``decided`` the index of the decision that this is the end of.
     """
 
     kind: ClassVar[str] = "disclosed"
@@ -38,6 +44,9 @@ class Disclosed(Event):
     upstream_ms: float
     sha256: str
     met: int = 0
+    owed: tuple[Owed, ...] = ()
+    decided: int = 0
+    ruled: Mapping[str, Json] = field(default_factory=dict)
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: counts, sizes, times, field classes, categories and the policy's rows."""
@@ -64,6 +73,8 @@ class Disclosed(Event):
             "duration_ms": self.duration_ms,
             "upstream_ms": self.upstream_ms,
             "sha256": self.sha256,
+            **({"decided": self.decided, **owing(self.owed)} if self.owed else {}),
+            **self.ruled,
         }
 
     def parties(self) -> Iterable[Party]:
@@ -79,9 +90,18 @@ class Disclosed(Event):
             yield Party("person_id", person_id)
 
     def sealed(self) -> Mapping[str, Json]:
-        """Return why records were taken to be about somebody protected; nothing for a reply that is about nobody."""
+        """Return why records were taken to be about somebody protected; nothing for a reply that is about nobody.
+
+        Where somebody is to look at it afterwards, also what identifies those concerned: nobody looks at their own cause.
+        """
         met = {each.entry: each for judgement in self.disclosure.judgements for each in judgement.recognition.protections}
-        return {"recognized": explained(met.values())} if met else {}
+        sealed: dict[str, Json] = {"recognized": explained(met.values())} if met else {}
+        if self.owed:
+            concerned = [judgement.fields for judgement in self.disclosure.judgements if judgement.ruling.owed]
+            sealed["records"] = [
+                {kind: list(values) for kind, values in fields.items() if kind != "text"} for fields in concerned[:MOST_RECORDS]
+            ]
+        return sealed
 
     def _outcome(self) -> str:
         if self.disclosure.records:

@@ -107,7 +107,7 @@ class Inspection:
             record.withheld = True
             self._unjudged += 1
             return
-        if judgement.ruling.outcome is not Outcome.PERMIT or _concerns(judgement):
+        if judgement.ruling.outcome is not Outcome.PERMIT or judgement.ruling.owed or _concerns(judgement):
             self._judgements.append(judgement)
         if self._release(record, judgement.ruling, present):
             self._released += 1

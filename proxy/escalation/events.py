@@ -33,6 +33,7 @@ class Escalated(Event):
             "categories": asked.categories,
             "relations": asked.relations,
             "policy": asked.policy_version,
+            "demands": tuple(demand.fact() for demand in asked.demands),
         }
 
     def parties(self) -> Iterable[Party]:
@@ -46,7 +47,10 @@ class Escalated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationMove(Event):
-    """An escalation is about to move; ``actor`` is a person, or ``clock`` for an expiry."""
+    """An escalation is about to move; ``actor`` is a person, or ``clock`` for an expiry.
+
+    Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included.
+    """
 
     kind: ClassVar[str] = "escalation-move"
     escalation: Escalation
@@ -54,10 +58,19 @@ class EscalationMove(Event):
     to: str
     actor: str
     reason: str = ""
+    role: str = ""
+    approvals: int = 0
 
     def facts(self) -> Mapping[str, Json]:
         """Return the move."""
-        return {"escalation": self.escalation.id, "move": self.move, "from": str(self.escalation.state), "to": self.to}
+        return {
+            "escalation": self.escalation.id,
+            "move": self.move,
+            "from": str(self.escalation.state),
+            "to": self.to,
+            "role": self.role,
+            "approvals": self.approvals,
+        }
 
     def parties(self) -> Iterable[Party]:
         """Return who moved it, whose it is, and under which case."""

@@ -18,10 +18,11 @@ import orjson
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from proxy.audit.event import Json
+    from proxy.policy.decision import Demand
 
 
 class EscalationRequired(Refusal):
@@ -99,7 +100,7 @@ class Asked:
 
     ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about;
     ``recognized`` says why each subject is taken to be meant (``protection.explained``).
-    ``partial`` what narrowed the query and is no criterion, by parameter.
+    ``partial`` what narrowed the query and is no criterion, by parameter. All of ``demands`` have to be met.
     """
 
     person: str
@@ -120,6 +121,7 @@ class Asked:
     records: Sequence[Mapping[str, Sequence[str]]] = ()
     recognized: Sequence[Json] = ()
     partial: Mapping[str, str] = field(default_factory=dict)
+    demands: tuple[Demand, ...] = ()
 
     def fingerprint(self, key: bytes) -> str:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""
@@ -132,8 +134,21 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """One person's agreement, who had this role when agreeing."""
+
+    person: str
+    role: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Escalation:
-    """One escalation as it stands. ``decided_by`` and ``reason`` are the supervisor's; times are aware, in UTC."""
+    """One escalation as it stands. ``decided_by`` and ``reason`` are the last decider's; times are aware, in UTC.
+
+    ``approvals`` are those given so far, one for each person; it is approved once they meet every demand.
+    """
 
     id: str
     asked: Asked
@@ -145,6 +160,12 @@ class Escalation:
     decided_by: str | None = None
     reason: str | None = None
     grant_expires_at: datetime | None = None
+    approvals: tuple[Approval, ...] = ()
+
+    def met(self, approvals: Iterable[Approval]) -> bool:
+        """Tell whether these are enough: every person is counted once for each demand. Without a demand nothing is."""
+        roles = {approval.person: approval.role for approval in approvals}
+        return bool(self.asked.demands) and all(demand.met(roles.values()) for demand in self.asked.demands)
 
     def at(self, now: datetime) -> State:
         """Return the state at ``now``: a deadline that has passed counts although nobody has written it down yet."""
@@ -155,10 +176,11 @@ class Escalation:
         return self.state
 
     def fits(self, asked: Asked) -> bool:
-        """Tell whether a grant still covers the query: same policy, same words, and nobody concerned who was not approved."""
+        """Tell whether a grant still covers the query: same policy, same words, nobody and nothing more than was approved."""
         return (
             self.asked.policy_version == asked.policy_version
             and self.asked.statement == asked.statement
             and set(asked.subjects) <= set(self.asked.subjects)
             and set(asked.relations) <= set(self.asked.relations)
+            and all(any(given.covers(demand) for given in self.asked.demands) for demand in asked.demands)
         )

@@ -10,13 +10,15 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
 from proxy.escalation.events import Escalated, EscalationMove
 from proxy.escalation.lifecycle import (
     MOVES,
+    Approval,
     ApproverIneligible,
     Asked,
     BudgetSpent,
@@ -32,7 +34,7 @@ from proxy.escalation.lifecycle import (
     State,
 )
 from proxy.escalation.store import EscalationStore
-from proxy.registry.protection import Relation
+from proxy.registry.protection import OWN_CAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +47,6 @@ if TYPE_CHECKING:
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
-OWN_CAUSE: Final = frozenset({Relation.SELF, Relation.HOUSEHOLD, Relation.FAMILY, Relation.FORMER_PARTNER, Relation.DISPUTE})
 RETRY_AFTER_SECONDS: Final = 5
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000
@@ -53,7 +54,7 @@ POLL_SECONDS: Final = 0.5
 
 
 class Escalations:
-    """The room's use cases. ``approvers`` are the roles that may decide."""
+    """The room's use cases. Who may decide, and how many have to, stands in each escalation's demands."""
 
     def __init__(
         self,
@@ -64,7 +65,6 @@ class Escalations:
         recognizer: Recognizer,
         clock: Clock,
         metrics: Metrics,
-        approvers: frozenset[str],
         expires: timedelta = timedelta(minutes=15),
         grant: timedelta = timedelta(minutes=10),
         most_pending: int = 20,
@@ -77,7 +77,6 @@ class Escalations:
         self._recognizer = recognizer
         self._clock = clock
         self._metrics = metrics
-        self._approvers = approvers
         self._expires = expires
         self._grant = grant
         self._most_pending = most_pending
@@ -151,6 +150,16 @@ class Escalations:
         await self._tell()
         return escalation
 
+    async def void(self, escalation: Escalation, about: str) -> NoReturn:
+        """End an approval that was given under a policy which rules no more.
+
+        Raises:
+            GrantMismatch: always; the query has to be sent again.
+        """
+        with suppress(EscalationMoved):
+            await self._move(escalation, Move.EXPIRE, actor="clock", about=about)
+        raise GrantMismatch("The policy has changed since this was asked. Send it again to ask anew.")
+
     async def redeem(self, escalation: Escalation, actor: str, about: str) -> None:
         """Use the grant up.
 
@@ -163,7 +172,7 @@ class Escalations:
             raise GrantSpent("This approval has answered once already.") from None
 
     async def decide(self, escalation_id: str, principal: Principal, move: Move, reason: str) -> Escalation:
-        """Approve or refuse, as a supervisor.
+        """Approve or refuse, as one who may. Where policy wants several, it is approved once the last of them agrees.
 
         Raises:
             EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
@@ -173,7 +182,7 @@ class Escalations:
         words = reason.strip()
         if not MIN_REASON <= len(words) <= MAX_REASON:
             raise ReasonMissing(f"State the reason for your decision in {MIN_REASON} to {MAX_REASON} characters.")
-        return await self._move(escalation, move, actor=principal.person, reason=words)
+        return await self._move(escalation, move, actor=principal.person, role=principal.role, reason=words)
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
         """Take an escalation back, as the one who asked.
@@ -195,11 +204,11 @@ class Escalations:
         return await self._seen(escalation_id, principal)
 
     async def listed(self, principal: Principal, state: State | None) -> Sequence[Escalation]:
-        """Return a supervisor's agency's escalations, or anybody else's own."""
-        if principal.role in self._approvers:
-            listed = await self._store.listed(state=state, agency=principal.agency)
-            return [escalation for escalation in listed if self._may_see(escalation, principal)]
-        return await self._store.listed(state=state, agency=principal.agency, person=principal.person)
+        """Return a person's own escalations, and those of the agency that are theirs to decide."""
+        own = await self._store.listed(state=state, agency=principal.agency, person=principal.person)
+        all_ = await self._store.listed(state=state, agency=principal.agency)
+        seen = {each.id: each for each in (*own, *(each for each in all_ if self._may_see(each, principal)))}
+        return sorted(seen.values(), key=lambda each: (each.created_at, each.id))
 
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
         """Return the escalation once it is no longer pending, or as it is after ``seconds`` or when nobody may wait."""
@@ -255,19 +264,24 @@ class Escalations:
         asked = escalation.asked
         if asked.person == principal.person:
             return True
-        if principal.role not in self._approvers or asked.agency != principal.agency:
+        if principal.role not in self._approvers_of(escalation) or asked.agency != principal.agency:
             return False
         return not any(
             self._recognizer.recognize(fields, principal).relations & OWN_CAUSE for fields in (asked.criteria, *asked.records)
         )
 
+    def _approvers_of(self, escalation: Escalation) -> frozenset[str]:
+        return frozenset().union(*(demand.roles for demand in escalation.asked.demands))
+
     def _must_be_eligible(self, escalation: Escalation, principal: Principal) -> None:
-        if principal.role not in self._approvers:
-            raise ApproverIneligible(f"Only {', '.join(sorted(self._approvers))} may decide an escalation.")
+        if principal.role not in (roles := self._approvers_of(escalation)):
+            raise ApproverIneligible(f"Only {', '.join(sorted(roles))} may decide this escalation.")
         if principal.person == escalation.asked.person:
             raise ApproverIneligible("Nobody decides on their own query; another supervisor has to.")
 
-    async def _move(self, escalation: Escalation, move: Move, *, actor: str, reason: str = "", about: str = "") -> Escalation:
+    async def _move(
+        self, escalation: Escalation, move: Move, *, actor: str, role: str = "", reason: str = "", about: str = ""
+    ) -> Escalation:
         async with self._lock:
             now = self._clock()
             current = await self._store.get(escalation.id) or escalation
@@ -275,19 +289,28 @@ class Escalations:
             to = MOVES.get((state, move))
             if to is None:
                 raise EscalationMoved(f"This escalation is {state}; it cannot be {_participle(move)} any more.")
-            event = EscalationMove(about=about, escalation=current, move=move, to=to, actor=actor, reason=reason)
+            approval = Approval(person=actor, role=role, at=now, reason=reason) if move is Move.APPROVE else None
+            given = current.approvals
+            if approval is not None:
+                if any(each.person == actor for each in given):
+                    raise ApproverIneligible("You have agreed already; another person has to as well.")
+                given = (*given, approval)
+                to = to if current.met(given) else state
+            event = EscalationMove(
+                about=about, escalation=current, move=move, to=to, actor=actor, reason=reason, role=role, approvals=len(given)
+            )
             await self._audit.record(event)
-            decided = move in {Move.APPROVE, Move.REFUSE}
+            decided = to in {State.APPROVED, State.REFUSED}
             changes = {
                 "decided_by": actor if decided else None,
                 "reason": reason if decided else None,
-                "grant_expires_at": now + self._grant if move is Move.APPROVE else None,
+                "grant_expires_at": now + self._grant if to is State.APPROVED else None,
             }
-            if not await self._store.move(current, to, now=now, **changes):  # type: ignore[arg-type]
+            if not await self._store.move(current, to, now=now, approval=approval, **changes):  # type: ignore[arg-type]
                 raise EscalationMoved("Somebody else was faster; look at it again.")
-            moved = replace(current, state=to, decided_at=now if decided else current.decided_at)
+            moved = replace(current, state=to, decided_at=now if decided else current.decided_at, approvals=given)
             moved = replace(moved, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
-        if move is not Move.REDEEM:
+        if move is not Move.REDEEM and to is not State.PENDING:
             self._metrics.escalation_decision_seconds.labels(str(to)).observe((now - current.created_at).total_seconds())
         await self._tell()
         return moved
@@ -344,6 +367,8 @@ def supervisor_view(escalation: Escalation, now: datetime) -> dict[str, object]:
         "rule": asked.rule,
         "because": asked.because,
         "decided_by": escalation.decided_by,
+        "demands": tuple(demand.fact() for demand in asked.demands),
+        "approvals": [{"person": each.person, "role": each.role, "reason": each.reason} for each in escalation.approvals],
     }
 
 

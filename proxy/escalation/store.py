@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Index, LargeBinary, String, Table, func, select, update
 
 from proxy.database import METADATA
-from proxy.escalation.lifecycle import Asked, Escalation, State
+from proxy.escalation.lifecycle import Approval, Asked, Escalation, State
+from proxy.policy.decision import Demand
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Row, Select
 
@@ -43,6 +44,16 @@ _escalations: Final = Table(
     Index("escalations_by_state", "state", "agency", "created_at"),
 )
 
+_approvals: Final = Table(
+    "escalation_approvals",
+    METADATA,
+    Column("escalation", String, primary_key=True),
+    Column("person", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("sealed_reason", LargeBinary, nullable=False),
+)
+
 
 class EscalationStore:
     """Reads and compare-and-swap writes; the service owns the rules."""
@@ -66,7 +77,7 @@ class EscalationStore:
             "state": str(escalation.state),
             "created_at": _text(escalation.created_at),
             "expires_at": _text(escalation.expires_at),
-            "sealed": self._seal(orjson.dumps(asdict(escalation.asked)), escalation.id, "asked"),
+            "sealed": self._seal(orjson.dumps(asdict(escalation.asked), default=sorted), escalation.id, "asked"),
         }
         async with self._database.begin() as connection:
             await connection.execute(_escalations.insert().values(values))
@@ -113,8 +124,12 @@ class EscalationStore:
         decided_by: str | None = None,
         reason: str | None = None,
         grant_expires_at: datetime | None = None,
+        approval: Approval | None = None,
     ) -> bool:
-        """Compare-and-swap from the state that ``escalation`` was read in; False when somebody was faster."""
+        """Compare-and-swap from the state that ``escalation`` was read in; False when somebody was faster.
+
+        An ``approval`` is kept with it; ``to`` may then be the state it is in, while more people have to agree.
+        """
         values: dict[str, Any] = {"state": str(to)}
         if decided_by is not None:
             values |= {"decided_by": decided_by, "decided_at": _text(now)}
@@ -127,18 +142,41 @@ class EscalationStore:
         )
         async with self._database.begin() as connection:
             moved = (await connection.execute(statement.values(values))).rowcount == 1
+            if moved and approval is not None:
+                await connection.execute(_approvals.insert().values(self._written(escalation.id, approval)))
             if moved:
                 await self._database.bump(connection, SUBJECT)
         return moved
 
+    def _written(self, escalation_id: str, approval: Approval) -> dict[str, Any]:
+        sealed = self._seal(approval.reason.encode(), escalation_id, f"approval/{approval.person}")
+        return {
+            "escalation": escalation_id,
+            "person": approval.person,
+            "role": approval.role,
+            "at": _text(approval.at),
+            "sealed_reason": sealed,
+        }
+
     async def _select(self, statement: Select[Any]) -> list[Escalation]:
         async with self._database.begin() as connection:
-            return [self._read(row) for row in (await connection.execute(statement)).all()]
+            rows = (await connection.execute(statement)).all()
+            wanted = select(_approvals).where(_approvals.c.escalation.in_([row.id for row in rows]))
+            given = (await connection.execute(wanted.order_by(_approvals.c.at, _approvals.c.person))).all() if rows else []
+        approvals: dict[str, list[Approval]] = {}
+        for row in given:
+            reason = self._open(row.sealed_reason, row.escalation, f"approval/{row.person}").decode()
+            approval = Approval(person=row.person, role=row.role, at=datetime.fromisoformat(row.at), reason=reason)
+            approvals.setdefault(row.escalation, []).append(approval)
+        return [self._read(row, approvals.get(row.id, ())) for row in rows]
 
-    def _read(self, row: Row[Any]) -> Escalation:
+    def _read(self, row: Row[Any], approvals: Iterable[Approval]) -> Escalation:
         asked = orjson.loads(self._open(row.sealed, row.id, "asked"))
         for member in ("categories", "subjects", "relations"):
             asked[member] = tuple(asked[member])
+        asked["demands"] = tuple(
+            Demand(quorum=each["quorum"], roles=frozenset(each["roles"])) for each in asked.get("demands", ())
+        )
         return Escalation(
             id=row.id,
             asked=Asked(**asked),
@@ -150,6 +188,7 @@ class EscalationStore:
             decided_by=row.decided_by,
             reason=self._open(row.sealed_reason, row.id, "reason").decode() if row.sealed_reason else None,
             grant_expires_at=datetime.fromisoformat(row.grant_expires_at) if row.grant_expires_at else None,
+            approvals=tuple(approvals),
         )
 
     def _seal(self, plain: bytes, row: str, column: str) -> bytes:

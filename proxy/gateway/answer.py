@@ -28,7 +28,10 @@ class InternalError(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the terminal gets. ``withheld`` is the count that policy lets it know, else None."""
+    """What the terminal gets. ``withheld`` is the count that policy lets it know, else None.
+
+    ``unverified``: the case directory is down, and the query went on for officer safety.
+    """
 
     entry: str
     status: int
@@ -36,6 +39,7 @@ class Answer:
     body: bytes
     masked: frozenset[str]
     withheld: int | None
+    unverified: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from proxy.audit.owed import UNVERIFIED, Duty, Owed
 from proxy.disclosure.disclosure import Judgement
 from proxy.escalation.lifecycle import Asked
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
+from proxy.policy.obligations import REVIEWER
+from proxy.purpose.purpose import Standing, SubjectNotOnCase
+from proxy.registry.parties import OnCase, on_case
 from proxy.registry.protection import Recognition, explained
 
 if TYPE_CHECKING:
@@ -20,8 +24,10 @@ if TYPE_CHECKING:
     from proxy.inquiry.inquiry import Inquiry
     from proxy.policy.decision import Facts
     from proxy.policy.service import PolicySet
+    from proxy.policy.shadow import Tally
     from proxy.purpose.purpose import VerifiedPurpose
     from proxy.registry.protection import Recognizer
+    from proxy.registry.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,19 @@ class Asking:
     records: tuple[Mapping[str, Sequence[str]], ...] = ()
     concealed: Recognition | None = None
     concealing: tuple[Facts, Ruling] | None = None
+
+    @property
+    def unverified(self) -> bool:
+        """Tell whether nobody could say anything of the case."""
+        return self.verified.standing is Standing.UNVERIFIED
+
+    @property
+    def owed(self) -> tuple[Owed, ...]:
+        """Return what somebody has to do once this query is answered, whatever row answers it."""
+        if not self.unverified:
+            return ()
+        within = round(self.policies.catalogue.officer_safety.review.total_seconds())
+        return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=UNVERIFIED, within=within),)
 
     def shown(self, truth: tuple[Facts, Ruling]) -> Asking:
         """Return the query as if it meant nobody we know, since policy conceals somebody; the log keeps ``truth``.
@@ -68,10 +87,15 @@ class Asking:
         )
 
     def judged(
-        self, fields: Mapping[str, Sequence[str]], recognizer: Recognizer, ruling: Ruling, grant: Escalation | None
+        self,
+        fields: Mapping[str, Sequence[str]],
+        recognizer: Recognizer,
+        ruling: Ruling,
+        grant: Escalation | None,
+        tally: Tally,
     ) -> Judgement:
         """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about."""
-        recognition = recognizer.recognize(fields, self.principal)
+        recognition = recognizer.recognize(fields, self.principal, self.policies.thresholds)
         if ruling.outcome is Outcome.CONCEAL:
             return Judgement(ruling=ruling, recognition=recognition)
         covered = (
@@ -79,7 +103,8 @@ class Asking:
             and {protection.entry for protection in recognition.protections} <= set(grant.asked.subjects)
             and {str(relation) for relation in recognition.relations} <= set(grant.asked.relations)
         )
-        _, of_record = self.ruled(recognition, approval="granted" if covered else "none")
+        facts, of_record = self.ruled(recognition, approval="granted" if covered else "none")
+        tally.add(facts, recognition, of_record)
         if ruling.outcome is Outcome.MASK:
             of_record = stricter(of_record, ruling)
         protected = frozenset().union(*(protection.fields for protection in recognition.protections))
@@ -115,10 +140,11 @@ class Asking:
             policy_version=self.policies.version,
             records=self.records,
             recognized=explained(self.recognition.protections),
+            demands=ruling.demands,
         )
 
 
-def must_say_enough(inquiry: Inquiry, recognizer: Recognizer) -> None:
+def must_say_enough(inquiry: Inquiry, recognizer: Recognizer, thresholds: Thresholds) -> None:
     """Return when a query says more than a name, or when so few are enrolled that a name says enough.
 
     Whomever it means: were a name refused only where somebody bears it, the refusal would tell who is enrolled.
@@ -126,8 +152,34 @@ def must_say_enough(inquiry: Inquiry, recognizer: Recognizer) -> None:
     Raises:
         TooBroad: it has to say more.
     """
-    if not inquiry.broad and recognizer.asks_for_more(inquiry.criteria):
+    if not inquiry.broad and recognizer.asks_for_more(inquiry.criteria, thresholds):
         raise TooBroad("A name alone could mean too many people. Add a date of birth, or search by a number or an address.")
+
+
+def must_concern_a_party(inquiry: Inquiry, verified: VerifiedPurpose) -> None:
+    """Return when the code does not demand that a party to the case is asked about, or when one is.
+
+    The query is compared with the case alone. Were the registry looked at, the refusal would tell who is enrolled.
+
+    Raises:
+        SubjectNotOnCase: it is none of them, or it cannot be told.
+    """
+    if not verified.subject_on_case:
+        return
+    parties = verified.case.parties if verified.case is not None else None
+    told = OnCase.UNKNOWN if inquiry.broad else on_case(inquiry.criteria, parties)
+    match told:
+        case OnCase.YES:
+            return
+        case OnCase.NO:
+            raise SubjectNotOnCase("Nobody on this case is meant by this. Have the person entered on it, or name another case.")
+        case OnCase.UNKNOWN:
+            detail = "Whether this is somebody on the case cannot be told. Say more: name and date of birth, or an address."
+            if parties is None:
+                detail = "The case directory does not say who is on this case, and under this code that has to be known."
+            raise SubjectNotOnCase(detail)
+        case _:
+            assert_never(told)
 
 
 def masking(ruling: Ruling, protected: frozenset[str], *, known: Collection[str]) -> Ruling:
@@ -153,5 +205,5 @@ def stricter(of_record: Ruling, of_inquiry: Ruling) -> Ruling:
         rule=of_inquiry.rule if of_record.outcome is Outcome.PERMIT else of_record.rule,
         because=of_inquiry.because,
         masked=of_record.masked | of_inquiry.masked,
-        notify=of_record.notify,
+        owed=of_record.owed,
     )

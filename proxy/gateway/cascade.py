@@ -36,6 +36,8 @@ def sought(inquiry: Inquiry) -> frozenset[str]:
     if inquiry.broad or inquiry.partial or not criteria.keys() <= _KNOWN or any(len(each) != 1 for each in criteria.values()):
         return frozenset()
     forms = {*_numbers(criteria)}
+    if len(forms) < len(criteria.keys() & set(_NUMBERS)):
+        return frozenset()  # a number without a letter or digit has no form, and would go along unseen
     if not criteria.keys().isdisjoint(_NAMES):
         births = list(_births(criteria))
         if not births:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.failed import Failed
+from proxy.audit.owed import joined
 from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
 from proxy.escalation.lifecycle import EscalationRequired, State
 from proxy.escalation.service import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
-from proxy.gateway.asking import Asking, must_say_enough
+from proxy.gateway.asking import Asking, must_concern_a_party, must_say_enough
 from proxy.gateway.cascade import named, sought
 from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
@@ -30,15 +31,18 @@ from proxy.gateway.strangers import Strangers
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import TooBroad
 from proxy.inquiry.service import inquire
+from proxy.policy.decide import strictest
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Refused
+from proxy.policy.shadow import Tally, difference
+from proxy.purpose.purpose import CaseClosed, CaseKindMismatch, CaseUnknown, Standing, StandingMissing, SubjectNotOnCase
 from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-    from proxy.audit.event import AuditLog, Event, Receipt
+    from proxy.audit.event import AuditLog, Event, Json, Receipt
     from proxy.clock import Clock
     from proxy.disclosure.disclosure import Disclosure, Judgement
     from proxy.escalation.lifecycle import Escalation
@@ -49,6 +53,8 @@ if TYPE_CHECKING:
     from proxy.inquiry.inquiry import Inbound, Inquiry
     from proxy.policy.decision import Facts, Ruling
     from proxy.policy.service import PolicySet
+    from proxy.policy.shadow import Difference, Shadow
+    from proxy.purpose.purpose import VerifiedPurpose
     from proxy.purpose.service import Purposes
     from proxy.registry.protection import Recognition, Recognizer
     from proxy.telemetry import Metrics
@@ -58,21 +64,30 @@ if TYPE_CHECKING:
 ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
 
-FRUITLESS: Final = (TooBroad, EscalationRequired, PolicyDenied)
+FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, PolicyDenied)
 """Refusals that say something of whom was asked about."""
+
+REFERENCES: Final = (CaseUnknown, CaseClosed, CaseKindMismatch, StandingMissing)
+"""Refusals that tell whoever tries numbers of cases which there are."""
 
 WITHHELD: Final = frozenset({Outcome.ESCALATE, Outcome.DENY})
 
 
 @dataclass(slots=True)
 class _Query:
-    """One query on its way down the street: how far it has come, and when each room was left."""
+    """One query on its way down the street: how far it has come, and when each room was left.
+
+    ``policies`` are those in force when it was first looked at. They rule on it to its end, also when others have taken their
+    place meanwhile: half of one policy and half of another is no policy at all.
+    """
 
     inbound: Inbound
     peer: Mapping[str, Any]
     started: float
     left: float
     stages: list[tuple[str, float]] = field(default_factory=list)
+    policies: PolicySet | None = None
+    shadow: Shadow | None = None
     principal: Principal | None = None
     inquiry: Inquiry | None = None
     charged: Charged | None = None
@@ -82,6 +97,7 @@ class _Query:
     ending: bool = False
     noticed: set[str] = field(default_factory=set)
     met: set[str] = field(default_factory=set)
+    tally: Tally | None = None
 
 
 class Gateway:
@@ -91,6 +107,7 @@ class Gateway:
         self,
         *,
         policies: Callable[[], PolicySet],
+        shadow: Callable[[], Shadow | None] = lambda: None,
         identities: Identities,
         purposes: Purposes,
         recognizer: Recognizer,
@@ -106,9 +123,12 @@ class Gateway:
     ) -> None:
         """Wire the street; ``on_error`` is told of errors nobody foresaw, never with a query's words.
 
+        ``policies`` returns the set in force, and ``shadow`` the candidate that rules beside it, if there is one.
+
         ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1.
         """
         self._policies = policies
+        self._shadow = shadow
         self._identities = identities
         self._purposes = purposes
         self._recognizer = recognizer
@@ -183,7 +203,7 @@ class Gateway:
         reply = await self._upstream.forward(asking.inquiry, receipt)
         size = len(reply.body)
         self._leave(query, "upstream")
-        disclosure = await self._inspect(reply, asking, ruling, grant)
+        disclosure = await self._inspect(query, reply, asking, ruling, grant)
         if grant is None and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
             # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead. A
             # broad search is silent: that somebody has to agree would answer every range and prefix that is tried.
@@ -191,14 +211,14 @@ class Gateway:
             grant = await self._agreed(
                 query,
                 asking,
-                waiting[0].ruling,
+                strictest([judgement.ruling for judgement in waiting]),
                 wait,
                 lambda: self._record_disclosure(query, asking, withheld, len(reply.body)),
             )
             if grant is None:
                 return await self._walk(query, 0)
             await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
-            disclosure = await self._inspect(reply, asking, ruling, grant)
+            disclosure = await self._inspect(query, reply, asking, ruling, grant)
         self._leave(query, "disclosure")
         await self._record_disclosure(query, asking, disclosure, size)
         subjects = named(asking.inquiry, disclosure.named)
@@ -214,38 +234,64 @@ class Gateway:
             body=disclosure.body,
             masked=disclosure.masked,
             withheld=told,
+            unverified=asking.unverified,
         )
 
     async def _understand(self, query: _Query) -> Asking:
         """Learn who asks, what about whom, why, and who of those concerned is protected."""
-        inbound, policies = query.inbound, self._policies()
+        inbound, policies = query.inbound, self._policies_of(query)
         authorization = inbound.header("Authorization")
         principal = query.principal = self._identities.authenticate(authorization, certificate_uris(query.peer), self._clock())
         self._leave(query, "identity")
         inquiry = query.inquiry = inquire(policies.routes, inbound)
-        must_say_enough(inquiry, self._recognizer)
+        must_say_enough(inquiry, self._recognizer, policies.thresholds)
         self._leave(query, "inquiry")
-        verified = await self._purposes.verify(
-            inbound.header("Query-Purpose"), principal, inquiry.action, self._clock(), sought=sought(inquiry)
-        )
+        verified = await self._verify(policies, inbound.header("Query-Purpose"), principal, inquiry)
         self._leave(query, "purpose")
         if query.charged is None:
             root = verified.purpose.root
-            query.charged = self._spending.charge(policies.budgets, principal.person, inquiry, root, self._monotonic())
-        recognition = self._recognizer.recognize(inquiry.criteria, principal)
+            query.charged = self._spending.charge(
+                policies.budgets,
+                principal.person,
+                inquiry,
+                root,
+                self._monotonic(),
+                unverified=verified.standing is Standing.UNVERIFIED,
+            )
+        must_concern_a_party(inquiry, verified)
+        recognition = self._recognizer.recognize(inquiry.criteria, principal, policies.thresholds)
         self._leave(query, "registry")
         return Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
 
-    async def _inspect(self, reply: Reply, asking: Asking, ruling: Ruling, grant: Escalation | None) -> Disclosure:
+    async def _verify(self, policies: PolicySet, header: str | None, principal: Principal, inquiry: Inquiry) -> VerifiedPurpose:
+        self._spending.may_refer(policies.budgets, principal.person, self._monotonic())
+        try:
+            return await self._purposes.verify(
+                header, principal, inquiry.action, self._clock(), sought=sought(inquiry), catalogue=policies.catalogue
+            )
+        except REFERENCES:
+            self._spending.misreferred(policies.budgets, principal.person, self._monotonic())
+            raise
+
+    def _policies_of(self, query: _Query) -> PolicySet:
+        if query.policies is None:
+            query.policies, query.shadow = self._policies(), self._shadow()
+        return query.policies
+
+    async def _inspect(
+        self, query: _Query, reply: Reply, asking: Asking, ruling: Ruling, grant: Escalation | None
+    ) -> Disclosure:
+        tally = query.tally = Tally(query.shadow)
+
         def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
-            return asking.judged(fields, self._recognizer, ruling, grant)
+            return asking.judged(fields, self._recognizer, ruling, grant, tally)
 
         return await disclose(reply, asking.inquiry, judge, asking.policies.fields)
 
     def _settle(self, query: _Query, *, fruitless: bool, records: int = 0) -> None:
         """Charge what the terminal is about to see, and nothing that it is not."""
         if query.charged is not None and query.principal is not None:
-            budgets, person, now = self._policies().budgets, query.principal.person, self._monotonic()
+            budgets, person, now = self._policies_of(query).budgets, query.principal.person, self._monotonic()
             self._spending.settle(query.charged, budgets, person, fruitless=fruitless, records=records, now=now)
 
     def _met(self, query: _Query, person: str, recognitions: Iterable[Recognition]) -> int:
@@ -282,6 +328,8 @@ class Gateway:
             escalation = await self._escalations.wait(escalation, wait)
             query.left = self._monotonic()
             if escalation.at(self._clock()) is State.APPROVED:
+                if self._policies().digest != asking.policies.digest:
+                    await self._escalations.void(escalation, query.inbound.query_id)
                 return None
             if escalation.state is State.REFUSED:
                 raise refused(escalation, self._clock())
@@ -291,7 +339,7 @@ class Gateway:
         self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
     ) -> Receipt:
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
-        shown = ruling.outcome
+        shown, owed = ruling.outcome, (*ruling.owed, *(asking.owed if forward else ()))
         facts, ruling = asking.concealing or (facts, ruling)
         recognition = asking.concealed or asking.recognition
         receipt = await self._audit.record(
@@ -310,11 +358,16 @@ class Gateway:
                 destination=self._upstream.origin,
                 forward=forward,
                 escalation=grant.id if grant else "",
+                owed=joined((*owed, *ruling.owed)),
+                approved_by=tuple(approval.person for approval in grant.approvals) if grant else (),
+                shadow=self._shadowed(query, facts, recognition, ruling),
             ),
         )
         query.receipt, query.closed, query.ending = receipt, not forward, False
         self._notice(query, [ruling])
         self._metrics.decisions_total.labels(ruling.outcome, facts.action, facts.purpose).inc()
+        if asking.unverified:
+            self._metrics.unverified_total.labels(facts.action).inc()
         if asking.verified.purpose.root is None:
             self._metrics.roots_total.labels(facts.action).inc()
         self._leave(query, "decided")
@@ -333,12 +386,28 @@ class Gateway:
             duration_ms=round((self._monotonic() - query.started) * 1000, 2),
             upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
             sha256=hashlib.sha256(disclosure.body).hexdigest(),
+            owed=joined(owed for judgement in disclosure.judgements for owed in judgement.ruling.owed),
+            decided=query.receipt.index if query.receipt is not None else 0,
+            ruled=query.tally.facts() if query.tally else {},
         )
         query.ending = True
         await self._audit.record(event)
         query.closed = True
+        if query.tally:
+            self._differ(query.tally.differences)
         self._notice(query, (judgement.ruling for judgement in disclosure.judgements))
         self._leave(query, "recorded")
+
+    def _shadowed(self, query: _Query, facts: Facts, recognition: Recognition, ruling: Ruling) -> Mapping[str, Json] | None:
+        """Return what the entry says of the candidate: nothing, where it would have ruled the same."""
+        if query.shadow is None or (found := difference(query.shadow, facts, recognition, ruling)) is None:
+            return None
+        self._differ({found: 1})
+        return {"policy": query.shadow.version, "from": found.before, "to": found.after, "row": found.row}
+
+    def _differ(self, differences: Mapping[Difference, int]) -> None:
+        for found, count in differences.items():
+            self._metrics.policy_shadow_differences_total.labels(found.before, found.after).inc(count)
 
     def _notice(self, query: _Query, rulings: Iterable[Ruling]) -> None:
         """Count each role that is to be told of this query, once. The entries say which: one more would show in the numbers."""
@@ -398,7 +467,7 @@ class Gateway:
                     inbound=query.inbound,
                     principal=query.principal,
                     action=query.inquiry.action if query.inquiry else "",
-                    policy_version=self._policies().version,
+                    policy_version=self._policies_of(query).version,
                     duration_ms=duration,
                 ),
             )

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 HOUR: Final = 3600.0
 MOST_BUCKETS: Final = 1 << 16
 """About 10 MB. Who spends all of an hour's queries fills four thousand; beyond the bound, the longest untouched go first."""
-BUDGETS: Final = ("queries", "fruitless", "records", "neighborhood")
+BUDGETS: Final = ("queries", "fruitless", "records", "neighborhood", "unverified", "references")
 _DETAILS: Final = {
     "queries": "You have sent more queries than anybody may within an hour.",
     "fruitless": "Too many of your queries within the hour found nothing, too much, or what a supervisor has to agree to.",
     "records": "You have been given as many records as anybody may within an hour.",
     "neighborhood": "Too many of your queries within the hour were around the same name, address or number.",
+    "references": "You have named too many cases within the hour that there are not, or that are not yours.",
+    "unverified": "You have asked as much without the case directory as anybody may within an hour. It is still down; call.",
 }
 
 
@@ -87,11 +89,14 @@ class Spending:
         self._spent = {budget: metrics.budget_spent_total.labels(budget) for budget in BUDGETS}
         self._forgotten = metrics.budgets_forgotten_total
 
-    def charge(self, budgets: Budgets, person: str, inquiry: Inquiry, root: str | None, now: float) -> Charged:
+    def charge(
+        self, budgets: Budgets, person: str, inquiry: Inquiry, root: str | None, now: float, *, unverified: bool = False
+    ) -> Charged:
         """Charge a query before anything else is decided about it.
 
         The same query again tries nothing new. A query that another one caused (``root``, verified) is counted with it, once
         for each action: so a terminal that follows a person up with vehicles and warrants has asked once.
+        ``unverified`` ones are all counted: nobody could say whose case it is.
 
         Raises:
             BudgetSpent: nothing was charged.
@@ -111,6 +116,8 @@ class Spending:
         ]
         if not cascaded:
             charges.append(_Charge("queries", self._token("queries", person), budgets.queries, 1))
+        if unverified:
+            charges.append(_Charge("unverified", self._token("unverified", person), budgets.unverified, 1))
         # What was found is charged afterwards, so here it is enough that there is something left.
         found = (("fruitless", budgets.fruitless), ("records", budgets.records))
         self._require([*charges, *(_Charge(name, self._token(name, person), most, 1) for name, most in found)], now)
@@ -118,6 +125,18 @@ class Spending:
             self._pour(charge.bucket, charge.limit, charge.cost, now)
         self._hear([asked, *([step, *places.values()] if cascaded else [])], now)
         return Charged(repeated=repeated, cascaded=cascaded)
+
+    def may_refer(self, budgets: Budgets, person: str, now: float) -> None:
+        """Return when somebody may name another reference; asked before the case directory is, which is not ours to flood.
+
+        Raises:
+            BudgetSpent: too many did not hold.
+        """
+        self._require([_Charge("references", self._token("references", person), budgets.references, 1)], now)
+
+    def misreferred(self, budgets: Budgets, person: str, now: float) -> None:
+        """Charge a reference that did not hold."""
+        self._pour(self._token("references", person), budgets.references, 1, now)
 
     def opened(self, charged: Charged, reference: str, person: str, inquiry: Inquiry, now: float) -> None:
         """Remember what a query circled around, for those that will name it as their root.

@@ -17,12 +17,17 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    """Limits by the hour and by the person; ``broad_counts`` is what a broad search counts as in its neighborhood."""
+    """Limits by the hour and by the person; ``broad_counts`` is what a broad search counts as in its neighborhood.
+
+    ``unverified`` bounds what goes on without the case directory, ``references`` the ones that did not hold.
+    """
 
     queries: int
     fruitless: int
     records: int
     neighborhood: int
+    unverified: int = 12
+    references: int = 60
     broad_counts: int
 
 
@@ -33,6 +38,8 @@ class _PerHour(BaseModel):
     fruitless: Count
     records: Count
     neighborhood: Count
+    unverified: Count = 12
+    references: Count = 60
 
 
 class _Document(BaseModel):

@@ -64,7 +64,7 @@ class Failure:
     actual: Ruling
     matching: tuple[Row, ...]
 
-    def diff(self, sheet: Path) -> str:
+    def diff(self, folder: Path) -> str:
         """Return expected and actual as a diff, with the deciding row's place and the rows that matched beside it."""
         said = self.case.facts
         expected, actual = self.case.expected, self.actual
@@ -78,7 +78,7 @@ class Failure:
             f"  + {actual.outcome} by {actual.rule}, obligations: {obligations(actual)}",
         ]
         for role, row in zip(["decided by", *["also matched"] * len(self.matching)], self.matching, strict=False):
-            lines.append(f"    {role}: {sheet}:{row.line}: {row}")
+            lines.append(f"    {role}: {folder / row.file}:{row.line}: {row}")
         if not self.matching:
             lines.append("    no row matched, and what no row matches is denied")
         return "\n".join([*lines, f"    source: {self.case.source}"])

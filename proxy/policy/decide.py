@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.policy.decision import Facts, Ruling
+from proxy.audit.owed import joined
+from proxy.policy.decision import Facts, Ruling, demanded
 from proxy.policy.lattice import DEFAULT_RULE
 from proxy.policy.vocabulary import NONE
 
@@ -63,7 +64,7 @@ def ruled(policy: Policy, facts: Facts, recognition: Recognition) -> tuple[Facts
 
 
 def strictest(rulings: Sequence[Ruling]) -> Ruling:
-    """Return the strictest of one or more rulings; those of equal outcome join their masks, notices and silence."""
+    """Return the strictest of one or more rulings; those of equal outcome join their masks, duties, demands and silence."""
     first, *others = sorted(rulings, key=_order)
     equals = [first, *(ruling for ruling in others if ruling.outcome is first.outcome)]
     if len(equals) == 1:
@@ -73,7 +74,8 @@ def strictest(rulings: Sequence[Ruling]) -> Ruling:
         rule=first.rule,
         because=first.because,
         masked=frozenset().union(*(ruling.masked for ruling in equals)),
-        notify=tuple(sorted({role for ruling in equals for role in ruling.notify})),
+        owed=joined(owed for ruling in equals for owed in ruling.owed),
+        demands=demanded(demand for ruling in equals for demand in ruling.demands),
         tell=all(ruling.tell for ruling in equals),
     )
 

@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from proxy.audit.owed import Duty
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from proxy.audit.event import Json
+    from proxy.audit.owed import Owed
 
 
 class Outcome(StrEnum):
@@ -41,6 +46,35 @@ class Facts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Who has to agree: ``quorum`` different people, each of one of ``roles``."""
+
+    quorum: int
+    roles: frozenset[str]
+
+    def met(self, roles: Iterable[str]) -> bool:
+        """Tell whether people of these roles, each named once, are enough."""
+        return sum(1 for role in roles if role in self.roles) >= self.quorum
+
+    def fact(self) -> dict[str, Json]:
+        """Return its form in an entry, and for who decides."""
+        return {"quorum": self.quorum, "roles": tuple(sorted(self.roles))}
+
+    def covers(self, other: Demand) -> bool:
+        """Tell whether whoever meets this one meets the other."""
+        return self.roles <= other.roles and self.quorum >= other.quorum
+
+
+def demanded(demands: Iterable[Demand]) -> tuple[Demand, ...]:
+    """Return demands that all have to be met, of those for the same roles the largest."""
+    found: dict[tuple[str, ...], Demand] = {}
+    for demand in demands:
+        roles = tuple(sorted(demand.roles))
+        found[roles] = max(demand, found.get(roles, demand), key=lambda each: each.quorum)
+    return tuple(found[roles] for roles in sorted(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
     """Casbin's answer with the row that decided. ``rule`` is ``default`` where no row matched (deny)."""
 
@@ -48,8 +82,14 @@ class Ruling:
     rule: str
     because: str
     masked: frozenset[str] = field(default_factory=frozenset)  # field classes of fields.yaml
-    notify: tuple[str, ...] = ()
+    owed: tuple[Owed, ...] = ()  # who has to take note of it or to review it, and within what time
+    demands: tuple[Demand, ...] = ()  # who has to agree, where the outcome is escalate
     tell: bool = False  # whether the terminal may learn that a record was withheld
+
+    @property
+    def notify(self) -> tuple[str, ...]:
+        """Return the roles that have to take note."""
+        return tuple(sorted({owed.role for owed in self.owed if owed.duty is Duty.NOTICE}))
 
 
 class Policy(Protocol):

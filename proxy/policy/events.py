@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.audit.owed import owing
+from proxy.policy.shadow import kind_of
 from proxy.registry.protection import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.event import Json
+    from proxy.audit.owed import Owed
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inbound, Inquiry
     from proxy.policy.decision import Facts, Ruling
@@ -24,7 +27,9 @@ class Decided(Event):
     """A query was ruled on. ``forward`` tells whether it goes upstream: exactly one terminal entry then follows.
 
     ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed. ``met`` is how
-    often the principal has met somebody protected of these lately, by whatever road.
+    often the principal has met somebody protected of these lately, by whatever road. ``owed`` is what somebody has to do
+    afterwards, and ``approved_by`` are those who agreed: none of them reviews it. ``shadow`` is what a candidate policy would
+    have ruled otherwise.
     """
 
     kind: ClassVar[str] = "decided"
@@ -41,11 +46,14 @@ class Decided(Event):
     shown: str
     escalation: str = ""
     met: int = 0
+    owed: tuple[Owed, ...] = ()
+    approved_by: tuple[str, ...] = ()
+    shadow: Mapping[str, Json] | None = None
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: closed words, the policy's row and version, sizes and addresses."""
         purpose = self.verified.purpose
-        return {
+        facts: dict[str, Json] = {
             "forward": self.forward,
             "outcome": self.ruling.outcome,
             "shown": self.shown,
@@ -57,6 +65,7 @@ class Decided(Event):
             "permissible_use": self.verified.permissible_use,
             "derived": purpose.derived,
             "standing": self.verified.standing,
+            **self._of_case(),
             "category": self.asked.category,
             "relation": self.asked.relation,
             "approval": self.asked.approval,
@@ -75,7 +84,25 @@ class Decided(Event):
             "bytes_in": self.inquiry.bytes_in,
             "methods": self.principal.methods,
             "escalation": self.escalation,
+            **owing(self.owed),
         }
+        # What a later policy would make of it can only be told from everybody concerned, and from what was masked.
+        kind = kind_of(self.asked, self.recognition, self.ruling)
+        if len(kind.categories) > 1 or len(kind.relations) > 1:
+            facts |= {"categories": kind.categories, "relations": kind.relations}
+        if kind.masked:
+            facts["masked"] = kind.masked
+        if self.shadow is not None:
+            facts["shadow"] = dict(self.shadow)
+        return facts
+
+    def _of_case(self) -> dict[str, Json]:
+        """Return how old what was known of the case is, when it was not asked for just now, and whom it lets be asked about."""
+        case = self.verified.case
+        found: dict[str, Json] = {"subject_on_case": True} if self.verified.subject_on_case else {}
+        if case is not None and case.age:
+            found |= {"case_age_s": round(case.age, 1), "case_stale": case.stale}
+        return found
 
     def parties(self) -> Iterable[Party]:
         """Return who asked, where, under which case, on whose behalf, and about whom."""
@@ -86,6 +113,8 @@ class Decided(Event):
             yield Party("requestor", self.verified.purpose.requestor)
         if self.verified.purpose.recipient:
             yield Party("recipient", self.verified.purpose.recipient)
+        for approver in self.approved_by:
+            yield Party("approver", approver)
         for protection in self.recognition.protections:
             yield Party("subject", protection.entry)
         for criterion, values in self.inquiry.criteria.items():
@@ -109,6 +138,7 @@ class Decided(Event):
             "criteria": {kind: list(values) for kind, values in self.inquiry.criteria.items()},
             "recognized": explained(self.recognition.protections),
             "partial": dict(self.inquiry.partial),
+            "approved_by": list(self.approved_by),
         }
 
 

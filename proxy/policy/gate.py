@@ -7,24 +7,26 @@ and the policy that is live stays.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from proxy.document import DocumentInvalid, Mistake
 from proxy.policy.agreement import agreement
 from proxy.policy.cases import failures, load_cases
 from proxy.policy.invariants import load_invariants
-from proxy.policy.rows import obligations
+from proxy.policy.lattice import Read
+from proxy.policy.rows import SHEET, obligations, only, overlay_file
 from proxy.policy.service import load_policies
 from proxy.policy.violations import violations
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from proxy.policy.agreement import Agreement
-    from proxy.policy.cases import Case
+    from proxy.policy.cases import Case, Failure
     from proxy.policy.decision import Facts
     from proxy.policy.invariants import Invariant
     from proxy.policy.service import PolicySet
@@ -36,6 +38,7 @@ class Promises:
 
     cases: tuple[Case, ...]
     invariants: tuple[Invariant, ...]
+    overlaid: Mapping[str, tuple[Case, ...]] = field(default_factory=dict)  # those cases that an overlay brought, by its name
 
 
 def load_gated(
@@ -65,19 +68,36 @@ def load_promises(policies: PolicySet) -> Promises:
     """
     mistakes: list[Mistake] = []
     rules, fields = frozenset(row.rule for row in policies.sheet.rows), frozenset(policies.fields)
-    cases: tuple[Case, ...] = ()
-    invariants: tuple[Invariant, ...] = ()
-    try:
-        cases = load_cases(policies.directory, words=policies.words, fields=fields, rules=rules)
-    except DocumentInvalid as invalid:
-        mistakes.extend(invalid.mistakes)
-    try:
-        invariants = load_invariants(policies.directory, words=policies.words, sheet=policies.sheet, fields=fields)
-    except DocumentInvalid as invalid:
-        mistakes.extend(invalid.mistakes)
+    found: dict[str, tuple[Case, ...]] = {}
+    invariants: list[Invariant] = []
+    for name in ("", *policies.overlays):
+        folder = (policies.directory / overlay_file(name)).parent if name else policies.directory
+        try:
+            found[name] = load_cases(folder, words=policies.words, fields=fields, rules=rules)
+        except DocumentInvalid as invalid:
+            mistakes.extend(invalid.mistakes)
+        try:
+            invariants += load_invariants(folder, words=policies.words, sheet=policies.sheet, fields=fields)
+        except DocumentInvalid as invalid:
+            mistakes.extend(invalid.mistakes)
     if mistakes:
         raise DocumentInvalid(mistakes)
-    return Promises(cases=cases, invariants=invariants)
+    return Promises(cases=tuple(chain(*found.values())), invariants=tuple(invariants), overlaid=found)
+
+
+def failed_cases(policies: PolicySet, promises: Promises) -> tuple[Failure, ...]:
+    """Return the cases that are ruled on otherwise.
+
+    Those of the policy itself hold without any overlay, those of an overlay with it and no other; invariants hold with all.
+    """
+    if not policies.overlays:
+        return failures(promises.cases, policies.policy, policies.lattice)
+    found: list[Failure] = []
+    for name, cases in promises.overlaid.items():
+        files = (SHEET, overlay_file(name)) if name else (SHEET,)
+        alone = Read(only(policies.sheet, *files), policies.words)
+        found += failures(cases, alone, alone.lattice)
+    return tuple(found)
 
 
 def failed_gates(policies: PolicySet) -> Iterator[Mistake]:
@@ -88,7 +108,7 @@ def failed_gates(policies: PolicySet) -> Iterator[Mistake]:
     except DocumentInvalid as invalid:
         yield from invalid.mistakes
         return
-    for failure in failures(promises.cases, policies.policy, policies.lattice):
+    for failure in failed_cases(policies, promises):
         case, actual = failure.case, failure.actual
         expected = f"{case.expected.outcome} by {case.expected.rule} ({obligations(case.expected)})"
         message = (

@@ -12,7 +12,8 @@ from itertools import combinations, product
 from math import prod
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from proxy.policy.decision import Facts, Outcome, Ruling
+from proxy.audit.owed import joined
+from proxy.policy.decision import Facts, Outcome, Ruling, demanded
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
@@ -138,6 +139,20 @@ def _ordinary(words: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
     return -words.count(NONE), words
 
 
+class Read:
+    """Implements ``decision.Policy`` by our own reading alone: for tools, on rows that are not what rules."""
+
+    version = ""
+
+    def __init__(self, sheet: Sheet, words: Words) -> None:
+        """Index the rows."""
+        self.lattice = Lattice(sheet, words)
+
+    def rule(self, facts: Facts) -> Ruling:
+        """Rule on the facts."""
+        return ruling_of(self.lattice.matching(facts))
+
+
 def ruling_of(matching: Sequence[Row]) -> Ruling:
     """Return what the matching rows (the deciding one first) come to.
 
@@ -153,6 +168,7 @@ def ruling_of(matching: Sequence[Row]) -> Ruling:
         rule=first.rule,
         because=first.because,
         masked=frozenset().union(*(row.masked for row in equals)),
-        notify=tuple(sorted({role for row in equals for role in row.notify})),
+        owed=joined(owed for row in equals for owed in row.owed),
+        demands=demanded(demand for row in equals for demand in row.demands),
         tell=all(row.tell for row in equals),
     )

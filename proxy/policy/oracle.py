@@ -44,7 +44,7 @@ class Oracle:
         lines = [[cell.strip() for cell in line.split(",")] for line in text.splitlines() if not line.lstrip().startswith("#")]
         self._groups = {(line[0], line[2], line[1]) for line in lines if len(line) == 3}
         self._answers: list[tuple[tuple[str, ...], ...]] = [()]
-        self._painted = array("L", [0]) * self.questions
+        self._painted = array("I", [0]) * self.questions
         for line in lines:
             if len(line) > 3:
                 self._paint(tuple(line))

@@ -19,13 +19,17 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.policy.decision import Facts, Outcome
-from proxy.policy.rows import GROUP_PREFIXES, OPEN, ROW_COLUMNS, Grouping, Row, Sheet, make_sheet
+from proxy.policy.obligations import Reading as ObligationReading
+from proxy.policy.rows import GROUP_PREFIXES, OPEN, ROW_COLUMNS, SHEET, Grouping, Row, Sheet, make_sheet, overlay_file
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
 
+    from proxy.audit.owed import Owed
+    from proxy.policy.decision import Demand
+    from proxy.policy.obligations import Obligations
     from proxy.policy.vocabulary import Words
 
 MAX_BYTES: Final = 1 << 20
@@ -35,7 +39,6 @@ MAX_LINE: Final = 600
 _RULE: Final = re.compile(r"[A-Z][A-Z0-9-]{0,15}\Z")
 _BECAUSE: Final = re.compile(r"[\w .;:'/&%+§\u2013-]{4,240}\Z")
 _ODD: Final = re.compile(r"[^\w .;:'/&%+§\u2013-]")
-_OBLIGED: Final = {"mask": "field class", "notify": "role", "tell": "word after tell="}
 _FORBIDDEN: Final = {
     '"': "quotes are not read as quotes: write the words without them",
     "`": "write the words without quotes",
@@ -51,10 +54,11 @@ _FORBIDDEN: Final = {
 
 
 class Obliged(TypedDict):
-    """What a row obliges to, by the names of ``Row``."""
+    """The obligations of a row, as ``Row`` takes them."""
 
     masked: frozenset[str]
-    notify: tuple[str, ...]
+    owed: tuple[Owed, ...]
+    demands: tuple[Demand, ...]
     tell: bool
 
 
@@ -77,6 +81,7 @@ class _Reading:
     first: dict[str, int] = field(default_factory=dict)
     number: int = 0
     source: str = ""
+    overlay: str = ""
 
     def wrong(self, column: int, message: str, help_: str | None = None) -> None:
         self.mistakes.append(
@@ -100,6 +105,24 @@ def parse_policy(path: Path, raw: bytes, *, words: Words, fields: AbstractSet[st
     if reading.mistakes:
         raise DocumentInvalid(reading.mistakes)
     return make_sheet(reading.rows, reading.groupings)
+
+
+def parse_overlay(path: Path, raw: bytes, *, name: str, words: Words, fields: AbstractSet[str], base: Sheet) -> tuple[Row, ...]:
+    """Read the rows of an overlay: no groupings, no permits, and rule names that begin with the overlay's own.
+
+    Raises:
+        DocumentInvalid: with every mistake found.
+    """
+    reading = _Reading(path=path, words=words, fields=fields, groupings=list(base.groupings), overlay=name)
+    for number, line in enumerate(policy_lines(path, raw), start=1):
+        reading.number, reading.source = number, line
+        if _characters(reading, line):
+            _line(reading, line)
+    if not reading.mistakes:
+        _whole(reading)
+    if reading.mistakes:
+        raise DocumentInvalid(reading.mistakes)
+    return tuple(reading.rows)
 
 
 def read_obligations(
@@ -166,13 +189,17 @@ def _line(reading: _Reading, line: str) -> None:
     if not line.strip(" ") or line.lstrip(" ").startswith("#"):
         return
     cells = _cells(line)
-    if cells[0].text in GROUP_PREFIXES:
+    if reading.overlay and cells[0].text in {*GROUP_PREFIXES, Outcome.PERMIT}:
+        # Who joins a group is answered by every permit that names the group, and a permit answers: both can only open.
+        hint = "an overlay holds conceal, deny, escalate and mask rows; what opens something stands in policy.csv"
+        reading.wrong(cells[0].column, f"a line of an overlay does not begin with '{cells[0].text}'", hint)
+    elif cells[0].text in GROUP_PREFIXES:
         _grouping(reading, cells)
     elif cells[0].text in set(Outcome):
         _row(reading, cells)
     else:
         choices = [*Outcome, *GROUP_PREFIXES]
-        hint = _near(cells[0].text, choices) or f"a line starts with one of: {', '.join(choices)}"
+        hint = suggest(cells[0].text, choices) or f"a line starts with one of: {', '.join(choices)}"
         if ";" in cells[0].text:
             hint = "cells are divided by commas: was the file saved by a program that writes semicolons?"
         reading.wrong(cells[0].column, f"unknown beginning '{cells[0].text}'", hint)
@@ -240,6 +267,8 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
         reading.wrong(
             rule.column, f"'{rule.text}' is no rule name", "an upper-case letter, then upper-case letters, digits or -"
         )
+    elif reading.overlay and not rule.text.startswith(prefix := f"{reading.overlay.upper()}-"):
+        reading.wrong(rule.column, f"rule {rule.text} is of the overlay '{reading.overlay}'", f"call it {prefix}…")
     elif rule.text in reading.first:
         reading.wrong(
             rule.column, f"rule {rule.text} stands already on line {reading.first[rule.text]}", "give each its own name"
@@ -260,17 +289,14 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
                 conditions=said,
                 because=cells[-1].text,
                 line=reading.number,
+                file=overlay_file(reading.overlay) if reading.overlay else SHEET,
                 **_obliged(obliged),
             )
         )
 
 
-def _obliged(said: Mapping[str, tuple[str, ...]]) -> Obliged:
-    return {
-        "masked": frozenset(said.get("mask", ())),
-        "notify": tuple(sorted(said.get("notify", ()))),
-        "tell": "tell" in said,
-    }
+def _obliged(said: Obligations) -> Obliged:
+    return {"masked": said.masked, "owed": said.owed, "demands": said.demands, "tell": said.tell}
 
 
 def _leaning(reading: _Reading, outcome: Outcome, said: Facts, cells: list[_Cell]) -> None:
@@ -291,31 +317,14 @@ def _leaning(reading: _Reading, outcome: Outcome, said: Facts, cells: list[_Cell
         reading.wrong(cells[-1].column, "an escalate row asks for an approval, so 'approval' is 'none'", "write none")
 
 
-def _obligations(reading: _Reading, outcome: Outcome, cell: _Cell) -> dict[str, tuple[str, ...]]:
-    """Read ``none``, or clauses ``name=word+word`` joined by ``;``. An obligation that nobody performs is refused here."""
-    found: dict[str, tuple[str, ...]] = {}
-    known = {"mask": frozenset(reading.fields), "notify": reading.words.words["role"], "tell": frozenset({"withheld"})}
-    for clause in () if cell.text == NONE else cell.text.split(";"):
-        name, equals, rest = (part.strip(" ") for part in clause.partition("="))
-        if name not in known or not equals:
-            hint = _near(name, known) or "obligations are: none, mask=class+class, notify=role+role, tell=withheld"
-            reading.wrong(cell.column, f"unknown obligation '{clause.strip(' ')}'", hint)
-            continue
-        if name in found:
-            reading.wrong(cell.column, f"'{name}' is there twice", "join the words with +")
-        values = tuple(value.strip(" ") for value in rest.split("+"))
-        for value in values:
-            _among(reading, _Cell(value, cell.column), known[name], _OBLIGED[name])
-        if len(set(values)) != len(values):
-            reading.wrong(cell.column, f"'{name}' names a word twice")
-        found[name] = values
-    if outcome is Outcome.MASK and "mask" not in found:
-        reading.wrong(cell.column, "a mask row says what it masks", "mask=ssn+photo, in the words of fields.yaml")
-    if outcome is not Outcome.MASK and "mask" in found:
-        reading.wrong(cell.column, f"a {outcome} row masks nothing", "write mask as the outcome, or take mask= away")
-    if outcome in {Outcome.CONCEAL, *OPEN} and "tell" in found:
-        reading.wrong(cell.column, f"a {outcome} row tells of nothing withheld", "tell=withheld goes with deny and escalate")
-    return found
+def _obligations(reading: _Reading, outcome: Outcome, cell: _Cell) -> Obligations:
+    return ObligationReading(
+        fields=reading.fields,
+        roles=reading.words.words["role"],
+        wrong=lambda message, help_: reading.wrong(cell.column, message, help_),
+        among=lambda word, choices, what: _among(reading, _Cell(word, cell.column), choices, what),
+        near=suggest,
+    ).read(outcome, cell.text)
 
 
 def _among(reading: _Reading, cell: _Cell, choices: Iterable[str], what: str) -> bool:
@@ -331,15 +340,9 @@ def _among(reading: _Reading, cell: _Cell, choices: Iterable[str], what: str) ->
     elif not cell.text:
         reading.wrong(cell.column, f"a {what} is missing")
     else:
-        hint = _near(cell.text, allowed) or f"known: {', '.join(sorted(allowed))}"
+        hint = suggest(cell.text, allowed) or f"known: {', '.join(sorted(allowed))}"
         reading.wrong(cell.column, f"unknown {what} '{cell.text}'", hint)
     return False
-
-
-def _near(word: str, choices: Iterable[str]) -> str | None:
-    options = sorted(choices)
-    same = [option for option in options if option.casefold() == word.casefold()]
-    return f"did you mean '{same[0]}'?" if same else suggest(word, options)
 
 
 def _whole(reading: _Reading) -> None:

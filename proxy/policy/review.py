@@ -1,6 +1,6 @@
 """What is not wrong, but what an author should know: exhaustive, since the lattice of facts is small and closed.
 
-* a row that never decides and masks nothing that others do not is dead;
+* a row that never decides and obliges to nothing that others do not is dead;
 * a line whose loss would open access is one careless deletion away from a leak (a broad permit behind a deny);
 * an action that no row answers makes its route useless; a group that no row names is noise.
 """
@@ -15,7 +15,7 @@ from proxy.policy.rows import OPEN, Grouping, Row, Sheet
 from proxy.policy.strictness import opens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from proxy.policy.vocabulary import Words
 
@@ -30,14 +30,25 @@ class Loss(NamedTuple):
 
 
 def dead_rows(lattice: Lattice) -> tuple[Row, ...]:
-    """Return the rows that decide nothing and add no mask anywhere."""
+    """Return the rows that decide nothing and oblige to nothing that others of their outcome do not, anywhere."""
     alive: set[str] = set()
     for facts in lattice.cells():
         matching = lattice.matching(facts)
         if matching:
             alive.add(matching[0].rule)
-            alive.update(row.rule for row in matching if row.outcome is Outcome.MASK and matching[0].outcome is Outcome.MASK)
+            equals = [row for row in matching if row.outcome is matching[0].outcome]
+            joined = _obliged(equals)
+            alive.update(
+                row.rule
+                for row in equals
+                if row.rule not in alive and _obliged([other for other in equals if other is not row]) != joined
+            )
     return tuple(row for row in lattice.rows if row.rule not in alive)
+
+
+def _obliged(rows: Sequence[Row]) -> tuple[object, ...]:
+    ruling = ruling_of(rows)
+    return ruling.masked, ruling.owed, ruling.demands
 
 
 def losses(sheet: Sheet, words: Words) -> tuple[Loss, ...]:

@@ -7,18 +7,21 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from proxy.policy.decision import Facts, Outcome
+from proxy.policy.obligations import Obligations, written
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from proxy.policy.decision import Ruling
+    from proxy.audit.owed import Owed
+    from proxy.policy.decision import Demand, Ruling
 
 GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
     {"g": "role", "g2": "category", "g3": "purpose", "g4": "action", "g5": "standing", "g6": "relation"},
 )
 """Casbin's grouping sections, and the column that each one groups."""
 
+SHEET: Final = "policy.csv"
 ROW_COLUMNS: Final = ("outcome", "rule", *COLUMNS, "obligations", "because")
 
 OPEN: Final = frozenset({Outcome.MASK, Outcome.PERMIT})
@@ -34,9 +37,11 @@ class Row:
     conditions: Facts
     because: str
     masked: frozenset[str] = field(default_factory=frozenset)
-    notify: tuple[str, ...] = ()
+    owed: tuple[Owed, ...] = ()
+    demands: tuple[Demand, ...] = ()
     tell: bool = False
     line: int = 0
+    file: str = SHEET  # by its name in the policy's folder; another one for a row of an overlay
 
     @property
     def order(self) -> tuple[int, str]:
@@ -50,10 +55,7 @@ class Row:
 
 def obligations(of: Row | Ruling) -> str:
     """Return what a row or a ruling obliges to, as a row's cell says it."""
-    clauses = [f"mask={'+'.join(sorted(of.masked))}"] if of.masked else []
-    clauses += [f"notify={'+'.join(of.notify)}"] if of.notify else []
-    clauses += ["tell=withheld"] if of.tell else []
-    return "; ".join(clauses) or "none"
+    return written(Obligations(masked=of.masked, tell=of.tell, owed=of.owed, demands=of.demands))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +88,19 @@ class Sheet:
         return {key: frozenset(words) for key, words in found.items()}
 
 
+def overlay_file(name: str) -> str:
+    """Return the file of an overlay's rows, by its name in the policy's folder."""
+    return f"overlays/{name}/{SHEET}"
+
+
 def make_sheet(rows: Iterable[Row], groupings: Iterable[Grouping]) -> Sheet:
     """Return a sheet with its rows in deciding order."""
     return Sheet(rows=tuple(sorted(rows, key=lambda row: row.order)), groupings=tuple(groupings))
+
+
+def only(sheet: Sheet, *files: str) -> Sheet:
+    """Return a sheet with the rows of these files alone."""
+    return Sheet(rows=tuple(row for row in sheet.rows if row.file in files), groupings=sheet.groupings)
 
 
 def matches(row: Row, facts: Facts, members: Mapping[tuple[str, str], frozenset[str]]) -> bool:

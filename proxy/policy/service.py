@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.inquiry.routes import load_routes
+from proxy.policy.activation import version_of
 from proxy.policy.budgets import load_budgets
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
+from proxy.policy.folder import digest_of
+from proxy.policy.lattice import Lattice
 from proxy.policy.model import check_model
 from proxy.policy.nearest import nearest
-from proxy.policy.parser import parse_policy
+from proxy.policy.overlays import load_overlays, loosened
+from proxy.policy.parser import parse_overlay, parse_policy
 from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
+from proxy.policy.rows import SHEET, make_sheet, only, overlay_file
 from proxy.policy.vocabulary import ANY, NONE, Vocabulary, load_vocabulary
 from proxy.purpose.catalogue import load_catalogue
 from proxy.registry.thresholds import load_thresholds
@@ -32,7 +38,6 @@ if TYPE_CHECKING:
     from proxy.policy.budgets import Budgets
     from proxy.policy.decision import Facts, Policy, Ruling
     from proxy.policy.fields import FieldClass
-    from proxy.policy.lattice import Lattice
     from proxy.policy.nearest import Nearest
     from proxy.policy.review import Loss
     from proxy.policy.rows import Row, Sheet
@@ -41,10 +46,10 @@ if TYPE_CHECKING:
     from proxy.registry.thresholds import Thresholds
 
 FILES: Final = (
-    "budgets.yaml", "fields.yaml", "model.conf", "policy.csv", "purposes.yaml", "recognition.yaml", "routes.yaml",
-    "vocabulary.yaml",
+    "budgets.yaml", "fields.yaml", "model.conf", "overlays.yaml", "policy.csv", "purposes.yaml", "recognition.yaml",
+    "routes.yaml", "vocabulary.yaml",
 )  # fmt: skip
-"""The files that together are the policy; the version covers these and no others."""
+"""The files that every policy has; the version covers these, and the rows of the overlays that are switched on."""
 
 T = TypeVar("T")
 
@@ -53,7 +58,7 @@ T = TypeVar("T")
 class PolicySet:
     """One loaded policy. ``version`` is the first twelve hex digits of ``digest``, which is the SHA-256 of the files.
 
-    ``digests`` is the SHA-256 of each file alone, by name.
+    ``digests`` is the SHA-256 of each file alone, by name, and ``contents`` the bytes that it was read from.
     """
 
     directory: Path
@@ -70,7 +75,9 @@ class PolicySet:
     digest: str
     digests: Mapping[str, str]
     version: str
-    text: str  # of policy.csv, as it was read
+    text: str  # of policy.csv and of the overlays' rows behind it, as they were read
+    contents: Mapping[str, bytes] = field(repr=False)
+    overlays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +128,11 @@ def load_policies(
     known = frozenset(fields) if fields is not None else frozenset(re.split(r"[,;+=\s]+", " ".join(anything)))
     path = directory / "policy.csv"
     sheet = _attempt(mistakes, lambda: parse_policy(path, contents["policy.csv"], words=words, fields=known))
+    overlays = _attempt(mistakes, lambda: load_overlays(directory)) or ()
+    rows: list[Row] = []
+    for file in (overlay_file(name) for name in overlays if sheet is not None):
+        parse = partial(parse_overlay, directory / file, contents.get(file, b""), name=file.split("/")[1])
+        rows += _attempt(mistakes, partial(parse, words=words, fields=known, base=sheet)) or ()
     if routes is not None:
         mistakes.extend(_crossed(routes, catalogue, fields, words.groups["purpose"] if vocabulary else frozenset()))
     if contents != _contents(directory):
@@ -134,8 +146,14 @@ def load_policies(
     assert catalogue is not None
     assert sheet is not None
     assert thresholds is not None
-    digest = _digest(contents)
-    policy = CasbinPolicy(sheet=sheet, words=words, version=digest[:12], on_error=on_error, on_lookup=on_lookup)
+    digest = digest_of(contents)
+    rules = sheet
+    if overlays:
+        rules = make_sheet((*sheet.rows, *rows), sheet.groupings)
+        mistakes.extend(loosened(directory, sheet, rules, words))
+    if mistakes:
+        raise DocumentInvalid(mistakes)
+    policy = CasbinPolicy(sheet=rules, words=words, version=version_of(digest), on_error=on_error, on_lookup=on_lookup)
     return PolicySet(
         directory=directory,
         policy=policy,
@@ -145,13 +163,15 @@ def load_policies(
         budgets=budgets,
         vocabulary=vocabulary,
         words=words,
-        sheet=sheet,
+        sheet=rules,
         thresholds=thresholds,
         lattice=policy.lattice,
         digest=digest,
         digests={name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())},
-        version=digest[:12],
-        text=contents["policy.csv"].decode("utf-8"),
+        version=version_of(digest),
+        text="".join(contents[file].decode("utf-8") for file in (SHEET, *map(overlay_file, overlays))),
+        contents=contents,
+        overlays=overlays,
     )
 
 
@@ -167,18 +187,23 @@ def explain(policies: PolicySet, facts: Facts) -> Explanation:
 def review(policies: PolicySet) -> tuple[Mistake, ...]:
     """Return what is not wrong but should be known: dead rows, lines whose loss opens access, useless routes, idle groups."""
     actions = policies.words.words["action"]
+    # An overlay is there to take the place of rows, and to be missed: so policy.csv is looked at by itself.
+    base = only(policies.sheet, SHEET)
+    dead = [row for row in dead_rows(policies.lattice) if row.file != SHEET]
     found = [
-        (row.line, f"rule {row.rule} never decides: stricter rows match wherever it does")
-        for row in dead_rows(policies.lattice)
+        (row.file, row.line, f"rule {row.rule} never decides: stricter rows match wherever it does")
+        for row in (*dead, *dead_rows(Lattice(base, policies.words)))
     ]
-    found += [(loss.line.line, _told(loss)) for loss in losses(policies.sheet, policies.words)]
-    found += [(1, f"no row ever answers the action '{action}'") for action in unanswered(policies.lattice, actions)]
+    found += [(SHEET, loss.line.line, _told(loss)) for loss in losses(base, policies.words)]
+    found += [(SHEET, 1, f"no row ever answers the action '{action}'") for action in unanswered(policies.lattice, actions)]
     found += [
-        (1, f"no row ever answers {action} under code {code}, which purposes.yaml offers") for code, action in _vain(policies)
+        (SHEET, 1, f"no row ever answers {action} under code {code}, which purposes.yaml offers")
+        for code, action in _vain(policies)
     ]
-    found += [(idle.line, f"no row names the group '{idle.group}'") for idle in idle_groupings(policies.sheet)]
-    path = policies.directory / "policy.csv"
-    return tuple(Mistake(file=path, line=line, column=1, message=message) for line, message in sorted(found))
+    found += [(SHEET, idle.line, f"no row names the group '{idle.group}'") for idle in idle_groupings(policies.sheet)]
+    return tuple(
+        Mistake(file=policies.directory / file, line=line, column=1, message=message) for file, line, message in sorted(found)
+    )
 
 
 def _vain(policies: PolicySet) -> Iterator[tuple[str, str]]:
@@ -195,13 +220,21 @@ def _told(loss: Loss) -> str:
     return f"without this line ({asked}) would be {loss.after.outcome}, by {loss.after.rule}; it is {loss.before.outcome} now"
 
 
+def policy_files(directory: Path) -> tuple[str, ...]:
+    """Return the names of the files that together are the policy of a folder: those of the overlays switched on come last."""
+    try:
+        return (*FILES, *map(overlay_file, load_overlays(directory)))
+    except DocumentInvalid:
+        return FILES  # what is wrong with it is told when it is loaded
+
+
 def _contents(directory: Path) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     mistakes = []
     if not directory.is_dir():
         help_ = f"it holds {', '.join(FILES)}"
         raise DocumentInvalid([Mistake(file=directory, line=1, column=1, message="there is no such folder", help=help_)])
-    for name in FILES:
+    for name in policy_files(directory):
         path = directory / name
         try:
             contents[name] = path.read_bytes()
@@ -211,14 +244,6 @@ def _contents(directory: Path) -> dict[str, bytes]:
     if mistakes:
         raise DocumentInvalid(mistakes)
     return contents
-
-
-def _digest(contents: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name, content in sorted(contents.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _attempt(mistakes: list[Mistake], read: Callable[[], T]) -> T | None:

@@ -7,14 +7,17 @@ that an obligation that is added to rulings cannot be forgotten here.
 
 from __future__ import annotations
 
+import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from proxy.policy.decision import Outcome
 from proxy.policy.rows import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from proxy.audit.owed import Owed
     from proxy.policy.decision import Ruling
 
 NAMES: Final = frozenset({"rule", "because"})
@@ -24,11 +27,21 @@ ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyTyp
     {
         "outcome": lambda before, after: after.outcome.severity > before.outcome.severity,
         "masked": lambda before, after: after.outcome in OPEN and not before.masked <= after.masked,
-        "notify": lambda before, after: not set(before.notify) <= set(after.notify),
+        "owed": lambda before, after: any(
+            not any(other.order == each.order and _soon(other) <= _soon(each) for other in after.owed) for each in before.owed
+        ),
+        "demands": lambda before, after: (
+            after.outcome is Outcome.ESCALATE
+            and not all(any(other.covers(each) for other in after.demands) for each in before.demands)
+        ),
         "tell": lambda before, after: after.tell and not before.tell,
     },
 )
 """For each field of a ruling that makes it strict or loose: is the second ruling the looser one in it?"""
+
+
+def _soon(owed: Owed) -> float:
+    return math.inf if owed.within is None else owed.within
 
 
 def loosenings(before: Ruling, after: Ruling) -> tuple[str, ...]:

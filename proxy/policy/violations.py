@@ -117,10 +117,10 @@ def _smallest(found: Sequence[Found], columns: Sequence[Kinds]) -> tuple[Facts, 
 
     What a question is compared with is part of it: only those that are compared with the same step are put together.
     """
-    by_step: dict[tuple[str, ...], list[Found]] = {}
+    by_step: dict[tuple[tuple[str, str], ...], list[Found]] = {}
     for each in found:
-        step = () if each.earlier is None else tuple(set(each.earlier) ^ set(each.facts))
-        by_step.setdefault(tuple(sorted(step)), []).append(each)
+        pairs = zip(each.earlier or each.facts, each.facts, strict=True)
+        by_step.setdefault(tuple(pair for pair in pairs if pair[0] != pair[1]), []).append(each)
     patterns = [
         (smallest([each.facts for each in alike], [tuple(kinds) for kinds in columns]), alike) for alike in by_step.values()
     ]

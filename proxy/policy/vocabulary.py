@@ -30,7 +30,8 @@ NONE: Final = "none"
 GRANTED: Final = "granted"
 COLUMNS: Final = Facts._fields
 STANDINGS: Final = frozenset(
-    str(standing) for standing in (Standing.ASSIGNED, Standing.UNIT, Standing.DISPATCHED, Standing.UNASSIGNED)
+    str(standing)
+    for standing in (Standing.ASSIGNED, Standing.UNIT, Standing.DISPATCHED, Standing.UNASSIGNED, Standing.UNVERIFIED)
 )
 
 GroupColumn = Literal["role", "category", "purpose", "action", "standing", "relation"]

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from proxy.purpose.casefile import NotACase, case_of
+from jsonpath_rfc9535.exceptions import JSONPathError
+
+from proxy.purpose.casefile import SUMMARY_CHARACTERS, NotACase, case_of
 from proxy.purpose.header import normal_case
 from proxy.purpose.standing import UNIT_PREFIX
 
@@ -76,12 +78,15 @@ def read_case(shape: Shape, document: Any, number: str) -> Case | None:
     Raises:
         AnswerWrong: it holds something else, or another case than that of the (normalized) number.
     """
-    found = shape.at.find(document).values()
-    if len(found) > 1:
-        raise AnswerWrong(f"the answer holds {len(found)} cases for one number")
-    if not found or found[0] is None:
-        return None
-    facts = _facts(shape, found[0])
+    try:
+        found = shape.at.find(document).values()
+        if len(found) > 1:
+            raise AnswerWrong(f"the answer holds {len(found)} cases for one number")
+        if not found or found[0] is None:
+            return None
+        facts = _facts(shape, found[0])
+    except (JSONPathError, RecursionError) as error:
+        raise AnswerWrong("the answer is nested too deeply for a path") from error
     if normal_case(facts["number"] or "") != number:
         raise AnswerWrong("the answer is about another case than was asked for")
     try:
@@ -95,6 +100,7 @@ def _facts(shape: Shape, document: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for reading in shape.readings:
         facts[reading.column] = _read(reading, document)
+    facts["summary"] = (facts.get("summary") or "")[:SUMMARY_CHARACTERS]
     facts["assigned"] = [text.lower() for text in facts.get("assigned", ())]
     persons = [text.lower() for text in facts.pop("dispatched", ())]
     facts["dispatched"] = persons + [f"{UNIT_PREFIX}{text.upper()}" for text in facts.pop("dispatched_units", ())]
@@ -149,13 +155,13 @@ def _moment(reading: Reading, text: str) -> str:
             moment = datetime.fromisoformat(text)
         else:
             moment = datetime.strptime(text, reading.format or "")  # noqa: DTZ007 -- the zone is put in below
+        if moment.tzinfo is None:
+            if reading.zone is None:
+                raise AnswerWrong(f"{reading.column}: a time without an offset, and no zone is named for it")
+            moment = moment.replace(tzinfo=reading.zone)
+        return moment.astimezone(UTC).isoformat()
     except (ValueError, OverflowError, OSError) as error:
         raise AnswerWrong(f"{reading.column}: not a time of the form {reading.format}") from error
-    if moment.tzinfo is None:
-        if reading.zone is None:
-            raise AnswerWrong(f"{reading.column}: a time without an offset, and no zone is named for it")
-        moment = moment.replace(tzinfo=reading.zone)
-    return moment.astimezone(UTC).isoformat()
 
 
 def _close(facts: dict[str, Any], status: tuple[JSONPathQuery, frozenset[str], frozenset[str]], document: Any) -> None:

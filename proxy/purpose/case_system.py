@@ -12,6 +12,7 @@ import asyncio
 import math
 import ssl
 from collections import OrderedDict
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -21,19 +22,25 @@ from yarl import URL
 
 from proxy.purpose.answer import AnswerWrong, parse, read_case
 from proxy.purpose.breaker import Breaker, Circuit
+from proxy.purpose.directory import StoredCases
 from proxy.purpose.header import normal_case
+from proxy.purpose.mapping import load_case_system
 from proxy.purpose.purpose import Case, CaseDirectoryUnavailable
+from proxy.tlog.errors import LogError
 from proxy.tlog.keys import load_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
+    from proxy.database import Database
     from proxy.purpose.mapping import CaseSystemOptions
     from proxy.telemetry import Metrics
 
 IDLE_SECONDS: Final = 3.0
 AGENT: Final = "showcause"
+NOBODYS: Final = "SHOWCAUSE"
+"""A number that no case has, to ask whether anybody answers."""
 JSON_TYPE: Final = "application/json"
 _CHUNK: Final = 65_536
 _REASONS: Final[Mapping[type[Exception], str]] = {
@@ -75,7 +82,6 @@ class CaseSystem:
         self._circuit = {circuit: metrics.case_directory_circuit.labels(circuit) for circuit in Circuit}
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(options.connections)
-        self._waiting = 0
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Case | None]] = {}
         self._trouble = "not asked yet"
@@ -159,6 +165,12 @@ class CaseSystem:
         except _Failed as failed:
             raise CaseSystemUnusable(failed.reason) from failed
 
+    async def tend(self) -> None:
+        """Try again when the breaker lets us, so that no officer has to be the trial; called again and again."""
+        if self._breaker.circuit is Circuit.OPEN and not self._breaker.remaining(self._monotonic()):
+            with suppress(_Failed):
+                await self._ask_once(self._options.probe or NOBODYS)
+
     def _unavailable(self, failed: _Failed) -> CaseDirectoryUnavailable:
         after = max(1, math.ceil(self._breaker.remaining(self._monotonic())))
         detail = "The case directory does not answer. Nothing was released. Try again."
@@ -179,7 +191,7 @@ class CaseSystem:
         return await asyncio.shield(task)
 
     def _require_room(self) -> None:
-        if self._waiting >= self._options.connections + self._options.queue:
+        if len(self._asking) >= self._options.connections + self._options.queue:
             raise _Failed("busy", "more look-ups at once than connections and queue")
         if not self._breaker.admits(self._monotonic()):
             raise _Failed("open", self._trouble)
@@ -187,7 +199,6 @@ class CaseSystem:
 
     async def _ask(self, number: str) -> Case | None:
         """Ask, keep the answer, and tell the breaker what came of it."""
-        self._waiting += 1
         asked = self._monotonic()  # what changes while the answer is under way is not in it
         try:
             case = await self._fetch(number)
@@ -198,7 +209,6 @@ class CaseSystem:
             self._breaker.abandoned()
             raise
         finally:
-            self._waiting -= 1
             self._show()
         self._breaker.succeeded()
         self._trouble = ""
@@ -243,6 +253,9 @@ class CaseSystem:
         url = URL(self._options.url + target, encoded=True)
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status in self._options.absent_statuses:
+                if response.content_type == "text/html":
+                    # A web server's own page, where the case system behind it is not there.
+                    _fail(f"it answers {response.status} with a page, which is no answer about a case")
                 return None
             if response.status != 200:
                 # A redirect leads where nobody looked, and 401 means that our own credential is not good.
@@ -280,6 +293,27 @@ def _failure(error: Exception, options: CaseSystemOptions) -> _Failed:
     return _Failed("failed", "its answer is broken off, or not HTTP")
 
 
+@asynccontextmanager
+async def case_directory(
+    mapping: Path | None, database: Database, *, metrics: Metrics, monotonic: Callable[[], float]
+) -> AsyncIterator[StoredCases | CaseSystem]:
+    """Yield the case system that a mapping file describes, open; without such a file the cases in the store.
+
+    Raises:
+        DocumentInvalid: the mapping file is wrong.
+        CaseSystemUnusable: a file that it names cannot be used.
+    """
+    if mapping is None:
+        yield StoredCases(database)
+        return
+    system = CaseSystem(load_case_system(mapping), metrics=metrics, monotonic=monotonic)
+    await system.open()
+    try:
+        yield system
+    finally:
+        await system.close()
+
+
 def _fail(reason: str) -> NoReturn:
     raise _Failed("failed", reason)
 
@@ -311,7 +345,11 @@ def _secret_headers(path: Path | None) -> Mapping[str, str]:
     if path is None:
         return {}
     headers = {}
-    for line in load_secret(path).decode("utf-8", "replace").splitlines():
+    try:
+        text = load_secret(path).decode("utf-8", "replace")
+    except LogError as error:
+        raise CaseSystemUnusable(str(error)) from error
+    for line in text.splitlines():
         name, colon, value = line.partition(":")
         if not colon or not value.strip() or not line.isascii() or not line.isprintable() or " " in name:
             msg = f"{path} is not made of header lines in visible ASCII, as `Authorization: Bearer …`"

@@ -76,10 +76,11 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfficerSafety:
-    """What goes on while the case directory is down, with the standing ``unverified`` and a review: codes and actions."""
+    """What goes on while the case directory is down, with the standing ``unverified``: codes, actions, the time of a review."""
 
     codes: frozenset[str] = frozenset()
     actions: frozenset[str] = frozenset()
+    review: timedelta = timedelta(hours=24)
 
     def covers(self, code: str, action: str) -> bool:
         """Tell whether this may go on."""
@@ -160,6 +161,7 @@ class _Derivation(_Model):
 class _OfficerSafety(_Model):
     codes: Annotated[list[CodeName], Field(min_length=1)]
     actions: Annotated[list[Word], Field(min_length=1)]
+    review: Span
 
 
 class _MotorVehicles(_Model):
@@ -214,7 +216,7 @@ def _derivation(model: _Derivation) -> Derivation:
 
 
 def _officer_safety(model: _OfficerSafety) -> OfficerSafety:
-    return OfficerSafety(codes=frozenset(model.codes), actions=frozenset(model.actions))
+    return OfficerSafety(codes=frozenset(model.codes), actions=frozenset(model.actions), review=_span(model.review))
 
 
 def _span(text: str | None) -> timedelta:

@@ -58,7 +58,7 @@ class Roots:
     def __init__(self, lifetime: timedelta, key: bytes, *, most: int = ROOTS, most_named: int = NAMED) -> None:
         """Take how long a purpose can be inherited, a random key of 16 to 64 bytes, and how much is kept."""
         self._lifetime = lifetime
-        self._key = key
+        self._keyed = hashlib.blake2b(key=key, digest_size=16, person=b"subject")
         self._most = most
         self._most_named = most_named
         self._named = 0
@@ -108,7 +108,9 @@ class Roots:
         return root if now - root.cascade.at < self._lifetime else None
 
     def _digest(self, form: str) -> bytes:
-        return hashlib.blake2b(form.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16, person=b"subject").digest()
+        keyed = self._keyed.copy()
+        keyed.update(form.encode("utf-8", "surrogatepass"))
+        return keyed.digest()
 
 
 class Words:

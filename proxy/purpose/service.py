@@ -74,12 +74,19 @@ class Purposes:
         self._signatures = lru_cache(maxsize=KEPT)(signatures)
 
     async def verify(
-        self, header: str | None, principal: Asker, action: str, now: datetime, *, sought: frozenset[str] = frozenset()
+        self,
+        header: str | None,
+        principal: Asker,
+        action: str,
+        now: datetime,
+        *,
+        sought: frozenset[str] = frozenset(),
+        catalogue: Catalogue | None = None,
     ) -> VerifiedPurpose:
         """Return the purpose of a query when all of it holds: header, code, words, case, standing.
 
         ``sought`` is the one subject that the query is wholly about, in the forms of ``memory.Subjects``; without one it can
-        inherit nothing.
+        inherit nothing. ``catalogue`` is that of the policy which the query began under; without it, the one in force.
 
         Raises:
             PurposeMissing, PurposeMalformed, PurposeUnknown, StatementUninformative: the header.
@@ -89,7 +96,7 @@ class Purposes:
         if header is None:
             raise PurposeMissing(f"Say why. Send: {EXAMPLE}.")
         stated = self._parse(header)
-        catalogue = self._catalogue()
+        catalogue = catalogue or self._catalogue()
         inherited = None
         if stated.root is not None:
             inherited = self._inherited(stated, stated.root, principal, sought, now)

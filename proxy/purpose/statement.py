@@ -18,8 +18,9 @@ leaves stopped, plates, driver, licence. Whether a statement is *true* no rule c
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Final
+
+from proxy.purpose.words import GRAMMAR_STEMS, LONGEST, plain, says_nothing, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,66 +31,23 @@ NEAR: Final = 4
 MOST_SIGNED: Final = 24
 EXAMPLE: Final = "stopped for no plates, driver has no licence"
 
-_GRAMMAR: Final = """
-    a about above after again against all also although am an and any anybody anyone anything are as at be became because been
-    before being below between both but by came can cannot come could did do does doing done down during each else ever every
-    everybody everyone everything few for from further gave get gets getting give given go goes going gone got had has have
-    having he her here hers herself hi hello him himself his how i if in into is it its itself just let like many may maybe me
-    might mine more most much must my myself neither never no nobody none nor not nothing now of off ok okay on once one only
-    onto or other our ours out over per please pls plz put same see shall she should since so some somebody somehow someone
-    something soon still such than thank thanks that the their them then there these they thing things this those though
-    through thru to today too two under until up upon us use used using very via was we well went were what whatever when where
-    whether which while who whoever whom whose why will with within without would yeah yes yet you your yours via etc eg ie re
-    """
-_OF_ANY_QUERY: Final = """
-    access action activity administrative agency already approved ask asked assigned assist assistance assisting authority
-    authorize authorized background bad basic baz because bla blah bored boredom boss business cad case cases cause check
-    checks chief colleague confirm confirmation contact cop cops coworker crime criminal curiosity curious data database day
-    days department dept detail details detective determine discuss discussed dude dummy duties duty earlier enforcement
-    enquire enquiry enter entry event example field file fill find follow following foo foobar for fun general
-    good guy guys help ident identification identify identifying identity important incident individual info inform
-    information inquire inquiry instructed instruction interest interested interesting internal invest investigate
-    investigation investigative investigator investigatory ipsum job just justice justification justified kind know known
-    later law lawful legal legit legitimate lieutenant look looking lookup lorem make matter mentioned misc miscellaneous na
-    name names necessary need needed nil none nosy null number numbers obtain office officer official ongoing operation
-    operational operations other pd pending people per perform performing permission person personal personnel
-    placeholder police possible previous previously procedure proceed process processing program proper protocol
-    provide purpose purposes pursuant query question quick qux random reason reasons record records ref refer reference regard
-    regarding regular related relevant reported request requested required requirement research result return review reviewing
-    routine run running safety said sample say search searching section security see sergeant service sgt shift situation
-    somebody someone special specific standard state statement station stuff subject subjects super supervisor suspect system
-    task tbd tell test testing thing time times todo told training try trying type undefined unit unknown update urgent usual
-    validate validation various verbal verbally verification verify view want wanted whatever wondering work workflow working
-    """
 _NOISE_WORDS: Final = frozenset(
     {"lorem", "ipsum", "foo", "foobar", "baz", "qux", "blah", "blahblah", "bla", "asd", "asdf", "qwerty"}
 )
 _ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "abcdefghijklmnopqrstuvwxyz", "qwertzuiop", "yxcvbnm")
+_CORNERS: Final = frozenset(frozenset(row[start : start + 3]) for row in _ROWS for start in range(len(row) - 2))
+"""Three keys side by side: a longer word of them and no others is drummed, not written."""
 _WALKS: Final = frozenset(
     row[start : start + 4] for line in _ROWS for row in (line, line[::-1]) for start in range(len(row) - 3)
 ) - {"erty", "wert", "trew", "ertz", "rstu", "mnop"}  # property, strewn, Hertz, overstuffed, limnophilous
-_ENDINGS: Final = (
-    "ations", "ation", "ating", "ative", "ators", "ator", "ated", "ates", "ate",
-    "ions", "ings", "ion", "ing", "ors", "ers", "ed", "es", "or", "er", "s", "e",
-)  # fmt: skip
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _REPEATED: Final = re.compile(r"(.)\1\1|\A(..?.?)\2{2,}\Z")
 _VOWEL: Final = re.compile(r"[aeiouy]")
+_NOT_DIGITS: Final = re.compile("[^0-9]+")
+_COUNTED: Final = "01234567890 9876543210"
 _LATIN: Final = re.compile(r"[a-z]")
 _LOOKALIKE: Final = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
-
-
-def stem(word: str) -> str:
-    """Return a word without its ending, crudely, so that investigate, investigating and investigation are one word."""
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
-
-
-_GRAMMAR_STEMS: Final = frozenset(stem(word) for word in _GRAMMAR.split())
-_EMPTY_STEMS: Final = frozenset(stem(word) for word in (_GRAMMAR + _OF_ANY_QUERY).split())
 
 
 def objection(statement: str, *, case: str, label: str, words: int = WORDS, empty: Iterable[str] = ()) -> str | None:
@@ -98,22 +56,22 @@ def objection(statement: str, *, case: str, label: str, words: int = WORDS, empt
     ``label`` is the code's label; ``empty`` are further words that say nothing in this department (its name, its town).
     The sentence never repeats what was written.
     """
-    found = _WORD.findall(_plain(statement))
+    found = _WORD.findall(plain(statement))
     if not found:
-        return f"The statement holds no words. {_ask()}"
+        return _ask("it holds no words")
     noise = [word for word in found if _is_noise(word)]
     if len(noise) * 3 >= len(found):
-        return f"The statement is not made of words. {_ask()}"
+        return _ask("it is not made of words")
     known = _known(case, label, empty)
-    telling = {
-        stem(word) for word in found if word not in noise and len(word) > 1 and not word.isdigit() and stem(word) not in known
-    }
-    if len(telling) >= words:
+    telling = {stem(word) for word in found if word not in noise and _tells(word, known)}
+    more = words - len(telling)
+    if more == 1 and any(_is_code(word, case) for word in found):
+        return None
+    if more <= 0:
         return None
     if not telling:
-        return f"The statement would fit any query: beyond the code and the case it says nothing. {_ask()}"
-    more = words - len(telling)
-    return f"The statement is too general: {more} more telling word{'s' if more > 1 else ''} at least. {_ask()}"
+        return _ask("it would fit any query")
+    return _ask(f"{more} more telling word{'s' if more > 1 else ''} at least")
 
 
 def signatures(statement: str) -> tuple[bytes, ...]:
@@ -122,35 +80,41 @@ def signatures(statement: str) -> tuple[bytes, ...]:
     Case, punctuation, order, endings, numbers and words of grammar make no difference, and neither does one word more, less
     or exchanged, where three others at least stay. A statement of more words than MOST_SIGNED is compared as a whole.
     """
-    found = (word for word in _WORD.findall(_plain(statement)) if not word.isdigit())
-    words = sorted({stem(word) for word in found} - _GRAMMAR_STEMS)
+    found = (word for word in _WORD.findall(plain(statement)) if not word.isdigit())
+    words = sorted({stem(word) for word in found} - GRAMMAR_STEMS)
     whole = " ".join(words).encode()
     if not NEAR <= len(words) <= MOST_SIGNED:
         return (whole,)
     return (whole, *(" ".join(words[:place] + words[place + 1 :]).encode() for place in range(len(words))))
 
 
-def _ask() -> str:
-    return f'Say what happened, who it concerns and why this lookup is needed, as in: "{EXAMPLE}".'
+def _ask(missing: str) -> str:
+    return f'Say what happened and who: {missing}. As in "{EXAMPLE}".'
 
 
-def _plain(text: str) -> str:
-    """Return text without invisible characters and width or case variants, so that none of them hides a word."""
-    if text.isascii():
-        return text.lower()
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(character for character in folded if unicodedata.category(character) != "Cf")
-
-
-def _known(case: str, label: str, empty: Iterable[str]) -> frozenset[str] | set[str]:
-    said = _WORD.findall(f"{case} {label}".lower())
+def _known(case: str, label: str, empty: Iterable[str]) -> frozenset[str]:
+    said = _WORD.findall(plain(f"{case} {label}"))
     joined = "".join(_WORD.findall(case.lower()))
-    return _EMPTY_STEMS.union((stem(word) for word in said), (stem(word.lower()) for word in empty), (joined,))
+    return frozenset((*map(stem, said), *(stem(plain(word)) for word in empty), joined))
+
+
+def _tells(word: str, known: frozenset[str]) -> bool:
+    return len(word) > 1 and not word.isdigit() and stem(word) not in known and not says_nothing(word)
+
+
+def _is_code(word: str, case: str) -> bool:
+    """Tell whether a number is one that officers talk in (a ten code, a section, a speed, a house), and not the case's."""
+    number = word if word.isdecimal() and word.isascii() else ""
+    return 2 <= len(number) <= 5 and len(set(number)) > 1 and number not in _NOT_DIGITS.sub("", case) and number not in _COUNTED
 
 
 def _is_noise(word: str) -> bool:
+    if len(word) > LONGEST:
+        return True
     if word in _NOISE_WORDS or _REPEATED.search(word):
         return not word.isdigit() or len(word) > 8
+    if len(word) > 4 and frozenset(word) in _CORNERS:
+        return True
     if any(word[start : start + 4] in _WALKS for start in range(len(word) - 3)):
         return True
     if not word.isascii():

@@ -20,6 +20,8 @@ _TOKEN: Final = re.compile(r"[A-Z0-9]+(?:[-/][A-Z0-9]+)*|[#,]")
 _NUMBER: Final = re.compile(r"[0-9]+[A-Z]?(?:[-/][0-9A-Z]+)?\Z|[NSEW][0-9]+[NSEW][0-9]+\Z")
 _ORDINAL: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)\Z")
 _FLOOR: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)?\Z")
+_LEAD_IN: Final = frozenset({"#", "NO", "NR", "NUMBER", "HOUSE", "AT", "ON", "NEAR", "OF"})
+_UNIT_FIRST: Final = re.compile(r"([0-9]*[A-Z][0-9]*|[A-Z])[-/]([0-9]+)\Z")
 _FRACTION: Final = re.compile(r"[0-9]/[0-9]\Z")
 _ZIP: Final = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?\Z")
 _DIGIT: Final = re.compile(r"[0-9]")
@@ -115,12 +117,20 @@ def _parse(text: str, *, whole: bool) -> Street:
             segments.append([])
         else:
             segments[-1].append(word)
-    segments = [segment for segment in segments if segment]
+    segments = _with_number([segment for segment in segments if segment])
     for position, segment in enumerate(segments):
         found = _line(segment, whole=whole and len(segments) == 1)
         if found.number:
             return _with_tail(found, segments[:position], segments[position + 1 :])
     return NOWHERE
+
+
+def _with_number(segments: list[list[str]]) -> list[list[str]]:
+    """Join a house number that a comma parts from its street."""
+    for position, segment in enumerate(segments[:-1]):
+        if len(segment) == 1 and segment[0].isdigit():
+            return [*segments[:position], segment + segments[position + 1], *segments[position + 2 :]]
+    return segments
 
 
 def _with_tail(found: Street, before: list[list[str]], after: list[list[str]]) -> Street:
@@ -172,8 +182,9 @@ def _line(tokens: list[str], *, whole: bool) -> Street:
         unit_before, tokens = _unit(tokens[:2]), tokens[2:]
     city: list[str] = []
     state = postal_code = ""
-    if whole and len(tokens) > 3:
+    if (whole or _ends_in_code(tokens)) and len(tokens) > 3:
         tokens, state, postal_code = _cut(tokens)
+    unit_before, tokens = _led_in(unit_before, tokens)
     number, rest = _number(tokens)
     if not number or not rest:
         return NOWHERE
@@ -182,6 +193,20 @@ def _line(tokens: list[str], *, whole: bool) -> Street:
     if not core:
         return NOWHERE
     return Street(number, core, _unit(unit_words) or unit_before, normalize.city(" ".join(city)), state, postal_code)
+
+
+def _ends_in_code(tokens: list[str]) -> bool:
+    """Tell whether a street line is a whole address: it ends in a state and its ZIP code."""
+    return len(tokens) > 1 and tokens[-2] in STATE_CODES and _ZIP.match(tokens[-1]) is not None
+
+
+def _led_in(unit_before: str, tokens: list[str]) -> tuple[str, list[str]]:
+    """Take off what stands before a house number: ``No. 17``, ``# 17``, ``at 17``, or a unit, as in ``4B/17``."""
+    if len(tokens) > 2 and tokens[0] in _LEAD_IN and _NUMBER.match(tokens[1]):
+        return unit_before, tokens[1:]
+    if tokens and (parted := _UNIT_FIRST.match(tokens[0])):
+        return unit_before or _unit([parted[1]]), [parted[2], *tokens[1:]]
+    return unit_before, tokens
 
 
 def _cut(tokens: list[str]) -> tuple[list[str], str, str]:

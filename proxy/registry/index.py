@@ -45,6 +45,9 @@ ALIAS: Final = "alias"
 ALIAS_DOB: Final = "alias_dob"
 ADDRESS: Final = "address"
 TEXT: Final = "text"
+TEXTS: Final = (TEXT, "work", "school")
+"""The kinds that are searched for names: somebody may have typed one there."""
+
 TEXT_NUMBER: Final = "text_number"
 IN_TEXT: Final = frozenset({TEXT, TEXT_NUMBER})
 WEAK_NAMES: Final = frozenset({NAME, ALIAS})
@@ -118,7 +121,7 @@ class Index:
         fields = parted(fields)
         named = self._named(fields)
         found = self._find(fields, named)
-        texts = fields.get("text")
+        texts = [text for kind in TEXTS for text in fields.get(kind, _NONE)]
         if not texts:
             return found
         for profile, (said, evidence) in self._in_texts(texts, frozenset().union(*named)).items():

@@ -1,7 +1,8 @@
-"""One column that names several: ``QUIMBY, WALLACE & ELEANOR WHITCOMBE``, ``Quimby c/o Whitcombe``, ``Whitcombe Family Trust``.
+"""One column that holds several: ``QUIMBY, WALLACE & ELEANOR WHITCOMBE``, ``Quimby c/o Whitcombe``, ``Whitcombe Family Trust``.
 
 Titles of vehicles and homes are held by couples, estates and trusts, and records write that into one name. Read as one
-name it would be nobody's, so each part is a name too, with the surname that it shares with its neighbor. Pure.
+name it would be nobody's, so each part is a name too, with the surname that it shares with its neighbor. So it is with
+several phones or e-mail addresses. Pure.
 """
 
 from __future__ import annotations
@@ -20,14 +21,18 @@ _BETWEEN: Final = re.compile(
 _MARKS: Final = re.compile("[&/;|+]")
 _HINTS: Final = (" and ", " or ", " et ", "ka ", "k.a", "dba ", "d.b.a", "estate", " trust", " llc", " inc")
 _HELD_IN: Final = ("name", "alias", "given_name")
-MOST_PARTS: Final = 6
+_LISTED: Final = ("phone", "email")
+_APART: Final = re.compile(r"[;,|/<>]|\bor\b")
 _LEAST: Final = 2
 
 
 def parted(fields: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    """Return the same fields with each name among several added to them."""
+    """Return the same fields with each name or number among several added to them."""
     held = [kind for kind in _HELD_IN if kind in fields]
     found = {kind: _all(kind, fields[kind]) for kind in held if any(map(_several, fields[kind]))}
+    for kind in _LISTED:
+        if any(map(_APART.search, fields.get(kind, ()))):
+            found[kind] = tuple(each for text in fields[kind] for each in (text, *map(str.strip, _APART.split(text))) if each)
     return {**fields, **found} if found else fields
 
 
@@ -43,7 +48,7 @@ def _all(kind: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 def _names(kind: str, text: str) -> Iterator[str]:
     yield text
-    parts = [part for piece in _BETWEEN.split(text)[:MOST_PARTS] if len(part := piece.strip(" ,.")) >= _LEAST]
+    parts = [part for piece in _BETWEEN.split(text) if len(part := piece.strip(" ,.")) >= _LEAST]
     if kind == "given_name":
         yield from parts
         return

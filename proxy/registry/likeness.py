@@ -117,7 +117,8 @@ def surname(mine: Sequence[str], theirs: Sequence[str]) -> str:
     if one == other:
         return SAME
     if len(mine) + len(theirs) > 2:
-        if any(word in theirs for word in mine if len(word) > 2 and word not in PARTICLES):
+        shared = any(word in theirs for word in mine if len(word) > 2 and word not in PARTICLES)
+        if shared or _head(mine, theirs) or _head(theirs, mine):
             return PART
         halves = {_word(word, their) for word in mine for their in theirs if len(word) > 3 and len(their) > 3}
         best = next((level for level in _NEAREST if level in halves), OTHER)
@@ -126,6 +127,12 @@ def surname(mine: Sequence[str], theirs: Sequence[str]) -> str:
     if len(one) == 1 or len(other) == 1:
         return INITIAL if one[0] == other[0] else OTHER
     return _word(one, other)
+
+
+def _head(mine: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Tell whether one is how the other begins, its particles joined: Delacruz, of De la Cruz Rodriguez."""
+    said = "".join(mine)
+    return said not in PARTICLES and any("".join(theirs[:end]) == said for end in range(2, len(theirs)))
 
 
 def _word(one: str, other: str) -> str:

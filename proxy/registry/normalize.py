@@ -29,6 +29,7 @@ _LOOK_LATIN: Final = str.maketrans(
 )
 """Cyrillic and Greek letters, and the Latin ones they are taken for."""
 _WORD: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])+")
+_UNSPACED: Final = re.compile("[\u3400-\u9fff\uac00-\ud7a3]{2,4}\\Z")
 _LATIN: Final = re.compile("[A-Za-z]")
 _APOSTROPHES: Final = "'\u2019\u2018\u02bc\u02bb`\u00b4\u2032\uff07"
 ASCII_NAME: Final = {
@@ -138,6 +139,8 @@ def text_keys(text: str) -> tuple[NameKey, ...]:
     keys = [_key(tokens), _key([tokens[0], tokens[-1]])]
     if len(long) > 1:
         keys += [_key(long), _key([long[0], long[-1]])]
+    if len(tokens) > 2:  # Mark D Angelo, Mary Ann Berg, Wang Xiao Ming: two words that others write as one
+        keys += [_key([tokens[0], tokens[-2] + tokens[-1]]), _key([tokens[0] + tokens[1], tokens[-1]])]
     return tuple(dict.fromkeys(keys))
 
 
@@ -152,6 +155,11 @@ def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
         _key(first[:1], last), _key(first, last), _key(first, second, last), _key(first, long, last),
         _key(first[:1], names[:1]), _key(first[:1], names[-1:]),
     ]  # fmt: skip
+    if len(last) > 1:  # the first of two surnames with its particles, and either as one word: Dela Cruz
+        head = last[: last.index(names[0]) + 1]
+        keys += [_key(first[:1], head), _key(first[:1], ["".join(head)]), _key(first[:1], ["".join(last)])]
+    if len(first) > 1:
+        keys.append(_key(["".join(first)], last))
     return tuple(dict.fromkeys(keys))
 
 
@@ -172,6 +180,8 @@ def given_tokens(text: str) -> tuple[str, ...]:
 
 def name_tokens(text: str) -> tuple[str, ...]:
     """Return the words of a whole name, in their order, without titles, Jr. and the like."""
+    if not text.isascii() and _UNSPACED.match(text):
+        text = f"{text[0]} {text[1:]}"  # the surname comes first, in one sign
     tokens = _without_generation(fold(text).split())
     while len(tokens) > 2 and tokens[0] in _TITLES:
         tokens = tokens[1:]
@@ -260,8 +270,8 @@ def phone(text: str) -> str:
     digits = _NOT_DIGITS.sub("", text)
     if not digits or digits.count(digits[0]) == len(digits):
         return ""
-    if text.startswith("+") or digits.startswith("011"):
-        digits = digits.removeprefix("011") if not text.startswith("+") else digits
+    if text.startswith("+") or digits.startswith(("011", "00")):
+        digits = digits.removeprefix("011").removeprefix("00") if not text.startswith("+") else digits
         # "+1 (555) …" and "+(555) …" are the same number to whoever typed them.
         return f"+{digits}" if 8 <= len(digits) <= 15 else ""
     if len(digits) == 10:

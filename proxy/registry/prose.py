@@ -29,7 +29,8 @@ _PHONE: Final = re.compile(r"(?<![0-9])(?:\+?1[-. ]?)?\(?[0-9]{3}\)?[-./ ]{0,2}[
 _LOCAL: Final = re.compile(r"[\w.+-]+\Z")
 _HOST: Final = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _MOST_LOCAL: Final = 64
-_PASSED: Final = PARTICLES | GENERATIONS
+_BEGINNINGS: Final = PARTICLES | {"d", "mc", "mac"}
+_PASSED: Final = _BEGINNINGS | GENERATIONS
 _MOST_PASSED: Final = 4
 _PLATE: Final = range(4, 9)
 _JOINED: Final = 5
@@ -60,18 +61,19 @@ def words(text: str) -> list[str]:
 def surnames(said: Sequence[str], given: int) -> Iterator[str]:
     """Yield the words that may be the surname of the given name at ``given``."""
     last = len(said) - 1
-    for step in (1, -1):
-        place = given + step
+    # Next to it, and forward behind a second name too: Jose Manuel de la Cruz.
+    for step, start in ((1, given + 1), (-1, given - 1), (1, given + 2)):
+        place = start
         if 0 <= place <= last:
             yield said[place]
         for _ in range(_MOST_PASSED):
             if not (0 <= place <= last and (len(said[place]) == 1 or said[place] in _PASSED)):
                 break
-            place += step
+            before, place = said[place], place + step
             if 0 <= place <= last:
                 yield said[place]
-    if given + 2 <= last:  # behind a second name
-        yield said[given + 2]
+                if step > 0 and before in _BEGINNINGS:
+                    yield before + said[place]  # O Brien, Mc Donald
 
 
 def dates(text: str) -> tuple[str, ...]:

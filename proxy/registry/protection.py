@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.event import Json
     from proxy.identity.principal import Principal
+    from proxy.registry.thresholds import Thresholds
 
 
 MOST_EXPLAINED: Final = 32
@@ -27,6 +28,10 @@ class Relation(StrEnum):
     COMMAND = "command"
     COLLEAGUE = "colleague"
     NONE = "none"
+
+
+OWN_CAUSE: Final = frozenset({Relation.SELF, Relation.HOUSEHOLD, Relation.FAMILY, Relation.FORMER_PARTNER, Relation.DISPUTE})
+"""Nobody decides on, nor reviews, what concerns somebody so close."""
 
 
 class Feature(NamedTuple):
@@ -82,17 +87,22 @@ class Recognition:
 
 
 class Recognizer(Protocol):
-    """The registry, as the street sees it. Synchronous, in memory, microseconds; holds no request state."""
+    """The registry, as the street sees it. Synchronous, in memory, microseconds; holds no request state.
+
+    ``under`` are the thresholds of the policy that a query began under; without them, those in force.
+    """
 
     @property
     def ready(self) -> bool:
         """Tell whether the registry is loaded; when it is not, every query is refused."""
         ...
 
-    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]], under: Thresholds | None = None) -> bool:
         """Tell whether criteria are too little for so large a registry, whomever they mean: that is never looked at."""
         ...
 
-    def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
+    def recognize(
+        self, fields: Mapping[str, Sequence[str]], principal: Principal, under: Thresholds | None = None
+    ) -> Recognition:
         """Recognize criteria or one record; ``fields`` maps a field kind (inquiry.FIELD_KINDS) to its values."""
         ...

@@ -80,7 +80,7 @@ class Snapshot:
 
     def __init__(self, tokens: Tokens, thresholds: Thresholds) -> None:
         """Start with nobody; profiles must come from the same ``tokens``."""
-        self._thresholds = thresholds
+        self.thresholds = thresholds
         self._index = Index(tokens)
         self._households = Households(self._index.residents)
         self._own = OwnEntries(self._index)
@@ -110,14 +110,18 @@ class Snapshot:
             self._households.remove(profile)
             self.size -= 1
 
-    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]], under: Thresholds | None = None) -> bool:
         """Tell whether criteria are nothing but a name, and more persons are enrolled than policy recognizes by one."""
-        if self.size <= self._thresholds.name_alone_up_to:
+        if self.size <= (under or self.thresholds).name_alone_up_to:
             return False
         return not NAMES.isdisjoint(criteria) and (NAMES | TOWN).issuperset(criteria)
 
     def recognize(
-        self, fields: Mapping[str, Sequence[str]], principal: Principal, clock: Callable[[], datetime]
+        self,
+        fields: Mapping[str, Sequence[str]],
+        principal: Principal,
+        clock: Callable[[], datetime],
+        under: Thresholds | None = None,
     ) -> Recognition:
         """Recognize criteria or one record for a principal.
 
@@ -127,22 +131,23 @@ class Snapshot:
         found = self._index.find(fields)
         if not found:
             return NOTHING
+        thresholds = under or self.thresholds
         return Recognition(
-            protections=self._protections(found, clock),
-            relations=self._personnel.relations(self._index, self._close(found), fields, principal),
+            protections=self._protections(found, clock, thresholds),
+            relations=self._personnel.relations(self._index, self._close(found, thresholds), fields, principal),
         )
 
     def protections(self, fields: Mapping[str, Sequence[str]], clock: Callable[[], datetime]) -> tuple[Protection, ...]:
         """Return everybody protected who is concerned, whoever asks."""
-        return self._protections(self._index.find(fields), clock)
+        return self._protections(self._index.find(fields), clock, self.thresholds)
 
-    def _close(self, found: Findings) -> dict[Profile, list[str]]:
+    def _close(self, found: Findings, thresholds: Thresholds) -> dict[Profile, list[str]]:
         """Return who of the personnel directory is meant; there, a date of birth that speaks against makes a namesake.
 
         Who is only named in free text is not: reports name the officers who wrote them.
         """
         close: dict[Profile, list[str]] = {}
-        least = self._thresholds.relations + self._thresholds.growth(self._lines)
+        least = thresholds.relations + thresholds.growth(self._lines)
         for profile, (roads, evidence) in found.items():
             if roads and IN_TEXT.issuperset(roads):
                 continue
@@ -152,14 +157,14 @@ class Snapshot:
                 close[profile] = [LIKENESS]
         return close
 
-    def _protections(self, found: Findings, clock: Callable[[], datetime]) -> tuple[Protection, ...]:
+    def _protections(self, found: Findings, clock: Callable[[], datetime], thresholds: Thresholds) -> tuple[Protection, ...]:
         """Return the entries met and those of their households, in the order of their ids; expired ones protect nobody."""
         met: dict[str, Protection] = {}
         now: datetime | None = None
         for profile, (roads, evidence) in found.items():
             if not isinstance(profile.owner, Entry):
                 continue
-            threshold = self._thresholds.of(profile.owner.category, self.size)
+            threshold = thresholds.of(profile.owner.category, self.size)
             if not enough(roads, evidence, threshold):
                 continue
             now = now or clock()

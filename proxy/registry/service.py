@@ -77,15 +77,17 @@ class RegistryRecognizer:
         """Tell whether the registry is loaded, believed and fresh."""
         return self._good_until is not None and self._clock() < self._good_until
 
-    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]], under: Thresholds | None = None) -> bool:
         """Tell whether criteria are too little for so large a registry, whomever they mean.
 
         Raises:
             RegistryUnreadable: nothing is loaded.
         """
-        return self._loaded().asks_for_more(criteria)
+        return self._loaded().asks_for_more(criteria, under)
 
-    def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
+    def recognize(
+        self, fields: Mapping[str, Sequence[str]], principal: Principal, under: Thresholds | None = None
+    ) -> Recognition:
         """Recognize criteria or one record.
 
         Raises:
@@ -93,7 +95,7 @@ class RegistryRecognizer:
             TooManyNames: there are more names than are worth trying; it must be treated as unreadable.
         """
         begun = self._monotonic()
-        recognition = self._loaded().recognize(fields, principal, self._clock)
+        recognition = self._loaded().recognize(fields, principal, self._clock, under)
         if self._observe is not None:
             self._observe(self._monotonic() - begun)
         return recognition
@@ -151,6 +153,13 @@ class Registry:
         self._ends: list[tuple[datetime, str]] = []
         self._ended: set[Profile] = set()
         self._sizes: Counter[str] = Counter()
+        self._told: frozenset[str] = frozenset()
+
+    def follow(self, thresholds: Thresholds, category_group: Callable[[str], str]) -> None:
+        """Obey another policy from now on: at once, and in one step for whoever recognizes on the same event loop."""
+        self._snapshot.thresholds = thresholds
+        self._category_group = category_group
+        self._count()
 
     async def refresh(self) -> None:
         """Load what has changed, of any process; some microseconds when nothing has.
@@ -327,7 +336,7 @@ class Registry:
                 return
             if owner.expires:
                 heappush(self._ends, (owner.expires, owner.id))
-            self._sizes[self._group(owner)] += 1
+            self._sizes[owner.category] += 1
         self._snapshot.add(row.profile)
 
     def _forget(self, row: Row | None) -> None:
@@ -337,7 +346,7 @@ class Registry:
             self._ended.remove(row.profile)
             return
         if isinstance(row.profile.owner, Entry):
-            self._sizes[self._group(row.profile.owner)] -= 1
+            self._sizes[row.profile.owner.category] -= 1
         self._snapshot.remove(row.profile)
 
     def _end(self) -> bool:
@@ -353,13 +362,16 @@ class Registry:
             found = True
         return found
 
-    def _group(self, entry: Entry) -> str:
-        return self._category_group(entry.category) if entry.category else "protected"
-
     def _count(self) -> None:
-        if self._metrics is not None:
-            for group, size in self._sizes.items():
-                self._metrics.registry_size.labels(group).set(size)
+        if self._metrics is None:
+            return
+        groups = dict.fromkeys(self._told, 0)
+        for category, size in self._sizes.items():
+            group = self._category_group(category) if category else "protected"
+            groups[group] = groups.get(group, 0) + size
+        for group, size in groups.items():
+            self._metrics.registry_size.labels(group).set(size)
+        self._told = frozenset(groups)
 
     def _new_id(self) -> str:
         return f"p{self._randomness(8).hex()}"

@@ -132,6 +132,8 @@ def _name_of_street(core: str) -> str:
 def of_person(who: Identifiers, read: Callable[[str], Street] = address.address) -> Traits:
     """Return an enrolled person's traits; ``read`` may remember addresses."""
     names = [name_of(f"{who.given_name} {who.middle_name}", who.surname)]
+    if not (names[0].given and names[0].surname):  # somebody of one name, which records put into either part
+        names.append(Name(names[0].surname, names[0].given))
     for alias in who.aliases:
         names += names_of(alias)
         if moniker := normalize.moniker(alias):
@@ -284,8 +286,15 @@ def _names(fields: Mapping[str, Sequence[str]]) -> Iterable[Name]:
     # A name in one part only may be a whole name that somebody typed into the wrong column.
     for text in (*(() if givens else surnames), *(() if surnames else givens)):
         yield from names_of(text)
-    for text in (*fields.get("name", _NONE), *fields.get("alias", _NONE)):
+    for text in fields.get("name", _NONE):
+        yield from names_of(text) or _one_word(text)
+    for text in fields.get("alias", _NONE):
         yield from names_of(text)
+
+
+def _one_word(text: str) -> Iterable[Name]:
+    word = normalize.surname_tokens(text)
+    return (Name((), word),) if word else ()
 
 
 def _loose(text: str, read: Callable[[str], Street]) -> Street:

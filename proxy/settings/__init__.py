@@ -2,6 +2,7 @@
 
 from proxy.settings.load import load_settings
 from proxy.settings.model import (
+    CaseSettings,
     DoorSettings,
     EscalationSettings,
     Keys,
@@ -14,6 +15,7 @@ from proxy.settings.model import (
 )
 
 __all__ = [
+    "CaseSettings",
     "DoorSettings",
     "EscalationSettings",
     "Keys",

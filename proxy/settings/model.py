@@ -223,6 +223,12 @@ class Doors(_Section):
         return self
 
 
+class CaseSettings(_Section):
+    """Where a reference is looked up: in the case system that a mapping file describes, or without one in the store."""
+
+    system: File | None = None
+
+
 class EscalationSettings(_Section):
     """How long an escalation waits, a grant lasts, and a query may be held for a decision. Seconds."""
 
@@ -256,14 +262,24 @@ class Settings(_Section):
     origin: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,100})(:[0-9]{1,5})?(/[A-Za-z0-9._~-]{1,60}){0,5}$")]
     data: File
     policies: File
+    shadow: File | None = None
     keys: Keys
     upstream: UpstreamSettings
+    cases: CaseSettings = CaseSettings()
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()
     limits: LimitSettings = LimitSettings()
     presence_seconds: Seconds = 60
     root_seconds: Seconds = 300
     logging: LoggingSettings = LoggingSettings()
+
+    @field_validator("shadow")
+    @classmethod
+    def _another(cls, shadow: Path | None, info: ValidationInfo) -> Path | None:
+        if shadow is not None and shadow == info.data.get("policies"):
+            msg = "must be another folder than 'policies': a candidate is held against it"
+            raise ValueError(msg)
+        return shadow
 
     @property
     def store(self) -> Path:

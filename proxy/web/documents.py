@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
@@ -38,21 +38,30 @@ class Documents:
     def __init__(self, policies: Callable[[], PolicySet]) -> None:
         """Take the policy that rules."""
         self._policies = policies
-        self._made = lru_cache(maxsize=KEPT)(self._make)
+        self._made: OrderedDict[tuple[str, str | None], Document] = OrderedDict()
 
     def purposes(self, role: str) -> Document:
         """Return the form of Query-Purpose for a role: up to a tenth of a second the first time, so ask in a thread."""
-        return self._made(self._policies().version, role)
+        return self._document(role)
 
     def openapi(self) -> Document:
         """Return the OpenAPI document, the same for everybody."""
-        return self._made(self._policies().version, None)
+        return self._document(None)
 
-    def _make(self, version: str, role: str | None) -> Document:
-        del version  # the key: what follows may read a newer policy, whose own key it then has to wait for
+    def _document(self, role: str | None) -> Document:
         policies = self._policies()
-        made, media_type = (
-            (openapi.document(policies), openapi.JSON) if role is None else (forms.form(policies, role), forms.MEDIA_TYPE)
-        )
-        body = orjson.dumps(made)
-        return Document(body=body, media_type=media_type, etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        key = policies.version, role
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = _made(policies, role)
+            if len(self._made) > KEPT:
+                self._made.popitem(last=False)
+        return made
+
+
+def _made(policies: PolicySet, role: str | None) -> Document:
+    if role is None:
+        body, media_type = orjson.dumps(openapi.document(policies)), openapi.JSON
+    else:
+        body, media_type = orjson.dumps(forms.form(policies, role)), forms.MEDIA_TYPE
+    return Document(body=body, media_type=media_type, etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"')

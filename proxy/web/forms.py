@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from proxy.policy.decision import Outcome
 from proxy.policy.lattice import ruling_of
 from proxy.purpose.header import CASE_PATTERN, NAME_CHARACTERS, ROOT_PATTERN, STATEMENT_CHARACTERS
+from proxy.purpose.purpose import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,10 +73,10 @@ def form(policies: PolicySet, role: str) -> dict[str, Any]:
 def _served(policies: PolicySet, role: str, code: Code, action: str) -> bool:
     if code.refused is not None or action not in code.actions:
         return False
-    lattice = policies.lattice
+    lattice, unverified = policies.lattice, policies.catalogue.officer_safety.covers(code.name, action)
     return any(
         ruling_of(lattice.matching(facts)).outcome in _LEADS_TO_AN_ANSWER
-        for standing in code.standings
+        for standing in (*code.standings, *((Standing.UNVERIFIED,) if unverified else ()))
         for facts in lattice.cells(role=role, action=action, purpose=code.name, standing=str(standing))
     )
 
@@ -88,6 +89,8 @@ def _stated(code: Code, actions: Sequence[str], uses: Mapping[int, str]) -> dict
     way["x-actions"] = list(actions)
     way["x-accepts"] = sorted(code.accepts)
     way["x-standing"] = [str(standing) for standing in code.standings]
+    if code.subject_on_case:
+        way["x-subject-on-case"] = sorted(code.subject_on_case.intersection(actions))
     if code.permissible_use is not None:
         way["x-permissible-use"] = {"paragraph": code.permissible_use, "meaning": uses[code.permissible_use]}
     return way

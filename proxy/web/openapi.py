@@ -175,7 +175,7 @@ def _answers(route: Route) -> dict[str, Any]:
         content = {JSON: {"schema": _reply(route)}}
     found = {
         "description": "The records that may leave, masked where policy says so.",
-        "headers": {**headers, "Disclosure": {"$ref": "#/components/headers/Disclosure"}},
+        "headers": {**headers, **{name: {"$ref": f"#/components/headers/{name}"} for name in ("Disclosure", "Standing")}},
         "content": content,
     }
     answers["200"] = found
@@ -265,6 +265,10 @@ def _headers() -> dict[str, Any]:
         "Disclosure": {
             "description": "Which classes of field were masked, and how many records withheld where policy tells.",
             "schema": {"type": "string"},
+        },
+        "Standing": {
+            "description": "The case directory is down; this went on for officer safety, and is reviewed.",
+            "schema": {"const": "unverified"},
         },
         "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
         "WWW-Authenticate": {"schema": {"type": "string"}},

@@ -62,8 +62,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "subject-not-on-case": Problem(
         403,
         "Not a party to the case",
-        "Under this code only the persons on the case may be asked about. Say more of the person (name and date of birth), have"
-        " the person entered on the case, or name the case that the person is on. Nobody but the case was asked.",
+        "Under this code only persons on the case may be asked about. Give name and date of birth, or have the person entered.",
     ),
     "route-unknown": Problem(
         404, "No such query", "No route says what this request means. See the list of routes you were given."
@@ -88,6 +87,9 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "escalation-moved": Problem(409, "Not possible any more", "The escalation has been decided, canceled or has expired."),
     "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
     "reason-missing": Problem(422, "A decision needs its reason", 'Send {"reason": "…"}, eight characters or more.'),
+    "duty-unknown": Problem(404, "No such notice or review", "It does not exist, or another person has to look at it."),
+    "duty-done": Problem(409, "Done already", "Somebody has acknowledged or reviewed it."),
+    "outcome-unknown": Problem(422, "No such outcome", "A review finds a query `justified` or `unjustified`."),
     "grant-spent": Problem(
         403, "The approval has been used", "An approval answers once. Ask again if you need the record again."
     ),
@@ -110,8 +112,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "case-directory-unavailable": Problem(
         503,
         "The case directory does not answer",
-        "Nothing was released. Try again after the time in Retry-After. Checks for officer safety go on, when code, case and"
-        " statement are all stated; if it stays, tell the operator.",
+        "Nothing was released. Try again. Checks for officer safety go on, if code, case and statement are stated.",
     ),
     "not-ready": Problem(503, "Not ready", "Try again after the time in Retry-After."),
     "internal-error": Problem(500, "Something went wrong", "Nothing was released. Tell the operator the instance."),

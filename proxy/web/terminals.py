@@ -1,4 +1,4 @@
-"""The terminals' door: queries, escalations, and what a terminal is built by.
+"""The terminals' door: queries, escalations, notices, reviews, and what a terminal is built by.
 
 It turns HTTP into an ``Inbound`` and an answer into HTTP.
 
@@ -25,8 +25,10 @@ from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import problems
+from proxy.web.duties import DUTIES, Duties
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
+    from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
     from proxy.web.limits import Limits
 
@@ -52,7 +55,7 @@ _DECISIONS: Final = {"approve": Move.APPROVE, "refuse": Move.REFUSE}
 
 
 class Terminals:
-    """Handler of the terminals' door; the console's door serves the same escalations until it has pages of its own."""
+    """Handler of the terminals' door; the console's door serves the same but queries until it has pages of its own."""
 
     def __init__(
         self,
@@ -60,16 +63,18 @@ class Terminals:
         gateway: Gateway,
         identities: Identities,
         escalations: Escalations,
+        oversight: Oversight,
         documents: Documents,
         clock: Clock,
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
     ) -> None:
-        """Wire the door; ``queries`` is false where only escalations are served."""
+        """Wire the door; ``queries`` is false where only escalations, notices and reviews are served."""
         self._gateway = gateway
         self._identities = identities
         self._escalations = escalations
+        self._duties = Duties(oversight, clock)
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -89,8 +94,11 @@ class Terminals:
         path = inbound.target.partition("?")[0]
         if path.startswith("/problems/"):
             return _problem_page(inbound)
-        if path == "/escalations" or path.startswith("/escalations/"):
+        room = path.split("/", 2)[1]
+        if room == "escalations":
             return await self._known(inbound, peer, partial(self._moved, inbound, path))
+        if room in DUTIES:
+            return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
         if not self._queries:
@@ -250,6 +258,8 @@ def _answered(answer: Answer) -> web.Response:
         told.append(f"withheld={answer.withheld}")
     if told:
         headers["Disclosure"] = ", ".join(told)
+    if answer.unverified:
+        headers["Standing"] = str(Standing.UNVERIFIED)
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 

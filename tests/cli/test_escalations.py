@@ -98,6 +98,7 @@ async def opened(desk: Desk) -> AsyncIterator[str]:
         gateway=cast(Any, Remembering()),
         identities=cast(Any, Keys()),
         escalations=desk.escalations,
+        oversight=cast(Any, None),
         documents=cast(Any, None),
         clock=lambda: desk.now,
         limits=Limits(),

@@ -15,12 +15,15 @@ from proxy.database import Database
 from proxy.escalation.lifecycle import Asked
 from proxy.escalation.service import Escalations
 from proxy.identity.principal import Principal
+from proxy.policy.decision import Demand
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
+
+    from proxy.registry.thresholds import Thresholds
 
 
 @dataclass
@@ -45,12 +48,14 @@ class Relations:
     only: str = ""
     ready: bool = True
 
-    def asks_for_more(self, criteria: Mapping[str, Sequence[str]]) -> bool:
-        assert criteria
+    def asks_for_more(self, criteria: Mapping[str, Sequence[str]], under: Thresholds | None = None) -> bool:
+        assert criteria or under
         return False
 
-    def recognize(self, fields: Mapping[str, Sequence[str]], principal: Principal) -> Recognition:
-        assert fields
+    def recognize(
+        self, fields: Mapping[str, Sequence[str]], principal: Principal, under: Thresholds | None = None
+    ) -> Recognition:
+        assert fields or under
         relation = self.close.get(principal.person) if not self.only or self.only in fields else None
         return Recognition(relations=frozenset({relation} if relation else ()))
 
@@ -101,6 +106,7 @@ def asked(**changes: object) -> Asked:
         "rule": "E01",
         "because": "protected person",
         "policy_version": "abc",
+        "demands": (Demand(quorum=1, roles=frozenset({"supervisor"})),),
     }
     return Asked(**(values | changes))  # type: ignore[arg-type]
 
@@ -122,7 +128,6 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         recognizer=relations,
         clock=lambda: made[0].now,
         metrics=metrics,
-        approvers=frozenset({"supervisor"}),
         randomness=randomness,
     )
     made.append(Desk(escalations, journal, relations, metrics, database))

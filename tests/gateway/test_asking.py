@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.audit.owed import Duty, Owed
 from proxy.gateway.asking import masking
 from proxy.policy.decision import Outcome, Ruling
 
@@ -10,7 +11,13 @@ KNOWN = frozenset({"home_address", "phone", "ssn"})
 
 def ruling(outcome: Outcome, *masked: str) -> Ruling:
     """Return what a row came to."""
-    return Ruling(outcome=outcome, rule="X01", because="a row", masked=frozenset(masked), notify=("supervisor",))
+    return Ruling(
+        outcome=outcome,
+        rule="X01",
+        because="a row",
+        masked=frozenset(masked),
+        owed=(Owed(duty=Duty.NOTICE, role="supervisor"),),
+    )
 
 
 def test_a_permit_becomes_a_mask() -> None:

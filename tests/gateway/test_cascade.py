@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.disclosure.disclosure import MOST_NAMED
 from proxy.gateway.cascade import named, sought
 from proxy.inquiry.inquiry import Inbound, Inquiry
 from proxy.inquiry.routes import load_routes
 from proxy.inquiry.service import inquire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 ROUTES = load_routes(Path(__file__).parents[2] / "policies" / "routes.yaml")
 PERSON = {
@@ -123,3 +130,46 @@ def test_a_list_and_a_broad_search_name_nobody() -> None:
     assert len(named(ROOT, [PERSON] * MOST_NAMED)) == MOST_NAMED
     assert named(ROOT, [PERSON] * (MOST_NAMED + 1)) == ()
     assert named(inquiry("addresses", street_name="Hemlock Road", city="Fairmont"), [PERSON]) == ()
+
+
+FIELDS = {
+    "person_id": st.sampled_from(["1", "2"]),
+    "plate": st.sampled_from(["ABC1", "ABC2"]),
+    "vin": st.sampled_from(["1HGCM", "1HGCN"]),
+    "name": st.sampled_from(["Ann Lee", "Bo Lee", "Lee, Ann", "Lee"]),
+    "given_name": st.sampled_from(["Ann", "Bo"]),
+    "middle_name": st.sampled_from(["May", "Jo"]),
+    "surname": st.sampled_from(["Lee", "Ray"]),
+    "dob": st.sampled_from(["1990-01-01", "1990-01-02", "1990"]),
+    "street": st.sampled_from(["1 Elm", "2 Elm"]),
+    "phone": st.sampled_from(["5551234567"]),
+}
+PARTS = st.fixed_dictionaries({}, optional={kind: values.map(lambda value: (value,)) for kind, values in FIELDS.items()})
+
+
+def words(fields: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return every word of the names in some fields."""
+    text = " ".join(value for kind in ("name", "given_name", "middle_name", "surname") for value in fields.get(kind, ()))
+    return set(text.replace(",", " ").lower().split())
+
+
+@given(PARTS, st.lists(PARTS, max_size=3))
+def test_whatever_is_inherited_was_disclosed_in_one_record(
+    criteria: dict[str, tuple[str]], records: list[dict[str, tuple[str]]]
+) -> None:
+    """Nothing that a query asks by, when it inherits a purpose, is missing in the one record that it inherits by."""
+    child = replace(ROOT, criteria=criteria, partial={})
+    subject = sought(child)
+    found = [record for record, forms in zip(records, named(ROOT, records), strict=True) if subject and subject <= forms]
+
+    for record in found:
+        assert criteria.keys() <= {"person_id", "plate", "vin", "name", "given_name", "middle_name", "surname", "dob"}
+        assert all(record.get(kind) == criteria[kind] for kind in ("person_id", "plate", "vin", "dob") if kind in criteria)
+        assert words(criteria) <= words(record)
+        assert "dob" in criteria or not words(criteria)
+
+
+def test_a_number_without_a_form_is_not_passed_over() -> None:
+    """A plate of nothing but a hyphen beside somebody's number would be asked by, and compared with nothing."""
+    assert sought(replace(ROOT, criteria={"person_id": ("100820",)}))
+    assert not sought(replace(ROOT, criteria={"person_id": ("100820",), "plate": ("-",)}))

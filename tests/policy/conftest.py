@@ -1,4 +1,4 @@
-"""Small vocabularies, small policies, the shipped policy, and an oracle that knows nothing of Casbin or of the lattice."""
+"""Small vocabularies, small policies, and the shipped policy."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from proxy.policy.decision import Facts, Outcome
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
 from proxy.policy.parser import parse_policy
-from proxy.policy.vocabulary import COLUMNS, Vocabulary, Words, load_vocabulary
+from proxy.policy.vocabulary import Vocabulary, Words, load_vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from proxy.policy.rows import Sheet
 
@@ -86,46 +85,3 @@ def shipped_sheet(shipped_words: Words) -> Sheet:
 def shipped(shipped_sheet: Sheet, shipped_words: Words) -> CasbinPolicy:
     """Return the shipped policy, ruling."""
     return CasbinPolicy(sheet=shipped_sheet, words=shipped_words, version="shipped")
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.split(",")]
-
-
-@pytest.fixture
-def oracle() -> Callable[[str], Callable[[Facts], tuple[str, frozenset[str]]]]:
-    """Return a maker of oracles: straight from the text, row by row, with no other code of the room."""
-
-    def make(text: str) -> Callable[[Facts], tuple[str, frozenset[str]]]:
-        lines = [_cells(line) for line in text.splitlines() if line.strip() and not line.startswith("#")]
-        groups: dict[str, set[tuple[str, str]]] = {}
-        for line in lines:
-            if len(line) == 3:
-                groups.setdefault(line[0], set()).add((line[1], line[2]))
-        prefixes: Mapping[str, str] = dict(
-            zip(
-                ("role", "category", "purpose", "action", "standing", "relation"),
-                ("g", "g2", "g3", "g4", "g5", "g6"),
-                strict=True,
-            )
-        )
-
-        def holds(column: str, said: str, fact: str) -> bool:
-            return said in {"any", fact} or (fact, said) in groups.get(prefixes.get(column, ""), set())
-
-        def rule(facts: Facts) -> tuple[str, frozenset[str]]:
-            hits = [
-                line
-                for line in lines
-                if len(line) > 3 and all(holds(c, said, fact) for c, said, fact in zip(COLUMNS, line[2:9], facts, strict=True))
-            ]
-            for outcome in ("conceal", "deny", "escalate", "mask", "permit"):
-                equals = [line for line in hits if line[0] == outcome]
-                if equals:
-                    masks = {word for line in equals for word in line[9].removeprefix("mask=").split("+")}
-                    return outcome, frozenset(masks) if outcome == "mask" else frozenset()
-            return str(Outcome.DENY), frozenset()
-
-        return rule
-
-    return make

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.policy.decision import Facts, Outcome, Ruling
+from proxy.audit.owed import Duty, Owed
+from proxy.policy.decision import Demand, Facts, Outcome, Ruling
 from proxy.policy.differences import changes, differences
 from proxy.policy.lattice import DEFAULT_RULE, Lattice, ruling_of, smallest
 from proxy.policy.rows import make_sheet
@@ -31,7 +32,18 @@ permit, P1, patrol, person.read, C, none, assigned, none, none, none, ordinary w
 
 
 def _ruling(outcome: str, *masked: str, notify: tuple[str, ...] = (), tell: bool = False) -> Ruling:
-    return Ruling(outcome=Outcome(outcome), rule="X", because="some reason", masked=frozenset(masked), notify=notify, tell=tell)
+    owed = tuple(Owed(duty=Duty.NOTICE, role=role) for role in notify)
+    return Ruling(outcome=Outcome(outcome), rule="X", because="some reason", masked=frozenset(masked), owed=owed, tell=tell)
+
+
+def _owing(within: int | None, duty: Duty = Duty.NOTICE) -> Ruling:
+    owed = (Owed(duty=duty, role="supervisor", within=within),)
+    return Ruling(outcome=Outcome.PERMIT, rule="X", because="some reason", owed=owed)
+
+
+def _demanding(*demands: tuple[int, str]) -> Ruling:
+    wanted = tuple(Demand(quorum=quorum, roles=frozenset(roles.split("+"))) for quorum, roles in demands)
+    return Ruling(outcome=Outcome.ESCALATE, rule="X", because="some reason", demands=wanted)
 
 
 def test_every_field_of_a_ruling_is_an_aspect_of_strictness_or_a_name() -> None:
@@ -50,11 +62,21 @@ def test_every_field_of_a_ruling_is_an_aspect_of_strictness_or_a_name() -> None:
         (_ruling("mask", "ssn", "photo"), _ruling("mask", "ssn"), ("masked",)),
         (_ruling("mask", "ssn"), _ruling("mask", "photo"), ("masked",)),
         (_ruling("mask", "ssn"), _ruling("mask", "ssn", "photo"), ()),
-        (_ruling("conceal", notify=("supervisor",)), _ruling("conceal"), ("notify",)),
+        (_ruling("conceal", notify=("supervisor",)), _ruling("conceal"), ("owed",)),
         (_ruling("conceal"), _ruling("conceal", notify=("supervisor",)), ()),
-        (_ruling("deny", notify=("supervisor",)), _ruling("conceal"), ("notify",)),
-        (_ruling("permit", notify=("supervisor",)), _ruling("mask", "ssn"), ("notify",)),
+        (_ruling("deny", notify=("supervisor",)), _ruling("conceal"), ("owed",)),
+        (_ruling("permit", notify=("supervisor",)), _ruling("mask", "ssn"), ("owed",)),
         (_ruling("permit", notify=("supervisor",)), _ruling("deny", tell=True), ()),
+        (_owing(900), _owing(3600), ("owed",)),
+        (_owing(900), _owing(None), ("owed",)),
+        (_owing(3600), _owing(900), ()),
+        (_owing(900, Duty.REVIEW), _owing(900), ("owed",)),
+        (_demanding((2, "supervisor")), _demanding((1, "supervisor")), ("demands",)),
+        (_demanding((1, "supervisor")), _demanding((2, "supervisor")), ()),
+        (_demanding((1, "supervisor")), _demanding((1, "supervisor+records")), ("demands",)),
+        (_demanding((1, "supervisor+records")), _demanding((1, "records")), ()),
+        (_demanding((1, "supervisor"), (1, "records")), _demanding((2, "supervisor")), ("demands",)),
+        (_demanding((2, "supervisor")), _ruling("deny"), ()),
         (_ruling("mask", "ssn"), _ruling("deny"), ()),
         (_ruling("deny"), _ruling("deny", tell=True), ("tell",)),
         (_ruling("escalate"), _ruling("deny", tell=True), ("tell",)),

@@ -230,23 +230,6 @@ def _policies(draw: st.DrawFn) -> str:
     return _GROUPS + "\n".join(lines) + "\n"
 
 
-@given(text=_policies())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_casbin_the_lattice_and_the_oracle_never_disagree(
-    text: str, small: Words, oracle: Callable[[str], Callable[[Facts], tuple[str, frozenset[str]]]]
-) -> None:
-    """For any policy: stock Casbin, our own reading and a naive oracle rule alike on every kind of question."""
-    sheet = parse_policy(Path("policy.csv"), text.encode(), words=small, fields={"ssn", "photo", "financial"})
-    errors: list[Exception] = []
-    policy = CasbinPolicy(sheet=sheet, words=small, version="v", on_error=errors.append)
-    ask = oracle(text)
-
-    for facts in policy.lattice.cells():
-        ruling = policy.rule(facts)
-        assert (str(ruling.outcome), ruling.masked) == ask(facts)
-    assert errors == []
-
-
 @given(text=_policies(), data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_stricter_row_never_loosens(text: str, data: st.DataObject, small: Words) -> None:

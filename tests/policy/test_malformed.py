@@ -156,7 +156,7 @@ IN_A_LINE: Final = (
     # obligations
     _kind("obligation that nobody performs", " D01,", "tell=withheld", "call=chief", "call=chief", "unknown obligation 'call=chief'"),
     _kind("obligation without a value", " M06,", "mask=ssn", "mask    ", "mask    ", "unknown obligation 'mask'"),
-    _kind("obligations end in a semicolon", " H01,", "notify=supervisor", "notify=supervisor;", "notify=", "unknown obligation ''"),
+    _kind("obligations end in a semicolon", " H01,", "notify=supervisor/1h", "notify=supervisor/1h;", "notify=", "unknown obligation ''"),
     _kind("mask of nothing", " M06,", "mask=ssn", "mask=   ", "mask=   ", "a field class is missing"),
     _kind("mask of an unknown class", " M06,", "mask=ssn", "mask=snn", "mask=snn", "unknown field class 'snn'", "ssn"),
     _kind("mask row without a mask", " M06,", "mask=ssn, ", "tell=withheld, ", "tell=withheld", "a mask row says what it masks"),
@@ -164,8 +164,8 @@ IN_A_LINE: Final = (
     _kind("mask on a deny", " D02,", "none, ", "mask=ssn, ", "mask=ssn", "a deny row masks nothing"),
     _kind("mask twice", " M01,", "mask=ssn+", "mask=ssn; mask=", "mask=ssn;", "'mask' is there twice"),
     _kind("class twice", " M01,", "ssn+financial", "ssn+ssn", "mask=ssn+ssn", "'mask' names a word twice"),
-    _kind("notify nobody known", " H01,", "notify=supervisor", "notify=chief", "notify=chief", "unknown role 'chief'"),
-    _kind("tell on a conceal", " H01,", "notify=supervisor", "tell=withheld", "tell=withheld", "a conceal row tells of nothing withheld"),
+    _kind("notify nobody known", " H01,", "notify=supervisor/1h", "notify=chief", "notify=chief", "unknown role 'chief'"),
+    _kind("tell on a conceal", " H01,", "notify=supervisor/1h", "tell=withheld", "tell=withheld", "a conceal row tells of nothing withheld"),
     _kind("tell what", " D01,", "tell=withheld", "tell=name", "tell=name", "unknown word after tell= 'name'"),
     # rows that are safe only while stricter rows are there
     _kind("permit for any role", " P01,", "reader, ", "any,    ", "any,    ", "a permit row may not say 'any' role"),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.audit.owed import Duty, Owed
 from proxy.document import DocumentInvalid
 from proxy.policy.decision import Outcome
 from proxy.policy.parser import parse_policy
@@ -42,7 +43,7 @@ def test_a_row_is_read_as_it_stands(read: Callable[[str], Sheet]) -> None:
     assert mask.outcome is Outcome.MASK
     assert mask.conditions == ("records", "person.read", "J", "none", "any", "none", "none")
     assert mask.masked == {"ssn", "photo"}
-    assert mask.notify == ("patrol",)
+    assert mask.owed == (Owed(duty=Duty.NOTICE, role="patrol"),)
     assert mask.because == "background"
     assert mask.line == 5
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from proxy.purpose.catalogue import Catalogue
+    from proxy.purpose.directory import CaseDirectory
     from proxy.purpose.purpose import VerifiedPurpose
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -70,7 +71,7 @@ class Room:
     database: Database
     others: Database
     outbox: Outbox
-    directory: StoredCases
+    directory: CaseDirectory
     metrics: Metrics
     catalogue: Catalogue
     now: datetime = NOW

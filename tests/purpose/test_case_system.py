@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from proxy.purpose.breaker import Breaker, Circuit
 from proxy.purpose.case_system import CaseSystem, CaseSystemUnusable
+from proxy.purpose.casefile import SUMMARY_CHARACTERS
 from proxy.purpose.mapping import load_case_system
 from proxy.purpose.purpose import CaseDirectoryUnavailable
 from proxy.telemetry import Metrics
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MINUTE = timedelta(minutes=1)
-SWIFT = "total_seconds: 0.3\nconnect_seconds: 0.3\n"
+PATIENT = "total_seconds: 30.0\nconnect_seconds: 30.0\n"
+"""So that a busy machine makes no timeout of another failure."""
+SWIFT = "total_seconds: 0.3\nconnect_seconds: 30.0\n"
 
 
 class World:
@@ -54,7 +57,7 @@ class World:
 
 
 @asynccontextmanager
-async def world_of(path: Path, vendor: Vendor, more: str = SWIFT, url: str | None = None) -> AsyncIterator[World]:
+async def world_of(path: Path, vendor: Vendor, more: str = PATIENT, url: str | None = None) -> AsyncIterator[World]:
     file = path / "case_system.yaml"
     file.write_text(MAPPING.format(url=url or vendor.url, more=more, agency=ORI))
     metrics = Metrics()
@@ -101,11 +104,10 @@ async def test_a_case_that_is_not_there_is_none(world: World) -> None:
 @pytest.mark.parametrize(
     ("manner", "outcome"),
     [
-        ("slow_headers", "timeout"),
-        ("slow_body", "timeout"),
         ("half_a_body", "failed"),
         ("hangs_up", "unavailable"),
         ("error_500", "failed"),
+        ("page_404", "failed"),
         ("unauthorized", "failed"),
         ("html", "failed"),
         ("not_json", "wrong"),
@@ -133,6 +135,17 @@ async def test_every_way_to_fail_refuses_and_says_so(world: World, manner: str, 
     assert world.system.trouble == ""
 
 
+@pytest.mark.parametrize("manner", ["slow_headers", "slow_body"])
+async def test_every_wait_has_an_end(tmp_path: Path, manner: str) -> None:
+    """No head, and a body that stops in the middle."""
+    vendor = Vendor(manner=manner, cases={"26-1": incident("26-1")})
+    async with serving(vendor), world_of(tmp_path, vendor, SWIFT) as world:
+        refused = await world.fails()
+
+    assert (refused.outcome, refused.down) == ("timeout", True)
+    assert "0.3 s" in world.system.trouble
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -147,7 +160,7 @@ async def test_every_way_to_fail_refuses_and_says_so(world: World, manner: str, 
         ({"disp": None}, "status"),
         ({"officers": [{"badge": "no badge"}]}, "assigned"),
         ({"officers": [{"badge": True}]}, "assigned"),
-        ({"nature": "x" * 501}, "summary"),
+        ({"received": "12/31/9999 23:59:59"}, "opened_at: not a time"),
     ],
 )
 async def test_an_answer_of_another_shape_or_case_is_wrong(world: World, changes: dict[str, Any], says: str) -> None:
@@ -159,6 +172,16 @@ async def test_an_answer_of_another_shape_or_case_is_wrong(world: World, changes
     assert (refused.outcome, refused.down) == ("wrong", False)
     assert says in world.system.trouble
     assert world.circuit() == "closed"
+
+
+async def test_a_long_summary_is_cut(world: World) -> None:
+    """A vendor's narrative is no reason to refuse the case; what is kept of it has the length of any summary."""
+    world.vendor.cases["26-1"] = incident("26-1", nature="Sedan. " * 200)
+
+    case = await world.system.look_up("26-1")
+
+    assert case is not None
+    assert len(case.summary) <= SUMMARY_CHARACTERS
 
 
 async def test_a_cleared_case_is_closed_as_long_as_can_be(world: World) -> None:
@@ -205,7 +228,7 @@ async def test_a_number_never_leads_to_another_path(world: World, number: str, p
 async def test_in_the_query_a_number_is_escaped_whole(tmp_path: Path) -> None:
     """There a slash is no path; nothing of the number ends the value."""
     async with serving(Vendor(manner="null")) as vendor:
-        more = SWIFT + 'query: {ref: "{number}", view: full&all}\n'
+        more = PATIENT + 'query: {ref: "{number}", view: full&all}\n'
         file = tmp_path / "case_system.yaml"
         file.write_text(MAPPING.format(url=vendor.url, more=more, agency=ORI).replace("/incidents/{number}", "/incidents"))
         system = CaseSystem(load_case_system(file), metrics=Metrics(), monotonic=lambda: 0.0)
@@ -280,10 +303,23 @@ async def test_many_who_ask_about_one_number_wait_for_one_answer(world: World) -
     assert first.cancelled()
 
 
+async def test_a_burst_within_one_turn_of_the_loop_is_bounded_too(tmp_path: Path) -> None:
+    """Nobody slips in between the question whether there is room and the beginning of the look-up."""
+    vendor = Vendor()
+    async with serving(vendor), world_of(tmp_path, vendor, PATIENT + "connections: 1\nqueue: 2\n") as world:
+        found = await asyncio.gather(*(world.system.look_up(f"26-{at}") for at in range(9)), return_exceptions=True)
+
+    assert sum(isinstance(each, CaseDirectoryUnavailable) for each in found) == 6
+    assert len(vendor.asked) == 3
+
+
 async def test_more_at_once_than_there_is_room_for_are_turned_away(tmp_path: Path) -> None:
     """A flood ends here and not at the case system, and does not open the breaker."""
     vendor = Vendor(manner="held", cases={f"26-{at}": incident(f"26-{at}") for at in range(5)})
-    async with serving(vendor), world_of(tmp_path, vendor, "connections: 1\nqueue: 1\nbreaker: {failures: 1}\n") as world:
+    async with (
+        serving(vendor),
+        world_of(tmp_path, vendor, PATIENT + "connections: 1\nqueue: 1\nbreaker: {failures: 1}\n") as world,
+    ):
         asked = [asyncio.create_task(world.system.look_up(f"26-{at}")) for at in range(2)]
         await vendor.until()
         assert (await world.fails("26-3")).outcome == "busy"
@@ -295,7 +331,7 @@ async def test_more_at_once_than_there_is_room_for_are_turned_away(tmp_path: Pat
 async def test_a_system_that_is_down_is_left_alone_and_tried_again(tmp_path: Path) -> None:
     """After three failures nothing is asked for ten seconds; then one look-up is tried, and its success closes the breaker."""
     vendor = Vendor(manner="error_500", cases={f"26-{at}": incident(f"26-{at}") for at in range(9)})
-    async with serving(vendor), world_of(tmp_path, vendor, f"{SWIFT}breaker: {{failures: 3}}\n") as world:
+    async with serving(vendor), world_of(tmp_path, vendor, f"{PATIENT}breaker: {{failures: 3}}\n") as world:
         assert [(await world.fails(f"26-{at}")).outcome for at in range(5)] == ["failed"] * 3 + ["open"] * 2
         assert (len(vendor.asked), world.circuit()) == (3, "open")
         assert (await world.fails()).extras["retry_after"] == 10
@@ -313,10 +349,26 @@ async def test_a_system_that_is_down_is_left_alone_and_tried_again(tmp_path: Pat
         assert await world.system.look_up("26-8") is not None
 
 
+async def test_it_is_tried_again_without_an_officer(tmp_path: Path) -> None:
+    """Tending asks for nobody's case once the breaker lets it, never sooner, and closes it when somebody answers."""
+    vendor = Vendor(manner="error_500")
+    async with serving(vendor), world_of(tmp_path, vendor, f"{PATIENT}breaker: {{failures: 1}}\n") as world:
+        await world.fails()
+        await world.system.tend()
+        assert (len(vendor.asked), world.circuit()) == (1, "open")
+        world.now = 10
+        await world.system.tend()
+        assert (len(vendor.asked), world.circuit()) == (2, "open")
+        vendor.manner, world.now = "", 20
+        await world.system.tend()
+        await world.system.tend()
+        assert (vendor.asked[2:], world.circuit()) == (["/cad/incidents/SHOWCAUSE"], "closed")
+
+
 async def test_one_number_on_which_the_system_stumbles_takes_it_from_nobody(tmp_path: Path) -> None:
     """Whoever knows such a number and asks for it again and again does not open the breaker."""
     vendor = Vendor(manner="error_500")
-    async with serving(vendor), world_of(tmp_path, vendor, f"{SWIFT}breaker: {{failures: 3}}\n") as world:
+    async with serving(vendor), world_of(tmp_path, vendor, f"{PATIENT}breaker: {{failures: 3}}\n") as world:
         for _ in range(10):
             await world.fails("26-666")
         assert world.circuit() == "closed"
@@ -369,14 +421,14 @@ async def test_tls_is_believed_only_by_the_right_office_for_the_right_name(
     context.load_verify_locations(city.ca)
     context.verify_mode = ssl.CERT_REQUIRED
     certificate, key = city.issue("client")
-    ours = f"{SWIFT}certificate: {certificate}\nkey: {key}\n"
+    ours = f"{PATIENT}certificate: {certificate}\nkey: {key}\n"
     async with serving(Vendor(cases={"26-1": incident("26-1")}), tls=context) as vendor:
         by_address = vendor.url.replace("localhost", "127.0.0.1")
         for url, more, answers in (
             (by_address, f"{ours}ca: {city.ca}\n", True),
             (vendor.url, f"{ours}ca: {city.ca}\n", False),
             (by_address, ours, False),
-            (by_address, f"{SWIFT}ca: {city.ca}\n", False),
+            (by_address, f"{PATIENT}ca: {city.ca}\n", False),
         ):
             async with world_of(tmp_path, vendor, more, url) as world:
                 if answers:

@@ -135,6 +135,19 @@ def test_a_jurisdiction_cannot_take_the_permissible_use_away(tmp_path: Path) -> 
         (f"codes:{CODE}{VEHICLES}derived: {{kinds: [docket], code: C}}", "does not accept every kind"),
         (f"codes:{CODE}{VEHICLES}jurisdiction: {{name: A state, codes: {{K: {{requires: []}}}}}}", "no code 'K' to change"),
         (f"codes:{CODE}{VEHICLES}".replace("C:", "'26':"), "pattern"),
+        (f"codes:{CODE}    stale_if_error: ten minutes{VEHICLES}", "pattern"),
+        (f"codes:{CODE}    stale_if_error: 61m{VEHICLES}", "after an hour"),
+        (f"codes:{CODE}    subject_on_case: [person.raed]{VEHICLES}", "did you mean 'person.read'"),
+        (
+            f"codes:{CODE}{VEHICLES}officer_safety: {{codes: [D], actions: [person.read], review: 4h}}",
+            "code 'D' cannot be used",
+        ),
+        (
+            f"codes:{CODE}{VEHICLES}officer_safety: {{codes: [C], actions: [person.reed], review: 4h}}",
+            "did you mean 'person.read'",
+        ),
+        (f"codes:{CODE}{VEHICLES}officer_safety: {{codes: [], actions: [person.read], review: 4h}}", "at least 1"),
+        (f"codes:{CODE}{VEHICLES}officer_safety: {{codes: [C], actions: [person.read]}}", "'review' is missing"),
     ],
 )
 def test_each_mistake_is_told_where_it_stands(tmp_path: Path, text: str, says: str) -> None:

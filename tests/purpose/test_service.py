@@ -534,3 +534,76 @@ def test_remembered_words_are_bounded_and_unreadable() -> None:
     assert len(words._cases) == 2
     assert all(len(mark) == 16 for mark in words._cases)
     assert Words(b"x" * 32)._digest(b"stolen car") != words._digest(b"stolen car")
+
+
+class Elsewhere:
+    """A case directory in another house: it answers, answers with what it knew, or fails."""
+
+    def __init__(self, case: Case | None = None, failure: CaseDirectoryUnavailable | None = None) -> None:
+        """Take the case, or how it fails."""
+        self.case = case
+        self.failure = failure
+        self.tolerated: list[timedelta] = []
+
+    async def look_up(self, number: str, *, stale: timedelta = timedelta()) -> Case | None:
+        """Remember how old an answer might be."""
+        del number
+        self.tolerated.append(stale)
+        if self.failure is not None:
+            raise self.failure
+        return self.case
+
+
+def moved(room: Room, elsewhere: Elsewhere) -> Room:
+    """Return the room with its directory in another house."""
+    return replace(room, directory=elsewhere)
+
+
+WANTED = "warrant.search"
+
+
+async def test_officer_safety_goes_on_unverified_while_nobody_answers(room: Room) -> None:
+    """Header, code and words are looked at as ever; nothing is said of the case."""
+    room = moved(room, Elsewhere(failure=CaseDirectoryUnavailable("down", outcome="timeout")))
+
+    verified = await room.verify(HEADER, action=WANTED)
+
+    assert (verified.standing, verified.case) == (Standing.UNVERIFIED, None)
+    assert verified.purpose == Purpose(code="C", case="26-004217", statement=GOOD)
+    assert metric(room, "case_directory_seconds_count", outcome="timeout") == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "action", "down", "problem"),
+    [
+        (HEADER, "person.read", True, CaseDirectoryUnavailable),
+        (HEADER, WANTED, False, CaseDirectoryUnavailable),
+        ('case="26-004217"', WANTED, True, CaseDirectoryUnavailable),
+        ('code=C, case="26-004217"', WANTED, True, PurposeMissing),
+        (HEADER.replace("code=C", "code=D"), WANTED, True, CaseDirectoryUnavailable),
+        (HEADER.replace(GOOD, "investigation"), WANTED, True, StatementUninformative),
+    ],
+)
+async def test_nothing_else_goes_on(room: Room, header: str, action: str, down: bool, problem: type[Refusal]) -> None:
+    """Another action or code, a wrong answer about this case, or a purpose that is not whole, is refused as ever."""
+    room = moved(room, Elsewhere(failure=CaseDirectoryUnavailable("no answer", down=down)))
+
+    with pytest.raises(problem):
+        await room.verify(header, action=action)
+
+
+async def test_what_a_code_tolerates_is_what_the_directory_is_told(room: Room) -> None:
+    """An event that is stale speaks only under a code that tolerates its age, whatever the derivation's code does."""
+    codes = dict(room.catalogue.codes)
+    codes["C"] = replace(codes["C"], stale_if_error=timedelta(minutes=10))
+    room.catalogue = replace(room.catalogue, codes=MappingProxyType(codes))
+    old = cad("CAD-1", age=300.0, stale=True)
+    room = moved(room, elsewhere := Elsewhere(old))
+
+    verified = await room.verify('case="CAD-1"')
+    assert verified.case is not None
+    assert (verified.case.stale, verified.purpose.derived, elsewhere.tolerated) == (True, True, [timedelta(minutes=10)])
+    assert metric(room, "case_directory_seconds_count", outcome="stale") == 1
+    elsewhere.case = replace(old, code="D")
+    with pytest.raises(CaseDirectoryUnavailable, match="too old"):
+        await room.verify('case="CAD-1"')

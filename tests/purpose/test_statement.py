@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.purpose.statement import objection, signatures, stem
+from proxy.purpose.statement import EXAMPLE, objection, signatures
+from proxy.purpose.words import stem
+from tests.bench.statements import judged, score, statements
 
 CASE = "26-004217"
 LABEL = "Criminal justice"
+FLOOR_RECALL = 0.97
+MOST_WRONGED = 2
 
 # One a line, as they might be typed at a terminal.
 GOOD = """
@@ -241,8 +247,8 @@ def test_a_statement_that_fits_any_query_is_refused(statement: str) -> None:
     said = refusal(statement)
 
     assert said is not None
-    assert "what happened" in said
-    assert "as in" in said
+    assert said.startswith("Say what happened and who: ")
+    assert said.endswith(f'As in "{EXAMPLE}".')
 
 
 @pytest.mark.parametrize(
@@ -252,6 +258,7 @@ def test_a_statement_that_fits_any_query_is_refused(statement: str) -> None:
         ("asdf asdf asdf", "not made of words"),
         ("investigation", "fit any query"),
         ("stolen vehicle", "1 more telling word at least"),
+        ("aaaaaaa bbbbbbb", "not made of words"),
         ("suspicious check", "2 more telling words at least"),
     ],
 )
@@ -261,6 +268,81 @@ def test_the_refusal_says_what_is_missing(statement: str, says: str) -> None:
 
     assert says in said
     assert statement not in said.replace("...", statement if statement != "..." else "")
+
+
+@pytest.mark.parametrize("statement", ["", "...", "asdf asdf", "investigation", "stolen vehicle", "curious", "x" * 5000])
+def test_a_refusal_helps_in_five_words(statement: str) -> None:
+    """What to do stands first, in five words; all of it is read at a glance, whatever was sent."""
+    asked, _, rest = (refusal(statement) or "").partition(":")
+
+    assert asked.split() == ["Say", "what", "happened", "and", "who"]
+    assert len(asked) + len(rest) < 110
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "officialbusiness policematter lawfulpurpose",
+        "1nvest1gation 0fficial bu5iness p0lice",
+        "inv\u00e9stig\u00e2tion \u00f6fficial bus\u00efness p\u00f6lice",
+        "offficial buisness polcie matterr",
+        "laufende dienstliche Ermittlung, polizeiliche \u00dcberpr\u00fcfung",
+        "verificaci\u00f3n por orden del jefe, asunto policial en curso",
+        "wqewqe qweqwe wqeqwe",
+        "docket number 2026 badge 1001 unit",
+        "supercalifragilisticexpialidociousandmoreofthesame" * 3,
+    ],
+)
+def test_empty_words_in_disguise_stay_empty(statement: str) -> None:
+    """Run together, misspelt, with digits or accents, in another language, drummed: it adds nothing."""
+    assert refusal(statement) is not None
+
+
+@pytest.mark.parametrize("statement", ["driver 23152, no license", "459 alarm, jewelry", "male 5150 bridge"])
+def test_the_numbers_officers_talk_in_tell_something(statement: str) -> None:
+    """A section or a ten code says as much as one word; it does not say all of it, and the case's own number says nothing."""
+    assert refusal(statement) is None
+    assert refusal("male 5150") is not None
+    assert refusal("male bridge 4217") is not None
+    assert refusal("male bridge 1234") is not None
+    assert refusal("male bridge 7") is not None
+
+
+def test_real_words_of_three_keys_or_two_words_are_words() -> None:
+    """Refused is no ref that was used, booking no looking, a contract no contact."""
+    for word in ("refused", "booking", "contract", "guard", "casino", "resting", "poppy", "dresses", "tweeter"):
+        assert refusal(f"{word} garage ladder") is None, word
+
+
+def test_hostile_text_costs_no_more_than_other_text() -> None:
+    """As long as the header lets a statement be, whatever it is made of: milliseconds."""
+    texts = (
+        "a" * 1000,
+        "ab" * 500,
+        "off" * 333,
+        ("inform" * 6 + " ") * 27,
+        "policepolic " * 83,
+        "\u00e9\u0301" * 500,
+        "0" * 1000,
+        "12 " * 333,
+    )
+    began = time.process_time()
+    for text in texts:
+        refusal(text)
+        signatures(text)
+
+    assert time.process_time() - began < 0.5
+
+
+def test_the_labelled_list_is_judged_as_well_as_it_was() -> None:
+    """On the part that nobody tunes on, what the README says is a floor; the list is large, in two parts, each line once."""
+    listed = [*statements("tune"), *statements("report")]
+    found = score(judged(statements("report")))
+
+    assert len({each.statement for each in listed}) == len(listed) >= 300
+    assert all(sum(each.bad is bad for each in statements(part)) >= 100 for part in ("tune", "report") for bad in (True, False))
+    assert found.recall >= FLOOR_RECALL
+    assert found.wronged <= MOST_WRONGED
 
 
 def test_the_label_of_a_code_is_no_statement() -> None:

@@ -117,6 +117,9 @@ class Vendor:
     async def _error_500(self, _request: web.BaseRequest, body: bytes) -> web.Response:
         return web.Response(status=500, body=body, content_type="application/json")
 
+    async def _page_404(self, _request: web.BaseRequest, _body: bytes) -> web.Response:
+        return web.Response(status=404, text="<h1>Not Found</h1>", content_type="text/html")
+
     async def _unauthorized(self, _request: web.BaseRequest, body: bytes) -> web.Response:
         return web.Response(status=401, body=body, content_type="application/json")
 

@@ -84,3 +84,93 @@ async def test_another_date_still_clears_a_namesake_who_is_named_alone(office: O
 
     assert met(office, name=name)
     assert not met(office, name=name, dob="1994-10-27")
+
+
+PARTED: Final = {
+    ("Jose", "Manuel", "De la Cruz Rodriguez"): (
+        "Jose Manuel De la Cruz Rodriguez", "DE LA CRUZ, JOSE", "Jose Delacruz", "José Manuel de la Cruz",
+    ),
+    ("Maria del Carmen", "", "Garcia Lopez"): ("Maria del Carmen Garcia Lopez", "GARCIA, MARIA DEL CARMEN"),
+    ("Mark", "", "D'Angelo"): ("Mark D Angelo", "Mark D'Angelo", "Mark T. D Angelo"),
+    ("Seán", "", "O'Brien"): ("Sean O Brien", "Sean P O Brien"),
+    ("Patrick", "", "McDonald"): ("Patrick Mc Donald", "Patrick J Mc Donald"),
+    ("Mary Ann", "", "Van der Berg"): ("Mary Ann Vanderberg", "Maryann Van der Berg"),
+    ("Xiaoming", "", "Wang"): ("Wang Xiao Ming", "Xiao Ming Wang"),
+    ("Ludwig", "Wilhelm", "von Steuben"): ("Ludwig Wilhelm von Steuben", "Ludwig VonSteuben"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("who", "names"), PARTED.items(), ids=lambda each: str(each[0]))
+async def test_a_name_is_found_however_its_words_are_parted(
+    office: Office, who: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    """A name alone is found by its first surname, with its particles apart or joined, and in free text behind a second name."""
+    await office.enroll({**ENROLLED, **dict(zip(("given_name", "middle_name", "surname"), who, strict=True))})
+
+    assert [name for name in names if not met(office, name=name)] == []
+    assert not met(office, name=f"{who[0]} Whitcombe")
+
+
+@pytest.mark.parametrize(
+    "name", ["José Manuel de la Cruz", "Jose Manuel De la Cruz Rodriguez", "Jose Delacruz", "DE LA CRUZ, JOSE"]
+)
+async def test_free_text_names_who_has_a_second_name_and_a_particle(office: Office, name: str) -> None:
+    """In a narrative, a surname is found behind a second name and particles."""
+    await office.enroll({**ENROLLED, "given_name": "Jose", "middle_name": "Manuel", "surname": "De la Cruz Rodriguez"})
+
+    assert met(office, text=f"On arrival I spoke to {name} at the door.")
+    assert not met(office, text="On arrival I spoke to Jose Manuel de la Rosa at the door.")
+
+
+@pytest.mark.parametrize(
+    "street",
+    [
+        "#17 Magnolia Court", "No. 17 Magnolia Court", "at 17 Magnolia Ct", "17, Magnolia Court", "4B/17 Magnolia Court",
+        "4B-17 Magnolia Ct.", "17 Magnolia Court Fairmont City KY 42903", "17, Magnolia Court, Apt 4B, Fairmont City",
+    ],
+)  # fmt: skip
+async def test_a_house_number_is_found_behind_what_leads_in(office: Office, street: str) -> None:
+    """A sign, a word, a unit or a comma before the street, or the whole address in its line, does not hide a home."""
+    home = {"unit": "4B", "city": "Fairmont City", "state": "KY", "postal_code": "42903"}
+    await office.enroll({**PHILIPPA, **home})
+
+    assert met(office, street=street)
+    assert not met(office, street=street.replace("17", "19"))
+    assert not met(office, street=street.replace("4B", "4A"), unit="4A")
+
+
+@pytest.mark.parametrize("name", ["王小明", "小明 王", "Wang Xiaoming", "WANG, XIAO-MING"])
+async def test_a_name_without_spaces_has_two_words(office: Office, name: str) -> None:
+    """A Chinese or Korean name is written without a space, its surname first."""
+    await office.enroll({**ENROLLED, "given_name": "小明", "surname": "王", "dob": "1980-03-04"})
+
+    assert met(office, name=name)
+    assert not met(office, name="李小红")
+
+
+@pytest.mark.parametrize("part", ["name", "given_name", "surname"])
+@pytest.mark.parametrize("enrolled", ["given_name", "surname"])
+async def test_somebody_of_one_name_is_found_with_a_date_of_birth(office: Office, enrolled: str, part: str) -> None:
+    """Who has one name only is found by it in whichever column, beside the date of birth, and by neither alone."""
+    await office.enroll({**ENROLLED, enrolled: "Suharto", "dob": "1970-01-05", "person_id": "77"})
+
+    assert met(office, **{part: "Suharto", "dob": "1970-01-05"})
+    assert not met(office, **{part: "Suharto", "dob": "1988-11-30"})
+    assert not met(office, **{part: "Sutanto", "dob": "1970-01-06"})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"phone": "555-789-0824 / 555-580-6537"}, {"phone": "+15555806537;+15557890824"}, {"phone": "001 555 789 0824"},
+        {"phone": "home 555-789-0824 or 555-580-6537"}, {"email": "Eleanor <ellie@town.example>"},
+        {"email": "x@y.example; ellie@town.example"},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_number_among_several_in_one_column_is_found(office: Office, asked: dict[str, str]) -> None:
+    """Two phones or e-mail addresses in one column are both looked at, and a prefix of another country's exchange is one."""
+    await office.enroll({**ELEANOR, "phone": "(555) 789-0824", "email": "ellie@town.example"})
+
+    assert met(office, **asked)
+    assert not met(office, **{kind: text.replace("0824", "0911").replace("ellie", "other") for kind, text in asked.items()})

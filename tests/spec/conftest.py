@@ -251,9 +251,13 @@ def policies_with(path: Path, budgets: str) -> Path:
 
 @asynccontextmanager
 async def open_street(
-    path: Path, policies: Path, records: Callable[[Home, Town], None] = lambda _home, _town: None
+    path: Path,
+    policies: Path,
+    records: Callable[[Home, Town], None] = lambda _home, _town: None,
+    *,
+    more: str = "",
 ) -> AsyncIterator[Street]:
-    """Open a street of its own over a town of its own; ``records`` may alter its records before they are served."""
+    """Open a street over a town of its own; ``records`` may alter what is served, ``more`` is added to the configuration."""
     home = Home(path / "home", policies)
     with home.held():
         town = await make_world(home, utc_now)
@@ -261,6 +265,8 @@ async def open_street(
         async with AsyncExitStack() as stack:
             upstream = await stack.enter_async_context(serving(home.records, 0))
             home.write_config(Ports(terminals=0, console=0, ops=0, records=int(upstream.rpartition(":")[2])), level="error")
+            with home.config.open("a", encoding="utf-8") as config:
+                config.write(more)
             servers = await stack.enter_async_context(main.running(load_settings(home.config, {})))
             client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
             yield Street(town, home, servers, upstream, client, home.read_keys())

@@ -16,6 +16,7 @@ from proxy.policy.lattice import ruling_of
 from proxy.policy.service import PolicySet, load_policies
 from proxy.policy.vocabulary import COLUMNS
 from proxy.purpose.header import Stated, parse
+from proxy.purpose.purpose import Standing
 from proxy.web.documents import Documents
 from proxy.web.forms import form, usable
 from proxy.web.openapi import document
@@ -48,6 +49,7 @@ def test_a_code_is_offered_exactly_where_the_policy_could_answer(policies: Polic
 
     def answered(code: str, action: str) -> bool:
         standings = [str(standing) for standing in policies.catalogue.codes[code].standings]
+        standings += [Standing.UNVERIFIED] * policies.catalogue.officer_safety.covers(code, action)
         asked = product([role], [action], [code], columns["category"], standings, columns["relation"], columns["approval"])
         return any(
             ruling_of(policies.lattice.matching(Facts(*facts))).outcome in {Outcome.PERMIT, Outcome.MASK, Outcome.ESCALATE}

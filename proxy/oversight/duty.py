@@ -1,0 +1,187 @@
+"""A duty that an entry of the log gives to a role: to take note of a query, or to review it.
+
+``due`` becomes ``done``, once; overdue is a matter of the time. Whoever does it is another person than the one who asked, and
+whoever reviews it than those who agreed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from proxy.audit.owed import Duty, Owed
+from proxy.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxy.audit.event import Json
+
+
+class DutyUnknown(Refusal):
+    """There is no such notice or review, or it is none of theirs: the two are not told apart."""
+
+
+class DutyDone(Refusal):
+    """Somebody has done it already."""
+
+
+class OutcomeUnknown(Refusal):
+    """A review ends in one of two words."""
+
+
+class State(StrEnum):
+    """Where a duty stands; ``overdue`` is never stored."""
+
+    DUE = "due"
+    OVERDUE = "overdue"
+    DONE = "done"
+
+
+class Outcome(StrEnum):
+    """What it came to: a notice is acknowledged, a review finds the query justified or not."""
+
+    ACKNOWLEDGED = "acknowledged"
+    JUSTIFIED = "justified"
+    UNJUSTIFIED = "unjustified"
+
+
+OUTCOMES: Final[Mapping[Duty, frozenset[Outcome]]] = {
+    Duty.NOTICE: frozenset({Outcome.ACKNOWLEDGED}),
+    Duty.REVIEW: frozenset({Outcome.JUSTIFIED, Outcome.UNJUSTIFIED}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """The query that is to be looked at, as its entries have it: who asked, why, and what came of it.
+
+    ``criteria`` and ``records`` say whom it concerns, and are shown to nobody: by them it is known whose own cause it is.
+    """
+
+    person: str
+    approved_by: Sequence[str] = ()
+    terminal: str = ""
+    unit: str = ""
+    case: str = ""
+    purpose: str = ""
+    statement: str = ""
+    action: str = ""
+    outcome: str = ""
+    rules: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    criteria: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    records: Sequence[Mapping[str, Sequence[str]]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One duty as it stands. ``reference`` is the decision's entry, ``<origin>/<index>``; times are aware, in UTC."""
+
+    id: str
+    duty: Duty
+    why: str
+    role: str
+    agency: str
+    reference: str
+    opened_at: datetime
+    due_at: datetime | None
+    matter: Matter
+    done: bool = False
+    outcome: Outcome | None = None
+    done_at: datetime | None = None
+    done_by: str | None = None
+    words: str | None = None
+
+    def at(self, now: datetime) -> State:
+        """Return where it stands at ``now``."""
+        if self.done:
+            return State.DONE
+        return State.OVERDUE if self.due_at is not None and now >= self.due_at else State.DUE
+
+
+def task_id(reference: str, owed: Owed) -> str:
+    """Return the same id for the same duty of the same query, whenever the log is read."""
+    return hashlib.sha256("\0".join((reference, *owed.order)).encode()).hexdigest()[:32]
+
+
+def make_task(owed: Owed, *, reference: str, agency: str, at: datetime, matter: Matter) -> Task:
+    """Return the duty that an entry of ``at`` opens."""
+    return Task(
+        id=task_id(reference, owed),
+        duty=owed.duty,
+        why=owed.why,
+        role=owed.role,
+        agency=agency,
+        reference=reference,
+        opened_at=at,
+        due_at=at + timedelta(seconds=owed.within) if owed.within is not None else None,
+        matter=matter,
+    )
+
+
+def view(task: Task, now: datetime) -> dict[str, object]:
+    """Return what whoever has the duty may see: who asked, why, and what came of it; the subject stays a category."""
+    matter = task.matter
+    seen: dict[str, object] = {
+        "id": task.id,
+        "state": str(task.at(now)),
+        "why": task.why,
+        "role": task.role,
+        "opened_at": task.opened_at.isoformat(),
+        "due_at": task.due_at.isoformat() if task.due_at is not None else None,
+        "entry": task.reference,
+        "requested_by": matter.person,
+        "approved_by": list(matter.approved_by),
+        "terminal": matter.terminal,
+        "unit": matter.unit,
+        "case": matter.case,
+        "purpose": matter.purpose,
+        "statement": matter.statement,
+        "action": matter.action,
+        "outcome": matter.outcome,
+        "criteria": sorted(matter.criteria),
+        "categories": list(matter.categories),
+        "rules": list(matter.rules),
+    }
+    if task.done:
+        seen |= {
+            "found": str(task.outcome),
+            "done_at": task.done_at.isoformat() if task.done_at is not None else None,
+            "done_by": task.done_by,
+            "reason": task.words,
+        }
+    return seen
+
+
+def matter_of(
+    decided: Mapping[str, Json], sealed: Mapping[str, Json], ended: Mapping[str, Json], ended_sealed: Mapping[str, Json]
+) -> Matter:
+    """Return the query that a decision's facts and sealed part tell of, and its end's, where the end obliges."""
+    categories = {*_words([decided.get("category")]), *_words(ended.get("categories"))} - {"none"}
+    return Matter(
+        person=str(sealed.get("operator") or ""),
+        approved_by=_words(sealed.get("approved_by")),
+        terminal=str(sealed.get("terminal") or ""),
+        unit=str(sealed.get("unit") or ""),
+        case=str(sealed.get("case") or ""),
+        purpose=str(decided.get("purpose") or ""),
+        statement=str(sealed.get("statement") or ""),
+        action=str(decided.get("action") or ""),
+        outcome=str(ended.get("outcome") or decided.get("outcome") or ""),
+        rules=sorted({*_words([decided.get("rule")]), *_words(ended.get("rules"))}),
+        categories=sorted(categories),
+        criteria=_fields(sealed.get("criteria")),
+        records=[_fields(record) for record in records] if isinstance(records := ended_sealed.get("records"), list) else [],
+    )
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(str(each) for each in value if each) if isinstance(value, list | tuple | dict) else ()
+
+
+def _fields(value: object) -> dict[str, Sequence[str]]:
+    return {str(kind): _words(values) for kind, values in value.items()} if isinstance(value, dict) else {}

@@ -1,0 +1,178 @@
+"""Duties in the store, and how far each log was read: all of it can be made anew from the log.
+
+Who asked lies open, what about is sealed (AES-256-GCM, the id as associated data).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from proxy.audit.owed import Duty
+from proxy.database import METADATA
+from proxy.oversight.duty import Matter, Outcome, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Row, Select
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from proxy.database import Database
+
+SUBJECT: Final = "oversight"
+
+_tasks: Final = Table(
+    "oversight",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("duty", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("agency", String, nullable=False),
+    Column("reference", String, nullable=False),
+    Column("opened_at", String, nullable=False),
+    Column("due_at", String),
+    Column("done", Boolean, nullable=False, default=False),
+    Column("outcome", String),
+    Column("done_at", String),
+    Column("done_by", String),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("sealed_words", LargeBinary),
+    Index("oversight_by_role", "done", "role", "agency", "opened_at"),
+)
+
+_read: Final = Table(
+    "oversight_read",
+    METADATA,
+    Column("origin", String, primary_key=True),
+    Column("next", Integer, nullable=False),
+)
+
+
+class TaskStore:
+    """Reads and writes; the service owns the rules."""
+
+    def __init__(self, database: Database, key: bytes) -> None:
+        """Take the store and a 32-byte key."""
+        self._database = database
+        self._cipher = AESGCM(key)
+
+    def generation(self) -> int:
+        """Return the number of commits that changed a duty, of any process."""
+        return self._database.generation(SUBJECT)
+
+    async def next(self, origin: str) -> int:
+        """Return the index of the first entry of a log that was not read yet."""
+        async with self._database.begin() as connection:
+            found = (await connection.execute(select(_read.c.next).where(_read.c.origin == origin))).scalar()
+        return found or 0
+
+    async def passed(self, connection: AsyncConnection, origin: str, next_: int) -> None:
+        """Remember, in the caller's transaction, how far a log was read."""
+        statement = insert(_read).values(origin=origin, next=next_)
+        await connection.execute(statement.on_conflict_do_update(index_elements=["origin"], set_={"next": next_}))
+
+    async def open(self, connection: AsyncConnection, task: Task) -> None:
+        """Add a duty, or make a known one that is not done the stricter of both; harmless when repeated."""
+        known = await self._one(connection, task.id)
+        if known is not None and known.done:
+            return
+        due = min((each for each in (task.due_at, known.due_at if known else None) if each is not None), default=None)
+        values = {
+            "id": task.id,
+            "duty": str(task.duty),
+            "why": task.why,
+            "role": task.role,
+            "agency": task.agency,
+            "reference": task.reference,
+            "opened_at": _text(known.opened_at if known else task.opened_at),
+            "due_at": _text(due) if due is not None else None,
+            "sealed": self._seal(orjson.dumps(asdict(task.matter)), task.id, "matter"),
+        }
+        statement = insert(_tasks).values(**values, done=False)
+        await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+        await self._database.bump(connection, SUBJECT)
+
+    async def done(
+        self, connection: AsyncConnection, task_id: str, *, outcome: Outcome, at: datetime, by: str, words: str
+    ) -> bool:
+        """Mark a duty done; False when it was already, or is not there."""
+        statement = update(_tasks).where(_tasks.c.id == task_id, _tasks.c.done.is_(False))
+        values: dict[str, Any] = {"done": True, "outcome": str(outcome), "done_at": _text(at), "done_by": by}
+        values["sealed_words"] = self._seal(words.encode(), task_id, "words")
+        changed = (await connection.execute(statement.values(values))).rowcount == 1
+        if changed:
+            await self._database.bump(connection, SUBJECT)
+        return changed
+
+    async def get(self, task_id: str) -> Task | None:
+        """Return one duty, or None."""
+        async with self._database.begin() as connection:
+            return await self._one(connection, task_id)
+
+    async def listed(self, duty: Duty, *, role: str, agency: str, done: bool | None, most: int) -> Sequence[Task]:
+        """Return the duties of a role: the oldest that are to be done, or else the newest, oldest first."""
+        statement = select(_tasks).where(_tasks.c.duty == str(duty), _tasks.c.role == role, _tasks.c.agency == agency)
+        if done is not None:
+            statement = statement.where(_tasks.c.done.is_(done))
+        if done is False:
+            return await self._select(statement.order_by(_tasks.c.opened_at, _tasks.c.id).limit(most))
+        return (await self._select(statement.order_by(_tasks.c.opened_at.desc(), _tasks.c.id).limit(most)))[::-1]
+
+    async def waiting(self) -> Sequence[tuple[Duty, datetime | None]]:
+        """Return what is to be done at all, and by when."""
+        async with self._database.begin() as connection:
+            rows = await connection.execute(select(_tasks.c.duty, _tasks.c.due_at).where(_tasks.c.done.is_(False)))
+            return [(Duty(duty), datetime.fromisoformat(due) if due else None) for duty, due in rows]
+
+    async def _one(self, connection: AsyncConnection, task_id: str) -> Task | None:
+        row = (await connection.execute(select(_tasks).where(_tasks.c.id == task_id))).one_or_none()
+        return self._task(row) if row is not None else None
+
+    async def _select(self, statement: Select[Any]) -> list[Task]:
+        async with self._database.begin() as connection:
+            return [self._task(row) for row in (await connection.execute(statement)).all()]
+
+    def _task(self, row: Row[Any]) -> Task:
+        return Task(
+            id=row.id,
+            duty=Duty(row.duty),
+            why=row.why,
+            role=row.role,
+            agency=row.agency,
+            reference=row.reference,
+            opened_at=datetime.fromisoformat(row.opened_at),
+            due_at=datetime.fromisoformat(row.due_at) if row.due_at else None,
+            matter=Matter(**orjson.loads(self._open(row.sealed, row.id, "matter"))),
+            done=row.done,
+            outcome=Outcome(row.outcome) if row.outcome else None,
+            done_at=datetime.fromisoformat(row.done_at) if row.done_at else None,
+            done_by=row.done_by,
+            words=self._open(row.sealed_words, row.id, "words").decode() if row.sealed_words else None,
+        )
+
+    def _seal(self, plain: bytes, row: str, column: str) -> bytes:
+        nonce = secrets.token_bytes(12)
+        return nonce + self._cipher.encrypt(nonce, plain, f"{row}/{column}".encode())
+
+    def _open(self, sealed: bytes, row: str, column: str) -> bytes:
+        try:
+            return self._cipher.decrypt(sealed[:12], sealed[12:], f"{row}/{column}".encode())
+        except InvalidTag as error:
+            # A row that was moved, altered, or sealed under another key: trust none of it.
+            msg = f"duty {row} cannot be opened: it was altered, or the key is another"
+            raise ValueError(msg) from error
+
+
+def _text(moment: datetime) -> str:
+    """Return a form whose order as text is the order in time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

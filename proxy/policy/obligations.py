@@ -1,0 +1,215 @@
+"""What must be done, or the answer is void (XACML): the obligations of a row, as ``policy.csv`` says them.
+
+===========================  ==================  ====================================================================
+``mask=ssn+photo``           mask                these field classes are hidden
+``tell=withheld``            deny, escalate      the terminal learns that a record was left out
+``notify=supervisor/15m``    any                 a role takes note of it, within a time if one is given
+``review=4h``                any but escalate    a supervisor who did not ask reviews it, within a time
+``quorum=2``                 escalate            so many different people have to agree
+``approvers=supervisor+…``   escalate            and of which roles; a supervisor, if nothing is said
+``exigent=never``            escalate, deny      nobody breaks the glass
+``exigent=allowed``          escalate, deny      not performed by this version
+``watermark=entry``          mask, permit        not performed by this version
+===========================  ==================  ====================================================================
+
+A policy with an obligation that is not performed is refused as a whole. To deny by that row alone would be another policy than
+the one that was reviewed, of which its cases and invariants would not hold; the one that is in force is better than either.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from proxy.audit.owed import Duty, Owed, joined
+from proxy.policy.decision import Demand, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
+
+REVIEWER: Final = "supervisor"
+"""The role that reviews, and that approves where a row names none."""
+MOST_SECONDS: Final = 30 * 86_400
+MOST_QUORUM: Final = 5
+UNPERFORMED: Final = MappingProxyType(
+    {
+        "exigent=allowed": "nobody can break the glass yet, so leave it out; exigent=never says what is done",
+        "watermark=entry": "records carry no mark yet, so leave it out",
+    }
+)
+"""What is understood and cannot be done, with what to do instead."""
+
+_UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60}
+_TIME: Final = re.compile(r"([1-9][0-9]{0,3})([mhd])\Z")
+_FIXED: Final = {"tell": ("withheld",), "exigent": ("allowed", "never"), "watermark": ("entry",)}
+_GOES_WITH: Final[Mapping[str, frozenset[Outcome]]] = {
+    "mask": frozenset({Outcome.MASK}),
+    "tell": frozenset({Outcome.DENY, Outcome.ESCALATE}),
+    "notify": frozenset(Outcome),
+    "review": frozenset(Outcome) - {Outcome.ESCALATE},
+    "quorum": frozenset({Outcome.ESCALATE}),
+    "approvers": frozenset({Outcome.ESCALATE}),
+    "exigent": frozenset({Outcome.ESCALATE, Outcome.DENY}),
+    "watermark": frozenset({Outcome.MASK, Outcome.PERMIT}),
+}
+NAMES: Final = tuple(_GOES_WITH)
+_ELSEWHERE: Final = {
+    "mask": ("masks nothing", "write mask as the outcome, or take mask= away"),
+    "tell": ("tells of nothing withheld", "tell=withheld goes with deny and escalate"),
+    "review": ("is decided by somebody anyway", "put review= on the row that answers once it is approved"),
+    "quorum": ("asks nobody", "quorum= goes with escalate"),
+    "approvers": ("asks nobody", "approvers= goes with escalate"),
+    "exigent": ("refuses nothing that an emergency could need", "exigent= goes with escalate and deny"),
+    "watermark": ("lets nothing out to be marked", "watermark= goes with mask and permit"),
+}
+HELP: Final = (
+    "obligations are: none, mask=class+class, tell=withheld, notify=role/15m, review=4h, quorum=2, approvers=role+role, "
+    "exigent=never"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obligations:
+    """What one row obliges to."""
+
+    masked: frozenset[str] = field(default_factory=frozenset)
+    tell: bool = False
+    owed: tuple[Owed, ...] = ()
+    demands: tuple[Demand, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a cell is read: the known words, and where mistakes go.
+
+    ``among`` tells whether a word is one of some, and says what is wrong if it is not; ``near`` suggests one.
+    """
+
+    fields: AbstractSet[str]
+    roles: AbstractSet[str]
+    wrong: Callable[[str, str | None], None]
+    among: Callable[[str, Iterable[str], str], bool]
+    near: Callable[[str, Iterable[str]], str | None]
+
+    def read(self, outcome: Outcome, text: str) -> Obligations:
+        """Read ``none``, or clauses ``name=value`` joined by ``;``. What is wrong is told; then the result is nothing."""
+        said = self._clauses(text)
+        if outcome is Outcome.MASK and "mask" not in said:
+            self.wrong("a mask row says what it masks", "mask=ssn+photo, in the words of fields.yaml")
+        for name in said:
+            if outcome not in _GOES_WITH[name]:
+                why, help_ = _ELSEWHERE[name]
+                self.wrong(f"{_a(outcome)} row {why}", help_)
+        owed = [*self._notices(said.get("notify", ())), *self._reviews(said.get("review", ()))]
+        return Obligations(
+            masked=frozenset(said.get("mask", ())),
+            tell="tell" in said,
+            owed=joined(owed),
+            demands=self._demands(said) if outcome is Outcome.ESCALATE else (),
+        )
+
+    def _clauses(self, text: str) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for clause in () if text == "none" else text.split(";"):
+            name, equals, rest = (part.strip(" ") for part in clause.partition("="))
+            if name not in _GOES_WITH or not equals or (name in _FIXED and name != "tell" and rest not in _FIXED[name]):
+                hint = HELP
+                if name in _FIXED and equals:
+                    hint = f"{name} is one of: {', '.join(f'{name}={value}' for value in _FIXED[name])}"
+                elif name not in _GOES_WITH:
+                    hint = self.near(name, _GOES_WITH) or HELP
+                self.wrong(f"unknown obligation '{clause.strip(' ')}'", hint)
+                continue
+            if name in found:
+                self.wrong(f"'{name}' is there twice", "join the words with +")
+            values = tuple(value.strip(" ") for value in rest.split("+"))
+            if len(set(values)) != len(values):
+                self.wrong(f"'{name}' names a word twice", None)
+            found[name] = values
+            self._words(name, values)
+            if (performed := f"{name}={rest}") in UNPERFORMED:
+                self.wrong(
+                    f"this version does not perform '{performed}', and answers nothing without it", UNPERFORMED[performed]
+                )
+        return found
+
+    def _words(self, name: str, values: tuple[str, ...]) -> None:
+        if name == "mask":
+            for value in values:
+                self.among(value, self.fields, "field class")
+        elif name == "tell":
+            for value in values:
+                self.among(value, _FIXED["tell"], "word after tell=")
+        elif name == "approvers":
+            for value in values:
+                self.among(value, self.roles, "role")
+
+    def _notices(self, values: tuple[str, ...]) -> Iterable[Owed]:
+        roles = [value.partition("/")[0] for value in values]
+        if len(set(roles)) != len(roles) and len(set(values)) == len(values):
+            self.wrong("'notify' names a role twice", "one time for each role")
+        for value in values:
+            role, slash, time = value.partition("/")
+            within = self._time(time) if slash else None
+            if self.among(role, self.roles, "role"):
+                yield Owed(duty=Duty.NOTICE, role=role, within=within)
+
+    def _reviews(self, values: tuple[str, ...]) -> Iterable[Owed]:
+        if len(values) > 1:
+            self.wrong("'review' has one time", "review=4h")
+        if values and REVIEWER not in self.roles:
+            self.wrong(f"a review needs the role '{REVIEWER}'", "declare it in vocabulary.yaml")
+        for value in values[:1]:
+            yield Owed(duty=Duty.REVIEW, role=REVIEWER, within=self._time(value))
+
+    def _time(self, text: str) -> int | None:
+        seconds = read_time(text)
+        if seconds is None:
+            self.wrong(f"'{text}' is no time", "minutes, hours or days, 30 days at most: 15m, 4h, 2d")
+        return seconds
+
+    def _demands(self, said: Mapping[str, tuple[str, ...]]) -> tuple[Demand, ...]:
+        number = "+".join(said.get("quorum", ("1",)))
+        if number not in {str(each) for each in range(1, MOST_QUORUM + 1)}:
+            self.wrong(f"'{number}' is no quorum", f"how many different people have to agree, 1 to {MOST_QUORUM}")
+            return ()
+        return (Demand(quorum=int(number), roles=frozenset(said.get("approvers", (REVIEWER,)))),)
+
+
+def read_time(text: str) -> int | None:
+    """Return the seconds that ``15m``, ``4h`` or ``2d`` are, or None for anything else or more than 30 days."""
+    found = _TIME.match(text)
+    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    return seconds if 0 < seconds <= MOST_SECONDS else None
+
+
+def written_time(seconds: int) -> str:
+    """Return seconds as a file could hold them."""
+    unit = next((unit for unit, size in _UNITS.items() if seconds % size == 0), "m")
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def written(obliged: Obligations) -> str:
+    """Return the cell that says these."""
+    clauses = [f"mask={'+'.join(sorted(obliged.masked))}"] if obliged.masked else []
+    told = [
+        each.role + (f"/{written_time(each.within)}" if each.within is not None else "")
+        for each in obliged.owed
+        if each.duty is Duty.NOTICE
+    ]
+    clauses += [f"notify={'+'.join(told)}"] if told else []
+    clauses += [
+        f"review={written_time(each.within)}" for each in obliged.owed if each.duty is Duty.REVIEW and each.within is not None
+    ]
+    clauses += ["tell=withheld"] if obliged.tell else []
+    for demand in obliged.demands:
+        clauses += [f"quorum={demand.quorum}"] if demand.quorum > 1 else []
+        clauses += [f"approvers={'+'.join(sorted(demand.roles))}"] if demand.roles != {REVIEWER} else []
+    return "; ".join(clauses) or "none"
+
+
+def _a(outcome: Outcome) -> str:
+    return f"{'an' if outcome is Outcome.ESCALATE else 'a'} {outcome}"
