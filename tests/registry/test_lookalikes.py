@@ -312,7 +312,7 @@ async def test_an_enrolled_ssn_that_is_not_whole_is_met_as_it_should_be(office: 
     assert office.roads(given_name="James", surname="Smith", ssn="331-40-7702") == {"name"}
 
 
-@pytest.mark.parametrize("name", ["Dafid Smith", "David Smit", "Davvid Smith", "Smyth, David"])
+@pytest.mark.parametrize("name", ["Dafid Smith", "Davvid Smith", "Smyth, David"])
 async def test_names_that_sound_right_are_enough_however_common(office: Office, name: str) -> None:
     """A slip that is not heard is said the same; beside another date of birth it is a namesake's all the same."""
     await office.enroll(
