@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.registry import likeness, sites
-from proxy.registry.likeness import INITIAL, NICKNAME, OTHER, PART, PARTIAL, PHONETIC, SAME, SIMILAR, SLIP, SWAPPED
+from proxy.registry.likeness import INITIAL, NICKNAME, OTHER, PART, PARTIAL, PHONETIC, SAME, SIMILAR, SLIP, SWAPPED, UNHEARD
 from proxy.registry.protection import Feature
 from proxy.registry.sites import SITES
 
@@ -61,15 +61,15 @@ class Evidence(NamedTuple):
         return self._replace(bits=bits, features=features, alike=known.alike)
 
 
-_GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
-_SURNAME: Final[Mapping[str, float]] = {PART: -2.5, SLIP: -3.5, PHONETIC: -4.5, SIMILAR: -6}
+_GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, UNHEARD: -3.5, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
+_SURNAME: Final[Mapping[str, float]] = {PART: -2.5, UNHEARD: -3.5, SLIP: -3.5, PHONETIC: -4.5, SIMILAR: -6}
 _NAME_AGAINST: Final = -5.5
 _INITIAL: Final = 2.0
 _LEAST_NAME: Final = 0.5
 _CROSSED: Final = -1.5
 _PERSONAL: Final = frozenset({"given_name", "surname", "dob"})
 _NAMES: Final = frozenset({"given_name", "surname"})
-_SOUNDS: Final = frozenset({SAME, NICKNAME, PHONETIC})
+_SOUNDS: Final = frozenset({SAME, NICKNAME, UNHEARD, PHONETIC})
 _SHARED: Final = _PERSONAL | frozenset(SITES)
 
 _BORN: Final[Mapping[str, float]] = {SAME: 14.0, SWAPPED: 9.0, SLIP: 6.0, SIMILAR: -1.0, OTHER: -8.0}

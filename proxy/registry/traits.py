@@ -32,6 +32,7 @@ MOST_NAMES: Final = 16
 _TOWN: Final = ("city", "state", "postal_code")
 NUMBERS: Final = ("ssn", "phone", "email", "license", "plate", "vin")
 _WHOLE_PLATE: Final = 7
+_WHOLE_VIN: Final = 17
 _VIN_TAIL: Final = 6
 """The serial number: what people read off a windshield."""
 
@@ -237,6 +238,16 @@ def keys(traits: Traits, *, enrolled: bool) -> set[int]:
     sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
     for name in traits.names:
         _name_keys(name, births, found, sounds, enrolled=enrolled)
+    _number_keys(numbers, found, enrolled=enrolled)
+    for spot in traits.spots:
+        _spot_keys(spot, found, enrolled=enrolled)
+    if traits.names or births:
+        _site_keys(traits, births, found, enrolled=enrolled)
+    return set(map(hash, found))
+
+
+def _number_keys(numbers: Mapping[str, Sequence[str]], found: list[object], *, enrolled: bool) -> None:
+    """Add what a slip, or a part that was not seen, leaves of a number as it was."""
     for ssn in numbers.get("ssn", _NONE):
         # Any one slip, a digit lost or too many and two exchanged included, leaves one of these whole.
         found += enumerate((ssn[:6], ssn[-6:], ssn[:3] + ssn[-3:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:]))
@@ -247,15 +258,16 @@ def keys(traits: Traits, *, enrolled: bool) -> set[int]:
             found += [("plate", plate[:place] + plate[place + 1 :]) for place in range(len(plate))]
             found.append(("plate", plate))
     for vin in numbers.get("vin", _NONE):
-        found += (("vin", vin[-_VIN_TAIL:]), ("vin", vin[:-_VIN_TAIL]))
+        found += (("vin", vin[-_VIN_TAIL:]), ("vin", vin[:-_VIN_TAIL]), ("vin", vin[: -_VIN_TAIL - 1], vin[1 - _VIN_TAIL :]))
+        if len(vin) == _WHOLE_VIN - 1 and not enrolled:
+            found.append(("vin", vin[: 1 - _VIN_TAIL]))
     for number in numbers.get("license", _NONE):
         half = len(number) // 2
-        found += (("license", number[:half]), ("license", number[half:]))
-    for spot in traits.spots:
-        _spot_keys(spot, found, enrolled=enrolled)
-    if traits.names or births:
-        _site_keys(traits, births, found, enrolled=enrolled)
-    return set(map(hash, found))
+        found.append(("license", number[: half - 1], number[half + 1 :]))
+        # A number that lost a mark, or has one too many, has its halves elsewhere.
+        for length in (len(number),) if enrolled else range(len(number) - 1, len(number) + 2):
+            first = length // 2
+            found += (("license", number[:first]), ("license", number[first - length :]))
 
 
 def _form(kind: str, text: str) -> str:
@@ -351,9 +363,10 @@ def _half_keys(name: Name, given: str, surname: str, *, dated: bool, enrolled: b
 
     With a date of birth, only those meet there whose date is not known.
     """
-    keys = [("given", given, name.surname[-1][:2]), ("surname", surname, name.given[0][0])]
+    first, last = name.given[0], name.surname[-1]
+    keys = [("given", given, last[:2]), ("given", given, last[0], last[-1]), ("surname", surname, first[0])]
     if not enrolled:
-        keys += [("given", surname, name.given[0][:2]), ("surname", given, name.surname[-1][0])]
+        keys += [("given", surname, first[:2]), ("given", surname, first[0], first[-1]), ("surname", given, last[0])]
     if enrolled or not dated:
         yield from keys
     if enrolled is not dated:
