@@ -9,6 +9,7 @@ declared, a code that is taken away and a row that is moved all show there.
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from math import log2
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -41,6 +42,9 @@ class Edit(NamedTuple):
         return f"{'loosens' if self.loosens else 'fine   '}  {self.file}: {self.what}"
 
 
+OVERLAY: Final = re.compile(r"overlays/[^/]+/policy\.csv")
+"""The rows of an overlay, which the lattice has too."""
+
 Told = tuple[bool, str]
 """Whether it loosens, and what."""
 
@@ -55,12 +59,14 @@ def edits(before: PolicySet, after: PolicySet) -> tuple[Edit, ...]:
     ]
     if changed:
         found += [Edit("policy.csv", each.loosens, _told(each)) for each in differences(before.lattice, after.lattice)]
+    ruled = bool(found)
     for name in changed:
-        if name not in COMPARED:
+        compare = _nothing if OVERLAY.fullmatch(name) else COMPARED.get(name)
+        if compare is None:
             found.append(Edit(name, loosens=True, what="changed, and nothing is known of what that loosens"))
             continue
-        told = [Edit(name, *each) for each in COMPARED[name](before, after)]
-        if not told and not any(each.file == name for each in found):
+        told = [Edit(name, *each) for each in compare(before, after)]
+        if not told and not (ruled and compare is _nothing):
             told = [Edit(name, loosens=False, what="wording, comments or order; nothing else changes")]
         found += told
     return tuple(sorted(found, key=lambda edit: not edit.loosens))
@@ -275,6 +281,7 @@ COMPARED: Final[Mapping[str, Callable[[PolicySet, PolicySet], Iterator[Told]]]] 
     "budgets.yaml": _budgets,
     "fields.yaml": _fields,
     "model.conf": _nothing,  # only the one model is ever loaded
+    "overlays.yaml": _nothing,  # the lattice tells, as of the rows
     "policy.csv": _nothing,  # the lattice tells
     "purposes.yaml": _purposes,
     "recognition.yaml": _recognition,
