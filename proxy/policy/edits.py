@@ -9,13 +9,14 @@ declared, a code that is taken away and a row that is moved all show there.
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
 from math import log2
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from proxy.policy.differences import differences
 from proxy.policy.lattice import ruling_of
+from proxy.policy.overlays import PATTERN
 from proxy.policy.strictness import opens
 from proxy.policy.vocabulary import NONE
 
@@ -42,9 +43,6 @@ class Edit(NamedTuple):
         return f"{'loosens' if self.loosens else 'fine   '}  {self.file}: {self.what}"
 
 
-OVERLAY: Final = re.compile(r"overlays/[^/]+/policy\.csv")
-"""The rows of an overlay, which the lattice has too."""
-
 BUDGETS: Final = ("queries", "fruitless", "records", "neighborhood", "references", "broad_counts")
 
 Told = tuple[bool, str]
@@ -61,14 +59,13 @@ def edits(before: PolicySet, after: PolicySet) -> tuple[Edit, ...]:
     ]
     if changed:
         found += [Edit("policy.csv", each.loosens, _told(each)) for each in differences(before.lattice, after.lattice)]
-    ruled = bool(found)
     for name in changed:
-        compare = _nothing if OVERLAY.fullmatch(name) else COMPARED.get(name)
+        compare = _rows if PurePosixPath(name).match(PATTERN) else COMPARED.get(name)
         if compare is None:
             found.append(Edit(name, loosens=True, what="changed, and nothing is known of what that loosens"))
             continue
         told = [Edit(name, *each) for each in compare(before, after)]
-        if not told and not (ruled and compare is _nothing):
+        if not told and not any(each.file == name for each in found):
             told = [Edit(name, loosens=False, what="wording, comments or order; nothing else changes")]
         found += told
     return tuple(sorted(found, key=lambda edit: not edit.loosens))
@@ -89,6 +86,16 @@ def _told(change: Difference) -> str:
 
 def _nothing(_before: PolicySet, _after: PolicySet) -> Iterator[Told]:
     return iter(())
+
+
+def _rows(_before: PolicySet, _after: PolicySet) -> Iterator[Told]:
+    yield False, "the rows of an overlay; what they change is told of policy.csv"
+
+
+def _overlays(before: PolicySet, after: PolicySet) -> Iterator[Told]:
+    """What is switched on or off shows in the rulings, so by itself it is neither looser nor stricter."""
+    for name in sorted({*before.overlays} ^ {*after.overlays}):
+        yield False, f"{name} is switched {'on' if name in after.overlays else 'off'}; what that changes is told of policy.csv"
 
 
 def _budgets(before: PolicySet, after: PolicySet) -> Iterator[Told]:
@@ -280,7 +287,7 @@ COMPARED: Final[Mapping[str, Callable[[PolicySet, PolicySet], Iterator[Told]]]] 
     "budgets.yaml": _budgets,
     "fields.yaml": _fields,
     "model.conf": _nothing,  # only the one model is ever loaded
-    "overlays.yaml": _nothing,  # the lattice tells, as of the rows
+    "overlays.yaml": _overlays,
     "policy.csv": _nothing,  # the lattice tells
     "purposes.yaml": _purposes,
     "recognition.yaml": _recognition,
