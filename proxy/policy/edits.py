@@ -43,6 +43,8 @@ class Edit(NamedTuple):
         return f"{'loosens' if self.loosens else 'fine   '}  {self.file}: {self.what}"
 
 
+BUDGETS: Final = ("queries", "fruitless", "records", "neighborhood", "references", "broad_counts")
+
 Told = tuple[bool, str]
 """Whether it loosens, and what."""
 
@@ -97,14 +99,11 @@ def _overlays(before: PolicySet, after: PolicySet) -> Iterator[Told]:
 
 
 def _budgets(before: PolicySet, after: PolicySet) -> Iterator[Told]:
-    lower_is_looser = {"broad_counts"}
-    for field in fields(before.budgets):
-        old, new = getattr(before.budgets, field.name), getattr(after.budgets, field.name)
-        if old != new and field.name in {"queries", "fruitless", "records", "neighborhood", "broad_counts"}:
-            yield (new < old) if field.name in lower_is_looser else (new > old), f"{field.name}: {old} becomes {new}"
-    yield from _others(
-        before.budgets, after.budgets, {"queries", "fruitless", "records", "neighborhood", "broad_counts"}, "budget"
-    )
+    for name in BUDGETS:
+        old, new = getattr(before.budgets, name), getattr(after.budgets, name)
+        if old != new:
+            yield (new < old if name == "broad_counts" else new > old), f"{name}: {old} becomes {new}"
+    yield from _others(before.budgets, after.budgets, BUDGETS, "budget")
 
 
 def _recognition(before: PolicySet, after: PolicySet) -> Iterator[Told]:
