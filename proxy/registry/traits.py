@@ -238,6 +238,8 @@ def keys(traits: Traits, *, enrolled: bool) -> set[int]:
     sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
     for name in traits.names:
         _name_keys(name, births, found, sounds, enrolled=enrolled)
+        if name.surname and not name.given and not enrolled:
+            found += _surname_keys(sound("".join(name.surname)), traits.births)
     _number_keys(numbers, found, enrolled=enrolled)
     for spot in traits.spots:
         _spot_keys(spot, found, enrolled=enrolled)
@@ -350,12 +352,15 @@ def _name_keys(name: Name, births: Sequence[Born], found: list[object], sounds: 
             found.append((pair, "undated"))
     if pairs:
         found += _half_keys(name, given, surname, dated=bool(births), enrolled=enrolled)
-    elif surname and not enrolled:
-        # With no given name to narrow a date that slipped, any sound may begin the enrolled person's.
-        for year, month, day in births:
-            found += [
-                key for one in _INITIALS for key in (("surname", surname, one, year), ("surname", surname, one, month, day))
-            ]
+
+
+def _surname_keys(surname: str, births: Iterable[Born]) -> Iterable[object]:
+    """Yield where a surname meets beside a date that slipped or is told in part: any sound may begin the given name."""
+    for year, month, day in births:
+        if year:
+            yield from (("surname", surname, first, year) for first in _INITIALS)
+        if month and day:
+            yield from (("surname", surname, first, month, day) for first in _INITIALS)
 
 
 def _half_keys(name: Name, given: str, surname: str, *, dated: bool, enrolled: bool) -> Iterable[object]:
