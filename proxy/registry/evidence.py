@@ -61,6 +61,9 @@ class Evidence(NamedTuple):
         return self._replace(bits=bits, features=features, alike=known.alike)
 
 
+BESIDE: Final = 8.0
+"""Bits from anything but name and date of birth that outweigh another date of birth."""
+
 _GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, UNHEARD: -3.5, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
 _SURNAME: Final[Mapping[str, float]] = {PART: -2.5, UNHEARD: -3.5, SLIP: -3.5, PHONETIC: -4.5, SIMILAR: -6}
 _NAME_AGAINST: Final = -5.5
@@ -112,30 +115,44 @@ _LEAST_SITE: Final = 0.5
 
 def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evidence:
     """Weigh criteria or a record (``mine``), which name up to ``persons`` persons, against one enrolled person."""
-    features: list[Feature] = []
-    levels = _names(mine.names, theirs.names, rarity, features) if mine.names and theirs.names else None
-    born = _born(mine, theirs, features, persons)
-    other_number = _numbers(mine, theirs, features, persons)
+    found = weigh_in_hope(mine, theirs, rarity, persons=persons, least=float("-inf"))
+    assert found is not None
+    return found
+
+
+def weigh_in_hope(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int, least: float = BESIDE) -> Evidence | None:
+    """Do the same for somebody whom no exact road led to: None as soon as a contradiction outweighs whatever the names say."""
+    beside: list[Feature] = []
+    born = _born(mine, theirs, beside, persons)
+    other_number = _numbers(mine, theirs, beside, persons)
     place = _places(mine.spots, theirs.spots, rarity) if mine.spots and theirs.spots else ()
-    if not mine.at_home and sum(feature.bits for feature in place) < 0:
-        place = ()  # that it happened elsewhere says nothing of who it happened to
+    placed = sum([feature.bits for feature in place])
+    if not mine.at_home and placed < 0:
+        place, placed = (), 0  # that it happened elsewhere says nothing of who it happened to
     site, there = _sites(mine, theirs, rarity) if theirs.sites else (None, False)
     if site:
-        features.append(site)
-    if there and sum(feature.bits for feature in place) < 0:
-        place = ()  # the address asked for is where the person works or learns, and need not be the home
+        beside.append(site)
+    if there and placed < 0:
+        place, placed = (), 0  # the address asked for is where the person works or learns, and need not be the home
+    contradicted = born is OTHER or other_number
+    if contradicted and placed + sum([feature.bits for feature in beside if feature.kind not in _SHARED]) < least:
+        return None
+    features: list[Feature] = []
+    levels = _names(mine.names, theirs.names, rarity, features) if mine.names and theirs.names else None
+    features += beside
     features += place
     speaking = [feature.kind for feature in features if feature.bits > 0]
+    bits = sum([feature.bits for feature in features])
     return Evidence(
-        bits=sum(feature.bits for feature in features),
-        beside=sum(feature.bits for feature in features if feature.kind not in _SHARED),
+        bits=bits,
+        beside=sum([feature.bits for feature in features if feature.kind not in _SHARED]),
         features=tuple(features),
-        contradicted=born is OTHER or other_number,
+        contradicted=contradicted,
         other_birth=born is OTHER or born is SIMILAR,
         alike=levels is not None and levels[0] in _SOUNDS and levels[1] in _SOUNDS,
         single=len(speaking) < 2 and _SHARED.issuperset(speaking),
-        elsewhere=bool(place) and (_another_home(place) or sum(feature.bits for feature in place) < 0),
-        aside=sum(feature.bits for feature in features) - sum(feature.bits for feature in place),
+        elsewhere=bool(place) and (placed < 0 or _another_home(place)),
+        aside=bits - placed,
         placed=site is not None and born not in {OTHER, SIMILAR} and _named(features),
     )
 

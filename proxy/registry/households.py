@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry.person import Entry
-from proxy.registry.sharing import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from proxy.registry.index import Index
+    from proxy.registry.person import Staff
     from proxy.registry.profile import Profile
-    from proxy.registry.tokens import Place
+    from proxy.registry.tokens import Place, Tokens
 
 MOST_RESIDENTS: Final = 16
 
@@ -23,18 +24,10 @@ MOST_RESIDENTS: Final = 16
 class Households:
     """Who is bound to whom; a group is put together when one of it is met."""
 
-    def __init__(self, residents: Callable[[Place], int]) -> None:
-        """``residents`` tells how many persons are known at a home."""
-        self._residents = residents
-        self._bound = Shared()
-
-    def add(self, profile: Profile) -> None:
-        """Bind a person to those of the same household or home."""
-        self._bound.put(set(_bonds(profile, profile.places)), profile)
-
-    def remove(self, profile: Profile) -> None:
-        """Undo ``add``."""
-        self._bound.drop(set(_bonds(profile, profile.places)), profile)
+    def __init__(self, index: Index, tokens: Tokens) -> None:
+        """The ``index`` knows who has which bond, and how many persons are known at a home."""
+        self._index = index
+        self._tokens = tokens
 
     def of(self, profile: Profile) -> Sequence[Profile]:
         """Return everybody of a person's household, that person included."""
@@ -42,22 +35,25 @@ class Households:
         waiting = [profile]
         while waiting:
             one = waiting.pop()
-            homes = [place for place in one.places if self._residents(place) <= MOST_RESIDENTS]
-            for bond in _bonds(one, homes):
-                others = [other for other in self._bound.at(bond) if other not in found]
+            homes = [place for place in one.facts.places if self._index.residents(place) <= MOST_RESIDENTS]
+            for bond in bonds(one.owner, homes, self._tokens):
+                others = [other for other in self._index.at(bond) if other not in found]
                 found.update(dict.fromkeys(others))
                 waiting += others
         return tuple(found)
 
 
-def _bonds(profile: Profile, homes: Sequence[Place]) -> Iterator[int]:
-    if isinstance(profile.owner, Entry) and profile.owner.household:
-        yield hash((profile.owner.household,))
+def bonds(owner: Entry | Staff, homes: Sequence[Place], tokens: Tokens) -> Iterator[int]:
+    """Yield the numbers that the members of a household have in common; the personnel are bound by other rules."""
+    if not isinstance(owner, Entry):
+        return
+    if owner.household:
+        yield tokens.token("household", owner.household)
     for place in homes:
-        home = (place.building, place.unit)
+        home = (place.building, place.unit or 0)
         if place.postal_code is not None:
-            yield hash((*home, "postal_code", place.postal_code))
+            yield hash((*home, 0, place.postal_code))
         if place.city is not None:
-            yield hash((*home, "city", place.city))
+            yield hash((*home, 1, place.city))
         if place.postal_code is None and place.city is None:
-            yield hash(home)
+            yield hash((*home, 2))

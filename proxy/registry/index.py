@@ -16,12 +16,12 @@ found is enough is decided by whoever asks, since that depends on the category.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry import normalize, prose, traits
-from proxy.registry.evidence import weigh
+from proxy.registry.evidence import weigh, weigh_in_hope
 from proxy.registry.joint import parted
 from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from proxy.registry.evidence import Evidence
     from proxy.registry.profile import Profile
+    from proxy.registry.sharing import Base
     from proxy.registry.tokens import Place, Token, Tokens
     from proxy.registry.traits import Traits
 
@@ -68,49 +69,45 @@ class Index:
     def __init__(self, tokens: Tokens) -> None:
         """Start empty; profiles must come from the same ``tokens``."""
         self._tokens = tokens
-        self._strong = Shared()
-        self._names = Shared()
-        self._monikers = Shared()
-        self._buildings = Shared()
+        self._known = Shared()
         self._residents: dict[int, int] = {}
-        self._keys = Shared()
-        self.rarity = Rarity()
+        self.rarity = Rarity(tokens)
+        self.at = self._known.at
+        """Who has a token or a key; each kind of these has numbers of its own."""
+
+    def begin(self, base: Base) -> None:
+        """Make everybody of a base findable, where nobody is yet."""
+        self._known.begin(base)
+        self.rarity.begin(base.values, len(base.persons))
+        self._residents = base.residents
 
     def add(self, profile: Profile) -> None:
         """Make a person findable."""
-        for shared, numbers in self._places_of(profile):
-            shared.put(numbers, profile)
-        for home in set(map(_home, profile.places)):
+        self._known.put(profile)
+        for home in array("q", profile.homes):
             self._residents[home] = self._residents.get(home, 0) + 1
-        self.rarity.add(profile.values)
+        self.rarity.add(array("q", profile.values))
 
     def remove(self, profile: Profile) -> None:
         """Undo ``add``."""
-        for shared, numbers in self._places_of(profile):
-            shared.drop(numbers, profile)
-        for home in set(map(_home, profile.places)):
+        self._known.drop(profile)
+        for home in array("q", profile.homes):
             self._residents[home] -= 1
             if not self._residents[home]:
                 del self._residents[home]
-        self.rarity.remove(profile.values)
-
-    def _places_of(self, profile: Profile) -> Iterable[tuple[Shared, Iterable[int]]]:
-        yield self._strong, profile.strong
-        yield self._names, profile.names
-        yield self._monikers, profile.monikers
-        yield self._buildings, {place.building for place in profile.places}
-        yield self._keys, profile.keys
+        self.rarity.remove(array("q", profile.values))
 
     def residents(self, place: Place) -> int:
         """Return how many known persons live in one home, or in a building that was enrolled without units."""
-        return self._residents.get(_home(place), 0)
+        return self._residents.get(hash((place.building, place.unit or 0)), 0)
 
     def same_person(self, profile: Profile) -> Iterable[Profile]:
         """Return who shares a record's id, an SSN, or a name with its date of birth, each as often as they share one."""
-        for token in (*profile.person_ids, *profile.ssns):
-            yield from self._strong.at(token)
-        for token in profile.names if profile.dobs else ():
-            yield from (other for other in self._names.at(token) if not set(other.dobs).isdisjoint(profile.dobs))
+        facts = profile.facts
+        for token in (*facts.person_ids, *facts.ssns):
+            yield from self.at(token)
+        for token in facts.names if facts.dobs else ():
+            yield from (other for other in self.at(token) if not set(other.facts.dobs).isdisjoint(facts.dobs))
 
     def find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
         """Return everybody whom criteria or a record could mean, and everybody who looks alike.
@@ -120,8 +117,8 @@ class Index:
         """
         fields = parted(fields)
         named = self._named(fields)
-        found = self._find(fields, named)
         texts = [text for kind in TEXTS for text in fields.get(kind, _NONE)]
+        found = self._find(fields, named, more=bool(texts))
         if not texts:
             return found
         for profile, (said, evidence) in self._in_texts(texts, frozenset().union(*named)).items():
@@ -129,20 +126,41 @@ class Index:
             found[profile] = ((*roads, *said), evidence.beside_of(known))
         return found
 
-    def _find(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]]) -> Findings:
-        hits = self._exact(fields, named)
+    def _find(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], *, more: bool) -> Findings:
+        """Return whom the fields mean; where there is ``more`` to be read, nobody is given up on."""
         mine = traits.of_fields(fields, self._tokens)
-        alike = self._alike(mine)
-        if not hits and not alike:
+        exact = self._exact_tokens(fields, mine, named)
+        asked = exact + traits.keys(mine, self._tokens.word, enrolled=False)
+        passing = self._known.passing(asked)
+        if not passing:
             return {}
-        persons, tokens = _persons(named), self._tokens
-        return {
-            profile: (
-                tuple(hits.get(profile, ())),
-                weigh(mine, traits.unpack(tokens.open(profile.traits)), self.rarity, persons=persons),
-            )
-            for profile in dict.fromkeys((*hits, *alike))
-        }
+        hits = self._exact(fields, named) if passing[0] < len(exact) else {}
+        persons = _persons(named)
+        found: Findings = {}
+        for profile in dict.fromkeys((*hits, *self._alike(list({asked[place] for place in passing if place >= len(exact)})))):
+            theirs = traits.unpack(self._tokens.open(profile.traits))
+            roads = hits.get(profile, ())
+            if roads or more:
+                found[profile] = tuple(roads), weigh(mine, theirs, self.rarity, persons=persons)
+            elif evidence := weigh_in_hope(mine, theirs, self.rarity, persons=persons):
+                found[profile] = (), evidence
+        return found
+
+    def _exact_tokens(self, fields: Mapping[str, Sequence[str]], mine: Traits, named: list[tuple[Token, ...]]) -> list[Token]:
+        """Return every token by which ``_exact`` may find somebody."""
+        tokens = self._tokens
+        token = tokens.token
+        found = [token(kind, form) for kind, forms in mine.numbers.items() for form in forms]
+        found += [token("person_id", normalize.person_id(value)) for value in fields.get("person_id", _NONE)]
+        for keys in named:
+            found += keys
+        for value in fields.get("alias", _NONE):
+            found += tokens.name(value)
+            found.append(tokens.moniker(value) or 0)
+        found += _without_given(fields, tokens)
+        streets = [tokens.read_street(value) for value in fields.get("street", _NONE)]
+        streets += [tokens.read_address(value) for value in fields.get("address", _NONE)]
+        return found + [token("building", street.building) for street in streets if street.number]
 
     def _in_texts(self, texts: Sequence[str], own: frozenset[Token]) -> Findings:
         """Return who is named in free text, and what of it speaks for each; ``own`` are the names of the record's own person.
@@ -162,19 +180,19 @@ class Index:
                 given = words[place]
                 for surname in prose.surnames(words, place):
                     token = self._tokens.pair(given, surname)
-                    if token not in own and (found := self._names.at(token)):
+                    if token not in own and (found := self.at(token)):
                         _add(hits, found, TEXT)
                         said.setdefault("name", {})[f"{surname}, {given}"] = None
             for kind, number in prose.numbers(text, words):
                 mark = self._tokens.strong[kind](number)
-                if mark is not None and (found := self._strong.at(mark)):
+                if mark is not None and (found := self.at(mark)):
                     _add(hits, found, TEXT_NUMBER)
                     said.setdefault(kind, {})[number] = None
             said.setdefault("dob", {}).update(dict.fromkeys(prose.dates(text)))
         if not hits:
             return {}
         mine = traits.of_fields({kind: tuple(texts) for kind, texts in said.items()}, self._tokens)
-        mine = replace(mine, births_tell=False)  # a text may be about anybody, and its dates about anything
+        mine = mine._replace(births_tell=False)  # a text may be about anybody, and its dates about anything
         persons = len(hits) + 1
         return {profile: (tuple(roads), self._weigh(mine, profile, persons)) for profile, roads in hits.items()}
 
@@ -185,22 +203,15 @@ class Index:
         """Tell whether these are about one record id, and it is not among those known of the person."""
         given = fields.get("person_id", _NONE)
         token = self._tokens.strong["person_id"](given[0]) if len(given) == 1 else None
-        return token is not None and bool(profile.person_ids) and token not in profile.person_ids
+        return token is not None and bool(profile.facts.person_ids) and token not in profile.facts.person_ids
 
-    def _alike(self, mine: Traits) -> Iterable[Profile]:
-        """Return who shares a key, those first who share most where there are too many to compare."""
-        met: Counter[Profile] = Counter()
-        known = self._keys.one_or_more
-        for key in traits.keys(mine, enrolled=False):
-            found = known(key)
-            if isinstance(found, list):
-                met.update(found)
-            elif found is not None:
-                met[found] += 1
+    def _alike(self, keys: Sequence[int]) -> Iterable[Profile]:
+        """Return who has one of these keys, those first who have most where there are too many to compare."""
+        met = Counter(self._known.at_any(keys))
         return met if len(met) <= MOST_COMPARED else [profile for profile, _ in met.most_common(MOST_COMPARED)]
 
     def _named(self, fields: Mapping[str, Sequence[str]]) -> list[tuple[Token, ...]]:
-        """Return the keys of every name there is, one reading each."""
+        """Return the tokens of every name there is, one reading each."""
         givens, surnames = fields.get("given_name", _NONE), fields.get("surname", _NONE)
         if len(givens) * len(surnames) > MOST_NAMES:
             raise TooManyNames
@@ -211,48 +222,42 @@ class Index:
 
     def _exact(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]]) -> Hits:
         hits: Hits = {}
-        strong, tokens = self._strong, self._tokens.strong
-        for kind, token_of in tokens.items():
+        for kind, token_of in self._tokens.strong.items():
             for value in fields.get(kind, _NONE):
                 token = token_of(value)
                 if token is not None:
-                    _add(hits, strong.at(token), kind)
+                    _add(hits, self.at(token), kind)
         self._by_name(fields, named, hits)
         self._by_place(fields, hits)
         return hits
 
     def _by_name(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], hits: Hits) -> None:
-        givens, surnames = fields.get("given_name", _NONE), fields.get("surname", _NONE)
         aliases = fields.get("alias", _NONE)
         about: _About | None = None
         for keys in (*named, *(self._tokens.name(value) for value in aliases)):
             for key in keys:
-                if found := self._names.at(key):
+                if found := self.at(key):
                     about = about or _About(fields, self._tokens, named)
                     about.judge(found, hits, NAME, NAME_DOB)
         for value in aliases:
             token = self._tokens.moniker(value)
-            if token is not None and (found := self._monikers.at(token)):
+            if token is not None and (found := self.at(token)):
                 about = about or _About(fields, self._tokens, named)
                 about.judge(found, hits, ALIAS if not any(named) else "", ALIAS_DOB)
-        # An initial says no more than no given name at all.
-        if surnames and (born := fields.get("dob")) and all(map(_is_initial, givens)):
-            for surname in surnames:
-                for text in born:
-                    token = self._tokens.surname_dob(surname, text)
-                    _add(hits, self._strong.at(token) if token else (), SURNAME_DOB)
+        for token in _without_given(fields, self._tokens):
+            _add(hits, self.at(token), SURNAME_DOB)
 
     def _by_place(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
         places = [place for value in fields.get("street", _NONE) if (place := self._tokens.street(value))]
         places += [place for value in fields.get("address", _NONE) if (place := self._tokens.address(value))]
         for place in places:
-            found = self._buildings.at(place.building)
+            found = self.at(place.building)
             if not found:
                 continue
             unit = self._unit(place, fields.get("unit", _NONE), alone=len(places) == 1)
             where = _Where(place, fields, self._tokens)
             for profile in found:
-                if any(home.building == place.building and where.is_home(home, unit) for home in profile.places):
+                if any(home.building == place.building and where.is_home(home, unit) for home in profile.facts.places):
                     _add(hits, (profile,), ADDRESS)
 
     def _unit(self, place: Place, units: Sequence[str], *, alone: bool) -> Token | None:
@@ -285,15 +290,15 @@ class _About:
     def judge(self, found: Iterable[Profile], hits: Hits, alone: str, with_dob: str) -> None:
         """Add those whom the date of birth confirms, and, by the road ``alone`` (if any), those it does not contradict."""
         for profile in found:
-            if not self._dobs.isdisjoint(profile.dobs):
+            if not self._dobs.isdisjoint(profile.facts.dobs):
                 _add(hits, (profile,), with_dob)
             elif alone and not self._contradicts(profile):
                 _add(hits, (profile,), alone)
 
     def _contradicts(self, profile: Profile) -> bool:
-        if self._dobs_tell and profile.born:
+        if self._dobs_tell and profile.facts.born:
             return True
-        return self._ssns_tell and bool(profile.ssns) and self._ssns.isdisjoint(profile.ssns)
+        return self._ssns_tell and bool(profile.facts.ssns) and self._ssns.isdisjoint(profile.facts.ssns)
 
 
 class _Where:
@@ -320,8 +325,13 @@ class _Where:
         return not (other_state or other_city or other_code)
 
 
-def _home(place: Place) -> int:
-    return hash((place.building, place.unit))
+def _without_given(fields: Mapping[str, Sequence[str]], tokens: Tokens) -> list[Token]:
+    """Return the tokens of surname and date of birth, where an initial, which says no more, or no given name is told."""
+    surnames, births = fields.get("surname", _NONE), fields.get("dob", _NONE)
+    if not (surnames and births and all(map(_is_initial, fields.get("given_name", _NONE)))):
+        return []
+    made = (tokens.surname_dob(surname, born) for surname in surnames for born in births)
+    return [token for token in made if token]
 
 
 def _is_initial(given: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from proxy.registry.person import Entry, Staff
-from proxy.registry.profile import Profile, profile, profile_of
+from proxy.registry.profile import Profile, derive
 from proxy.registry.sealing import MODULUS, TAG, Manifest
 from proxy.registry.turns import Turns
 from proxy.registry.workers import working
@@ -19,6 +19,7 @@ from proxy.registry.workers import working
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from proxy.registry.cache import Cache
     from proxy.registry.store import Reading, SealedTable
     from proxy.registry.tokens import Tokens
     from proxy.registry.workers import Said, Workers
@@ -54,12 +55,28 @@ class Loaded(Generic[Owner]):
 
     table: SealedTable
     unpack: Callable[[bytes], Owner]
-    tokens: Tokens
     rows: dict[str, Row] = field(default_factory=dict)
     generation: int = -1
     manifest: Manifest = field(default_factory=Manifest)
     key: bytes = b""
     shared_from: int = SHARED_FROM
+    _made: tuple[Tokens, Cache] | None = None
+
+    def begin(self, tokens: Tokens) -> None:
+        """Make profiles of these tokens, before any is made."""
+        self._made = tokens, self.table.cache(tokens.mark)
+
+    @property
+    def tokens(self) -> Tokens:
+        """Return what profiles are made of."""
+        assert self._made is not None
+        return self._made[0]
+
+    @property
+    def cache(self) -> Cache:
+        """Return what was derived before."""
+        assert self._made is not None
+        return self._made[1]
 
     async def news(self) -> News | None:
         """Read what has changed; None, within microseconds, when nothing has. Nothing is taken in yet.
@@ -94,9 +111,10 @@ class Loaded(Generic[Owner]):
         rows: dict[str, Row | None] = {}
         many = reading.whole and reading.manifest.count - len(self.rows) >= self.shared_from
         async with AsyncExitStack() as stack:
-            workers = await stack.enter_async_context(working(self.tokens)) if many else None
+            workers: Workers | None = None
             async for batch in reading.batches():
                 said: list[Said] = []
+                kept = await self.cache.find(reading.connection, [row for row, _ in batch]) if reading.whole else {}
                 for row, sealed in batch:
                     held = self.rows.get(row)
                     gone.discard(row)
@@ -106,10 +124,11 @@ class Loaded(Generic[Owner]):
                         tag = sealed[-TAG:]
                         count, total = count + 1, total + row_hash(row, tag)
                         if held is None or held.tag != tag:
-                            said.append((row, tag, self.table.open(row, sealed)))
+                            self._open(row, sealed, kept.get(row), rows, said)
                     elif held is not None:
                         rows[row] = None
                     await turns.give()
+                workers = workers or (await self._helped(stack) if said and many else None)
                 await self._make(said, workers, rows, turns)
             while workers is not None and not workers.idle:
                 await self._take(workers, rows, turns)
@@ -119,22 +138,41 @@ class Loaded(Generic[Owner]):
         rows |= dict.fromkeys(gone)
         return News(rows=rows, generation=reading.generation, manifest=manifest, key=reading.sealing.key)
 
+    async def _helped(self, stack: AsyncExitStack) -> Workers | None:
+        return await stack.enter_async_context(working(self.unpack, self.tokens))
+
+    def _open(self, row: str, sealed: bytes, kept: bytes | None, rows: dict[str, Row | None], said: list[Said]) -> None:
+        """Make a row of what was derived of it before, or have it said; a payload that was altered is noticed either way."""
+        tag, content = sealed[-TAG:], self.table.open(row, sealed)
+        derived = self.cache.open(row, tag, kept) if kept else None
+        if derived:
+            rows[row] = Row(tag, hash(content), Profile(derived, self.tokens))
+        else:
+            said.append((row, tag, content))
+
     async def _make(self, said: list[Said], workers: Workers | None, rows: dict[str, Row | None], turns: Turns) -> None:
         """Make rows of what they say, or have workers make them."""
         if workers is not None:
-            await workers.give(said)
+            if said:
+                await workers.give(said)
             if workers.full:
                 await self._take(workers, rows, turns)
             return
+        found: dict[str, tuple[bytes, bytes]] = {}
         for row, tag, content in said:
             held, digest = self.rows.get(row), hash(content)
             if held is not None and held.content == digest:
                 rows[row] = held._replace(tag=tag)  # only sealed anew
             else:
-                rows[row] = Row(tag, digest, profile_of(self.unpack(content), self.tokens))
+                found[row] = tag, (derived := derive(self.unpack(content), self.tokens))
+                rows[row] = Row(tag, digest, Profile(derived, self.tokens))
             await turns.give()
+        await self.cache.keep(found)
 
     async def _take(self, workers: Workers, rows: dict[str, Row | None], turns: Turns) -> None:
-        for (row, tag, content), (owner, values) in await workers.take():
-            rows[row] = Row(tag, hash(content), profile(self.unpack(owner), values, self.tokens))
+        found: dict[str, tuple[bytes, bytes]] = {}
+        for (row, tag, content), derived in await workers.take():
+            found[row] = tag, derived
+            rows[row] = Row(tag, hash(content), Profile(derived, self.tokens))
             await turns.give()
+        await self.cache.keep(found)

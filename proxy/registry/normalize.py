@@ -48,6 +48,7 @@ _LATEST: Final = 2200
 _AMERICAN: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})\Z")
 _PARTIAL: Final = re.compile(r"([0-9]{4}|[-xX?*]{1,4})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2}))?)?\Z")
 _EXTENSION: Final = re.compile(r"[;,\s]*(?:x|ext|extn|extension|#)[\s.:=#]*[0-9]{0,8}\Z", re.IGNORECASE)
+_WHOLE_SSN: Final = re.compile("[0-9]{3}-?[0-9]{2}-?[0-9]{4}\\Z")
 _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _NOT_ALNUM: Final = re.compile(r"[^A-Z0-9]+")
 _NUMERIC: Final = re.compile(r"\+?0*([0-9]+)(?:\.0*)?\Z")
@@ -241,7 +242,7 @@ def birth(text: str) -> tuple[int, int, int] | None:
 
 def ssn(text: str) -> str:
     """Return nine digits; a number that lost its leading zeros has them again; nothing for one repeated digit."""
-    digits = _NOT_DIGITS.sub("", _plain(text))
+    digits = text.replace("-", "") if _WHOLE_SSN.match(text) else _NOT_DIGITS.sub("", _plain(text))
     if len(digits) in {7, 8} and text.strip().isdigit():
         digits = digits.zfill(_SSN_DIGITS)
     return digits if len(digits) == _SSN_DIGITS and digits.count(digits[0]) < _SSN_DIGITS else ""
@@ -255,7 +256,7 @@ def ssn_slipped(text: str) -> str:
 
 def ssn_tells(text: str) -> bool:
     """Tell whether a number is one that can contradict another: whole, or without its leading zeros for certain."""
-    return bool(ssn(text)) and not ssn_slipped(text)
+    return bool(ssn(text)) and (_WHOLE_SSN.match(text) is not None or not ssn_slipped(text))
 
 
 def _nine_digits(text: str) -> bool:
@@ -265,7 +266,7 @@ def _nine_digits(text: str) -> bool:
 def phone(text: str) -> str:
     """Return E.164. Ten digits are of the North American plan; an extension is dropped; seven digits say too little."""
     text = _plain(text).lower().removeprefix("tel:")
-    if not text.isdigit():
+    if "x" in text or "#" in text:
         text = _EXTENSION.sub("", text)
     digits = _NOT_DIGITS.sub("", text)
     if not digits or digits.count(digits[0]) == len(digits):

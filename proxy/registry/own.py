@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.registry.person import Declared, Entry, Staff
+from proxy.registry.person import Declared, Staff
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,16 +26,16 @@ class OwnEntries:
 
     def add(self, profile: Profile) -> None:
         """Take a line of the personnel directory."""
-        if isinstance(profile.owner, Staff) and profile.owner.declared is Declared.OWN:
-            self._own.setdefault(profile.owner.personnel, {})[profile.owner.id] = profile
+        if isinstance(owner := profile.owner, Staff) and owner.declared is Declared.OWN:
+            self._own.setdefault(owner.personnel, {})[owner.id] = profile
 
     def remove(self, profile: Profile) -> None:
         """Undo ``add``."""
-        if isinstance(profile.owner, Staff) and profile.owner.declared is Declared.OWN:
-            del self._own[profile.owner.personnel][profile.owner.id]
+        if isinstance(owner := profile.owner, Staff) and owner.declared is Declared.OWN:
+            del self._own[owner.personnel][owner.id]
 
     def of(self, personnel: str) -> Iterable[Profile]:
         """Return one's own entries; most have none or one."""
         lines = self._own.get(personnel, {}).values()
         same = (other for line in lines for other in self._index.same_person(line))
-        return dict.fromkeys(other for other in same if isinstance(other.owner, Entry))
+        return dict.fromkeys(other for other in same if other.enrolled)

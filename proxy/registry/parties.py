@@ -50,6 +50,10 @@ class _Reader:
         return _FORMS
 
     @property
+    def numbers(self) -> Sequence[tuple[str, Callable[[str], str]]]:
+        return [(kind, _FORMS[kind]) for kind in NUMBERS]
+
+    @property
     def read_street(self) -> Callable[[str], Street]:
         return address.address
 

@@ -134,7 +134,7 @@ class Personnel:
 
 def _institution(profile: Profile, index: Index) -> bool:
     """Tell whether so many people are known at a person's home that it is nobody's household."""
-    return any(index.residents(place) > MOST_RESIDENTS for place in profile.places)
+    return any(index.residents(place) > MOST_RESIDENTS for place in profile.facts.places)
 
 
 def _towards_own(declared: Declared, *, by_address_alone: bool) -> Relation:

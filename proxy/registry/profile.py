@@ -2,18 +2,27 @@
 
 No plain text of an enrolled person is kept. A process that holds the tokens and the seal's key can still open each of them;
 what is gained is that a page of memory that leaks, a core that is cut short or a careless ``repr`` names nobody.
+
+A person is made of the bytes that ``derive`` returns: everything that normal forms are needed for. They are kept sealed in the
+store (``cache.py``), so that a start does not have to derive them anew.
 """
 
 from __future__ import annotations
 
+import struct
 from array import array
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from sys import intern
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
 
 from proxy.registry import normalize, traits
+from proxy.registry.households import bonds
 from proxy.registry.likeness import sound
-from proxy.registry.person import NOBODY, Entry, Identifiers, Staff, street_of
+from proxy.registry.person import NOBODY, Entry, Identifiers, Staff, pack, street_of, unpack_entry, unpack_staff
 from proxy.registry.rarity import values_of
 from proxy.registry.tokens import Place
 
@@ -21,6 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from proxy.registry.tokens import Token, Tokens
+
+_HEAD: Final = struct.Struct("<6I2?")
+_REMEMBERED: Final = 4096
 
 
 def forget() -> None:
@@ -32,92 +44,101 @@ def forget() -> None:
     sound.cache_clear()
 
 
-class Forms(NamedTuple):
-    """What a person is recognized by, of plain values, so that another process can make them; ``traits`` are not sealed yet."""
+class Facts(NamedTuple):
+    """A person's tokens by kind; ``born`` tells whether the date of birth is known well enough to contradict another."""
 
-    strong: tuple[Token, ...]
     names: tuple[Token, ...]
-    monikers: tuple[Token, ...]
     dobs: tuple[Token, ...]
     born: bool
     ssns: tuple[Token, ...]
     person_ids: tuple[Token, ...]
-    places: tuple[tuple[Token | None, ...], ...]
-    keys: bytes
-    values: bytes
-    traits: bytes
+    places: tuple[Place, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
-    """A person's tokens by road, and the keys under which look-alikes meet them. Two profiles are never equal.
+    """A person. Two profiles are never equal; ``at`` is where in the index's base this one is, or -1.
 
-    ``owner`` has its identifiers taken out; ``traits`` are sealed by the ``tokens`` that made the profile.
+    ``owner`` has its identifiers taken out; ``traits`` are sealed by the tokens that made the profile. Numbers are packed, 64
+    bits each: those by which the person is found, the values whose frequency counts, and the homes. The rest is unpacked when
+    somebody is met.
     """
 
-    owner: Entry | Staff
-    strong: tuple[Token, ...]
-    names: tuple[Token, ...]
-    monikers: tuple[Token, ...]
-    dobs: tuple[Token, ...]
-    born: bool  # whether the date of birth is known well enough to contradict another
-    ssns: tuple[Token, ...]
-    person_ids: tuple[Token, ...]
-    places: tuple[Place, ...]
-    keys: array[int]
-    values: array[int]
-    traits: bytes
+    __slots__ = ("_facts", "_owner", "at", "category", "enrolled", "expires", "homes", "numbers", "traits", "values")
+
+    def __init__(self, derived: bytes, tokens: Tokens) -> None:
+        """Take what ``derive`` returned, under the same tokens."""
+        category, owner, facts, values, homes, numbers, self.enrolled, self.expires = _HEAD.unpack_from(derived)
+        at = _HEAD.size
+        self.category = intern(derived[at : (at := at + category)].decode())
+        self._owner = derived[at : (at := at + owner)]
+        self._facts = derived[at : (at := at + facts)]
+        self.values = derived[at : (at := at + values)]
+        self.homes = derived[at : (at := at + homes)]
+        self.numbers = derived[at : (at := at + numbers)]
+        self.traits = tokens.seal(derived[at:])
+        self.at = -1
+
+    @property
+    def owner(self) -> Entry | Staff:
+        """Return whose profile it is."""
+        return _owner_of(self._owner, enrolled=self.enrolled)
+
+    @property
+    def facts(self) -> Facts:
+        """Return the person's tokens by kind."""
+        return _facts_of(self._facts)
 
 
 def profile_of(owner: Entry | Staff, tokens: Tokens) -> Profile:
     """Return an enrolled person as tokens."""
-    return profile(replace(owner, identifiers=NOBODY), forms(owner.identifiers, tokens), tokens)
+    return Profile(derive(owner, tokens), tokens)
 
 
-def profile(owner: Entry | Staff, made: Forms, tokens: Tokens) -> Profile:
-    """Return a person of whom the forms are made already; ``owner`` has its identifiers taken out."""
-    return Profile(
-        owner=owner,
-        strong=made.strong,
-        names=made.names,
-        monikers=made.monikers,
-        dobs=made.dobs,
-        born=made.born,
-        ssns=made.ssns,
-        person_ids=made.person_ids,
-        places=tuple(map(_place, made.places)),
-        keys=array("q", made.keys),
-        values=array("q", made.values),
-        traits=tokens.seal(made.traits),
-    )
-
-
-def forms(who: Identifiers, tokens: Tokens) -> Forms:
-    """Return what a person is recognized by."""
+def derive(owner: Entry | Staff, tokens: Tokens) -> bytes:
+    """Return everything that a profile is made of. It names the person: it is to be sealed, or used, at once."""
+    who, enrolled = owner.identifiers, isinstance(owner, Entry)
+    category, expires = (owner.category, owner.expires is not None) if isinstance(owner, Entry) else ("", False)
     known = traits.of_person(who, tokens.read_address)
     by_kind = {kind: _tokens_of(kind, known.numbers.get(kind, ()), tokens) for kind in traits.NUMBERS}
     person_ids = _tokens_of("person_id", filter(None, map(normalize.person_id, who.person_ids)), tokens)
     born = normalize.dob(who.dob)
     surname_dob = tokens.surname_dob(who.surname, who.dob)
-    homes = (tokens.place(street_of(home, tokens.read_address)) for home in who.homes)
-    return Forms(
-        strong=tuple({*chain(person_ids, *by_kind.values()), *((surname_dob,) if surname_dob else ())}),
+    homes = [place for home in who.homes if (place := tokens.place(street_of(home, tokens.read_address)))]
+    facts = Facts(
         names=tuple({tokens.token("name", key) for key in _name_keys(who)}),
-        monikers=tuple({tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))}),
         dobs=(tokens.token("dob", born),) if born else (),
         born=bool(born) and born not in normalize.UNKNOWN_BIRTHS,
         ssns=by_kind["ssn"] if known.ssns_tell else (),
         person_ids=person_ids,
-        places=tuple(tuple(place) for place in homes if place),
-        keys=array("q", traits.keys(known, enrolled=True)).tobytes(),
-        values=array("q", values_of(known)).tobytes(),
-        traits=traits.pack(known),
+        places=tuple(homes),
     )
+    numbers = {
+        *chain(person_ids, *by_kind.values(), facts.names, bonds(owner, homes, tokens)),
+        *([surname_dob] if surname_dob else ()),
+        *(tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))),
+        *(place.building for place in homes),
+        *traits.keys(known, tokens.word, enrolled=True),
+    }
+    kept = (
+        category.encode(),
+        pack(replace(owner, identifiers=NOBODY)),
+        orjson.dumps(facts, default=tuple),
+        array("q", values_of(known, tokens)).tobytes(),
+        array("q", {hash((place.building, place.unit or 0)) for place in homes}).tobytes(),
+        array("q", numbers).tobytes(),
+    )
+    return b"".join((_HEAD.pack(*map(len, kept), enrolled, expires), *kept, traits.pack(known)))
 
 
-def _place(tokens: tuple[Token | None, ...]) -> Place:
-    building, unit, city, state, postal_code = tokens
-    return Place(building or 0, unit, city, state, postal_code)
+@lru_cache(maxsize=_REMEMBERED)
+def _owner_of(packed: bytes, *, enrolled: bool) -> Entry | Staff:
+    return unpack_entry(packed) if enrolled else unpack_staff(packed)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _facts_of(packed: bytes) -> Facts:
+    names, dobs, born, ssns, person_ids, places = orjson.loads(packed)
+    return Facts(tuple(names), tuple(dobs), born, tuple(ssns), tuple(person_ids), tuple(Place(*place) for place in places))
 
 
 def _tokens_of(kind: str, forms: Iterable[str], tokens: Tokens) -> tuple[Token, ...]:

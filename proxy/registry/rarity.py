@@ -13,8 +13,9 @@ from math import log2
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from proxy.registry.tokens import Tokens
     from proxy.registry.traits import Traits
 
 _LEAST: Final[Mapping[str, float]] = {"given": 40e-6, "surname": 20e-6}
@@ -46,8 +47,8 @@ def _census() -> Mapping[str, Mapping[str, float]]:
     return tables
 
 
-def values_of(traits: Traits) -> tuple[int, ...]:
-    """Return the values whose frequency among the enrolled matters, as numbers that mean something in this process only."""
+def values_of(traits: Traits, tokens: Tokens) -> tuple[int, ...]:
+    """Return the values whose frequency among the enrolled matters, as tokens."""
     found: set[tuple[str, str]] = set()
     for name in traits.names:
         found.update(("given", word) for word in name.given[:1])
@@ -56,14 +57,19 @@ def values_of(traits: Traits) -> tuple[int, ...]:
         here = (("street", spot.street), ("place", spot.place), ("city", spot.city), ("postal_code", spot.postal_code))
         found.update(pair for pair in here if pair[1])
     found.update((site.kind, site.text) for site in traits.sites)
-    return tuple(map(hash, found))
+    return tuple({tokens.token(kind, value) for kind, value in found})
+
+
+def _of_nobody(_kind: str, _value: str) -> int:
+    return 0
 
 
 class Rarity:
     """Bits of agreement, among everybody counted so far."""
 
-    def __init__(self) -> None:
-        """Start with nobody."""
+    def __init__(self, tokens: Tokens | None = None) -> None:
+        """Start with nobody; values must be of the same ``tokens``, without which nobody is ever counted."""
+        self._token: Callable[[str, str], int] = tokens.token if tokens else _of_nobody
         self._counts: dict[int, int] = {}
         self._persons = 0
         self._census = _census()
@@ -74,6 +80,10 @@ class Rarity:
         counts = self._counts
         for value in values:
             counts[value] = counts.get(value, 0) + 1
+
+    def begin(self, counts: dict[int, int], persons: int) -> None:
+        """Take what was counted of many, where nobody is counted yet."""
+        self._counts, self._persons = counts, persons
 
     def remove(self, values: Iterable[int]) -> None:
         """Count a person's values no longer."""
@@ -86,11 +96,11 @@ class Rarity:
     def givens(self, words: Sequence[str]) -> list[int]:
         """Return the places of the words that are given names of somebody counted; an initial is none."""
         counts = self._counts
-        return [place for place, word in enumerate(words) if len(word) > 1 and counts.get(hash(("given", word)))]
+        return [place for place, word in enumerate(words) if len(word) > 1 and counts.get(self._token("given", word))]
 
     def of(self, kind: str, value: str) -> float:
         """Return the bits that agreeing on ``value`` is worth."""
-        seen = self._counts.get(hash((kind, value)), 0)
+        seen = self._counts.get(self._token(kind, value), 0)
         usual = _USUAL.get(kind)
         if usual is not None:
             frequency = (max(0, seen - _FAMILY) + _WEIGHT * usual) / (self._persons + _WEIGHT)

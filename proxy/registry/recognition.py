@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from proxy.registry.evidence import BESIDE
 from proxy.registry.households import Households
 from proxy.registry.index import IN_TEXT, TEXT, TEXT_NUMBER, WEAK_NAMES, Index
 from proxy.registry.own import OwnEntries
@@ -24,13 +25,11 @@ if TYPE_CHECKING:
     from proxy.registry.evidence import Evidence
     from proxy.registry.index import Findings
     from proxy.registry.profile import Profile
+    from proxy.registry.sharing import Base
     from proxy.registry.thresholds import Thresholds
     from proxy.registry.tokens import Tokens
 
 HOUSEHOLD: Final = "household"
-BESIDE: Final = 8.0
-"""Bits from anything but name and date of birth that outweigh another date of birth."""
-
 ASIDE: Final = 6.0
 """Bits that have to speak for a person beside a home that is a neighbor's: the same street and town prove nothing then."""
 
@@ -82,33 +81,44 @@ class Snapshot:
         """Start with nobody; profiles must come from the same ``tokens``."""
         self.thresholds = thresholds
         self._index = Index(tokens)
-        self._households = Households(self._index.residents)
+        self._households = Households(self._index, tokens)
         self._own = OwnEntries(self._index)
         self._personnel = Personnel(self._households, self._own)
         self._lines = 0
         self.size = 0
 
+    def begin(self, base: Base) -> None:
+        """Know everybody of a base, where nobody is known yet."""
+        self._index.begin(base)
+        self.size += sum(profile.enrolled for profile in base.persons if profile is not None)
+        for profile in base.persons:
+            if profile is not None and not profile.enrolled:
+                self._employ(profile)
+
     def add(self, profile: Profile) -> None:
         """Know a person from now on."""
         self._index.add(profile)
-        if isinstance(profile.owner, Staff):
-            self._personnel.add(profile.owner)
-            self._own.add(profile)
-            self._lines += 1
-        else:
-            self._households.add(profile)
+        if profile.enrolled:
             self.size += 1
+        else:
+            self._employ(profile)
+
+    def _employ(self, profile: Profile) -> None:
+        if isinstance(owner := profile.owner, Staff):
+            self._personnel.add(owner)
+        self._own.add(profile)
+        self._lines += 1
 
     def remove(self, profile: Profile) -> None:
         """Know a person no longer: as if there had never been an ``add``."""
         self._index.remove(profile)
-        if isinstance(profile.owner, Staff):
-            self._personnel.remove(profile.owner)
-            self._own.remove(profile)
-            self._lines -= 1
-        else:
-            self._households.remove(profile)
+        if profile.enrolled:
             self.size -= 1
+            return
+        if isinstance(owner := profile.owner, Staff):
+            self._personnel.remove(owner)
+        self._own.remove(profile)
+        self._lines -= 1
 
     def asks_for_more(self, criteria: Mapping[str, Sequence[str]], under: Thresholds | None = None) -> bool:
         """Tell whether criteria are nothing but a name, and more persons are enrolled than policy recognizes by one."""
@@ -162,13 +172,14 @@ class Snapshot:
         met: dict[str, Protection] = {}
         now: datetime | None = None
         for profile, (roads, evidence) in found.items():
-            if not isinstance(profile.owner, Entry):
+            met_owner = profile.owner
+            if not isinstance(met_owner, Entry):
                 continue
-            threshold = thresholds.of(profile.owner.category, self.size)
+            threshold = thresholds.of(met_owner.category, self.size)
             if not enough(roads, evidence, threshold):
                 continue
             now = now or clock()
-            if profile.owner.expired(now):
+            if met_owner.expired(now):
                 continue
             household = self._households.of(profile)
             masked = fields_of((member.owner for member in household), now)

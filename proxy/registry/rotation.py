@@ -1,7 +1,8 @@
 """Another key takes the registry key's place while servers go on answering.
 
 The key file first holds both, the new one first; then each table's manifest, and its rows in batches, are sealed with the new
-one; then every row is read with the new key alone; then the store's journal is emptied of what the old one opens; and only
+one; then every row is read with the new key alone, and what was derived
+of the rows is dropped, with its secret; then the store's journal is emptied of what the old one opens; and only
 then is that forgotten. Killed at any moment, nothing is
 lost: the file holds every key that something is sealed with, and the next run goes on where this one was. Changes to the
 registry wait meanwhile; recognition does not, since what the rows say stays the same and nobody has to read them anew.
@@ -18,6 +19,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from proxy.audit.keys import KEY_BYTES
+from proxy.registry.cache import drop_all
 from proxy.registry.events import RegistryKeyRotated
 from proxy.registry.keyring import Keyring, Keys, load_keys, write_keys
 from proxy.registry.store import AT_ONCE, SEALED, SealedTable
@@ -70,6 +72,7 @@ async def rotate_key(
             count += await _reseal(table, ids, sealed)
         await _require_sealed(_tables(database, Keyring(Keys(keys.current)), randomness))
         async with database.begin() as connection:
+            await drop_all(connection)
             for name in SEALED:
                 await database.bump(connection, name)
             if outbox is not None:

@@ -24,10 +24,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.registry.enrollment import Report, plan_entries, plan_staff
 from proxy.registry.events import PersonnelImported, RegistryAdded, RegistryImported, RegistryRevealed
+from proxy.registry.keyring import Keyring, Keys
 from proxy.registry.loading import Loaded, Owner
 from proxy.registry.person import NOBODY, Entry, EntryUnknown, pack, unpack_entry, unpack_staff
 from proxy.registry.profile import forget
 from proxy.registry.recognition import Snapshot
+from proxy.registry.sharing import Base
 from proxy.registry.store import PERSONNEL, REGISTRY, RegistryUnreadable, SealedTable
 from proxy.registry.thresholds import USUALLY
 from proxy.registry.tokens import Tokens
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
-    from proxy.registry.keyring import Keyring
     from proxy.registry.lines import EntryLine, StaffLine
     from proxy.registry.loading import Row
     from proxy.registry.person import Identifiers, Staff
@@ -145,11 +146,13 @@ class Registry:
         self._category_group = category_group or (lambda _category: "protected")
         self._outbox = outbox
         self._randomness = randomness
-        tokens = Tokens(randomness(32))
-        self._entries = Loaded(SealedTable(database, REGISTRY, key, randomness), unpack_entry, tokens)
-        self._staff = Loaded(SealedTable(database, PERSONNEL, key, randomness), unpack_staff, tokens)
+        ring = key if isinstance(key, Keyring) else Keyring(Keys(key))
+        self._entries = Loaded(SealedTable(database, REGISTRY, ring, randomness), unpack_entry)
+        self._staff = Loaded(SealedTable(database, PERSONNEL, ring, randomness), unpack_staff)
         self._refreshing = asyncio.Lock()
-        self._snapshot = Snapshot(tokens, thresholds)
+        self._thresholds = thresholds
+        self._snapshot: Snapshot | None = None
+        self._first: dict[Profile, None] | None = None
         self._ends: list[tuple[datetime, str]] = []
         self._ended: set[Profile] = set()
         self._sizes: Counter[str] = Counter()
@@ -157,7 +160,9 @@ class Registry:
 
     def follow(self, thresholds: Thresholds, category_group: Callable[[str], str]) -> None:
         """Obey another policy from now on: at once, and in one step for whoever recognizes on the same event loop."""
-        self._snapshot.thresholds = thresholds
+        self._thresholds = thresholds
+        if self._snapshot is not None:
+            self._snapshot.thresholds = thresholds
         self._category_group = category_group
         self._count()
 
@@ -298,10 +303,31 @@ class Registry:
             await self._outbox.put(connection, event)
 
     async def _refresh(self) -> None:
+        if self._snapshot is None:
+            await self._begin()
         moved = [await self._load(self._entries), await self._load(self._staff), self._end()]
+        if self._first is not None:
+            with _undisturbed():
+                base = await asyncio.to_thread(Base, list(self._first))
+            self._known.begin(base)
+            self._first = None
+            if len(base.persons) >= FROZEN_FROM:
+                gc.freeze()
         if any(moved):
             self._count()
-            self.recognizer.swap(self._snapshot)
+            self.recognizer.swap(self._known)
+
+    async def _begin(self) -> None:
+        """Start with nobody, under the secret that what is kept was derived with."""
+        tokens = Tokens(await self._entries.table.secret(), self._randomness(32))
+        for loaded in (self._entries, self._staff):
+            loaded.begin(tokens)
+        self._snapshot, self._first = Snapshot(tokens, self._thresholds), {}
+
+    @property
+    def _known(self) -> Snapshot:
+        assert self._snapshot is not None
+        return self._snapshot
 
     async def _load(self, loaded: Loaded[Owner]) -> bool:
         """Take in what has changed in a table; tell whether there was anything to do."""
@@ -329,15 +355,18 @@ class Registry:
     def _know(self, row: Row | None) -> None:
         if row is None:
             return
-        owner = row.profile.owner
-        if isinstance(owner, Entry):
+        profile = row.profile
+        if profile.expires and isinstance(owner := profile.owner, Entry) and owner.expires:
             if owner.expired(self._clock()):
-                self._ended.add(row.profile)
+                self._ended.add(profile)
                 return
-            if owner.expires:
-                heappush(self._ends, (owner.expires, owner.id))
-            self._sizes[owner.category] += 1
-        self._snapshot.add(row.profile)
+            heappush(self._ends, (owner.expires, owner.id))
+        if profile.enrolled:
+            self._sizes[profile.category] += 1
+        if self._first is not None:
+            self._first[profile] = None
+        else:
+            self._known.add(profile)
 
     def _forget(self, row: Row | None) -> None:
         if row is None:
@@ -345,9 +374,12 @@ class Registry:
         if row.profile in self._ended:
             self._ended.remove(row.profile)
             return
-        if isinstance(row.profile.owner, Entry):
-            self._sizes[row.profile.owner.category] -= 1
-        self._snapshot.remove(row.profile)
+        if row.profile.enrolled:
+            self._sizes[row.profile.category] -= 1
+        if self._first is not None:
+            del self._first[row.profile]
+        else:
+            self._known.remove(row.profile)
 
     def _end(self) -> bool:
         """Take out whose protection has ended; tell whether there was anybody."""

@@ -5,6 +5,8 @@ sums a keyed hash of each (an additive multiset hash, modulo 2**256), so that a 
 state behind our back is noticed: taking somebody's protection away needs the key. Somebody who can replace the whole file
 by an older copy of itself is not noticed here, but by the log, which has the later changes.
 
+What was derived of the rows is kept beside them (``cache.py``), and goes when they change.
+
 Beside the rows stands which of them were changed in which generation, so that who follows the table reads those only. It is
 no more than a hint: what was read has to add up to the sealed manifest, and where it does not, everything is read.
 
@@ -43,6 +45,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from proxy.database import METADATA, DatabaseUnusable
+from proxy.registry import cache
 from proxy.registry.keyring import Keyring, Keys
 from proxy.registry.sealing import MODULUS, NONCE, TAG, Manifest, Sealing
 from proxy.registry.turns import Turns
@@ -142,6 +145,7 @@ class Change:
             for row, tag in (await self.connection.execute(statement)).all():
                 self.manifest = self.manifest.changed(removed=self.sealing.row_hash(row, bytes(tag or b"")), by=-1)
                 found += 1
+            await cache.drop(self.connection, self._table.rows.name, some)
         return found
 
 
@@ -210,6 +214,21 @@ class SealedTable:
         self._ring = key if isinstance(key, Keyring) else Keyring(Keys(key))
         self._made_of: Keys | None = None
         self._made: tuple[Sealing, ...] = ()
+
+    def cache(self, mark: bytes) -> cache.Cache:
+        """Return what was derived of the rows under the secret that has this mark."""
+        return cache.Cache(self._database, self.rows, self._ring, self._randomness, mark)
+
+    async def secret(self) -> bytes:
+        """Return the secret that everything derived depends on.
+
+        Raises:
+            RegistryUnreadable: the store cannot be read.
+        """
+        try:
+            return await cache.secret(self._database, self._ring, self._randomness)
+        except (DatabaseUnusable, SQLAlchemyError) as error:
+            raise RegistryUnreadable(f"The {self._name} table cannot be read. `doctor` tries the store.") from error
 
     def generation(self) -> int:
         """Return the number of commits that changed the table, of any process."""

@@ -1,11 +1,13 @@
-"""Match tokens: hashes of normal forms that mean something in this process only, made when needed and never stored.
+"""Match tokens: hashes of normal forms under a secret of this start, made when needed and never stored.
 
 A stolen copy of the store holds no token, so nobody can try all names or numbers against it. Memory holds the tokens and
-their key (Python's SipHash secret, and a salt of this start) together: who can read this process's memory can try them all, and
-no form of matching prevents it. Of 64 bits, two forms in 10^9 look-ups against 10^7 tokens meet by chance once in 1,800 times.
+their secret together: who can read this process's memory can try them all, and no form of matching prevents it.
+Of 61 bits, two forms in 10^9 look-ups against 10^7 tokens meet by chance once in 230 times.
 
-Texts are looked up again and again (a city, a query's phone in its reply), so the step from a text to its tokens is
-cached per instance, bounded by an LRU.
+The hash (XXH3) is fast and no more than that: it keeps nobody from anything who knows the secret, and nobody else sees a token.
+
+Some texts are looked up again and again (a city, a street), so the step from these to their tokens is cached per instance,
+bounded by an LRU.
 """
 
 from __future__ import annotations
@@ -16,15 +18,25 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from xxhash import xxh3_64_intdigest
 
 from proxy.registry import address, normalize
 from proxy.registry.person import NORMAL_FORMS
+from proxy.registry.sites import SITES
+from proxy.registry.traits import NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Token = int
 CACHED: Final = 8192
+_SPARE: Final = 3
+"""Bits left out, so that a token is its own ``hash`` and those of several make one that is the same in every process."""
+
+_KINDS: Final = (
+    *NORMAL_FORMS, "word", "name", "moniker", "surname_dob", "dob", "building", "unit", "city", "state", "postal_code",
+    "household", "given", "surname", "street", "place", *SITES,
+)  # fmt: skip
 
 
 class Place(NamedTuple):
@@ -40,22 +52,25 @@ class Place(NamedTuple):
 class Tokens:
     """The step from a text to its tokens, under one key."""
 
-    def __init__(self, key: bytes, cached: int = CACHED) -> None:
-        """Take a random key of 32 bytes; ``cached`` bounds the texts remembered of each kind."""
-        self._salt = int.from_bytes(key)
-        self._cipher = AESGCM(blake2b(key=key, digest_size=32, person=b"traits").digest())
+    def __init__(self, key: bytes, sealing: bytes | None = None, *, cached: int = CACHED) -> None:
+        """Take a random key of 32 bytes, and another of this start that seals; ``cached`` bounds the texts remembered."""
+        self.mark = blake2b(key=key, digest_size=16, person=b"tokens-mark").digest()
+        self._seeds = {kind: _seed(key, kind) for kind in _KINDS}
+        self.word = _words(self._seeds["word"])
+        self._cipher = AESGCM(blake2b(key=sealing or key, digest_size=32, person=b"traits").digest())
         self._nonces = count(1)
         remember = lru_cache(maxsize=cached)
-        normals = {kind: normal for kind, (_, normal) in NORMAL_FORMS.items()}
-        normals |= {"city": normalize.city, "state": normalize.state, "postal_code": normalize.postal_code}
-        self.forms: Mapping[str, Callable[[str], str]] = {kind: remember(normal) for kind, normal in normals.items()}
-        self.strong: Mapping[str, Callable[[str], Token | None]] = {
-            kind: remember(self._of(kind, self.forms[kind])) for kind in NORMAL_FORMS
+        self.forms: Mapping[str, Callable[[str], str]] = {
+            **{kind: normal for kind, (_, normal) in NORMAL_FORMS.items()},
+            "city": remember(normalize.city),
+            "state": remember(normalize.state),
+            "postal_code": remember(normalize.postal_code),
         }
-        self.dob: Callable[[str], tuple[Token | None, bool]] = remember(self._dob)
-        self.name: Callable[[str], tuple[Token, ...]] = remember(self._name)
-        self.parts: Callable[[str, str], tuple[Token, ...]] = remember(self._parts)
-        self.moniker = remember(self._of("moniker", normalize.moniker))
+        self.numbers = tuple((kind, self.forms[kind]) for kind in NUMBERS)
+        self.strong: Mapping[str, Callable[[str], Token | None]] = {
+            kind: self._of(kind, self.forms[kind]) for kind in NORMAL_FORMS
+        }
+        self.moniker = self._of("moniker", normalize.moniker)
         self.unit = remember(self._of("unit", address.unit))
         self.city = remember(self._of("city", self.forms["city"]))
         self.state = remember(self._of("state", self.forms["state"]))
@@ -67,7 +82,7 @@ class Tokens:
 
     def token(self, kind: str, normal: str) -> Token:
         """Return the token of a normal form; equal forms of different kinds have different tokens."""
-        return hash((self._salt, kind, normal))
+        return xxh3_64_intdigest(normal.encode("utf-8", "surrogatepass"), self._seeds[kind]) >> _SPARE
 
     def seal(self, content: bytes) -> bytes:
         """Return bytes that only ``open`` of the same tokens reads: for what lies in memory until it is compared."""
@@ -80,7 +95,7 @@ class Tokens:
 
     def pair(self, given: str, surname: str) -> Token:
         """Return the token of a name of two folded words, whichever comes first."""
-        return hash((self._salt, "name", f"{given} {surname}" if given <= surname else f"{surname} {given}"))
+        return self.token("name", f"{given} {surname}" if given <= surname else f"{surname} {given}")
 
     def surname_dob(self, surname: str, dob: str) -> Token | None:
         """Return the token of a surname with a date of birth, for those who give no given name."""
@@ -103,16 +118,31 @@ class Tokens:
         """Return the token of a normal form, or None for the empty one, which matches nothing."""
         return self.token(kind, normal) if normal else None
 
-    def _of(self, kind: str, normal: Callable[[str], str]) -> Callable[[str], Token | None]:
-        return lambda text: self.token_of(kind, normal(text))
-
-    def _dob(self, text: str) -> tuple[Token | None, bool]:
+    def dob(self, text: str) -> tuple[Token | None, bool]:
         """Return the token of a date of birth, and whether it is one that can contradict."""
         born = normalize.dob(text)
         return self.token_of("dob", born), bool(born) and born not in normalize.UNKNOWN_BIRTHS
 
-    def _name(self, text: str) -> tuple[Token, ...]:
+    def name(self, text: str) -> tuple[Token, ...]:
+        """Return the tokens of a whole name."""
         return tuple(self.token("name", key) for key in normalize.text_keys(text))
 
-    def _parts(self, given: str, surname: str) -> tuple[Token, ...]:
+    def parts(self, given: str, surname: str) -> tuple[Token, ...]:
+        """Return the tokens of a name in its parts."""
         return tuple(self.token("name", key) for key in normalize.parts_keys(given, surname))
+
+    def _of(self, kind: str, normal: Callable[[str], str]) -> Callable[[str], Token | None]:
+        return lambda text: self.token_of(kind, normal(text))
+
+
+def _words(seed: int) -> Callable[[str], int]:
+    """Return the step from a text to a number that is part of a key: some forty times a record."""
+
+    def word(text: str) -> int:
+        return xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"), seed) >> _SPARE
+
+    return word
+
+
+def _seed(key: bytes, kind: str) -> int:
+    return int.from_bytes(blake2b(kind.encode(), key=key, digest_size=8, person=b"tokens").digest())

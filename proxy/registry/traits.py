@@ -7,8 +7,8 @@ date slipped or a number was mistyped, and those of two persons seldom have.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import orjson
@@ -40,6 +40,9 @@ _INITIALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0"
 
 _NONE: Final[tuple[str, ...]] = ()
 
+_SSN, _PLATE, _VIN, _LICENSE, _BEGUN, _PAIR, _UNDATED, _GIVEN, _SURNAME, _HOUSE, _STREET, _NUMBERLESS, _NAMED, _SITE = range(14)
+"""What kind of key it is: a key's first number; those of one kind that mean different things differ in length."""
+
 
 class Spot(NamedTuple):
     """One address, as far as it is told: ``name`` is the street's without suffix and direction, ``place`` a building's name."""
@@ -54,6 +57,10 @@ class Spot(NamedTuple):
     postal_code: str
 
 
+_NOWHERE: Final[tuple[Spot, ...]] = ()
+_NO_SITES: Final[tuple[Site, ...]] = ()
+
+
 class Reader(Protocol):
     """Remembers the normal forms of texts that come again (``tokens.Tokens``)."""
 
@@ -63,13 +70,20 @@ class Reader(Protocol):
         ...
 
     @property
+    def numbers(self) -> Sequence[tuple[str, Callable[[str], str]]]:
+        """Return each of ``NUMBERS`` with the step to its normal form."""
+        ...
+
+    @property
     def read_street(self) -> Callable[[str], Street]:
         """Return the step from a street line to its normal form."""
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
+_NO_NUMBERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+
+
+class Traits(NamedTuple):
     """``births_tell`` and ``ssns_tell``: whether every one given is whole, so that another one contradicts.
 
     ``at_home``: whether an address is somebody's home; a record of a case tells where something happened.
@@ -78,7 +92,7 @@ class Traits:
     names: tuple[Name, ...] = ()
     births: tuple[Born, ...] = ()
     births_tell: bool = False
-    numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    numbers: Mapping[str, tuple[str, ...]] = _NO_NUMBERS
     ssns_tell: bool = False
     spots: tuple[Spot, ...] = ()
     at_home: bool = True
@@ -171,26 +185,31 @@ def of_person(who: Identifiers, read: Callable[[str], Street] = address.address)
 
 def of_fields(fields: Mapping[str, Sequence[str]], reader: Reader) -> Traits:
     """Return the traits of criteria or of one record; ``reader`` remembers normal forms."""
-    births = [birth(text) for text in fields.get("dob", _NONE)]
-    numbers = {
-        kind: forms
-        for kind in NUMBERS
-        if (values := fields.get(kind)) and (forms := tuple(filter(None, map(reader.forms[kind], values))))
-    }
+    births = [birth(text) for text in fields["dob"]] if "dob" in fields else []
+    numbers: dict[str, tuple[str, ...]] = {}
+    for kind, form in reader.numbers:
+        values = fields.get(kind)
+        if values and (forms := tuple(filter(None, map(form, values)))):
+            numbers[kind] = forms
     ssns = fields.get("ssn", _NONE)
     ssns_tell = all(map(normalize.ssn_tells, ssns))
     if not ssns_tell and (forms := _ssns(numbers.get("ssn", _NONE), ssns)):
         numbers["ssn"] = forms
     return Traits(
         names=tuple(_names(fields))[:MOST_NAMES],
-        births=tuple(born for born in births if born),
+        births=tuple(filter(None, births)),
         births_tell=bool(births) and all(born is not None and tells(born) for born in births),
         numbers=numbers,
         ssns_tell=ssns_tell,
-        spots=tuple(_spots(fields, reader)),
+        spots=tuple(_spots(fields, reader)) if "street" in fields or "address" in fields else _NOWHERE,
         at_home="case" not in fields,
-        sites=tuple(site for kind in SITES for text in fields.get(kind, _NONE) if (site := _site_of(kind, text))),
+        sites=tuple(_sites(fields)) if "work" in fields or "school" in fields else _NO_SITES,
     )
+
+
+def _sites(fields: Mapping[str, Sequence[str]]) -> Iterable[Site]:
+    for kind in SITES:
+        yield from (site for text in fields.get(kind, _NONE) if (site := _site_of(kind, text)))
 
 
 def _ssns(whole: Sequence[str], texts: Iterable[str]) -> tuple[str, ...]:
@@ -229,47 +248,54 @@ def unpack(content: bytes) -> Traits:
     )
 
 
-def keys(traits: Traits, *, enrolled: bool) -> set[int]:
-    """Return where a person's look-alikes are found. Both sides of a meeting have to be of one process (``hash``)."""
-    found: list[object] = []
+def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool) -> list[int]:
+    """Return where a person's look-alikes are found, some of it twice; ``word`` makes numbers of words, under a secret.
+
+    A number's own ``hash``, and that of several, is the same in every process of one release of Python; no text's is.
+    """
+    found: list[tuple[int, ...]] = []
     births = [born for born in traits.births if born.whole]
     numbers = traits.numbers
     # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
     sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
     for name in traits.names:
-        _name_keys(name, births, found, sounds, enrolled=enrolled)
+        _name_keys(name, births, found, sounds, word, enrolled=enrolled)
         if name.surname and not name.given and not enrolled:
-            found += _surname_keys(sound("".join(name.surname)), traits.births)
-    _number_keys(numbers, found, enrolled=enrolled)
+            found += _surname_keys(word(sound("".join(name.surname))), traits.births, word)
+    _number_keys(numbers, found, word, enrolled=enrolled)
     for spot in traits.spots:
-        _spot_keys(spot, found, enrolled=enrolled)
+        _spot_keys(spot, found, word, enrolled=enrolled)
     if traits.names or births:
-        _site_keys(traits, births, found, enrolled=enrolled)
-    return set(map(hash, found))
+        _site_keys(traits, births, found, word, enrolled=enrolled)
+    return list(map(hash, found))
 
 
-def _number_keys(numbers: Mapping[str, Sequence[str]], found: list[object], *, enrolled: bool) -> None:
+def _number_keys(
+    numbers: Mapping[str, Sequence[str]], found: list[tuple[int, ...]], word: Callable[[str], int], *, enrolled: bool
+) -> None:
     """Add what a slip, or a part that was not seen, leaves of a number as it was."""
     for ssn in numbers.get("ssn", _NONE):
         # Any one slip, a digit lost or too many and two exchanged included, leaves one of these whole.
-        found += enumerate((ssn[:6], ssn[-6:], ssn[:3] + ssn[-3:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:]))
+        parts = (ssn[:6], ssn[-6:], ssn[:3] + ssn[-3:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:])
+        found += [(_SSN, place, word(part)) for place, part in enumerate(parts)]
     for plate in numbers.get("plate", _NONE):
         if enrolled or len(plate) < _WHOLE_PLATE:
-            found += (("plate", plate[:LEAST_PART]), ("plate", plate[-LEAST_PART:]))
+            found += ((_PLATE, word(plate[:LEAST_PART])), (_PLATE, word(plate[-LEAST_PART:])))
         if len(plate) > LEAST_PART:
-            found += [("plate", plate[:place] + plate[place + 1 :]) for place in range(len(plate))]
-            found.append(("plate", plate))
+            found += [(_PLATE, word(plate[:place] + plate[place + 1 :])) for place in range(len(plate))]
+            found.append((_PLATE, word(plate)))
     for vin in numbers.get("vin", _NONE):
-        found += (("vin", vin[-_VIN_TAIL:]), ("vin", vin[:-_VIN_TAIL]), ("vin", vin[: -_VIN_TAIL - 1], vin[1 - _VIN_TAIL :]))
+        found += ((_VIN, word(vin[-_VIN_TAIL:])), (_VIN, word(vin[:-_VIN_TAIL])))
+        found.append((_VIN, word(vin[: -_VIN_TAIL - 1]), word(vin[1 - _VIN_TAIL :])))
         if len(vin) == _WHOLE_VIN - 1 and not enrolled:
-            found.append(("vin", vin[: 1 - _VIN_TAIL]))
+            found.append((_VIN, word(vin[: 1 - _VIN_TAIL])))
     for number in numbers.get("license", _NONE):
         half = len(number) // 2
-        found.append(("license", number[: half - 1], number[half + 1 :]))
+        found.append((_LICENSE, word(number[: half - 1]), word(number[half + 1 :])))
         # A number that lost a mark, or has one too many, has its halves elsewhere.
         for length in (len(number),) if enrolled else range(len(number) - 1, len(number) + 2):
             first = length // 2
-            found += (("license", number[:first]), ("license", number[first - length :]))
+            found += ((_LICENSE, word(number[:first])), (_LICENSE, word(number[first - length :])))
 
 
 def _form(kind: str, text: str) -> str:
@@ -282,7 +308,7 @@ def _names(fields: Mapping[str, Sequence[str]]) -> Iterable[Name]:
     middle = middles[0] if len(middles) == 1 else ""
     for surname in surnames or ("",):
         for given in givens or ("",):
-            name = name_of(f"{given} {middle}", surname)
+            name = Name(_givens(given, middle), normalize.surname_tokens(surname))
             if name.given or name.surname:
                 yield name
     # A name in one part only may be a whole name that somebody typed into the wrong column.
@@ -292,6 +318,16 @@ def _names(fields: Mapping[str, Sequence[str]]) -> Iterable[Name]:
         yield from names_of(text) or _one_word(text)
     for text in fields.get("alias", _NONE):
         yield from names_of(text)
+
+
+def _givens(given: str, middle: str) -> tuple[str, ...]:
+    """Return the words of both; each is remembered by itself, since together they seldom come again."""
+    if not middle:
+        return tuple(normalize.fold(given).split())
+    both = f"{given} {middle}"
+    if both.isascii() and len(both) <= normalize.MOST_CHARACTERS:
+        return (*normalize.fold(given).split(), *normalize.fold(middle).split())
+    return tuple(normalize.fold(both).split())
 
 
 def _one_word(text: str) -> Iterable[Name]:
@@ -332,7 +368,15 @@ def _turned(spot: Spot) -> Spot | None:
     return spot._replace(street=other.street, name=other.name, place=spot.street) if other.street else None
 
 
-def _name_keys(name: Name, births: Sequence[Born], found: list[object], sounds: Sequence[int], *, enrolled: bool) -> None:
+def _name_keys(
+    name: Name,
+    births: Sequence[Born],
+    found: list[tuple[int, ...]],
+    sounds: Sequence[int],
+    word: Callable[[str], int],
+    *,
+    enrolled: bool,
+) -> None:
     """Add where names meet: both as they sound, or one of them and how the other begins.
 
     With a date of birth they meet on a part of the date, too, so that a common name does not meet all who bear it; those whose
@@ -340,54 +384,69 @@ def _name_keys(name: Name, births: Sequence[Born], found: list[object], sounds: 
     """
     given = sound(name.given[0]) if name.given else ""
     surname = sound("".join(name.surname)) if name.surname else ""
-    pairs = _pairs(name, given, surname) if given and surname else ()
-    for born in births:
-        for date in (born,) if enrolled else (born, Born(born.year, born.day, born.month)):
-            found += [(date, length, said[:length]) for length in sounds for said in (given, surname) if said]
+    pairs = [(word(one), word(other)) for one, other in _pairs(name, given, surname)] if given and surname else ()
+    if births:
+        begun = [(length, word(said[:length])) for length in sounds for said in (given, surname) if said]
+        for year, month, day in births:
+            found += [(_BEGUN, *beginning, year, month, day) for beginning in begun]
+            if not enrolled:
+                found += [(_BEGUN, *beginning, year, day, month) for beginning in begun]
         if pairs:
-            found += _dated(given, surname, pairs, born, alone=1 in sounds)
-    for pair in pairs:
-        found.append((pair, "undated") if births and not enrolled else pair)
+            said = word(given), word(surname), word(given[0]), word(surname[0])
+            for born in births:
+                found += _dated(said, pairs, born, alone=1 in sounds)
+    for one, other in pairs:
+        found.append((_UNDATED, one, other) if births and not enrolled else (_PAIR, one, other))
         if enrolled and not births:
-            found.append((pair, "undated"))
+            found.append((_UNDATED, one, other))
     if pairs:
-        found += _half_keys(name, given, surname, dated=bool(births), enrolled=enrolled)
+        found += _half_keys(name, given, surname, word, dated=bool(births), enrolled=enrolled)
 
 
-def _surname_keys(surname: str, births: Iterable[Born]) -> Iterable[object]:
+def _surname_keys(surname: int, births: Sequence[Born], word: Callable[[str], int]) -> Iterable[tuple[int, ...]]:
     """Yield where a surname meets beside a date that slipped or is told in part: any sound may begin the given name."""
-    for year, month, day in births:
-        if year:
-            yield from (("surname", surname, first, year) for first in _INITIALS)
-        if month and day:
-            yield from (("surname", surname, first, month, day) for first in _INITIALS)
+    for first in map(word, _INITIALS) if births else ():
+        for year, month, day in births:
+            if year:
+                yield (_SURNAME, surname, first, year)
+            if month and day:
+                yield (_SURNAME, surname, first, month, day)
 
 
-def _half_keys(name: Name, given: str, surname: str, *, dated: bool, enrolled: bool) -> Iterable[object]:
+def _half_keys(
+    name: Name, given: str, surname: str, word: Callable[[str], int], *, dated: bool, enrolled: bool
+) -> Iterable[tuple[int, ...]]:
     """Yield where one name meets beside the beginning of the other, which slipped; exchanged, too, by who asks.
 
     With a date of birth, only those meet there whose date is not known.
     """
-    first, last = name.given[0], name.surname[-1]
-    keys = [("given", given, last[:2]), ("given", given, last[0], last[-1]), ("surname", surname, first[0])]
+    first, last, one, other = name.given[0], name.surname[-1], word(given), word(surname)
+    keys = [(_GIVEN, one, word(last[:2])), (_GIVEN, one, word(f"{last[0]}-{last[-1]}")), (_SURNAME, other, word(first[0]))]
     if not enrolled:
-        keys += [("given", surname, first[:2]), ("given", surname, first[0], first[-1]), ("surname", given, last[0])]
+        keys += [
+            (_GIVEN, other, word(first[:2])),
+            (_GIVEN, other, word(f"{first[0]}-{first[-1]}")),
+            (_SURNAME, one, word(last[0])),
+        ]
     if enrolled or not dated:
         yield from keys
     if enrolled is not dated:
-        yield from ((key, "undated") for key in keys)
+        yield from ((_UNDATED, *key) for key in keys)
 
 
-def _dated(given: str, surname: str, pairs: Iterable[tuple[str, str]], born: Born, *, alone: bool) -> list[object]:
+def _dated(
+    said: tuple[int, int, int, int], pairs: Iterable[tuple[int, int]], born: Born, *, alone: bool
+) -> list[tuple[int, ...]]:
+    given, surname, given_begins, surname_begins = said
     year, month, day = born
-    found: list[object] = [key for pair in pairs for key in ((pair, year), (pair, month, day))]
+    found: list[tuple[int, ...]] = [key for pair in pairs for key in ((_PAIR, *pair, year), (_PAIR, *pair, month, day))]
     found += (
-        ("given", given, surname[0], month, day),
-        ("surname", surname, given[0], year),
-        ("surname", surname, given[0], month, day),
+        (_GIVEN, given, surname_begins, month, day),
+        (_SURNAME, surname, given_begins, year),
+        (_SURNAME, surname, given_begins, month, day),
     )
     if alone:
-        found.append(("given", given, surname[0], year))
+        found.append((_GIVEN, given, surname_begins, year))
     return found
 
 
@@ -405,40 +464,41 @@ def _pairs(name: Name, given: str, surname: str) -> Sequence[tuple[str, str]]:
     return tuple({(one, other) if one <= other else (other, one) for one in givens for other in surnames})
 
 
-def _spot_keys(spot: Spot, found: list[object], *, enrolled: bool) -> None:
-    street = sound(spot.name.replace(" ", "")[:6]) if spot.name else ""
-    city, code = spot.city[:3], spot.postal_code
-    if street and spot.number:
-        found.append(("number", spot.number, street))
-        found += (("number", spot.number, code, spot.name[0]), ("number", spot.number, city, spot.name[0]))
-    if street:
+def _spot_keys(spot: Spot, found: list[tuple[int, ...]], word: Callable[[str], int], *, enrolled: bool) -> None:
+    city, code = word(spot.city[:3]), word(spot.postal_code)
+    if spot.name:
+        street = word(sound(spot.name.replace(" ", "")[:6]))
+        if spot.number:
+            number, begins = word(spot.number), word(spot.name[0])
+            found += ((_HOUSE, number, street), (_HOUSE, number, code, begins), (_HOUSE, number, city, begins))
         # With another number it is another house, but for a place with a name; one that lacks its number may be any.
-        loose = bool(spot.place or not spot.number)
-        if enrolled or loose:
-            found += (("street", city, street), ("street", code, street))
+        if enrolled or spot.place or not spot.number:
+            found += ((_STREET, city, street), (_STREET, code, street))
         if not enrolled or not spot.number:
-            found += (("numberless", city, street), ("numberless", code, street))
+            found += ((_NUMBERLESS, city, street), (_NUMBERLESS, code, street))
     if spot.place:
-        found += (("place", spot.place[:5], city), ("place", spot.place[:5], code))
+        place = word(spot.place[:5])
+        found += ((_NAMED, place, city), (_NAMED, place, code))
 
 
-def _site_keys(traits: Traits, births: Sequence[Born], found: list[object], *, enrolled: bool) -> None:
+def _site_keys(
+    traits: Traits, births: Sequence[Born], found: list[tuple[int, ...]], word: Callable[[str], int], *, enrolled: bool
+) -> None:
     """Add where people meet who share a place of work or a school: under it, by a name or a year of birth.
 
     An address that is asked for may be such a place's; by itself it meets nobody there.
     """
-    anchors: list[object] = [sound(word) for site in traits.sites for word in site.words[:MOST_WORDS]]
-    told = [(site.number, site.street) for site in traits.sites if site.number]
-    anchors += [(number, sound(_name_of_street(street)[:6])) for number, street in told]
     who = [name.given[0] for name in traits.names if name.given] + [
         "".join(name.surname) for name in traits.names if name.surname
     ]
-    if anchors:
+    if traits.sites:
+        anchors: list[tuple[int, ...]] = [(word(sound(each)),) for site in traits.sites for each in site.words[:MOST_WORDS]]
+        anchors += [(word(site.number), word(sound(_name_of_street(site.street)[:6]))) for site in traits.sites if site.number]
         short = [each for name in traits.names if name.given for each in formal(name.given[0])]
-        marks = {*map(sound, (*who, *short)), *(born.year for born in births)}
-        found += [("site", anchor, mark) for anchor in anchors for mark in marks]
+        marks = {*(word(sound(each)) for each in (*who, *short)), *(born.year for born in births)}
+        found += [(_SITE, *anchor, mark) for anchor in anchors for mark in marks]
     if not enrolled:
         for spot in traits.spots:
             if spot.number and spot.name:
-                anchor = spot.number, sound(spot.name[:6])
-                found += [("site", anchor, mark) for mark in set(map(sound, who))]
+                anchor = word(spot.number), word(sound(spot.name[:6]))
+                found += [(_SITE, *anchor, mark) for mark in {word(sound(each)) for each in who}]

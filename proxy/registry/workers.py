@@ -1,8 +1,8 @@
-"""Processes that make the forms of many persons at once, while a whole registry is loaded.
+"""Processes that derive what many persons are recognized by, while a registry is loaded of which that is not kept.
 
-They are forked: tokens are hashes under Python's own secret, which only a forked process shares. Each closes every file that
-it inherited (else a server's lock on its log would outlive the server), touches nothing of the store, and ends when the pipe to
-it does: with the load, or with the server, however that ended. What goes through the pipes is in clear, and on no disk.
+They are forked. Each closes every file that it inherited (else a server's lock on its log would outlive the server), touches
+nothing of the store, and ends when the pipe to it does: with the load, or with the server, however that ended. What goes
+through the pipes is in clear, and on no disk.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
-from proxy.registry.person import NO_VALUES, identifiers_of
-from proxy.registry.profile import Forms, forms
+from proxy.registry.profile import derive
 from proxy.registry.store import RegistryUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
+    from proxy.registry.person import Entry, Staff
     from proxy.registry.tokens import Tokens
+
+    Unpack = Callable[[bytes], Entry | Staff]
 
 MOST_WORKERS: Final = 8
 IN_FLIGHT: Final = 3
@@ -38,15 +38,6 @@ _LENGTH: Final = struct.Struct("<Q")
 
 Said = tuple[str, bytes, bytes]
 """A row, the tag of its payload, and what it says."""
-
-Made = tuple[bytes, Forms]
-"""A row's content without the identifiers, and the forms of those."""
-
-
-def made(content: bytes, tokens: Tokens) -> Made:
-    """Return what a row says, in forms."""
-    values = orjson.loads(content)
-    return orjson.dumps(values | {"identifiers": NO_VALUES}), forms(identifiers_of(values["identifiers"]), tokens)
 
 
 class Workers:
@@ -69,14 +60,14 @@ class Workers:
         return not self._given
 
     async def give(self, said: list[Said]) -> None:
-        """Have forms made of rows."""
+        """Have everything derived of rows."""
         writer = self._pipes[self._next][1]
         writer.write(_framed(marshal.dumps([content for _, _, content in said])))
         await writer.drain()
         self._given.append((self._next, said))
         self._next = (self._next + 1) % len(self._pipes)
 
-    async def take(self) -> Iterator[tuple[Said, Made]]:
+    async def take(self) -> Iterator[tuple[Said, bytes]]:
         """Return the batch given first of those not taken back.
 
         Raises:
@@ -89,11 +80,11 @@ class Workers:
             found = marshal.loads(await reader.readexactly(length))  # noqa: S302 -- from a process of our own
         except (asyncio.IncompleteReadError, OSError) as error:
             raise RegistryUnreadable("A process that helped to load the registry has ended. It is loaded anew.") from error
-        return zip(said, ((owner, Forms(*values)) for owner, values in found), strict=True)
+        return zip(said, found, strict=True)
 
 
 @asynccontextmanager
-async def working(tokens: Tokens) -> AsyncIterator[Workers | None]:
+async def working(unpack: Unpack, tokens: Tokens) -> AsyncIterator[Workers | None]:
     """Yield as many workers as there are processors for us; None where processes cannot be forked safely, or one is all."""
     count = min(MOST_WORKERS, len(os.sched_getaffinity(0))) if sys.platform == "linux" else 1
     if count < 2:
@@ -103,7 +94,7 @@ async def working(tokens: Tokens) -> AsyncIterator[Workers | None]:
     pipes = []
     try:
         for _ in range(count):
-            child, pipe = _fork(tokens)
+            child, pipe = _fork(unpack, tokens)
             children.append(child)
             pipes.append(await asyncio.open_connection(sock=pipe, limit=_BUFFER))
         yield Workers(pipes)
@@ -115,19 +106,19 @@ async def working(tokens: Tokens) -> AsyncIterator[Workers | None]:
             await asyncio.to_thread(os.waitpid, child, 0)
 
 
-def _fork(tokens: Tokens) -> tuple[int, socket.socket]:
+def _fork(unpack: Unpack, tokens: Tokens) -> tuple[int, socket.socket]:
     mine, its = socket.socketpair()
     child = os.fork()
     if child:
         its.close()
         return child, mine
     try:
-        _serve(its.detach(), tokens)
+        _serve(its.detach(), unpack, tokens)
     finally:
         os._exit(0)
 
 
-def _serve(pipe: int, tokens: Tokens) -> None:
+def _serve(pipe: int, unpack: Unpack, tokens: Tokens) -> None:
     gc.disable()
     # What the server does on a signal is not for us to do: its wake-up pipe would be told of ours.
     signal.set_wakeup_fd(-1)
@@ -138,7 +129,7 @@ def _serve(pipe: int, tokens: Tokens) -> None:
     with open(pipe, "r+b", buffering=0) as raw:
         while head := _exactly(raw.fileno(), _LENGTH.size):
             contents = marshal.loads(_exactly(raw.fileno(), *_LENGTH.unpack(head)))  # noqa: S302 -- from our own server
-            found = marshal.dumps([(owner, tuple(values)) for owner, values in (made(each, tokens) for each in contents)])
+            found = marshal.dumps([derive(unpack(each), tokens) for each in contents])
             left = memoryview(_framed(found))
             while left:
                 left = left[os.write(raw.fileno(), left) :]

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.registry import traits
-from proxy.registry.evidence import weigh
+from proxy.registry.evidence import weigh, weigh_in_hope
 from proxy.registry.lines import criteria
 from proxy.registry.person import Home, Identifiers
 from proxy.registry.protection import Feature
 from proxy.registry.rarity import Rarity, values_of
+from proxy.registry.recognition import enough
 from proxy.registry.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -66,13 +67,13 @@ OTHERS: dict[str, str] = {
 
 def town(*more: Identifiers) -> Rarity:
     """Return what is rare in a town of 200, where half are of Elm Street and every one of Springfield."""
-    rarity = Rarity()
+    rarity = Rarity(TOKENS)
     for number in range(200):
         street = f"{number} Elm Street" if number % 2 else f"{number} Oak Avenue"
         home = Home(street=street, city="Springfield", state="NY", postal_code="12345")
-        rarity.add(values_of(traits.of_person(Identifiers(surname=f"Q{number}", homes=(home,)))))
+        rarity.add(values_of(traits.of_person(Identifiers(surname=f"Q{number}", homes=(home,))), TOKENS))
     for each in more:
-        rarity.add(values_of(traits.of_person(each)))
+        rarity.add(values_of(traits.of_person(each), TOKENS))
     return rarity
 
 
@@ -301,3 +302,19 @@ def test_traits_are_sealed_and_opened_whole() -> None:
     assert traits.pack(opened) == traits.pack(known)
     assert (opened.names, opened.births, opened.spots) == (known.names, known.births, known.spots)
     assert b"whitcombe" not in sealed.lower()
+
+
+@given(told=st.fixed_dictionaries({}, optional={kind: st.sampled_from([SAID[kind], OTHERS[kind]]) for kind in SAID}))
+@settings(max_examples=300, deadline=None)
+def test_who_is_given_up_on_is_meant_by_no_threshold(told: dict[str, str]) -> None:
+    """Weighing stops early only for whom nothing else could have helped, and changes nothing for anybody else."""
+    mine, theirs = traits.of_fields(criteria(told), TOKENS), traits.of_person(MAYOR)
+    whole = weigh(mine, theirs, TOWN, persons=1)
+
+    found = weigh_in_hope(mine, theirs, TOWN, persons=1)
+
+    if found is None:
+        assert whole.contradicted
+        assert not enough((), whole, float("-inf"))
+    else:
+        assert found == whole

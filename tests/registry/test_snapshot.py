@@ -112,7 +112,6 @@ def test_a_change_in_place_is_as_if_built_afresh(steps: list[tuple[str, Any]]) -
     for profile in held.values():
         snapshot.remove(profile)
     assert all(not found for found in vars(snapshot._index).values() if isinstance(found, (dict, Shared)))
-    assert not snapshot._households._bound
     assert not snapshot._index.rarity._counts
     assert snapshot.size == snapshot._lines == 0
 

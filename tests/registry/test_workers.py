@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.registry.person import unpack_entry
 from proxy.registry.store import RegistryUnreadable
 from proxy.registry.tokens import Tokens
 from proxy.registry.workers import working
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 _HELPED = """
 import asyncio, fcntl, os, sys
+from proxy.registry.person import unpack_entry
 from proxy.registry.tokens import Tokens
 from proxy.registry.workers import working
 
@@ -25,7 +27,7 @@ async def main():
     lock = open(sys.argv[1], "w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.sched_getaffinity = lambda _: {0, 1, 2}
-    async with working(Tokens(bytes(32))) as workers:
+    async with working(unpack_entry, Tokens(bytes(32))) as workers:
         print("working", flush=True)
         await asyncio.Event().wait()
 
@@ -52,7 +54,7 @@ async def test_helpers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
 
 async def test_a_helper_that_fails_is_not_waited_for() -> None:
     """A helper that ends before it has answered makes the load fail, which is then tried anew."""
-    async with working(Tokens(bytes(32))) as workers:
+    async with working(unpack_entry, Tokens(bytes(32))) as workers:
         if workers is None:
             pytest.skip("there is one processor only")
         await workers.give([("row", b"tag", b"this is no row")])
