@@ -260,6 +260,8 @@ def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool) -> list[
     sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
     for name in traits.names:
         _name_keys(name, births, found, sounds, word, enrolled=enrolled)
+        if name.surname and not name.given and not enrolled:
+            found += _surname_keys(word(sound("".join(name.surname))), traits.births, word)
     _number_keys(numbers, found, word, enrolled=enrolled)
     for spot in traits.spots:
         _spot_keys(spot, found, word, enrolled=enrolled)
@@ -399,15 +401,16 @@ def _name_keys(
             found.append((_UNDATED, one, other))
     if pairs:
         found += _half_keys(name, given, surname, word, dated=bool(births), enrolled=enrolled)
-    elif surname and not enrolled and births:
-        found += _surname_keys(word(surname), births, word)
 
 
 def _surname_keys(surname: int, births: Sequence[Born], word: Callable[[str], int]) -> Iterable[tuple[int, ...]]:
-    """Yield where a date that slipped is met when there is no given name to narrow it: any sound may begin that."""
-    for one in map(word, _INITIALS):
+    """Yield where a surname meets beside a date that slipped or is told in part: any sound may begin the given name."""
+    for first in map(word, _INITIALS) if births else ():
         for year, month, day in births:
-            yield from ((_SURNAME, surname, one, year), (_SURNAME, surname, one, month, day))
+            if year:
+                yield (_SURNAME, surname, first, year)
+            if month and day:
+                yield (_SURNAME, surname, first, month, day)
 
 
 def _half_keys(

@@ -91,6 +91,7 @@ def kinds(found: Sequence[Protection]) -> set[str]:
         ("given_name surname", {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1984-03-09"}),
         ("surname dob", {"surname": "Whitcombe", "dob": "1961-03-08"}),
         ("surname dob", {"surname": "Whitcombe", "dob": "1971-03-09"}),
+        ("surname dob", {"surname": "Whitcombe", "dob": "1961-03"}),
         ("given_name surname", {"given_name": "Whitcombq", "surname": "Eleanor"}),
         ("given_name surname", {"given_name": "Eleanor", "surname": "Wxitcombe"}),
         ("given_name surname", {"given_name": "Eleanor", "surname": "Wihtcombe"}),
