@@ -1,6 +1,6 @@
 """Whom the registry and the personnel directory hold: identifiers as they were given, and the facts beside them.
 
-Values are kept as they came, sealed, and are brought into normal form at every start: better normal forms then need no
+Values are kept as they came, sealed, and are brought into normal form by each version anew: better normal forms then need no
 new enrollment. Every value is checked at birth for being of use; what a person is recognized by is decided elsewhere.
 """
 

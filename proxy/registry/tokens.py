@@ -1,7 +1,7 @@
-"""Match tokens: hashes of normal forms under a secret of this start, made when needed and never stored.
+"""Match tokens: hashes of normal forms under a secret of the registry, which is sealed in the store as everything there is.
 
-A stolen copy of the store holds no token, so nobody can try all names or numbers against it. Memory holds the tokens and
-their secret together: who can read this process's memory can try them all, and no form of matching prevents it.
+A stolen copy of the store holds no token in clear, so nobody can try all names or numbers against it. Memory holds the tokens
+and their secret together: who can read this process's memory can try them all, and no form of matching prevents it.
 Of 61 bits, two forms in 10^9 look-ups against 10^7 tokens meet by chance once in 230 times.
 
 The hash (XXH3) is fast and no more than that: it keeps nobody from anything who knows the secret, and nobody else sees a token.
