@@ -89,8 +89,7 @@ async def _run(settings: Settings, reason: str, approve: str, refuse: str, *, as
             gone = await activations.refuse(refuse, by=operator(), reason=reason)
             _tell(as_json, {"refused": gone.id, "version": version_of(gone.after)}, f"{gone.id} is refused; nothing changes")
             return
-        with progress("asking every question"):
-            compared = await _compare(settings, activations, gated=bool(reason or approve))
+        compared = await _compare(settings, activations)
         if not as_json:
             for edit in compared.edits:
                 say(str(edit))
@@ -99,21 +98,20 @@ async def _run(settings: Settings, reason: str, approve: str, refuse: str, *, as
             words = f"version {version_of(agreed.after)} is activated, as {agreed.by} proposed; {SOON}"
             _tell(as_json, _row(compared) | {"activated": compared.loaded.version, "proposal": agreed.id}, words)
             return
-        await _propose(activations, compared, reason, as_json=as_json)
+        await _propose(settings, activations, compared, reason, as_json=as_json)
 
 
-async def _compare(settings: Settings, activations: Activations, *, gated: bool) -> _Compared:
-    """Hold the folder against the activated policy; ``gated`` where that may come to rule.
+async def _compare(settings: Settings, activations: Activations) -> _Compared:
+    """Hold the folder against the activated policy.
 
     Raises:
-        DocumentInvalid: the folder has mistakes, or fails a gate.
+        DocumentInvalid: the folder has mistakes.
     """
     from proxy.policy.activating import load_files  # noqa: PLC0415 -- likewise
     from proxy.policy.edits import Edit, edits  # noqa: PLC0415
-    from proxy.policy.gate import load_gated  # noqa: PLC0415
     from proxy.policy.service import load_policies  # noqa: PLC0415
 
-    loaded = await asyncio.to_thread(load_gated if gated else load_policies, settings.policies)
+    loaded = await asyncio.to_thread(load_policies, settings.policies)
     active = await activations.store.active()
     if active is None or active.digest == loaded.digest:
         return _Compared(active=active, loaded=loaded, edits=())
@@ -125,7 +123,14 @@ async def _compare(settings: Settings, activations: Activations, *, gated: bool)
     return _Compared(active=active, loaded=loaded, edits=await asyncio.to_thread(edits, before, loaded))
 
 
-async def _propose(activations: Activations, compared: _Compared, reason: str, *, as_json: bool) -> None:
+async def _propose(settings: Settings, activations: Activations, compared: _Compared, reason: str, *, as_json: bool) -> None:
+    """Propose what the folder holds, unless it needs no proposal, or there is one.
+
+    Raises:
+        DocumentInvalid: the folder's policy fails a gate, so nobody should be asked to agree to it.
+    """
+    from proxy.policy.gate import load_gated  # noqa: PLC0415 -- Casbin takes its time
+
     active, loaded = compared.active, compared.loaded
     row = _row(compared)
     if active is None:
@@ -145,6 +150,10 @@ async def _propose(activations: Activations, compared: _Compared, reason: str, *
         _tell(as_json, row, words)
         raise done(Code.FOUND)
     if proposal is None:
+        with progress("asking every question"):
+            loaded = await asyncio.to_thread(load_gated, settings.policies)
+        if loaded.digest != compared.loaded.digest:
+            raise CommandFailed("the folder was changed meanwhile", help="look at the differences again", code=Code.FOUND)
         proposal = await activations.propose(loaded, count, instead_of=active.digest, by=operator(), reason=reason)
     words = (
         f"version {loaded.version} is proposed by {proposal.by} ({proposal.reason}); nothing changes until another person "

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proxy.policy.differences import Difference
+    from proxy.policy.edits import Edit
     from proxy.policy.service import PolicySet
 
 
@@ -24,35 +25,38 @@ def diff(
 ) -> None:
     """Tell which decisions change from one policy to another, of all that there are: what loosens first, one example each.
 
+    Then what changes beside the rulings: budgets, purposes, routes, recognition.
+
     Exit 1 when anything changes.
     """
     from proxy.policy.differences import differences, joint_size  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.policy.edits import edits  # noqa: PLC0415
+    from proxy.policy.rows import SHEET  # noqa: PLC0415
     from proxy.policy.service import load_policies  # noqa: PLC0415
 
     one, other = load_policies(before), load_policies(after)
     found = differences(one.lattice, other.lattice)
-    names = (one.digests.keys() | other.digests.keys()) - {"policy.csv", "model.conf"}
-    beside = sorted(name for name in names if one.digests.get(name) != other.digests.get(name))
+    others = [each for each in edits(one, other) if each.file != SHEET]
     questions = joint_size(one.lattice, other.lattice)
     if as_json:
         emit(
             {
                 "before": one.version,
                 "after": other.version,
-                "loosens": any(each.loosens for each in found),
+                "loosens": any(each.loosens for each in found) or any(each.loosens for each in others),
                 "questions": questions,
                 "changed": sum(each.count for each in found),
-                "other_files": beside,
+                "beside": [each._asdict() for each in others],
                 "differences": [_difference_as_json(each) for each in found],
             }
         )
     else:
-        _print(one, other, found, questions, beside)
-    if found or beside:
+        _print(one, other, found, questions, others)
+    if found or others:
         raise done(Code.FOUND)
 
 
-def _print(one: PolicySet, other: PolicySet, found: Sequence[Difference], questions: int, beside: Sequence[str]) -> None:
+def _print(one: PolicySet, other: PolicySet, found: Sequence[Difference], questions: int, others: Sequence[Edit]) -> None:
     from proxy.policy.gate import told  # noqa: PLC0415 -- Casbin takes its time
     from proxy.policy.vocabulary import ANY  # noqa: PLC0415
 
@@ -70,8 +74,8 @@ def _print(one: PolicySet, other: PolicySet, found: Sequence[Difference], questi
     changed = f"{sum(each.count for each in found):,} of {counted(questions, 'question')} decided otherwise"
     looser = f"{sum(each.count for each in found if each.loosens):,} of them looser"
     say(f"{one.version} -> {other.version}: {changed}, {looser}")
-    if beside:
-        say(f"also changed: {', '.join(beside)}; what that changes outside of the rows is not told here, so read it as text")
+    for edit in others:
+        say(f"beside the rulings: {edit}")
 
 
 def concerned(after: PolicySet, difference: Difference) -> str:

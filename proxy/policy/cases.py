@@ -131,7 +131,12 @@ def load_cases(directory: Path, *, words: Words, fields: frozenset[str], rules: 
     Raises:
         DocumentInvalid: with every mistake of every file.
     """
-    mistakes: list[Mistake] = []
+    # A file that is passed over in silence is a promise that nobody checks.
+    mistakes: list[Mistake] = [
+        Mistake(file=path, line=1, column=1, message="this file would not be read", help=f"call it {path.stem}.yaml")
+        for path in sorted((directory / FOLDER).glob("*.*"))
+        if path.suffix.lower() in {".yml", ".yaml"} and path.suffix != ".yaml"
+    ]
     found: list[Case] = []
     told: dict[str, str] = {}
     for path in sorted((directory / FOLDER).glob("*.yaml")):

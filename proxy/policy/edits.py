@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from dataclasses import fields
 from math import log2
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from proxy.policy.differences import differences
 from proxy.policy.lattice import ruling_of
+from proxy.policy.overlays import PATTERN
 from proxy.policy.strictness import opens
 from proxy.policy.vocabulary import NONE
 
@@ -41,6 +43,8 @@ class Edit(NamedTuple):
         return f"{'loosens' if self.loosens else 'fine   '}  {self.file}: {self.what}"
 
 
+BUDGETS: Final = ("queries", "fruitless", "records", "neighborhood", "references", "broad_counts")
+
 Told = tuple[bool, str]
 """Whether it loosens, and what."""
 
@@ -56,10 +60,11 @@ def edits(before: PolicySet, after: PolicySet) -> tuple[Edit, ...]:
     if changed:
         found += [Edit("policy.csv", each.loosens, _told(each)) for each in differences(before.lattice, after.lattice)]
     for name in changed:
-        if name not in COMPARED:
+        compare = _rows if PurePosixPath(name).match(PATTERN) else COMPARED.get(name)
+        if compare is None:
             found.append(Edit(name, loosens=True, what="changed, and nothing is known of what that loosens"))
             continue
-        told = [Edit(name, *each) for each in COMPARED[name](before, after)]
+        told = [Edit(name, *each) for each in compare(before, after)]
         if not told and not any(each.file == name for each in found):
             told = [Edit(name, loosens=False, what="wording, comments or order; nothing else changes")]
         found += told
@@ -83,15 +88,22 @@ def _nothing(_before: PolicySet, _after: PolicySet) -> Iterator[Told]:
     return iter(())
 
 
+def _rows(_before: PolicySet, _after: PolicySet) -> Iterator[Told]:
+    yield False, "the rows of an overlay; what they change is told of policy.csv"
+
+
+def _overlays(before: PolicySet, after: PolicySet) -> Iterator[Told]:
+    """What is switched on or off shows in the rulings, so by itself it is neither looser nor stricter."""
+    for name in sorted({*before.overlays} ^ {*after.overlays}):
+        yield False, f"{name} is switched {'on' if name in after.overlays else 'off'}; what that changes is told of policy.csv"
+
+
 def _budgets(before: PolicySet, after: PolicySet) -> Iterator[Told]:
-    lower_is_looser = {"broad_counts"}
-    for field in fields(before.budgets):
-        old, new = getattr(before.budgets, field.name), getattr(after.budgets, field.name)
-        if old != new and field.name in {"queries", "fruitless", "records", "neighborhood", "broad_counts"}:
-            yield (new < old) if field.name in lower_is_looser else (new > old), f"{field.name}: {old} becomes {new}"
-    yield from _others(
-        before.budgets, after.budgets, {"queries", "fruitless", "records", "neighborhood", "broad_counts"}, "budget"
-    )
+    for name in BUDGETS:
+        old, new = getattr(before.budgets, name), getattr(after.budgets, name)
+        if old != new:
+            yield (new < old if name == "broad_counts" else new > old), f"{name}: {old} becomes {new}"
+    yield from _others(before.budgets, after.budgets, BUDGETS, "budget")
 
 
 def _recognition(before: PolicySet, after: PolicySet) -> Iterator[Told]:
@@ -275,6 +287,7 @@ COMPARED: Final[Mapping[str, Callable[[PolicySet, PolicySet], Iterator[Told]]]] 
     "budgets.yaml": _budgets,
     "fields.yaml": _fields,
     "model.conf": _nothing,  # only the one model is ever loaded
+    "overlays.yaml": _overlays,
     "policy.csv": _nothing,  # the lattice tells
     "purposes.yaml": _purposes,
     "recognition.yaml": _recognition,

@@ -81,11 +81,10 @@ class Lattice:
     def everything(self) -> Iterator[tuple[tuple[str, ...], int]]:
         """Yield every question of the whole product, the words of each column in order, with the rows it matches as bits."""
         columns = [sorted(column.items()) for column in self._bits]
-        for cell in product(*columns):
-            bits = -1
-            for _, satisfied in cell:
-                bits &= satisfied
-            yield tuple(word for word, _ in cell), bits
+        before, behind = _joined(columns[:4]), _joined(columns[4:])
+        for words, bits in before:
+            for more, satisfied in behind:
+                yield words + more, bits & satisfied
 
     def classes(self) -> tuple[tuple[str, ...], ...]:
         """Return, column by column, one word of each kind that no row can tell apart."""
@@ -133,6 +132,14 @@ def smallest(cells: Collection[Facts], columns: Sequence[Sequence[str]]) -> Fact
             words = dict(zip(kept, chosen, strict=True))
             return Facts(*(words.get(index, ANY) for index in indexes))
     raise ValueError("no cells")
+
+
+def _joined(columns: Sequence[Sequence[tuple[str, int]]]) -> list[tuple[tuple[str, ...], int]]:
+    """Return the product of some columns: words, and the rows that all of them satisfy."""
+    found: list[tuple[tuple[str, ...], int]] = [((), -1)]
+    for column in columns:
+        found = [((*words, word), bits & satisfied) for words, bits in found for word, satisfied in column]
+    return found
 
 
 def _ordinary(words: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:

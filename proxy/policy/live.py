@@ -177,6 +177,7 @@ class LivePolicy:
         if digest == live.digest:
             self._release()
             return
+        self._hold(f"version {version_of(digest)} in the folder is being judged")
         judged = await self._judges(self._folder, live.contents)
         if judged.mistakes:
             await self._hold_mistakes(judged.mistakes, digest)

@@ -12,8 +12,8 @@
 ``watermark=entry``          mask, permit        not performed by this version
 ===========================  ==================  ====================================================================
 
-A policy with an obligation that is not performed is refused as a whole. To deny by that row alone would tell who is hidden: of
-all whom the row would answer about, those who are concealed would be the only ones who are "not there".
+A policy with an obligation that is not performed is refused as a whole. To deny by that row alone would be another policy than
+the one that was reviewed, of which its cases and invariants would not hold; the one that is in force is better than either.
 """
 
 from __future__ import annotations

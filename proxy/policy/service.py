@@ -49,7 +49,7 @@ FILES: Final = (
     "budgets.yaml", "fields.yaml", "model.conf", "overlays.yaml", "policy.csv", "purposes.yaml", "recognition.yaml",
     "routes.yaml", "vocabulary.yaml",
 )  # fmt: skip
-"""The files that every policy has; the version covers these and the rows of the overlays switched on, and no others."""
+"""The files that every policy has; the version covers these, and the rows of the overlays that are switched on."""
 
 T = TypeVar("T")
 

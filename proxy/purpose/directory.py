@@ -60,7 +60,9 @@ class StoredCases:
             async with self._database.begin() as connection:
                 case = await read_case(connection, number)
         except (DatabaseUnusable, SQLAlchemyError, ValueError) as error:
-            raise CaseDirectoryUnavailable("The case directory does not answer. Nothing was released. Try again.") from error
+            # Not ``down``: where the store cannot be read, nobody's revocation or lock can be either, and nothing goes on.
+            detail = "The case directory does not answer. Nothing was released. Try again."
+            raise CaseDirectoryUnavailable(detail, down=False) from error
         # Another task may have seen a newer generation while this one waited; what was read before must not outlive that.
         if case is not None and generation == self._generation:
             self._kept[number] = case

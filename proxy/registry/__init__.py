@@ -20,6 +20,8 @@ field by field (``likeness.py``); each field adds or takes evidence in bits, by 
 ``rarity.py``); and a threshold of policy, which grows with the registry, says how much is enough (``thresholds.py``,
 ``recognition.py``). A person's fields lie sealed in memory until then (``profile.py``).
 
+A place of work or a school is shared by hundreds, and a common name in free text by thousands: both are evidence, and no road.
+
 **In doubt, recognized.** A form that two people could share is kept, a contradiction must be certain, both names that sound
 right are enough while nothing contradicts, one member of a household stands for all (``households.py``). The exceptions are
 stated where they are made: a neighbor's unit, house or street and a namesake with another date of birth or SSN, unless

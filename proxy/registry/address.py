@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
+from rapidfuzz.distance import OSA
+
 from proxy.registry import normalize
 from proxy.registry.usps import DIRECTIONS, ORDINALS, PLAIN_UNITS, STATE_CODES, STATES, SUFFIXES, UNITS, WORD_UNITS
 
@@ -28,6 +30,9 @@ _NUMBERED_BEFORE_ROAD: Final = frozenset({"COUNTY", "STATE", "TOWNSHIP", "FARM",
 _COUNTRY: Final = frozenset({("USA",), ("US",), ("UNITED", "STATES"), ("UNITED", "STATES", "OF", "AMERICA")})
 _NO_UNIT: Final = frozenset({"NA", "NONE", "NULL", "UNKNOWN", "0"})
 _MOST_TOKENS: Final = 40
+_APARTMENT: Final = "APARTMENT"
+_LEAST_SLIPPED: Final = len(_APARTMENT) - 1
+_MOST_SLIPPED: Final = len(_APARTMENT) + 1
 _MAY_DESIGNATE: Final = frozenset({"#", *UNITS, *WORD_UNITS})
 
 
@@ -91,7 +96,15 @@ def _tokens(text: str) -> list[str]:
         decomposed = unicodedata.normalize("NFKD", text)
         kept = "".join(letter for letter in decomposed if unicodedata.category(letter) not in {"Mn", "Cf"})
         text = normalize.seen_as_latin(kept)
-    return _TOKEN.findall(text.upper().replace("'", "").replace("\n", ","))[:_MOST_TOKENS]
+    found = _TOKEN.findall(text.upper().replace("'", "").replace("\n", ","))[:_MOST_TOKENS]
+    return [_APARTMENT if _misspells(word) else word for word in found]
+
+
+def _misspells(word: str) -> bool:
+    """Tell whether a word is "apartment" with a slip of the pen: the one designator that is long enough for many."""
+    if not _LEAST_SLIPPED <= len(word) <= _MOST_SLIPPED or (word[0] != "A" and word[-1] != "T"):
+        return False
+    return OSA.distance(word, _APARTMENT, score_cutoff=1) == 1
 
 
 def _parse(text: str, *, whole: bool) -> Street:

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.registry import likeness, sites
-from proxy.registry.likeness import INITIAL, NICKNAME, OTHER, PART, PARTIAL, PHONETIC, SAME, SIMILAR, SLIP, SWAPPED
+from proxy.registry.likeness import INITIAL, NICKNAME, OTHER, PART, PARTIAL, PHONETIC, SAME, SIMILAR, SLIP, SWAPPED, UNHEARD
 from proxy.registry.protection import Feature
 from proxy.registry.sites import SITES
 
@@ -64,15 +64,15 @@ class Evidence(NamedTuple):
 BESIDE: Final = 8.0
 """Bits from anything but name and date of birth that outweigh another date of birth."""
 
-_GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
-_SURNAME: Final[Mapping[str, float]] = {PART: -2.5, SLIP: -3.5, PHONETIC: -4.5, SIMILAR: -6}
+_GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, UNHEARD: -3.5, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
+_SURNAME: Final[Mapping[str, float]] = {PART: -2.5, UNHEARD: -3.5, SLIP: -3.5, PHONETIC: -4.5, SIMILAR: -6}
 _NAME_AGAINST: Final = -5.5
 _INITIAL: Final = 2.0
 _LEAST_NAME: Final = 0.5
 _CROSSED: Final = -1.5
 _PERSONAL: Final = frozenset({"given_name", "surname", "dob"})
 _NAMES: Final = frozenset({"given_name", "surname"})
-_SOUNDS: Final = frozenset({SAME, NICKNAME, PHONETIC})
+_SOUNDS: Final = frozenset({SAME, NICKNAME, UNHEARD, PHONETIC})
 _SHARED: Final = _PERSONAL | frozenset(SITES)
 
 _BORN: Final[Mapping[str, float]] = {SAME: 14.0, SWAPPED: 9.0, SLIP: 6.0, SIMILAR: -1.0, OTHER: -8.0}
@@ -85,7 +85,7 @@ _NUMBERS: Final[Mapping[str, tuple[float, float, float]]] = {
     "phone": (17.0, 8.0, -0.5),
     "email": (20.0, 10.0, -0.5),
     "license": (24.0, 15.0, -1.5),
-    "plate": (18.0, 13.0, 0.0),
+    "plate": (18.0, 11.0, 0.0),  # a slip leads to a neighbor's plate too often to be enough alone
     "vin": (30.0, 20.0, 0.0),
 }
 

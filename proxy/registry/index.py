@@ -176,13 +176,13 @@ class Index:
             if len(text) > prose.MOST_CHARACTERS:
                 raise TooManyNames
             words = prose.words(text)
-            for place in self.rarity.givens(words):
-                given = words[place]
-                for surname in prose.surnames(words, place):
-                    token = self._tokens.pair(given, surname)
-                    if token not in own and (found := self.at(token)):
-                        _add(hits, found, TEXT)
-                        said.setdefault("name", {})[f"{surname}, {given}"] = None
+            givens = self.rarity.givens(words)
+            # Each pair once, however often it comes: a text may repeat one two thousand times.
+            for given, surname in {(words[place], other): None for place in givens for other in prose.surnames(words, place)}:
+                token = self._tokens.pair(given, surname)
+                if token not in own and (found := self.at(token)):
+                    _add(hits, found, TEXT)
+                    said.setdefault("name", {})[f"{surname}, {given}"] = None
             for kind, number in prose.numbers(text, words):
                 mark = self._tokens.strong[kind](number)
                 if mark is not None and (found := self.at(mark)):

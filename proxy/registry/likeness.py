@@ -23,6 +23,8 @@ SAME: Final = "same"
 NICKNAME: Final = "nickname"
 PART: Final = "part"
 SLIP: Final = "slip"
+UNHEARD: Final = "unheard"
+"""A slip that changes no sound."""
 PHONETIC: Final = "phonetic"
 SIMILAR: Final = "similar"
 INITIAL: Final = "initial"
@@ -31,9 +33,11 @@ PARTIAL: Final = "partial"
 OTHER: Final = "other"
 
 LEAST_PART: Final = 4
-_NEAREST: Final = (SLIP, PHONETIC, SIMILAR)
+_NEAREST: Final = (UNHEARD, SLIP, PHONETIC, SIMILAR)
 _SIMILAR: Final = 0.9
 _NO_CONSONANT: Final = "A"
+_OPENING: Final = re.compile("^i(?=[aeou])")
+_GLIDE: Final = re.compile("(?<=[b-df-hj-np-tv-xz])y(?=[aeou])")
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
 
 
@@ -74,8 +78,11 @@ def formal(name: str) -> frozenset[str]:
 
 @lru_cache(maxsize=16384)
 def sound(text: str) -> str:
-    """Return how a name sounds (metaphone); a name without a consonant sounds like any other such."""
-    return metaphone(text) or _NO_CONSONANT
+    """Return how a name sounds (metaphone); a name without a consonant sounds like any other such.
+
+    Passports have Iakov and Beliaeva where newspapers have Yakov and Belyaeva.
+    """
+    return metaphone(_GLIDE.sub("i", _OPENING.sub("y", text))) or _NO_CONSONANT
 
 
 def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
@@ -133,7 +140,7 @@ def _word(one: str, other: str) -> str:
     most = 1 if len(longer) < 6 else 2 if len(longer) < 9 else 3
     slips = OSA.distance(one, other, score_cutoff=most)
     if slips == 1 and len(longer) > 2:
-        return SLIP
+        return UNHEARD if sound(one) == sound(other) else SLIP
     if sound(one) == sound(other) and (len(shorter) > 2 or one[0] == other[0]):
         return PHONETIC
     if slips <= most or (len(shorter) > 2 and longer.startswith(shorter)):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.registry import address, normalize
 from proxy.registry.evidence import weigh
-from proxy.registry.likeness import NICKNAME, OTHER, PART, PHONETIC, SAME, SLIP
+from proxy.registry.likeness import NICKNAME, OTHER, PART, PHONETIC, SAME, SLIP, UNHEARD
 from proxy.registry.person import NORMAL_FORMS
 from proxy.registry.rarity import Rarity
 from proxy.registry.traits import NUMBERS, of_fields
@@ -30,7 +30,7 @@ _FORMS: Final[Mapping[str, Callable[[str], str]]] = {
     "state": normalize.state,
     "postal_code": normalize.postal_code,
 }
-_NAMED: Final = frozenset({SAME, NICKNAME, PHONETIC, SLIP, PART})
+_NAMED: Final = frozenset({SAME, NICKNAME, PHONETIC, SLIP, UNHEARD, PART})
 _STREETS: Final = frozenset({SAME, PART})
 
 

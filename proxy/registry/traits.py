@@ -32,6 +32,7 @@ MOST_NAMES: Final = 16
 _TOWN: Final = ("city", "state", "postal_code")
 NUMBERS: Final = ("ssn", "phone", "email", "license", "plate", "vin")
 _WHOLE_PLATE: Final = 7
+_WHOLE_VIN: Final = 17
 _VIN_TAIL: Final = 6
 """The serial number: what people read off a windshield."""
 
@@ -259,6 +260,20 @@ def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool) -> list[
     sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
     for name in traits.names:
         _name_keys(name, births, found, sounds, word, enrolled=enrolled)
+        if name.surname and not name.given and not enrolled:
+            found += _surname_keys(word(sound("".join(name.surname))), traits.births, word)
+    _number_keys(numbers, found, word, enrolled=enrolled)
+    for spot in traits.spots:
+        _spot_keys(spot, found, word, enrolled=enrolled)
+    if traits.names or births:
+        _site_keys(traits, births, found, word, enrolled=enrolled)
+    return list(map(hash, found))
+
+
+def _number_keys(
+    numbers: Mapping[str, Sequence[str]], found: list[tuple[int, ...]], word: Callable[[str], int], *, enrolled: bool
+) -> None:
+    """Add what a slip, or a part that was not seen, leaves of a number as it was."""
     for ssn in numbers.get("ssn", _NONE):
         # Any one slip, a digit lost or too many and two exchanged included, leaves one of these whole.
         parts = (ssn[:6], ssn[-6:], ssn[:3] + ssn[-3:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:])
@@ -271,14 +286,16 @@ def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool) -> list[
             found.append((_PLATE, word(plate)))
     for vin in numbers.get("vin", _NONE):
         found += ((_VIN, word(vin[-_VIN_TAIL:])), (_VIN, word(vin[:-_VIN_TAIL])))
+        found.append((_VIN, word(vin[: -_VIN_TAIL - 1]), word(vin[1 - _VIN_TAIL :])))
+        if len(vin) == _WHOLE_VIN - 1 and not enrolled:
+            found.append((_VIN, word(vin[: 1 - _VIN_TAIL])))
     for number in numbers.get("license", _NONE):
         half = len(number) // 2
-        found += ((_LICENSE, word(number[:half])), (_LICENSE, word(number[half:])))
-    for spot in traits.spots:
-        _spot_keys(spot, found, word, enrolled=enrolled)
-    if traits.names or births:
-        _site_keys(traits, births, found, word, enrolled=enrolled)
-    return list(map(hash, found))
+        found.append((_LICENSE, word(number[: half - 1]), word(number[half + 1 :])))
+        # A number that lost a mark, or has one too many, has its halves elsewhere.
+        for length in (len(number),) if enrolled else range(len(number) - 1, len(number) + 2):
+            first = length // 2
+            found += ((_LICENSE, word(number[:first])), (_LICENSE, word(number[first - length :])))
 
 
 def _form(kind: str, text: str) -> str:
@@ -384,15 +401,16 @@ def _name_keys(
             found.append((_UNDATED, one, other))
     if pairs:
         found += _half_keys(name, given, surname, word, dated=bool(births), enrolled=enrolled)
-    elif surname and not enrolled and births:
-        found += _surname_keys(word(surname), births, word)
 
 
 def _surname_keys(surname: int, births: Sequence[Born], word: Callable[[str], int]) -> Iterable[tuple[int, ...]]:
-    """Yield where a date that slipped is met when there is no given name to narrow it: any sound may begin that."""
-    for one in map(word, _INITIALS):
+    """Yield where a surname meets beside a date that slipped or is told in part: any sound may begin the given name."""
+    for first in map(word, _INITIALS) if births else ():
         for year, month, day in births:
-            yield from ((_SURNAME, surname, one, year), (_SURNAME, surname, one, month, day))
+            if year:
+                yield (_SURNAME, surname, first, year)
+            if month and day:
+                yield (_SURNAME, surname, first, month, day)
 
 
 def _half_keys(
@@ -402,10 +420,14 @@ def _half_keys(
 
     With a date of birth, only those meet there whose date is not known.
     """
-    first, last = word(given), word(surname)
-    keys = [(_GIVEN, first, word(name.surname[-1][:2])), (_SURNAME, last, word(name.given[0][0]))]
+    first, last, one, other = name.given[0], name.surname[-1], word(given), word(surname)
+    keys = [(_GIVEN, one, word(last[:2])), (_GIVEN, one, word(f"{last[0]}-{last[-1]}")), (_SURNAME, other, word(first[0]))]
     if not enrolled:
-        keys += [(_GIVEN, last, word(name.given[0][:2])), (_SURNAME, first, word(name.surname[-1][0]))]
+        keys += [
+            (_GIVEN, other, word(first[:2])),
+            (_GIVEN, other, word(f"{first[0]}-{first[-1]}")),
+            (_SURNAME, one, word(last[0])),
+        ]
     if enrolled or not dated:
         yield from keys
     if enrolled is not dated:

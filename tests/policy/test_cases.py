@@ -139,6 +139,15 @@ def test_a_case_is_told_once(tmp_path: Path, shipped: PolicySet) -> None:
         _cases(tmp_path, shipped, twice)
 
 
+def test_a_file_that_would_be_passed_over_is_told(tmp_path: Path, shipped: PolicySet) -> None:
+    """Cases in a file that ends in .yml would be tested by nobody."""
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "more.yml").write_text(CASE)
+
+    with pytest.raises(DocumentInvalid, match=r"more\.yml:1:1: this file would not be read\n    help: call it more\.yaml"):
+        _cases(tmp_path, shipped, CASE)
+
+
 def test_cases_and_invariants_are_not_the_policy(tmp_path: Path, shipped: PolicySet) -> None:
     """They say what a policy has to do and change no ruling, so they do not change its version."""
     for name in FILES:

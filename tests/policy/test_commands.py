@@ -203,14 +203,16 @@ def test_diff_of_a_policy_and_itself_is_nothing(folder: Path, capsys: pytest.Cap
     assert (code, told["changed"], told["loosens"], told["differences"]) == (0, 0, False, [])
 
 
-def test_diff_tells_of_files_that_it_does_not_look_into(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A higher budget changes no row, and is told as a file that was changed."""
-    with (folder / "budgets.yaml").open("a") as file:
+def test_diff_tells_of_what_changes_beside_the_rulings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A higher budget changes no ruling, and loosens all the same; a comment is told and loosens nothing."""
+    _edit(folder / "budgets.yaml", "queries: 900", "queries: 1000")
+    with (folder / "fields.yaml").open("a") as file:
         file.write("# changed\n")
 
     code, told = _json(capsys, "diff", str(SHIPPED), str(folder))
 
-    assert (code, told["changed"], told["other_files"]) == (1, 0, ["budgets.yaml"])
+    assert (code, told["changed"], told["loosens"]) == (1, 0, True)
+    assert [(each["file"], each["loosens"]) for each in told["beside"]] == [("budgets.yaml", True), ("fields.yaml", False)]
 
 
 def test_policy_explain_says_what_would_change_it(capsys: pytest.CaptureFixture[str]) -> None:

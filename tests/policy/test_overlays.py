@@ -10,6 +10,7 @@ from proxy.__main__ import run
 from proxy.document import DocumentInvalid
 from proxy.policy.cases import uncovered
 from proxy.policy.decision import Facts, Outcome
+from proxy.policy.edits import edits, loosening
 from proxy.policy.gate import failed_cases, load_promises
 from proxy.policy.lattice import ruling_of
 from proxy.policy.service import PolicySet, load_policies, review
@@ -166,6 +167,19 @@ def test_an_overlay_is_part_of_the_version(with_law: Callable[[str, str], Policy
     }
 
     assert len(versions) == 3
+
+
+def test_to_switch_an_overlay_off_takes_a_second_person(folder: Path) -> None:
+    """Switched on it loosens nothing, so one person does; switched off or thinned out, it does, and names what."""
+    off, on = load_policies(folder), load_policies(switched_on(folder, "dppa"))
+    rows = folder / "overlays" / "dppa" / "policy.csv"
+    rows.write_text(rows.read_text().replace("mask=photo+ssn+health", "mask=photo+ssn"))
+    thin = load_policies(folder)
+
+    assert loosening(edits(off, on)) == ()
+    assert {edit.file for edit in edits(off, on)} == {"policy.csv", "overlays.yaml", "overlays/dppa/policy.csv"}
+    for looser in (off, thin):
+        assert {edit.file for edit in loosening(edits(on, looser))} == {"policy.csv"}
 
 
 def test_without_the_file_there_is_no_policy(folder: Path) -> None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
 
 from proxy.document import DocumentInvalid
 from proxy.inquiry.inquiry import FIELD_KINDS
 from proxy.purpose.answer import AnswerWrong, parse, read_case
 from proxy.purpose.casefile import PARTY_KINDS
+from proxy.purpose.header import CASE_PATTERN
 from proxy.purpose.mapping import load_case_system
 from tests.purpose.conftest import ORI
 from tests.purpose.vendor import MAPPING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from proxy.document import Mistake
 
+EXAMPLE = Path(__file__).parents[2] / "deploy/case_system.example.yaml"
 SOUND = MAPPING.format(url="https://cad.example.gov", more="", agency=ORI)
 
 
@@ -115,6 +121,23 @@ def test_an_answer_too_deep_for_its_path_is_wrong(tmp_path: Path) -> None:
 
     with pytest.raises(AnswerWrong):
         read_case(load_case_system(file).shape, document, "26-1")
+
+
+@given(number=st.from_regex(CASE_PATTERN, fullmatch=True))
+def test_no_number_is_more_than_one_piece_of_the_request(number: str) -> None:
+    """Whatever a header may hold: one segment or one value, which means the number again, or nothing is asked."""
+    in_path = load_case_system(EXAMPLE)
+    in_query = replace(in_path, path="/cases", query=(("number", "{number}"), ("view", "full")))
+
+    target = in_path.target(number)
+    if target is not None:
+        url = URL(f"https://cad.example.gov{target}", encoded=True)
+        assert (url.raw_path.count("/"), url.raw_query_string, url.raw_fragment) == (2, "", "")
+        assert unquote(url.raw_path.removeprefix("/cases/")) == number
+        assert "%2" not in target.replace("%20", "").upper()
+    asked = in_query.target(number)
+    assert asked is not None
+    assert parse_qsl(asked.partition("?")[2], strict_parsing=True, max_num_fields=2) == [("number", number), ("view", "full")]
 
 
 @pytest.mark.parametrize("body", [b"\xff", b'{"a": NaN}', b"[" * 100_000, b'{"a": 1, "a": 2}', b"", b"{} {}"])

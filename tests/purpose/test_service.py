@@ -607,3 +607,11 @@ async def test_what_a_code_tolerates_is_what_the_directory_is_told(room: Room) -
     elsewhere.case = replace(old, code="D")
     with pytest.raises(CaseDirectoryUnavailable, match="too old"):
         await room.verify('case="CAD-1"')
+
+
+async def test_nothing_goes_on_when_it_is_the_store_that_cannot_be_read(room: Room) -> None:
+    """Revocations and locks lie there too."""
+    await room.database.close()
+
+    with pytest.raises(CaseDirectoryUnavailable):
+        await room.verify(HEADER, action=WANTED)

@@ -33,7 +33,7 @@ async def test_generated_bodies_are_answered_as_the_document_says(
             document = await response.json()
         document["paths"] = {"/search/persons": document["paths"]["/search/persons"]}
 
-        seen = await asyncio.to_thread(exercise, document, house.door.url, {**headers, "Query-Purpose": PURPOSE}, examples=6)
+        seen = await asyncio.to_thread(exercise, document, house.door.url, {**headers, "Query-Purpose": PURPOSE}, examples=12)
 
         assert seen["POST /search/persons"] >= {200, 403}
         assert len(house.records.journal) >= 1

@@ -66,14 +66,20 @@ def slip(text: str, chance: random.Random) -> str:
 
 
 def digit_slip(text: str, chance: random.Random) -> str:
-    """Return a number with one digit replaced, or two that differ transposed."""
-    places = [at for at, mark in enumerate(text) if mark.isdigit()]
+    """Return a number with one digit replaced, or two that differ transposed; of a VIN without a digit, the last letter."""
+    places = [at for at, mark in enumerate(text) if mark.isdigit()] or [len(text) - 1]
     pairs = [at for at in places[:-1] if at + 1 in places and text[at] != text[at + 1]]
     if pairs and chance.random() < 0.5:
         at = chance.choice(pairs)
         return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
     at = chance.choice(places)
     return text[:at] + chance.choice([digit for digit in "0123456789" if digit != text[at]]) + text[at + 1 :]
+
+
+def lost_or_doubled(text: str, chance: random.Random) -> str:
+    """Return a number with one digit left out, or typed twice."""
+    at = chance.choice([at for at, mark in enumerate(text) if mark.isdigit()])
+    return text[:at] + chance.choice(("", text[at] * 2)) + text[at + 1 :]
 
 
 def lookalike(person: Person, kind: str, chance: random.Random) -> dict[str, str] | None:
@@ -304,6 +310,7 @@ REST: Final[Mapping[str, Change]] = {
     "address without unit": _home_without_unit,
     "address, half the town": _home_without_town,
     **NOBODY,
+    "SSN, a digit lost or doubled": lambda person, chance: {"ssn": lost_or_doubled(person["ssn"], chance)},
 }
 
 
