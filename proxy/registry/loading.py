@@ -31,6 +31,9 @@ SHARED_FROM: Final = 5_000
 """So many rows that are not held yet are worth the processes that make them."""
 
 
+MOST_UNKEPT: Final = 2_048
+
+
 class Row(NamedTuple):
     """One row: its payload's tag, a hash of what it says, and the person."""
 
@@ -61,6 +64,7 @@ class Loaded(Generic[Owner]):
     key: bytes = b""
     shared_from: int = SHARED_FROM
     _made: tuple[Tokens, Cache] | None = None
+    _unkept: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
     def begin(self, tokens: Tokens) -> None:
         """Make profiles of these tokens, before any is made."""
@@ -98,6 +102,11 @@ class Loaded(Generic[Owner]):
     def settle(self, news: News) -> None:
         """Be up to date, when every row of the news has been taken in."""
         self.generation, self.manifest, self.key = news.generation, news.manifest, news.key
+
+    async def keep(self) -> None:
+        """Keep what was derived and is not yet kept; for when all of it has been taken in, since it may have to wait."""
+        unkept, self._unkept = self._unkept, {}
+        await self.cache.keep(unkept)
 
     def doubt(self) -> None:
         """Read everything the next time."""
@@ -158,21 +167,20 @@ class Loaded(Generic[Owner]):
             if workers.full:
                 await self._take(workers, rows, turns)
             return
-        found: dict[str, tuple[bytes, bytes]] = {}
         for row, tag, content in said:
             held, digest = self.rows.get(row), hash(content)
             if held is not None and held.content == digest:
                 rows[row] = held._replace(tag=tag)  # only sealed anew
             else:
-                found[row] = tag, (derived := derive(self.unpack(content), self.tokens))
+                self._unkept[row] = tag, (derived := derive(self.unpack(content), self.tokens))
                 rows[row] = Row(tag, digest, Profile(derived, self.tokens))
             await turns.give()
-        await self.cache.keep(found)
+        if len(self._unkept) >= MOST_UNKEPT:
+            await self.keep()
 
     async def _take(self, workers: Workers, rows: dict[str, Row | None], turns: Turns) -> None:
-        found: dict[str, tuple[bytes, bytes]] = {}
         for (row, tag, content), derived in await workers.take():
-            found[row] = tag, derived
+            self._unkept[row] = tag, derived
             rows[row] = Row(tag, hash(content), Profile(derived, self.tokens))
             await turns.give()
-        await self.cache.keep(found)
+        await self.keep()

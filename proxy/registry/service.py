@@ -346,6 +346,7 @@ class Registry:
                     self._know(now)
                 await turns.give()
             loaded.settle(news)
+            await loaded.keep()
             if news.rows:
                 forget()
             if len(news.rows) >= FROZEN_FROM:

@@ -32,7 +32,7 @@ class Base:
     """The persons who were there at the start, their numbers, and how many of them have each value and each home."""
 
     def __init__(self, persons: Sequence[Profile]) -> None:
-        """Take everybody; their numbers are no longer held by themselves. Nothing else may use them meanwhile."""
+        """Take everybody, none of whom changes meanwhile: this may be done aside."""
         self.persons: list[Profile | None] = list(persons)
         packed = [each.numbers for each in persons]
         numbers = np.frombuffer(b"".join(packed), np.int64)
@@ -45,8 +45,6 @@ class Base:
         self.sieve.put_all(self.numbers)
         self.values = _counted([each.values for each in persons])
         self.residents = _counted([each.homes for each in persons])
-        for at, each in enumerate(persons):
-            each.numbers, each.at = b"", at
 
     def at(self, number: int) -> list[Profile]:
         """Return who stands under a number."""
@@ -93,8 +91,11 @@ class Shared:
         return any(self._parts) or any(self._base.persons)
 
     def begin(self, base: Base) -> None:
-        """Have these persons, and nobody else."""
+        """Have these persons, and nobody else; their numbers are no longer held by themselves."""
         self._base = base
+        for at, each in enumerate(base.persons):
+            if each is not None:
+                each.numbers, each.at = b"", at
 
     def put(self, profile: Profile) -> None:
         """Put a person under their numbers."""

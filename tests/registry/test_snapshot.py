@@ -13,7 +13,7 @@ from proxy.registry.lines import criteria
 from proxy.registry.person import Declared, Entry, Home, Identifiers, Staff
 from proxy.registry.profile import Profile, profile_of
 from proxy.registry.recognition import Snapshot
-from proxy.registry.sharing import Shared
+from proxy.registry.sharing import Base, Shared
 from proxy.registry.thresholds import USUALLY
 from proxy.registry.tokens import Tokens
 from tests.registry.conftest import AGENCY, person
@@ -114,6 +114,26 @@ def test_a_change_in_place_is_as_if_built_afresh(steps: list[tuple[str, Any]]) -
     assert all(not found for found in vars(snapshot._index).values() if isinstance(found, (dict, Shared)))
     assert not snapshot._index.rarity._counts
     assert snapshot.size == snapshot._lines == 0
+
+
+@given(first=st.lists(PROFILES, max_size=6), steps=STEPS)
+@settings(max_examples=100, deadline=None)
+def test_whoever_was_there_at_the_start_changes_in_place_too(first: list[Any], steps: list[tuple[str, Any]]) -> None:
+    """A start's sorted arrays and what comes later answer together as if everybody had come one by one."""
+    told = {str(row): facts for row, facts in enumerate(first)}
+    held = {row: make(row, who, household) for row, (make, who, household) in told.items()}
+    snapshot = Snapshot(TOKENS, USUALLY)
+    snapshot.begin(Base(list(held.values())))
+    for row, facts in steps:
+        if row in held:
+            snapshot.remove(held.pop(row))
+            del told[row]
+        if facts is not None:
+            make, who, household = told[row] = facts
+            held[row] = make(row, who, household)
+            snapshot.add(held[row])
+
+    assert answers(snapshot) == answers(built({row: make(row, who, household) for row, (make, who, household) in told.items()}))
 
 
 def test_a_home_that_fills_and_empties_is_a_household_when_few_live_there() -> None:
