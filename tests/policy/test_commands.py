@@ -30,6 +30,7 @@ def whole(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.timeout(600)  # Casbin is asked ten thousand questions
 def test_check_is_content_with_the_shipped_policy(capsys: pytest.CaptureFixture[str]) -> None:
     """``policy check`` ends with 0, the version, and how many questions were compared: all of them."""
     assert run(["policy", "check", "--policies", str(SHIPPED)]) == 0
