@@ -35,10 +35,11 @@ class Disclosure:
     """The bytes that may leave, and what the log has to say of them.
 
     ``records`` counts those that left, ``withheld`` those that did not, ``unjudged`` the withheld ones that were not as their
-    route declares. ``masked`` and ``disclosed`` are field classes (fields.yaml). ``judgements`` are those of records that were
-    masked or withheld, concern somebody protected or related, or oblige somebody; ``subjects`` are the person ids that the
-    disclosed records hold, for the log's keyed tokens. ``named`` are the identifiers that are left to read in each disclosed
-    record, by kind, of no more records than MOST_NAMED and one.
+    route declares. ``masked`` and ``disclosed`` are field classes (fields.yaml); ``marked`` tells whether any record that left
+    has to carry a mark. ``judgements`` are those of records that were masked or withheld, concern somebody protected or
+    related, or oblige somebody; ``subjects`` are the person ids that the disclosed records hold, for the log's keyed tokens.
+    ``named`` are the identifiers that are left to read in each disclosed record, by kind, of no more records than MOST_NAMED
+    and one.
     """
 
     status: int
@@ -48,6 +49,7 @@ class Disclosure:
     withheld: int = 0
     unjudged: int = 0
     masked: frozenset[str] = frozenset()
+    marked: bool = False
     disclosed: frozenset[str] = frozenset()
     judgements: tuple[Judgement, ...] = ()
     subjects: tuple[str, ...] = ()

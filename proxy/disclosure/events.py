@@ -64,6 +64,7 @@ class Disclosed(Event):
             "unjudged": disclosure.unjudged,
             "masked": tuple(sorted(disclosure.masked)),
             "disclosed": tuple(sorted(disclosure.disclosed)),
+            **({"watermark": True} if disclosure.marked else {}),
             "rules": dict(sorted(rules.items())),
             "categories": dict(sorted(categories.items())),
             "met": self.met,

@@ -58,6 +58,7 @@ class Inspection:
         self._released = 0
         self._unjudged = 0
         self._masked: set[str] = set()
+        self._marked = False
         self._disclosed: set[str] = set()
         self._judgements: list[Judgement] = []
         self._subjects: dict[str, None] = {}
@@ -91,6 +92,7 @@ class Inspection:
             withheld=self._seen - self._released,
             unjudged=self._unjudged,
             masked=frozenset(self._masked),
+            marked=self._marked,
             disclosed=frozenset(self._disclosed),
             judgements=tuple(self._judgements),
             subjects=tuple(self._subjects),
@@ -111,6 +113,7 @@ class Inspection:
             self._judgements.append(judgement)
         if self._release(record, judgement.ruling, present):
             self._released += 1
+            self._marked |= judgement.ruling.marked
             if self._released <= MOST_NAMED + 1:
                 self._named.append(self._readable(record.value, kinds, judgement.ruling))
             self._subjects.update(dict.fromkeys(kinds.get("person_id", ())))

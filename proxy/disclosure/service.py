@@ -75,6 +75,7 @@ def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge) -> Disclosure:
         media_type=reply.media_type,
         body=reply.body,
         records=1,
+        marked=judgement.ruling.marked,
         disclosed=OPAQUE,
         judgements=(judgement,),
         subjects=tuple(inquiry.criteria.get("person_id", ())),

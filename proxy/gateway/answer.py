@@ -30,7 +30,8 @@ class InternalError(Refusal):
 class Answer:
     """What the terminal gets. ``withheld`` is the count that policy lets it know, else None.
 
-    ``unverified``: the case directory is down, and the query went on for officer safety.
+    ``watermark`` is for the terminal to show across the records. ``unverified``: the case directory is down, and the query
+    went on for officer safety.
     """
 
     entry: str
@@ -39,6 +40,7 @@ class Answer:
     body: bytes
     masked: frozenset[str]
     withheld: int | None
+    watermark: str = ""
     unverified: bool = False
 
 

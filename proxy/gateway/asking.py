@@ -206,4 +206,5 @@ def stricter(of_record: Ruling, of_inquiry: Ruling) -> Ruling:
         because=of_inquiry.because,
         masked=of_record.masked | of_inquiry.masked,
         owed=of_record.owed,
+        marked=of_record.marked or of_inquiry.marked,
     )

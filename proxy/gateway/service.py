@@ -234,8 +234,13 @@ class Gateway:
             body=disclosure.body,
             masked=disclosure.masked,
             withheld=told,
+            watermark=self._watermark(receipt, asking) if disclosure.marked else "",
             unverified=asking.unverified,
         )
+
+    def _watermark(self, receipt: Receipt, asking: Asking) -> str:
+        """Return what a leaked photograph or print of an answer is traced by: the entry, who was answered, and when."""
+        return f"{receipt.reference} {asking.principal.person} {self._clock():%Y-%m-%dT%H:%MZ}"
 
     async def _understand(self, query: _Query) -> Asking:
         """Learn who asks, what about whom, why, and who of those concerned is protected."""

@@ -77,6 +77,7 @@ def strictest(rulings: Sequence[Ruling]) -> Ruling:
         owed=joined(owed for ruling in equals for owed in ruling.owed),
         demands=demanded(demand for ruling in equals for demand in ruling.demands),
         tell=all(ruling.tell for ruling in equals),
+        marked=any(ruling.marked for ruling in equals),
     )
 
 

@@ -85,6 +85,7 @@ class Ruling:
     owed: tuple[Owed, ...] = ()  # who has to take note of it or to review it, and within what time
     demands: tuple[Demand, ...] = ()  # who has to agree, where the outcome is escalate
     tell: bool = False  # whether the terminal may learn that a record was withheld
+    marked: bool = False  # whether what leaves carries a mark of who was answered, and when
 
     @property
     def notify(self) -> tuple[str, ...]:

@@ -178,4 +178,5 @@ def ruling_of(matching: Sequence[Row]) -> Ruling:
         owed=joined(owed for row in equals for owed in row.owed),
         demands=demanded(demand for row in equals for demand in row.demands),
         tell=all(row.tell for row in equals),
+        marked=any(row.marked for row in equals),
     )

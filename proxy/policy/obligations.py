@@ -9,7 +9,7 @@
 ``approvers=supervisor+…``   escalate            and of which roles; a supervisor, if nothing is said
 ``exigent=never``            escalate, deny      nobody breaks the glass
 ``exigent=allowed``          escalate, deny      not performed by this version
-``watermark=entry``          mask, permit        not performed by this version
+``watermark=entry``          mask, permit        the answer carries a mark of who was answered when, for the terminal to show
 ===========================  ==================  ====================================================================
 
 A policy with an obligation that is not performed is refused as a whole. To deny by that row alone would be another policy than
@@ -37,7 +37,6 @@ MOST_QUORUM: Final = 5
 UNPERFORMED: Final = MappingProxyType(
     {
         "exigent=allowed": "nobody can break the glass yet, so leave it out; exigent=never says what is done",
-        "watermark=entry": "records carry no mark yet, so leave it out",
     }
 )
 """What is understood and cannot be done, with what to do instead."""
@@ -67,7 +66,7 @@ _ELSEWHERE: Final = {
 }
 HELP: Final = (
     "obligations are: none, mask=class+class, tell=withheld, notify=role/15m, review=4h, quorum=2, approvers=role+role, "
-    "exigent=never"
+    "exigent=never, watermark=entry"
 )
 
 
@@ -77,6 +76,7 @@ class Obligations:
 
     masked: frozenset[str] = field(default_factory=frozenset)
     tell: bool = False
+    marked: bool = False
     owed: tuple[Owed, ...] = ()
     demands: tuple[Demand, ...] = ()
 
@@ -107,6 +107,7 @@ class Reading:
         return Obligations(
             masked=frozenset(said.get("mask", ())),
             tell="tell" in said,
+            marked="watermark" in said,
             owed=joined(owed),
             demands=self._demands(said) if outcome is Outcome.ESCALATE else (),
         )
@@ -205,6 +206,7 @@ def written(obliged: Obligations) -> str:
         f"review={written_time(each.within)}" for each in obliged.owed if each.duty is Duty.REVIEW and each.within is not None
     ]
     clauses += ["tell=withheld"] if obliged.tell else []
+    clauses += ["watermark=entry"] if obliged.marked else []
     for demand in obliged.demands:
         clauses += [f"quorum={demand.quorum}"] if demand.quorum > 1 else []
         clauses += [f"approvers={'+'.join(sorted(demand.roles))}"] if demand.roles != {REVIEWER} else []

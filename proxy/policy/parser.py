@@ -60,6 +60,7 @@ class Obliged(TypedDict):
     owed: tuple[Owed, ...]
     demands: tuple[Demand, ...]
     tell: bool
+    marked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +297,7 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
 
 
 def _obliged(said: Obligations) -> Obliged:
-    return {"masked": said.masked, "owed": said.owed, "demands": said.demands, "tell": said.tell}
+    return {"masked": said.masked, "owed": said.owed, "demands": said.demands, "tell": said.tell, "marked": said.marked}
 
 
 def _leaning(reading: _Reading, outcome: Outcome, said: Facts, cells: list[_Cell]) -> None:

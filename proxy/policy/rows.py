@@ -40,6 +40,7 @@ class Row:
     owed: tuple[Owed, ...] = ()
     demands: tuple[Demand, ...] = ()
     tell: bool = False
+    marked: bool = False
     line: int = 0
     file: str = SHEET  # by its name in the policy's folder; another one for a row of an overlay
 
@@ -55,7 +56,7 @@ class Row:
 
 def obligations(of: Row | Ruling) -> str:
     """Return what a row or a ruling obliges to, as a row's cell says it."""
-    return written(Obligations(masked=of.masked, tell=of.tell, owed=of.owed, demands=of.demands))
+    return written(Obligations(masked=of.masked, tell=of.tell, marked=of.marked, owed=of.owed, demands=of.demands))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

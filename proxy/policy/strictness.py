@@ -35,6 +35,7 @@ ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyTyp
             and not all(any(other.covers(each) for other in after.demands) for each in before.demands)
         ),
         "tell": lambda before, after: after.tell and not before.tell,
+        "marked": lambda before, after: after.outcome in OPEN and before.marked and not after.marked,
     },
 )
 """For each field of a ruling that makes it strict or loose: is the second ruling the looser one in it?"""

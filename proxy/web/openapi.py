@@ -175,7 +175,10 @@ def _answers(route: Route) -> dict[str, Any]:
         content = {JSON: {"schema": _reply(route)}}
     found = {
         "description": "The records that may leave, masked where policy says so.",
-        "headers": {**headers, **{name: {"$ref": f"#/components/headers/{name}"} for name in ("Disclosure", "Standing")}},
+        "headers": {
+            **headers,
+            **{name: {"$ref": f"#/components/headers/{name}"} for name in ("Disclosure", "Watermark", "Standing")},
+        },
         "content": content,
     }
     answers["200"] = found
@@ -265,6 +268,10 @@ def _headers() -> dict[str, Any]:
         "Disclosure": {
             "description": "Which classes of field were masked, and how many records withheld where policy tells.",
             "schema": {"type": "string"},
+        },
+        "Watermark": {
+            "description": "To be shown across the records, on screen and in print: the entry, who was answered, and when.",
+            "schema": {"type": "string", "pattern": '^"[^"]*"$'},
         },
         "Standing": {
             "description": "The case directory is down; this went on for officer safety, and is reviewed.",

@@ -258,6 +258,8 @@ def _answered(answer: Answer) -> web.Response:
         told.append(f"withheld={answer.withheld}")
     if told:
         headers["Disclosure"] = ", ".join(told)
+    if answer.watermark:
+        headers["Watermark"] = f'"{answer.watermark}"'
     if answer.unverified:
         headers["Standing"] = str(Standing.UNVERIFIED)
     return web.Response(status=answer.status, body=answer.body, headers=headers)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.document import DocumentInvalid
-from proxy.policy.decision import Demand
+from proxy.policy.decision import Demand, Outcome
+from proxy.policy.lattice import ruling_of
 from proxy.policy.parser import parse_policy
+from proxy.policy.strictness import loosenings
 from tests.policy.conftest import FIELDS
 
 if TYPE_CHECKING:
@@ -50,7 +52,6 @@ WRONG: dict[str, tuple[bytes, str]] = {
         _swap(DENY, ESCALATE.replace("none, e", "exigent=allowed, e")),
         "this version does not perform 'exigent=allowed', and answers nothing without it",
     ),
-    "a mark is not performed": (_swap("notify=patrol", "watermark=entry"), "does not perform 'watermark=entry'"),
 }
 
 
@@ -93,3 +94,18 @@ def test_who_agrees_is_one_supervisor_unless_the_row_says_otherwise(read: Callab
     assert demands("none") == demands("exigent=never") == (Demand(quorum=1, roles=frozenset({"supervisor"})),)
     assert demands("quorum=2") == (Demand(quorum=2, roles=frozenset({"supervisor"})),)
     assert demands("approvers=records") == (Demand(quorum=1, roles=frozenset({"records"})),)
+
+
+def test_a_watermark_is_read_joined_and_missed(read: Callable[[str], Sheet]) -> None:
+    """The mark of one of two rows that decide together holds, is written as it was read, and is looser when it is gone."""
+    other = (
+        "mask, M2, records, person.read, J, none, any, none, none, mask=ssn+photo; notify=patrol; watermark=entry, background"
+    )
+    plain, marked = read(GOOD), read(f"{GOOD}{other}\n")
+
+    [row] = [row for row in marked.rows if row.rule == "M2"]
+    rulings = [ruling_of([row for row in sheet.rows if row.outcome is Outcome.MASK]) for sheet in (plain, marked)]
+    assert str(row) == other.replace("mask=ssn+photo", "mask=photo+ssn")
+    assert [ruling.marked for ruling in rulings] == [False, True]
+    assert "marked" in loosenings(rulings[1], rulings[0])
+    assert "marked" not in loosenings(*rulings)
