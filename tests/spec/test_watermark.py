@@ -32,7 +32,7 @@ async def marked(tmp_path: Path) -> AsyncIterator[Street]:
 
 
 async def test_the_mark_names_the_entry_who_was_answered_and_when(marked: Street) -> None:
-    """What a photograph of the screen shows leads to the entry, to the officer, and to the minute; the log knows of the mark."""
+    """What a photograph of the screen shows leads to the entry, the officer and the minute; the log knows of the mark."""
     ordinary = marked.town.cast["driver"]
 
     answer = await marked.ask("officer", marked.path(f"/records/persons/{ordinary.person_id}"))
