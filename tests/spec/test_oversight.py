@@ -23,7 +23,7 @@ async def notices(street: Street, key: str = "supervisor") -> list[dict[str, Any
 
 async def noticed(street: Street, answer: Answer) -> dict[str, Any]:
     """Return the sergeant's notice of a query, as soon as it is there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = [row for row in await notices(street) if row["entry"] == answer.headers["Audit-Entry"]]
             if found:
