@@ -152,7 +152,7 @@ class Street:
             "Connection: close",
         ]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             received = await reader.read()
         writer.close()
         head, _, body = received.partition(b"\r\n\r\n")
@@ -182,7 +182,7 @@ class Street:
     async def pending_href(self, role: str, key: str) -> str:
         """Return the newest escalation of somebody that waits, as soon as there is one."""
         headers = {"Authorization": f"Bearer {self.keys[role]}"}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 url = self.servers.terminals.url + "/escalations?state=pending"
                 async with self.client.get(url, headers=headers) as response:

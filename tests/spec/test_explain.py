@@ -36,7 +36,7 @@ async def test_a_whole_query_is_explained_recorded_and_not_forwarded(street: Str
     assert code == 0
     assert (told["outcome"], told["rule"]) == ("escalate", "E01")
     assert told["facts"]["category"] == "official"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (found := [entry for entry in await street.entries() if entry.kind == "explained"]):
             await street.ops("/livez")
     assert found[-1].facts["outcome"] == "escalate"

@@ -244,7 +244,7 @@ async def enroll(street: Street, person: Person, category: str) -> None:
     await database.close()
     assert entry is not None
     wanted = 404 if category == "informant" else 403
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await street.ask("detective", f"/records/persons/{person.person_id}")).status != wanted:
             pass
 

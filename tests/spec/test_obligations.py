@@ -35,7 +35,7 @@ def obliging(path: Path) -> Path:
 
 async def waiting(street: Street, key: str, room: str, entry: str) -> dict[str, Any]:
     """Return somebody's notice or review of a query, as soon as it is there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             found = await street.ask(key, f"/{room}", purpose=None)
             for row in found.json[room]:

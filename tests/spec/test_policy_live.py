@@ -142,7 +142,7 @@ async def test_an_approval_is_void_when_another_policy_has_come_to_rule_while_th
 async def pending(street: Street) -> str:
     """Return the one escalation that waits, as soon as there is one."""
     headers = {"Authorization": f"Bearer {street.keys['supervisor']}"}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             async with street.client.get(f"{street.servers.terminals.url}/escalations?state=pending", headers=headers) as found:
                 if waiting := (await found.json())["escalations"]:

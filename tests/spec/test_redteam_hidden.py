@@ -42,7 +42,7 @@ async def hide(street: Street, person: Person, category: str = "informant", /, *
     entry, _ = await registry.add(entry_line(1, line, categories=["informant", "undercover"], now=utc_now()), by="steward")
     await database.close()
     assert entry is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await street.ask("officer", f"/records/persons/{person.person_id}")).status != 404:
             pass
 

@@ -127,7 +127,7 @@ async def test_every_look_up_of_a_sweep_is_decided_in_the_log_first(street: Stre
 
     code, ended = await registry(street, "sweep", "--per-second", "200", "--minutes", "0.02")
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while "sweep-ended" not in [entry.kind for entry in (await street.entries())[before:]]:
             await street.ops("/livez")
     entries = [entry for entry in (await street.entries())[before:] if str(entry.facts.get("action")) == "registry.sweep"]
