@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from proxy.audit.event import Json
 
 
+CONCEALED: Final = "conceal"
+
+
 class DutyUnknown(Refusal):
     """There is no such notice or review, or it is none of theirs: the two are not told apart."""
 
@@ -161,6 +164,8 @@ def matter_of(
     decided: Mapping[str, Json], sealed: Mapping[str, Json], ended: Mapping[str, Json], ended_sealed: Mapping[str, Json]
 ) -> Matter:
     """Return the query that a decision's facts and sealed part tell of, and its end's, where the end obliges."""
+    # What was hidden from whoever asked is more than what became of the reply.
+    outcome = CONCEALED if decided.get("outcome") == CONCEALED else ended.get("outcome") or decided.get("outcome")
     categories = {*_words([decided.get("category")]), *_words(ended.get("categories"))} - {"none"}
     return Matter(
         person=str(sealed.get("operator") or ""),
@@ -171,7 +176,7 @@ def matter_of(
         purpose=str(decided.get("purpose") or ""),
         statement=str(sealed.get("statement") or ""),
         action=str(decided.get("action") or ""),
-        outcome=str(ended.get("outcome") or decided.get("outcome") or ""),
+        outcome=str(outcome or ""),
         rules=sorted({*_words([decided.get("rule")]), *_words(ended.get("rules"))}),
         categories=sorted(categories),
         criteria=_fields(sealed.get("criteria")),

@@ -9,7 +9,7 @@ from proxy.audit.errors import AuditUnavailable
 from proxy.audit.owed import Duty, Owed, joined
 from proxy.audit.sealing import SealBroken, Sealer
 from proxy.escalation.lifecycle import ReasonMissing
-from proxy.oversight.duty import DutyDone, DutyUnknown, Outcome, OutcomeUnknown, State
+from proxy.oversight.duty import DutyDone, DutyUnknown, Outcome, OutcomeUnknown, State, matter_of
 from proxy.registry.protection import OWN_CAUSE, Relation
 from tests.escalation.conftest import person
 from tests.oversight.conftest import NOTICE, REVIEW, End, Query
@@ -37,6 +37,14 @@ async def test_a_review_is_due_from_its_entry_on(room: Room) -> None:
     assert (task.matter.person, task.matter.case) == ("officer-1", "26-004217")
     assert task.at(room.office.now) is State.DUE
     assert len(room.office.entries()) == 1
+
+
+@pytest.mark.parametrize(("decided", "ended", "told"), [("conceal", "withhold", "conceal"), ("permit", "withhold", "withhold")])
+def test_what_was_concealed_is_told_as_concealed(decided: str, ended: str, told: str) -> None:
+    """What became of the reply says more than the decision, unless somebody was concealed from whoever asked."""
+    matter = matter_of({"outcome": decided}, {}, {"outcome": ended}, {})
+
+    assert matter.outcome == told
 
 
 async def test_overdue_is_a_matter_of_the_time(room: Room) -> None:
