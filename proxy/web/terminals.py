@@ -94,7 +94,7 @@ class Terminals:
         path = inbound.target.partition("?")[0]
         if path.startswith("/problems/"):
             return _problem_page(inbound)
-        room = path.split("/", 2)[1]
+        room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
         if room == "escalations":
             return await self._known(inbound, peer, partial(self._moved, inbound, path))
         if room in DUTIES:
