@@ -10,14 +10,15 @@ from urllib.parse import urlsplit
 import orjson
 import typer
 
-from proxy.cli.common import Code, CommandFailed, emit, say, settings_of, visible
+from proxy.cli.common import Code, CommandFailed, emit, say, settings_of, table, visible
 from proxy.cli.wire import ExchangeFailed, client_context, exchange
 from proxy.settings import is_loopback
 from proxy.tlog.errors import KeyUnusable
 from proxy.tlog.keys import load_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 KeyOption = Annotated[
     Path | None, typer.Option("--key", envvar="SHOWCAUSE_KEY", help="Your key's file, as `identity add --out` writes it.")
@@ -104,6 +105,27 @@ def _door(url: str | None, config: Path) -> str:
         # A key sent in the clear is a key given away.
         raise CommandFailed("your key would cross the network in the clear", help="use https", code=Code.WRONG_USE)
     return url.rstrip("/")
+
+
+def show_list(body: Mapping[str, Any], what: str, columns: Sequence[str], *, waiting: AbstractSet[str], as_json: bool) -> None:
+    """Print the door's list of ``what``, a line each.
+
+    Raises:
+        Exit: with 1, when the state of any is among those that wait.
+    """
+    rows = [row for row in body.get(what, []) if isinstance(row, dict)]
+    if as_json:
+        emit(body)
+    elif rows:
+        table(columns, [[_cell(row.get(column)) for column in columns] for row in rows])
+    else:
+        say(f"no {what}")
+    if any(row.get("state") in waiting for row in rows):
+        raise typer.Exit(int(Code.FOUND))
+
+
+def _cell(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, list) else value or ""
 
 
 def show_one(found: Mapping[str, Any], *, as_json: bool) -> None:

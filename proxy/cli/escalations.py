@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import typer
 
-from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, emit, say, table
-from proxy.cli.door import Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_one
+from proxy.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption
+from proxy.cli.door import Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_list, show_one
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -35,15 +35,7 @@ def list_(
     """List the escalations that you asked for or may decide. Exit 1 when some wait, 0 when none does."""
     query = f"?state={quote(state, safe='')}" if state is not None else ""
     body = ask("GET", f"/escalations{query}", Access(config=config, key=key, url=url, ca=ca, certificate=certificate))
-    rows = [row for row in body.get("escalations", []) if isinstance(row, dict)]
-    if as_json:
-        emit(body)
-    elif rows:
-        table(COLUMNS, [[row.get(column, "") for column in COLUMNS] for row in rows])
-    else:
-        say("no escalations")
-    if any(row.get("state") == "pending" for row in rows):
-        raise typer.Exit(int(Code.FOUND))
+    show_list(body, "escalations", COLUMNS, waiting={"pending"}, as_json=as_json)
 
 
 @app.command()

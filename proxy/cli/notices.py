@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import typer
 
-from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, emit, say, table
-from proxy.cli.door import Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_one
+from proxy.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption
+from proxy.cli.door import Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_list, show_one
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -30,15 +30,7 @@ def list_(
     """List the notices that are yours to take. Exit 1 when some wait, 0 when none does."""
     query = f"?state={quote(state, safe='')}" if state is not None else ""
     body = ask("GET", f"/notices{query}", Access(config=config, key=key, url=url, ca=ca, certificate=certificate))
-    rows = [row for row in body.get("notices", []) if isinstance(row, dict)]
-    if as_json:
-        emit(body)
-    elif rows:
-        table(COLUMNS, [[_cell(row.get(column)) for column in COLUMNS] for row in rows])
-    else:
-        say("no notices")
-    if any(row.get("state") != "done" for row in rows):
-        raise typer.Exit(int(Code.FOUND))
+    show_list(body, "notices", COLUMNS, waiting={"due", "overdue"}, as_json=as_json)
 
 
 @app.command()
@@ -57,7 +49,3 @@ def acknowledge(
     access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
     path = f"/notices/{quote(notice, safe='')}/acknowledge"
     show_one(ask("POST", path, access, {"reason": reason}), as_json=as_json)
-
-
-def _cell(value: object) -> object:
-    return " ".join(map(str, value)) if isinstance(value, list) else value or ""

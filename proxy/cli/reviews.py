@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import typer
 
-from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, emit, say, table
-from proxy.cli.door import Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_one
+from proxy.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption
+from proxy.cli.door import Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_list, show_one
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -30,15 +30,7 @@ def list_(
     """List the reviews that are yours to do. Exit 1 when some wait, 0 when none does."""
     query = f"?state={quote(state, safe='')}" if state is not None else ""
     body = ask("GET", f"/reviews{query}", Access(config=config, key=key, url=url, ca=ca, certificate=certificate))
-    rows = [row for row in body.get("reviews", []) if isinstance(row, dict)]
-    if as_json:
-        emit(body)
-    elif rows:
-        table(COLUMNS, [[row.get(column) or "" for column in COLUMNS] for row in rows])
-    else:
-        say("no reviews")
-    if any(row.get("state") != "done" for row in rows):
-        raise typer.Exit(int(Code.FOUND))
+    show_list(body, "reviews", COLUMNS, waiting={"due", "overdue"}, as_json=as_json)
 
 
 @app.command()
