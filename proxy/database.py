@@ -8,6 +8,7 @@ committed a change to a subject, so that a cached answer is never older than the
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import time
@@ -68,11 +69,7 @@ class Database:
         event.listen(engine.sync_engine, "do_connect", self._require_same_file)
         event.listen(engine.sync_engine, "connect", _prepare)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # A file that is there is not opened beside SQLite: closing it would drop every lock that this process holds on it
-            # (POSIX), and another process's last connection would then take the write-ahead log away from under ours.
-            with suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            self._make_file()
             async with engine.begin() as connection:
                 version = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
                 self._require_known(version)
@@ -88,6 +85,18 @@ class Database:
             await engine.dispose()
             raise
         self._engine = engine
+
+    def _make_file(self) -> None:
+        """Make the file, for nobody but this user, where there is none.
+
+        A file that is there is not opened beside SQLite: closing it would drop every lock that this process holds on it
+        (POSIX), and another process's last connection would then take the write-ahead log away from under ours.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        if not self.path.is_file():
+            raise OSError(errno.EISDIR, "this is no file", str(self.path))
 
     def _require_same_file(self, *_arguments: object) -> None:
         """Open nothing beside the file that was opened first.
