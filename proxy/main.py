@@ -181,6 +181,7 @@ class _Composition:
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+            informative=purposes.added,
         )
         oversight = Oversight(
             database=database,

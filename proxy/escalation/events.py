@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.escalation.lifecycle import Move
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,7 +50,8 @@ class Escalated(Event):
 class EscalationMove(Event):
     """An escalation is about to move; ``actor`` is a person, or ``clock`` for an expiry.
 
-    Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included.
+    Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included. An addition to
+    the statement makes those given before it void; ``reason`` holds it, or the question that it answers.
     """
 
     kind: ClassVar[str] = "escalation-move"
@@ -70,6 +72,7 @@ class EscalationMove(Event):
             "to": self.to,
             "role": self.role,
             "approvals": self.approvals,
+            **({"void": len(self.escalation.approvals)} if self.move == Move.AMEND else {}),
         }
 
     def parties(self) -> Iterable[Party]:

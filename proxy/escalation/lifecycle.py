@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from proxy.audit.event import Json
+    from proxy.escalation.words import Said
     from proxy.policy.decision import Demand
 
 
@@ -80,6 +81,8 @@ class Move(StrEnum):
     EXPIRE = "expire"
     CANCEL = "cancel"
     REDEEM = "redeem"
+    ASK = "ask"
+    AMEND = "amend"
 
 
 MOVES: Final[Mapping[tuple[State, Move], State]] = {
@@ -87,6 +90,8 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.PENDING, Move.REFUSE): State.REFUSED,
     (State.PENDING, Move.EXPIRE): State.EXPIRED,
     (State.PENDING, Move.CANCEL): State.CANCELED,
+    (State.PENDING, Move.ASK): State.PENDING,
+    (State.PENDING, Move.AMEND): State.PENDING,
     (State.APPROVED, Move.REDEEM): State.REDEEMED,
     (State.APPROVED, Move.EXPIRE): State.EXPIRED,
     (State.APPROVED, Move.CANCEL): State.CANCELED,
@@ -147,7 +152,8 @@ class Approval:
 class Escalation:
     """One escalation as it stands. ``decided_by`` and ``reason`` are the last decider's; times are aware, in UTC.
 
-    ``approvals`` are those given so far, one for each person; it is approved once they meet every demand.
+    ``approvals`` are those given so far, one for each person; it is approved once they meet every demand. ``words`` are what
+    was asked of the requester and added to the statement, in their order.
     """
 
     id: str
@@ -161,6 +167,7 @@ class Escalation:
     reason: str | None = None
     grant_expires_at: datetime | None = None
     approvals: tuple[Approval, ...] = ()
+    words: tuple[Said, ...] = ()
 
     def met(self, approvals: Iterable[Approval]) -> bool:
         """Tell whether these are enough: every person is counted once for each demand. Without a demand nothing is."""

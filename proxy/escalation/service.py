@@ -24,8 +24,6 @@ from proxy.escalation.lifecycle import (
     BudgetSpent,
     Escalation,
     EscalationMoved,
-    EscalationRefused,
-    EscalationRequired,
     EscalationUnknown,
     GrantMismatch,
     GrantSpent,
@@ -34,11 +32,13 @@ from proxy.escalation.lifecycle import (
     State,
 )
 from proxy.escalation.store import EscalationStore
+from proxy.escalation.views import refused, view
+from proxy.escalation.waits import Waits
+from proxy.escalation.words import Said, must_have_seen, must_have_turn
 from proxy.registry.protection import OWN_CAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from proxy.audit.event import AuditLog
     from proxy.clock import Clock
@@ -47,10 +47,11 @@ if TYPE_CHECKING:
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
-RETRY_AFTER_SECONDS: Final = 5
+    Informative = Callable[[str, str, str], str]
+
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000
-POLL_SECONDS: Final = 0.5
+SPOKEN: Final = frozenset({Move.ASK, Move.AMEND})
 
 
 class Escalations:
@@ -68,9 +69,13 @@ class Escalations:
         expires: timedelta = timedelta(minutes=15),
         grant: timedelta = timedelta(minutes=10),
         most_pending: int = 20,
+        informative: Informative,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived."""
+        """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived.
+
+        ``informative`` returns what is added to a statement, given the words, the code and the case, or refuses it.
+        """
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
@@ -80,10 +85,10 @@ class Escalations:
         self._expires = expires
         self._grant = grant
         self._most_pending = most_pending
+        self._informative = informative
         self._randomness = randomness
         self._lock = asyncio.Lock()
-        self._changed = asyncio.Condition()
-        self._closing = False
+        self.waits = Waits(self._store, clock)
         self._open: Sequence[Escalation] = ()
         self._listed = -1
 
@@ -147,7 +152,7 @@ class Escalations:
             )
             await self._audit.record(Escalated(about=about, escalation=escalation))
             await self._store.insert(escalation)
-        await self._tell()
+        await self.waits.tell()
         return escalation
 
     async def void(self, escalation: Escalation, about: str) -> NoReturn:
@@ -171,18 +176,38 @@ class Escalations:
         except EscalationMoved:
             raise GrantSpent("This approval has answered once already.") from None
 
-    async def decide(self, escalation_id: str, principal: Principal, move: Move, reason: str) -> Escalation:
-        """Approve or refuse, as one who may. Where policy wants several, it is approved once the last of them agrees.
+    async def decide(
+        self, escalation_id: str, principal: Principal, move: Move, reason: str, *, amendments: int = 0
+    ) -> Escalation:
+        """Approve, refuse, or ask for more, as one who may. Where policy wants several, it is approved once the last agrees.
+
+        ``amendments`` is how many additions to the statement whoever approves has seen.
 
         Raises:
-            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, EscalationAmended, AskedEnough.
         """
         escalation = await self._seen(escalation_id, principal)
         self._must_be_eligible(escalation, principal)
         words = reason.strip()
         if not MIN_REASON <= len(words) <= MAX_REASON:
-            raise ReasonMissing(f"State the reason for your decision in {MIN_REASON} to {MAX_REASON} characters.")
-        return await self._move(escalation, move, actor=principal.person, role=principal.role, reason=words)
+            raise ReasonMissing(f"State your reason, or your question, in {MIN_REASON} to {MAX_REASON} characters.")
+        return await self._move(
+            escalation, move, actor=principal.person, role=principal.role, reason=words, amendments=amendments
+        )
+
+    async def amend(self, escalation_id: str, principal: Principal, words: str) -> Escalation:
+        """Add to the statement, as the one who asked, when a supervisor asks for more. Approvals given before are void.
+
+        Raises:
+            EscalationUnknown, ApproverIneligible, EscalationMoved, NothingAsked.
+            PurposeMalformed, PurposeUnknown, StatementUninformative: the words cannot be shown, or say nothing.
+        """
+        escalation = await self._seen(escalation_id, principal)
+        asked = escalation.asked
+        if asked.person != principal.person:
+            raise ApproverIneligible("Only the person who asked can add to the statement; a supervisor can ask for more.")
+        added = self._informative(words, asked.purpose, asked.case)
+        return await self._move(escalation, Move.AMEND, actor=principal.person, role=principal.role, reason=added)
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
         """Take an escalation back, as the one who asked.
@@ -212,28 +237,11 @@ class Escalations:
 
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
         """Return the escalation once it is no longer pending, or as it is after ``seconds`` or when nobody may wait."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while True:
-            generation = self._store.generation()
-            current = await self._store.get(escalation.id) or escalation
-            left = deadline - loop.time()
-            if current.at(self._clock()) is not State.PENDING or left <= 0 or self._closing:
-                return current
-            async with self._changed:
-                # A decision made in another process moves the generation, but wakes nobody here: hence the short nap.
-                if self._store.generation() == generation and not self._closing:
-                    try:
-                        async with asyncio.timeout(min(left, POLL_SECONDS)):
-                            await self._changed.wait()
-                    except TimeoutError:
-                        continue
+        return await self.waits.decided(escalation, seconds)
 
     async def end_waits(self) -> None:
         """Let nobody wait any more: the node is about to stop, and its supervisors may decide elsewhere."""
-        self._closing = True
-        async with self._changed:
-            self._changed.notify_all()
+        await self.waits.end()
 
     async def sweep(self) -> None:
         """Write down what has expired, and measure what waits."""
@@ -280,7 +288,15 @@ class Escalations:
             raise ApproverIneligible("Nobody decides on their own query; another supervisor has to.")
 
     async def _move(
-        self, escalation: Escalation, move: Move, *, actor: str, role: str = "", reason: str = "", about: str = ""
+        self,
+        escalation: Escalation,
+        move: Move,
+        *,
+        actor: str,
+        role: str = "",
+        reason: str = "",
+        about: str = "",
+        amendments: int = 0,
     ) -> Escalation:
         async with self._lock:
             now = self._clock()
@@ -289,9 +305,12 @@ class Escalations:
             to = MOVES.get((state, move))
             if to is None:
                 raise EscalationMoved(f"This escalation is {state}; it cannot be {_participle(move)} any more.")
+            must_have_turn(current.words, move)
+            said = Said(move=move, person=actor, role=role, at=now, words=reason) if move in SPOKEN else None
             approval = Approval(person=actor, role=role, at=now, reason=reason) if move is Move.APPROVE else None
-            given = current.approvals
+            given = () if move is Move.AMEND else current.approvals
             if approval is not None:
+                must_have_seen(current.words, amendments)
                 if any(each.person == actor for each in given):
                     raise ApproverIneligible("You have agreed already; another person has to as well.")
                 given = (*given, approval)
@@ -306,76 +325,23 @@ class Escalations:
                 "reason": reason if decided else None,
                 "grant_expires_at": now + self._grant if to is State.APPROVED else None,
             }
-            if not await self._store.move(current, to, now=now, approval=approval, **changes):  # type: ignore[arg-type]
+            if not await self._store.move(current, to, now=now, approval=approval, said=said, **changes):  # type: ignore[arg-type]
                 raise EscalationMoved("Somebody else was faster; look at it again.")
             moved = replace(current, state=to, decided_at=now if decided else current.decided_at, approvals=given)
+            moved = replace(moved, words=(*current.words, said) if said is not None else current.words)
             moved = replace(moved, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
         if move is not Move.REDEEM and to is not State.PENDING:
             self._metrics.escalation_decision_seconds.labels(str(to)).observe((now - current.created_at).total_seconds())
-        await self._tell()
+        await self.waits.tell()
         return moved
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-
-def required(escalation: Escalation, now: datetime) -> EscalationRequired:
-    """Return the refusal that tells where to wait."""
-    return EscalationRequired(
-        "A supervisor has to agree first. Poll the escalation's href, or send the query again once it is approved.",
-        escalation=view(escalation, now),
-        retry_after=RETRY_AFTER_SECONDS,
-    )
-
-
-def refused(escalation: Escalation, now: datetime) -> EscalationRefused:
-    """Return the refusal that holds the supervisor's reason."""
-    return EscalationRefused(f"A supervisor refused this query: {escalation.reason}", escalation=view(escalation, now))
-
-
-def view(escalation: Escalation, now: datetime) -> dict[str, object]:
-    """Return what the requester may see: never why the subject is protected."""
-    seen: dict[str, object] = {
-        "id": escalation.id,
-        "href": f"/escalations/{escalation.id}",
-        "state": str(escalation.at(now)),
-        "created_at": escalation.created_at.isoformat(),
-        "expires_at": escalation.expires_at.isoformat(),
-    }
-    if escalation.reason is not None:
-        seen["reason"] = escalation.reason
-    if escalation.grant_expires_at is not None:
-        seen["approved_until"] = escalation.grant_expires_at.isoformat()
-    return seen
-
-
-def supervisor_view(escalation: Escalation, now: datetime) -> dict[str, object]:
-    """Return what who decides may see: who asks, why, and why it escalated; the subject stays a category."""
-    asked = escalation.asked
-    return view(escalation, now) | {
-        "requested_by": asked.person,
-        "terminal": asked.terminal,
-        "case": asked.case,
-        "purpose": asked.purpose,
-        "statement": asked.statement,
-        "action": asked.action,
-        "criteria": sorted(asked.criteria),
-        "categories": list(asked.categories),
-        "relations": list(asked.relations),
-        "recognized": [{word: why[word] for word in _WHY if word in why} for why in asked.recognized if isinstance(why, dict)],
-        "rule": asked.rule,
-        "because": asked.because,
-        "decided_by": escalation.decided_by,
-        "demands": tuple(demand.fact() for demand in asked.demands),
-        "approvals": [{"person": each.person, "role": each.role, "reason": each.reason} for each in escalation.approvals],
-    }
-
-
-_WHY: Final = ("category", "matched", "score", "threshold", "features")
 
 
 def _participle(move: Move) -> str:
-    return {Move.APPROVE: "approved", Move.REFUSE: "refused", Move.EXPIRE: "expired", Move.CANCEL: "canceled"}.get(
-        move, "redeemed"
-    )
+    return {
+        Move.APPROVE: "approved",
+        Move.REFUSE: "refused",
+        Move.EXPIRE: "expired",
+        Move.CANCEL: "canceled",
+        Move.ASK: "asked about",
+        Move.AMEND: "added to",
+    }.get(move, "redeemed")

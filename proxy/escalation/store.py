@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Index, LargeBinary, String, Table, func, select, update
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, delete, func, select, update
 
 from proxy.database import METADATA
-from proxy.escalation.lifecycle import Approval, Asked, Escalation, State
+from proxy.escalation.lifecycle import Approval, Asked, Escalation, Move, State
+from proxy.escalation.words import Said
 from proxy.policy.decision import Demand
 
 if TYPE_CHECKING:
@@ -52,6 +53,18 @@ _approvals: Final = Table(
     Column("role", String, nullable=False),
     Column("at", String, nullable=False),
     Column("sealed_reason", LargeBinary, nullable=False),
+)
+
+_words: Final = Table(
+    "escalation_words",
+    METADATA,
+    Column("escalation", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("move", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("sealed_words", LargeBinary, nullable=False),
 )
 
 
@@ -125,10 +138,12 @@ class EscalationStore:
         reason: str | None = None,
         grant_expires_at: datetime | None = None,
         approval: Approval | None = None,
+        said: Said | None = None,
     ) -> bool:
         """Compare-and-swap from the state that ``escalation`` was read in; False when somebody was faster.
 
-        An ``approval`` is kept with it; ``to`` may then be the state it is in, while more people have to agree.
+        An ``approval`` is kept with it; ``to`` may then be the state it is in, while more people have to agree. So is what was
+        ``said``; approvals given before something was added to the statement are gone then.
         """
         values: dict[str, Any] = {"state": str(to)}
         if decided_by is not None:
@@ -137,13 +152,20 @@ class EscalationStore:
             values["sealed_reason"] = self._seal(reason.encode(), escalation.id, "reason")
         if grant_expires_at is not None:
             values["grant_expires_at"] = _text(grant_expires_at)
+        spoken = select(func.count()).where(_words.c.escalation == escalation.id).scalar_subquery()
         statement = update(_escalations).where(
-            _escalations.c.id == escalation.id, _escalations.c.state == str(escalation.state)
+            _escalations.c.id == escalation.id,
+            _escalations.c.state == str(escalation.state),
+            spoken == len(escalation.words),  # an approval of other words than those that stand there is none
         )
         async with self._database.begin() as connection:
             moved = (await connection.execute(statement.values(values))).rowcount == 1
             if moved and approval is not None:
                 await connection.execute(_approvals.insert().values(self._written(escalation.id, approval)))
+            if moved and said is not None:
+                await connection.execute(_words.insert().values(self._spoken(escalation, said)))
+                if said.move is Move.AMEND:
+                    await connection.execute(delete(_approvals).where(_approvals.c.escalation == escalation.id))
             if moved:
                 await self._database.bump(connection, SUBJECT)
         return moved
@@ -158,19 +180,42 @@ class EscalationStore:
             "sealed_reason": sealed,
         }
 
+    def _spoken(self, escalation: Escalation, said: Said) -> dict[str, Any]:
+        number = len(escalation.words)
+        return {
+            "escalation": escalation.id,
+            "number": number,
+            "move": str(said.move),
+            "person": said.person,
+            "role": said.role,
+            "at": _text(said.at),
+            "sealed_words": self._seal(said.words.encode(), escalation.id, f"words/{number}/{said.move}/{said.person}"),
+        }
+
+    def _heard(self, row: Row[Any]) -> Said:
+        words = self._open(row.sealed_words, row.escalation, f"words/{row.number}/{row.move}/{row.person}").decode()
+        at = datetime.fromisoformat(row.at)
+        return Said(move=Move(row.move), person=row.person, role=row.role, at=at, words=words)
+
     async def _select(self, statement: Select[Any]) -> list[Escalation]:
         async with self._database.begin() as connection:
             rows = (await connection.execute(statement)).all()
-            wanted = select(_approvals).where(_approvals.c.escalation.in_([row.id for row in rows]))
+            ids = [row.id for row in rows]
+            wanted = select(_approvals).where(_approvals.c.escalation.in_(ids))
             given = (await connection.execute(wanted.order_by(_approvals.c.at, _approvals.c.person))).all() if rows else []
+            heard = select(_words).where(_words.c.escalation.in_(ids)).order_by(_words.c.number)
+            said = (await connection.execute(heard)).all() if rows else []
         approvals: dict[str, list[Approval]] = {}
         for row in given:
             reason = self._open(row.sealed_reason, row.escalation, f"approval/{row.person}").decode()
             approval = Approval(person=row.person, role=row.role, at=datetime.fromisoformat(row.at), reason=reason)
             approvals.setdefault(row.escalation, []).append(approval)
-        return [self._read(row, approvals.get(row.id, ())) for row in rows]
+        words: dict[str, list[Said]] = {}
+        for row in said:
+            words.setdefault(row.escalation, []).append(self._heard(row))
+        return [self._read(row, approvals.get(row.id, ()), words.get(row.id, ())) for row in rows]
 
-    def _read(self, row: Row[Any], approvals: Iterable[Approval]) -> Escalation:
+    def _read(self, row: Row[Any], approvals: Iterable[Approval], words: Iterable[Said]) -> Escalation:
         asked = orjson.loads(self._open(row.sealed, row.id, "asked"))
         for member in ("categories", "subjects", "relations"):
             asked[member] = tuple(asked[member])
@@ -189,6 +234,7 @@ class EscalationStore:
             reason=self._open(row.sealed_reason, row.id, "reason").decode() if row.sealed_reason else None,
             grant_expires_at=datetime.fromisoformat(row.grant_expires_at) if row.grant_expires_at else None,
             approvals=tuple(approvals),
+            words=tuple(words),
         )
 
     def _seal(self, plain: bytes, row: str, column: str) -> bytes:

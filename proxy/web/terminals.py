@@ -9,7 +9,6 @@ Nothing of a client's request is forwarded but what the route map matched; so a 
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from functools import partial
 from itertools import count
@@ -19,23 +18,23 @@ import orjson
 from aiohttp import HttpVersion11, web
 
 from proxy.database import DatabaseUnusable
-from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
-from proxy.escalation.service import supervisor_view, view
+from proxy.escalation.lifecycle import EscalationRequired
+from proxy.escalation.views import task
 from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
-from proxy.inquiry.body import check_headers, parse_object
-from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.inquiry.inquiry import BodyTooLarge, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import problems
 from proxy.web.duties import DUTIES, Duties
-from proxy.web.respond import COMMON_HEADERS, refuse, respond
+from proxy.web.escalations import ROOM, EscalationsRoom
+from proxy.web.prefer import read_preferences
+from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from proxy.clock import Clock
-    from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
@@ -47,11 +46,6 @@ if TYPE_CHECKING:
 VIA: Final = "1.1 showcause"
 PURPOSES: Final = "/purposes"
 _DOCUMENTS: Final = frozenset({PURPOSES, "/openapi.json"})
-_ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel))?\Z")
-_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")
-_ASYNC: Final = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])")
-_PREFER: Final = len("prefer")
-_DECISIONS: Final = {"approve": Move.APPROVE, "refuse": Move.REFUSE}
 
 
 class Terminals:
@@ -73,7 +67,7 @@ class Terminals:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served."""
         self._gateway = gateway
         self._identities = identities
-        self._escalations = escalations
+        self._escalations = EscalationsRoom(escalations, clock)
         self._duties = Duties(oversight, clock)
         self._documents = documents
         self._clock = clock
@@ -95,10 +89,10 @@ class Terminals:
         if path.startswith("/problems/"):
             return _problem_page(inbound)
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
-        if room == "escalations":
-            return await self._known(inbound, peer, partial(self._moved, inbound, path))
+        if room == ROOM:
+            return await self._known(inbound, peer, partial(self._escalations.answer, inbound))
         if room in DUTIES:
-            return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
+            return await self._known(inbound, peer, partial(self._duties.answer, inbound))
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
         if not self._queries:
@@ -106,21 +100,17 @@ class Terminals:
         return await self._query(inbound, peer)
 
     async def _query(self, inbound: Inbound, peer: Mapping[str, Any]) -> web.StreamResponse:
-        # A list, so it may come in several lines (RFC 7240 section 2).
-        prefer = ", ".join([value for name, value in inbound.headers if len(name) == _PREFER and name.lower() == "prefer"])
-        asked = _WAIT.search(prefer)
-        wait = min(float(asked[1]), self._wait_seconds_max) if asked else 0
-        answer = await self._gateway.answer(inbound, peer, wait=wait)
+        preferred = read_preferences(inbound.headers, self._wait_seconds_max)
+        answer = await self._gateway.answer(inbound, peer, wait=preferred.wait)
         match answer:
             case Answer():
-                return _answered(answer)
+                response, accepted = _answered(answer), False
             case Declined(refusal=refusal, entry=entry):
-                status = 202 if isinstance(refusal, EscalationRequired) and _ASYNC.search(prefer) else None
-                response = _declined(refusal, entry, status)
-                if status == 202:
-                    response.headers["Preference-Applied"] = "respond-async"
-                    response.headers["Location"] = str(_member(refusal.extras.get("escalation"), "href"))
-                return response
+                accepted = preferred.respond_async and isinstance(refusal, EscalationRequired)
+                response = _accepted(refusal, entry) if accepted else _declined(refusal, entry)
+        if applied := preferred.applied(accepted=accepted):
+            response.headers["Preference-Applied"] = applied
+        return response
 
     async def _known(
         self, inbound: Inbound, peer: Mapping[str, Any], act: Callable[[Principal], Awaitable[web.StreamResponse]]
@@ -148,51 +138,8 @@ class Terminals:
         # Kept, and asked about again each time: the next to use the terminal may have another role, or a revoked key.
         kept = {"ETag": found.etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
         if found.unchanged(inbound.header("If-None-Match")):
-            return web.Response(status=304, headers={**COMMON_HEADERS, **kept})
+            return not_modified(kept)
         return respond(200, found.body, found.media_type, **kept)
-
-    async def _moved(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
-        if path == "/escalations":
-            return await self._listed(inbound, principal)
-        named = _ESCALATION.match(path)
-        if named is None or "?" in inbound.target:
-            raise EscalationUnknown("There is no such escalation among yours.")
-        escalation_id, verb = named.groups()
-        wanted = "POST" if verb else "GET"
-        if inbound.method != wanted:
-            raise MethodNotAllowed(f"Use {wanted} here.", allow=[wanted])
-        if verb is None:
-            escalation = await self._escalations.seen(escalation_id, principal)
-        elif verb == "cancel":
-            escalation = await self._escalations.cancel(escalation_id, principal)
-        else:
-            escalation = await self._escalations.decide(escalation_id, principal, _DECISIONS[verb], _reason(inbound))
-        return self._shown(escalation, principal)
-
-    async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
-        if inbound.method != "GET":
-            raise MethodNotAllowed("Use GET here.", allow=["GET"])
-        query = inbound.target.partition("?")[2]
-        state = None
-        if query:
-            name, _, value = query.partition("=")
-            if name != "state" or value not in set(State):
-                raise ParameterUnknown(f"The only parameter here is state, one of {', '.join(State)}.")
-            state = State(value)
-        found = await self._escalations.listed(principal, state)
-        now = self._clock()
-        rows = [self._view(escalation, principal) for escalation in found if state is None or escalation.at(now) is state]
-        return respond(200, orjson.dumps({"escalations": rows}), "application/json")
-
-    def _shown(self, escalation: Escalation, principal: Principal) -> web.StreamResponse:
-        response = respond(200, orjson.dumps(self._view(escalation, principal)), "application/json")
-        if escalation.at(self._clock()) is State.PENDING:
-            response.headers["Retry-After"] = "2"
-        return response
-
-    def _view(self, escalation: Escalation, principal: Principal) -> dict[str, object]:
-        own = escalation.asked.person == principal.person
-        return (view if own else supervisor_view)(escalation, self._clock())
 
     async def _read(self, request: web.BaseRequest) -> Inbound:
         """Read one request within the door's bounds.
@@ -242,8 +189,20 @@ def _peer(request: web.BaseRequest) -> Mapping[str, Any]:
     return (transport.get_extra_info("peercert") if transport is not None else None) or {}
 
 
-def _declined(refusal: Refusal, entry: str | None, status: int | None = None) -> web.Response:
-    response = refuse(refusal, instance=entry, status=status)
+def _accepted(refusal: Refusal, entry: str | None) -> web.Response:
+    """Return the task that stands for a query which waits for a supervisor (RFC 7240 section 4.1)."""
+    escalation = refusal.extras["escalation"]
+    assert isinstance(escalation, dict)
+    body = task(escalation) | {"escalation": escalation, "detail": refusal.detail, "instance": entry}
+    headers = {"Location": str(escalation["href"]), "Retry-After": str(refusal.extras["retry_after"])}
+    response = respond(202, orjson.dumps(body), "application/json", **headers)
+    if entry is not None:
+        response.headers["Audit-Entry"] = entry
+    return response
+
+
+def _declined(refusal: Refusal, entry: str | None) -> web.Response:
+    response = refuse(refusal, instance=entry)
     if entry is not None:
         response.headers["Audit-Entry"] = entry
     return response
@@ -270,16 +229,3 @@ def _problem_page(inbound: Inbound) -> web.Response:
     if body is None or inbound.method != "GET":
         raise RouteUnknown("There is no such problem type.")
     return respond(200, body, "text/html; charset=utf-8")
-
-
-def _reason(inbound: Inbound) -> str:
-    check_headers(inbound)
-    body = parse_object(inbound.body)
-    reason = body.get("reason")
-    if set(body) != {"reason"} or type(reason) is not str:
-        raise BodyUnreadable('Send {"reason": "…"} as JSON.')
-    return reason
-
-
-def _member(value: object, name: str) -> object:
-    return value.get(name, "") if isinstance(value, dict) else ""

@@ -16,6 +16,8 @@ from proxy.escalation.lifecycle import Asked
 from proxy.escalation.service import Escalations
 from proxy.identity.principal import Principal
 from proxy.policy.decision import Demand
+from proxy.purpose.purpose import StatementUninformative
+from proxy.purpose.statement import objection
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
 
@@ -111,6 +113,14 @@ def asked(**changes: object) -> Asked:
     return Asked(**(values | changes))  # type: ignore[arg-type]
 
 
+def informative(words: str, code: str, case: str) -> str:
+    """Hold words to the rules of a statement, under any code."""
+    wrong = objection(words, case=case, label=code)
+    if wrong is not None:
+        raise StatementUninformative(wrong)
+    return words.strip()
+
+
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     database = Database(tmp_path / "store.sqlite3")
@@ -128,6 +138,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         recognizer=relations,
         clock=lambda: made[0].now,
         metrics=metrics,
+        informative=informative,
         randomness=randomness,
     )
     made.append(Desk(escalations, journal, relations, metrics, database))

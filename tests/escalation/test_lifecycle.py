@@ -29,6 +29,8 @@ LEGAL = {
     ("pending", "refuse"): "refused",
     ("pending", "expire"): "expired",
     ("pending", "cancel"): "canceled",
+    ("pending", "ask"): "pending",
+    ("pending", "amend"): "pending",
     ("approved", "redeem"): "redeemed",
     ("approved", "expire"): "expired",
     ("approved", "cancel"): "canceled",
@@ -63,7 +65,7 @@ def test_the_table_of_moves_is_this_and_nothing_else() -> None:
     assert table == LEGAL
 
 
-@pytest.mark.parametrize(("state", "move"), list(product(State, [Move.APPROVE, Move.REFUSE, Move.CANCEL])))
+@pytest.mark.parametrize(("state", "move"), list(product(State, [Move.APPROVE, Move.REFUSE, Move.CANCEL, Move.ASK])))
 async def test_every_move_by_a_person_does_what_the_table_says(desk: Desk, state: State, move: Move) -> None:
     """A legal move arrives at its state with an entry before it; an illegal one is refused and leaves no entry."""
     escalation = await in_state(desk, state)

@@ -1,0 +1,103 @@
+"""What of an escalation is shown: little to the one who asked, and what it takes to decide to who may decide.
+
+Whoever asked learns nothing of the subject: neither how many have to agree and who they are, where that is other than one
+supervisor, nor by whom a question was put, since roles and numbers follow from what the subject is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from proxy.escalation.lifecycle import EscalationRefused, EscalationRequired, State
+from proxy.escalation.words import amended, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from proxy.escalation.lifecycle import Escalation
+
+RETRY_AFTER_SECONDS: Final = 5
+_WHY: Final = ("category", "matched", "score", "threshold", "features")
+_STATUS: Final[Mapping[State, str]] = {State.REFUSED: "denied", State.CANCELED: "cancelled", State.REDEEMED: "expired"}
+"""The words of AuthZEN's profile where they are not ours; an approval that was used is one that can be used no more."""
+
+
+def required(escalation: Escalation, now: datetime) -> EscalationRequired:
+    """Return the refusal that tells where to wait."""
+    return EscalationRequired(
+        "A supervisor has to agree first. Poll the escalation's href, or send the query again once it is approved.",
+        escalation=view(escalation, now),
+        retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
+def refused(escalation: Escalation, now: datetime) -> EscalationRefused:
+    """Return the refusal that holds the supervisor's reason."""
+    return EscalationRefused(f"A supervisor refused this query: {escalation.reason}", escalation=view(escalation, now))
+
+
+def view(escalation: Escalation, now: datetime) -> dict[str, object]:
+    """Return what the requester may see: never why the subject is protected."""
+    state = escalation.at(now)
+    seen: dict[str, object] = {
+        "id": escalation.id,
+        "href": f"/escalations/{escalation.id}",
+        "state": str(state),
+        "created_at": escalation.created_at.isoformat(),
+        "expires_at": escalation.expires_at.isoformat(),
+    }
+    if escalation.reason is not None:
+        seen["reason"] = escalation.reason
+    if escalation.grant_expires_at is not None:
+        seen["approved_until"] = escalation.grant_expires_at.isoformat()
+    if escalation.words:
+        seen["amendments"] = amended(escalation.words)
+        seen["exchange"] = [said.told() for said in escalation.words]
+    if state is State.PENDING and (questions := waiting(escalation.words)):
+        seen["asked"] = " / ".join(said.words for said in questions)
+    return seen
+
+
+def supervisor_view(escalation: Escalation, now: datetime) -> dict[str, object]:
+    """Return what who decides may see: who asks, why, and why it escalated; the subject stays a category."""
+    asked = escalation.asked
+    return view(escalation, now) | {
+        "requested_by": asked.person,
+        "terminal": asked.terminal,
+        "case": asked.case,
+        "purpose": asked.purpose,
+        "statement": asked.statement,
+        "action": asked.action,
+        "criteria": sorted(asked.criteria),
+        "categories": list(asked.categories),
+        "relations": list(asked.relations),
+        "recognized": [{word: why[word] for word in _WHY if word in why} for why in asked.recognized if isinstance(why, dict)],
+        "rule": asked.rule,
+        "because": asked.because,
+        "decided_by": escalation.decided_by,
+        "demands": tuple(demand.fact() for demand in asked.demands),
+        "approvals": [{"person": each.person, "role": each.role, "reason": each.reason} for each in escalation.approvals],
+        "amendments": amended(escalation.words),
+        "exchange": [said.fact() for said in escalation.words],
+    }
+
+
+def task(seen: Mapping[str, object]) -> dict[str, object]:
+    """Return what a requester sees in the words of AuthZEN's Access Request and Approval Profile, draft 1.
+
+    A status of ``approved`` comes with ``result``: it permits a new evaluation, and is no grant for whoever bears it.
+    """
+    state, href = State(str(seen["state"])), str(seen["href"])
+    handle: dict[str, object] = {
+        "id": seen["id"],
+        "status": _STATUS.get(state, str(state)),
+        "status_endpoint": href,
+        "expires_at": seen["expires_at"],
+    }
+    if state is State.PENDING:
+        handle["links"] = {"cancel": f"{href}/cancel", "events": f"{href}/events"}
+    found: dict[str, object] = {"task": handle}
+    if state is State.APPROVED:
+        found["result"] = {"mode": "reevaluate", "approval": {"id": seen["id"], "approved_until": seen["approved_until"]}}
+    return found
