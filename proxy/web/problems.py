@@ -30,11 +30,13 @@ class Problem(NamedTuple):
 
 
 PROBLEMS: Final[Mapping[str, Problem]] = {
-    "credential-missing": Problem(401, "No credential", "Send `Authorization: Bearer <key>`, or a client certificate."),
+    "credential-missing": Problem(
+        401, "No credential", "Send `Authorization: Bearer <key or access token>`, or a client certificate."
+    ),
     "credential-invalid": Problem(
         401,
         "Credential not valid",
-        "The key or certificate is unknown, revoked or expired. Ask your administrator for a new one.",
+        "The key, token or certificate is unknown, revoked or expired. Sign in again, or ask your administrator for a new one.",
     ),
     "authentication-insufficient": Problem(
         401,
