@@ -71,6 +71,7 @@ class State(StrEnum):
     EXPIRED = "expired"
     CANCELED = "canceled"
     REDEEMED = "redeemed"
+    REVOKED = "revoked"
 
 
 class Move(StrEnum):
@@ -81,6 +82,7 @@ class Move(StrEnum):
     EXPIRE = "expire"
     CANCEL = "cancel"
     REDEEM = "redeem"
+    REVOKE = "revoke"
     ASK = "ask"
     AMEND = "amend"
 
@@ -95,8 +97,20 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.APPROVED, Move.REDEEM): State.REDEEMED,
     (State.APPROVED, Move.EXPIRE): State.EXPIRED,
     (State.APPROVED, Move.CANCEL): State.CANCELED,
+    (State.APPROVED, Move.REVOKE): State.REVOKED,
 }
 """What is absent is illegal."""
+
+PARTICIPLES: Final[Mapping[Move, str]] = {
+    Move.APPROVE: "approved",
+    Move.REFUSE: "refused",
+    Move.EXPIRE: "expired",
+    Move.CANCEL: "canceled",
+    Move.REDEEM: "redeemed",
+    Move.REVOKE: "taken back",
+    Move.ASK: "asked about",
+    Move.AMEND: "added to",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

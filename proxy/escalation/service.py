@@ -6,19 +6,16 @@ between processes. Whoever decides is somebody else: not the requester, not the 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import secrets
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
-from proxy.escalation.events import Escalated, EscalationMove
+from proxy.escalation.eligibility import Eligibility
+from proxy.escalation.events import Escalated
 from proxy.escalation.lifecycle import (
-    MOVES,
-    Approval,
     ApproverIneligible,
     Asked,
     BudgetSpent,
@@ -31,11 +28,10 @@ from proxy.escalation.lifecycle import (
     ReasonMissing,
     State,
 )
+from proxy.escalation.moves import Moves
 from proxy.escalation.store import EscalationStore
 from proxy.escalation.views import refused, view
 from proxy.escalation.waits import Waits
-from proxy.escalation.words import Said, must_have_seen, must_have_turn
-from proxy.registry.protection import OWN_CAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +39,7 @@ if TYPE_CHECKING:
     from proxy.audit.event import AuditLog
     from proxy.clock import Clock
     from proxy.database import Database
+    from proxy.escalation.eligibility import Decider, Holders
     from proxy.identity.principal import Principal
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
@@ -51,7 +48,6 @@ if TYPE_CHECKING:
 
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000
-SPOKEN: Final = frozenset({Move.ASK, Move.AMEND})
 
 
 class Escalations:
@@ -64,6 +60,7 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        holders: Holders | None = None,
         clock: Clock,
         metrics: Metrics,
         expires: timedelta = timedelta(minutes=15),
@@ -79,16 +76,15 @@ class Escalations:
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
-        self._recognizer = recognizer
         self._clock = clock
         self._metrics = metrics
         self._expires = expires
-        self._grant = grant
         self._most_pending = most_pending
         self._informative = informative
         self._randomness = randomness
-        self._lock = asyncio.Lock()
-        self.waits = Waits(self._store, clock)
+        self._eligibility = Eligibility(recognizer=recognizer, holders=holders, clock=clock)
+        self._moves = Moves(store=self._store, audit=audit, clock=clock, metrics=metrics, grant=grant)
+        self.waits = Waits(self._store, self._moves.changed, clock)
         self._open: Sequence[Escalation] = ()
         self._listed = -1
 
@@ -110,9 +106,9 @@ class Escalations:
             case State.APPROVED if found.fits(asked):
                 return found
             case State.APPROVED:
-                await self._move(found, Move.EXPIRE, actor="clock", about=about)
+                await self._moves.make(found, Move.EXPIRE, actor="clock", about=about)
                 raise GrantMismatch("What was approved is not what this query would do now. Send it again to ask anew.")
-            case State.REFUSED if found.decided_at is not None and now < found.decided_at + self._expires:
+            case State.REFUSED | State.REVOKED if found.decided_at is not None and now < found.decided_at + self._expires:
                 raise refused(found, now)
             case State.REDEEMED if found.grant_expires_at is not None and now < found.grant_expires_at:
                 raise GrantSpent(
@@ -120,7 +116,7 @@ class Escalations:
                     escalation=view(found, now),
                     retry_after=max(1, int((found.grant_expires_at - now).total_seconds())),
                 )
-            case State.EXPIRED | State.CANCELED | State.REFUSED | State.REDEEMED:
+            case State.EXPIRED | State.CANCELED | State.REFUSED | State.REDEEMED | State.REVOKED:
                 return None
             case unreachable:
                 assert_never(unreachable)
@@ -132,7 +128,7 @@ class Escalations:
             BudgetSpent: the principal has too many that wait.
         """
         now = self._clock()
-        async with self._lock:
+        async with self._moves.lock:
             # Two equal queries at once ask one supervisor once.
             twin = await self._store.latest(asked.fingerprint(self._fingerprint_key))
             if twin is not None and twin.at(now) is State.PENDING:
@@ -152,7 +148,7 @@ class Escalations:
             )
             await self._audit.record(Escalated(about=about, escalation=escalation))
             await self._store.insert(escalation)
-        await self.waits.tell()
+        await self._moves.tell()
         return escalation
 
     async def void(self, escalation: Escalation, about: str) -> NoReturn:
@@ -162,7 +158,7 @@ class Escalations:
             GrantMismatch: always; the query has to be sent again.
         """
         with suppress(EscalationMoved):
-            await self._move(escalation, Move.EXPIRE, actor="clock", about=about)
+            await self._moves.make(escalation, Move.EXPIRE, actor="clock", about=about)
         raise GrantMismatch("The policy has changed since this was asked. Send it again to ask anew.")
 
     async def redeem(self, escalation: Escalation, actor: str, about: str) -> None:
@@ -170,10 +166,14 @@ class Escalations:
 
         Raises:
             GrantSpent: another query was faster.
+            EscalationRefused: it was taken back meanwhile.
         """
         try:
-            await self._move(escalation, Move.REDEEM, actor=actor, about=about)
+            await self._moves.make(escalation, Move.REDEEM, actor=actor, about=about)
         except EscalationMoved:
+            now = await self._store.get(escalation.id)
+            if now is not None and now.state is State.REVOKED:
+                raise refused(now, self._clock()) from None
             raise GrantSpent("This approval has answered once already.") from None
 
     async def decide(
@@ -187,12 +187,10 @@ class Escalations:
             EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, EscalationAmended, AskedEnough.
         """
         escalation = await self._seen(escalation_id, principal)
-        self._must_be_eligible(escalation, principal)
-        words = reason.strip()
-        if not MIN_REASON <= len(words) <= MAX_REASON:
-            raise ReasonMissing(f"State your reason, or your question, in {MIN_REASON} to {MAX_REASON} characters.")
-        return await self._move(
-            escalation, move, actor=principal.person, role=principal.role, reason=words, amendments=amendments
+        authority = await self._eligibility.authority(escalation, principal)
+        words = _worded(reason)
+        return await self._moves.make(
+            escalation, move, actor=principal.person, role=authority.role, reason=words, amendments=amendments
         )
 
     async def amend(self, escalation_id: str, principal: Principal, words: str) -> Escalation:
@@ -207,7 +205,30 @@ class Escalations:
         if asked.person != principal.person:
             raise ApproverIneligible("Only the person who asked can add to the statement; a supervisor can ask for more.")
         added = self._informative(words, asked.purpose, asked.case)
-        return await self._move(escalation, Move.AMEND, actor=principal.person, role=principal.role, reason=added)
+        return await self._moves.make(escalation, Move.AMEND, actor=principal.person, role=principal.role, reason=added)
+
+    async def revoke(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
+        """Take an approval back before it has answered, as one who may decide.
+
+        Raises:
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
+        """
+        escalation = await self._seen(escalation_id, principal)
+        authority = await self._eligibility.authority(escalation, principal)
+        words = _worded(reason)
+        return await self._moves.make(escalation, Move.REVOKE, actor=principal.person, role=authority.role, reason=words)
+
+    async def may_decide(self, escalation: Escalation, principal: Principal) -> None:
+        """Return when a person may decide this escalation.
+
+        Raises:
+            ApproverIneligible: they may not; the detail says why.
+        """
+        await self._eligibility.authority(escalation, principal)
+
+    async def deciders(self, escalation: Escalation) -> Sequence[Decider]:
+        """Return who may decide, those on duty first."""
+        return await self._eligibility.deciders(escalation)
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
         """Take an escalation back, as the one who asked.
@@ -218,7 +239,7 @@ class Escalations:
         escalation = await self._seen(escalation_id, principal)
         if escalation.asked.person != principal.person:
             raise ApproverIneligible("Only the person who asked can cancel; a supervisor can refuse.")
-        return await self._move(escalation, Move.CANCEL, actor=principal.person)
+        return await self._moves.make(escalation, Move.CANCEL, actor=principal.person)
 
     async def seen(self, escalation_id: str, principal: Principal) -> Escalation:
         """Return an escalation to the one who asked or to who may decide in the same agency.
@@ -232,7 +253,7 @@ class Escalations:
         """Return a person's own escalations, and those of the agency that are theirs to decide."""
         own = await self._store.listed(state=state, agency=principal.agency, person=principal.person)
         all_ = await self._store.listed(state=state, agency=principal.agency)
-        seen = {each.id: each for each in (*own, *(each for each in all_ if self._may_see(each, principal)))}
+        seen = {each.id: each for each in (*own, *(each for each in all_ if self._eligibility.may_see(each, principal)))}
         return sorted(seen.values(), key=lambda each: (each.created_at, each.id))
 
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
@@ -254,7 +275,7 @@ class Escalations:
         for escalation in self._open:
             if escalation.at(now) is State.EXPIRED:
                 try:
-                    await self._move(escalation, Move.EXPIRE, actor="clock")
+                    await self._moves.make(escalation, Move.EXPIRE, actor="clock")
                 except EscalationMoved:
                     continue
         waiting = [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
@@ -263,85 +284,13 @@ class Escalations:
 
     async def _seen(self, escalation_id: str, principal: Principal) -> Escalation:
         escalation = await self._store.get(escalation_id)
-        if escalation is None or not self._may_see(escalation, principal):
+        if escalation is None or not self._eligibility.may_see(escalation, principal):
             raise EscalationUnknown("There is no such escalation among yours.")
         return escalation
 
-    def _may_see(self, escalation: Escalation, principal: Principal) -> bool:
-        """Tell whether it is theirs, or theirs to decide. That they are asked about, nobody learns, nor their own people."""
-        asked = escalation.asked
-        if asked.person == principal.person:
-            return True
-        if principal.role not in self._approvers_of(escalation) or asked.agency != principal.agency:
-            return False
-        return not any(
-            self._recognizer.recognize(fields, principal).relations & OWN_CAUSE for fields in (asked.criteria, *asked.records)
-        )
 
-    def _approvers_of(self, escalation: Escalation) -> frozenset[str]:
-        return frozenset().union(*(demand.roles for demand in escalation.asked.demands))
-
-    def _must_be_eligible(self, escalation: Escalation, principal: Principal) -> None:
-        if principal.role not in (roles := self._approvers_of(escalation)):
-            raise ApproverIneligible(f"Only {', '.join(sorted(roles))} may decide this escalation.")
-        if principal.person == escalation.asked.person:
-            raise ApproverIneligible("Nobody decides on their own query; another supervisor has to.")
-
-    async def _move(
-        self,
-        escalation: Escalation,
-        move: Move,
-        *,
-        actor: str,
-        role: str = "",
-        reason: str = "",
-        about: str = "",
-        amendments: int = 0,
-    ) -> Escalation:
-        async with self._lock:
-            now = self._clock()
-            current = await self._store.get(escalation.id) or escalation
-            state = current.state if move is Move.EXPIRE else current.at(now)
-            to = MOVES.get((state, move))
-            if to is None:
-                raise EscalationMoved(f"This escalation is {state}; it cannot be {_participle(move)} any more.")
-            must_have_turn(current.words, move)
-            said = Said(move=move, person=actor, role=role, at=now, words=reason) if move in SPOKEN else None
-            approval = Approval(person=actor, role=role, at=now, reason=reason) if move is Move.APPROVE else None
-            given = () if move is Move.AMEND else current.approvals
-            if approval is not None:
-                must_have_seen(current.words, amendments)
-                if any(each.person == actor for each in given):
-                    raise ApproverIneligible("You have agreed already; another person has to as well.")
-                given = (*given, approval)
-                to = to if current.met(given) else state
-            event = EscalationMove(
-                about=about, escalation=current, move=move, to=to, actor=actor, reason=reason, role=role, approvals=len(given)
-            )
-            await self._audit.record(event)
-            decided = to in {State.APPROVED, State.REFUSED}
-            changes = {
-                "decided_by": actor if decided else None,
-                "reason": reason if decided else None,
-                "grant_expires_at": now + self._grant if to is State.APPROVED else None,
-            }
-            if not await self._store.move(current, to, now=now, approval=approval, said=said, **changes):  # type: ignore[arg-type]
-                raise EscalationMoved("Somebody else was faster; look at it again.")
-            moved = replace(current, state=to, decided_at=now if decided else current.decided_at, approvals=given)
-            moved = replace(moved, words=(*current.words, said) if said is not None else current.words)
-            moved = replace(moved, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
-        if move is not Move.REDEEM and to is not State.PENDING:
-            self._metrics.escalation_decision_seconds.labels(str(to)).observe((now - current.created_at).total_seconds())
-        await self.waits.tell()
-        return moved
-
-
-def _participle(move: Move) -> str:
-    return {
-        Move.APPROVE: "approved",
-        Move.REFUSE: "refused",
-        Move.EXPIRE: "expired",
-        Move.CANCEL: "canceled",
-        Move.ASK: "asked about",
-        Move.AMEND: "added to",
-    }.get(move, "redeemed")
+def _worded(reason: str) -> str:
+    words = reason.strip()
+    if not MIN_REASON <= len(words) <= MAX_REASON:
+        raise ReasonMissing(f"State your reason, or your question, in {MIN_REASON} to {MAX_REASON} characters.")
+    return words

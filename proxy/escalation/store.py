@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from proxy.escalation.words import Said
 from proxy.policy.decision import Demand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from sqlalchemy import Row, Select
 
@@ -66,6 +67,10 @@ _words: Final = Table(
     Column("at", String, nullable=False),
     Column("sealed_words", LargeBinary, nullable=False),
 )
+
+
+class Stale(Exception):  # noqa: N818 -- it names what the caller holds
+    """The escalation has changed since it was read."""
 
 
 class EscalationStore:
@@ -128,47 +133,46 @@ class EscalationStore:
         async with self._database.begin() as connection:
             return int((await connection.execute(statement)).scalar_one())
 
-    async def move(
-        self,
-        escalation: Escalation,
-        to: State,
-        *,
-        now: datetime,
-        decided_by: str | None = None,
-        reason: str | None = None,
-        grant_expires_at: datetime | None = None,
-        approval: Approval | None = None,
-        said: Said | None = None,
-    ) -> bool:
-        """Compare-and-swap from the state that ``escalation`` was read in; False when somebody was faster.
+    @asynccontextmanager
+    async def moving(self, before: Escalation, after: Escalation, approval: Approval | None = None) -> AsyncIterator[None]:
+        """Compare-and-swap from ``before`` to ``after``, committed at the end of the block unless that raises.
 
-        An ``approval`` is kept with it; ``to`` may then be the state it is in, while more people have to agree. So is what was
-        ``said``; approvals given before something was added to the statement are gone then.
+        An ``approval`` is kept with it; the state may then be the same, while more people have to agree. So is what was said;
+        approvals given before something was added to the statement are gone then.
+
+        Raises:
+            Stale: it is not, or no longer, as ``before`` has it; nothing is written.
         """
-        values: dict[str, Any] = {"state": str(to)}
-        if decided_by is not None:
-            values |= {"decided_by": decided_by, "decided_at": _text(now)}
-        if reason is not None:
-            values["sealed_reason"] = self._seal(reason.encode(), escalation.id, "reason")
-        if grant_expires_at is not None:
-            values["grant_expires_at"] = _text(grant_expires_at)
-        spoken = select(func.count()).where(_words.c.escalation == escalation.id).scalar_subquery()
+        spoken = select(func.count()).where(_words.c.escalation == before.id).scalar_subquery()
         statement = update(_escalations).where(
-            _escalations.c.id == escalation.id,
-            _escalations.c.state == str(escalation.state),
-            spoken == len(escalation.words),  # an approval of other words than those that stand there is none
+            _escalations.c.id == before.id,
+            _escalations.c.state == str(before.state),
+            spoken == len(before.words),  # who agrees in one process while something is added in another agrees to other words
         )
         async with self._database.begin() as connection:
-            moved = (await connection.execute(statement.values(values))).rowcount == 1
-            if moved and approval is not None:
-                await connection.execute(_approvals.insert().values(self._written(escalation.id, approval)))
-            if moved and said is not None:
-                await connection.execute(_words.insert().values(self._spoken(escalation, said)))
+            if (await connection.execute(statement.values(self._changed(after)))).rowcount != 1:
+                raise Stale
+            if approval is not None:
+                # Under the write lock that the update took: of two who agree at once in two processes, the later counts both.
+                given = select(_approvals.c.person).where(_approvals.c.escalation == before.id)
+                if set((await connection.execute(given)).scalars()) != {each.person for each in before.approvals}:
+                    raise Stale
+                await connection.execute(_approvals.insert().values(self._written(before.id, approval)))
+            for number, said in enumerate(after.words[len(before.words) :], len(before.words)):
+                await connection.execute(_words.insert().values(self._spoken(before.id, number, said)))
                 if said.move is Move.AMEND:
-                    await connection.execute(delete(_approvals).where(_approvals.c.escalation == escalation.id))
-            if moved:
-                await self._database.bump(connection, SUBJECT)
-        return moved
+                    await connection.execute(delete(_approvals).where(_approvals.c.escalation == before.id))
+            await self._database.bump(connection, SUBJECT)
+            yield
+
+    def _changed(self, after: Escalation) -> dict[str, Any]:
+        return {
+            "state": str(after.state),
+            "decided_by": after.decided_by,
+            "decided_at": _text(after.decided_at) if after.decided_at else None,
+            "sealed_reason": self._seal(after.reason.encode(), after.id, "reason") if after.reason is not None else None,
+            "grant_expires_at": _text(after.grant_expires_at) if after.grant_expires_at else None,
+        }
 
     def _written(self, escalation_id: str, approval: Approval) -> dict[str, Any]:
         sealed = self._seal(approval.reason.encode(), escalation_id, f"approval/{approval.person}")
@@ -180,16 +184,15 @@ class EscalationStore:
             "sealed_reason": sealed,
         }
 
-    def _spoken(self, escalation: Escalation, said: Said) -> dict[str, Any]:
-        number = len(escalation.words)
+    def _spoken(self, escalation_id: str, number: int, said: Said) -> dict[str, Any]:
         return {
-            "escalation": escalation.id,
+            "escalation": escalation_id,
             "number": number,
             "move": str(said.move),
             "person": said.person,
             "role": said.role,
             "at": _text(said.at),
-            "sealed_words": self._seal(said.words.encode(), escalation.id, f"words/{number}/{said.move}/{said.person}"),
+            "sealed_words": self._seal(said.words.encode(), escalation_id, f"words/{number}/{said.move}/{said.person}"),
         }
 
     def _heard(self, row: Row[Any]) -> Said:

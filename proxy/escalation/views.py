@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_SECONDS: Final = 5
 _WHY: Final = ("category", "matched", "score", "threshold", "features")
-_STATUS: Final[Mapping[State, str]] = {State.REFUSED: "denied", State.CANCELED: "cancelled", State.REDEEMED: "expired"}
+_STATUS: Final[Mapping[State, str]] = {
+    State.REFUSED: "denied",
+    State.CANCELED: "cancelled",
+    State.REDEEMED: "expired",
+    State.REVOKED: "cancelled",
+}
 """The words of AuthZEN's profile where they are not ours; an approval that was used is one that can be used no more."""
 
 
@@ -34,7 +39,8 @@ def required(escalation: Escalation, now: datetime) -> EscalationRequired:
 
 def refused(escalation: Escalation, now: datetime) -> EscalationRefused:
     """Return the refusal that holds the supervisor's reason."""
-    return EscalationRefused(f"A supervisor refused this query: {escalation.reason}", escalation=view(escalation, now))
+    said = "took the approval back" if escalation.state is State.REVOKED else "refused this query"
+    return EscalationRefused(f"A supervisor {said}: {escalation.reason}", escalation=view(escalation, now))
 
 
 def view(escalation: Escalation, now: datetime) -> dict[str, object]:

@@ -18,11 +18,11 @@ POLL_SECONDS: Final = 0.5
 class Waits:
     """Those who wait. ``ended`` is true once the node is about to stop."""
 
-    def __init__(self, store: EscalationStore, clock: Clock) -> None:
-        """Take where escalations stand."""
+    def __init__(self, store: EscalationStore, changed: asyncio.Condition, clock: Clock) -> None:
+        """Take where escalations stand, and what tells of a move in this process."""
         self._store = store
         self._clock = clock
-        self._changed = asyncio.Condition()
+        self._changed = changed
         self.ended = False
 
     async def decided(self, escalation: Escalation, seconds: float) -> Escalation:
@@ -53,12 +53,8 @@ class Waits:
             except TimeoutError:
                 return
 
-    async def tell(self) -> None:
-        """Wake everybody: something has changed."""
-        async with self._changed:
-            self._changed.notify_all()
-
     async def end(self) -> None:
         """Let nobody wait any more."""
         self.ended = True
-        await self.tell()
+        async with self._changed:
+            self._changed.notify_all()

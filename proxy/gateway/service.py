@@ -336,7 +336,7 @@ class Gateway:
                 if self._policies().digest != asking.policies.digest:
                     await self._escalations.void(escalation, query.inbound.query_id)
                 return None
-            if escalation.state is State.REFUSED:
+            if escalation.state in {State.REFUSED, State.REVOKED}:
                 raise refused(escalation, self._clock())
         raise required(escalation, self._clock())
 

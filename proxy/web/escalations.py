@@ -30,7 +30,7 @@ ROOM: Final = "escalations"
 POLL_SECONDS: Final = "2"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _DECISIONS: Final[Mapping[str, Move]] = {"approve": Move.APPROVE, "refuse": Move.REFUSE, "ask": Move.ASK}
-_VERBS: Final = frozenset({*_DECISIONS, "amend", "cancel"})
+_VERBS: Final = frozenset({*_DECISIONS, "amend", "cancel", "revoke"})
 
 
 class EscalationsRoom:
@@ -66,6 +66,8 @@ class EscalationsRoom:
                 return await self._escalations.cancel(id_, principal)
             case "amend":
                 return await self._escalations.amend(id_, principal, _said(inbound, "words")[0])
+            case "revoke":
+                return await self._escalations.revoke(id_, principal, _said(inbound, "reason")[0])
             case _:
                 words, amendments = _said(inbound, "words" if verb == "ask" else "reason", counted=verb == "approve")
                 return await self._escalations.decide(id_, principal, _DECISIONS[verb], words, amendments=amendments)

@@ -34,12 +34,14 @@ _WORDS: Final = {"type": "string", "minLength": 1, "maxLength": 1000}
 _BODIES: Final = {
     "approve": {"reason": _REASON, "amendments": {"type": "integer", "minimum": 0, "maximum": 999_999_999}},
     "refuse": {"reason": _REASON},
+    "revoke": {"reason": _REASON},
     "ask": {"words": _REASON},
     "amend": {"words": _WORDS},
 }
 _MOVES: Final = {
     "approve": "Agree, as one who may decide, to the statement with this many amendments",
     "refuse": "Refuse, as one who may decide",
+    "revoke": "Take an approval back that has not answered yet, as one who may decide",
     "ask": "Ask for more, as one who may decide",
     "amend": "Add to the statement, as the one who asked, when asked for more",
     "cancel": "Take it back, as the one who asked",
@@ -56,7 +58,7 @@ def _escalations() -> dict[str, dict[str, Any]]:
     one["parameters"] = [_MATCH]
     one["responses"]["200"]["headers"] = {**_ETAG, "Retry-After": {"$ref": "#/components/headers/Retry-After"}}
     one["responses"]["304"] = {"description": "As you have it (If-None-Match)."}
-    paths = {
+    paths: dict[str, dict[str, Any]] = {
         "/escalations": {
             "get": _list("escalations", "Those of yours, and for who may decide those to decide", "Escalation", State)
         },
