@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from proxy.database import Database
+    from proxy.identity.credential import Holder
 
 NOTICES = 1000
 
@@ -93,6 +94,15 @@ class Identities:
         if credential is None or credential.holder.person != principal.person:
             raise CredentialInvalid("This credential is not known here. Ask the identity desk for one.")
         credential.require_good(now)
+
+    def holders(self, now: datetime) -> list[Holder]:
+        """Return whose good credentials there are, a person as often as they have roles, terminals or kinds of credential.
+
+        Raises:
+            DatabaseUnusable: the store cannot be read.
+        """
+        self._refresh()
+        return [credential.holder for credential in self._credentials.values() if credential.good(now)]
 
     def take_notices(self) -> list[SimultaneousUse]:
         """Return what was noticed since the last call, for the caller to count and record."""
