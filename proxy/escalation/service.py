@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
+from proxy.escalation.confirming import Confirmed, approval_of
 from proxy.escalation.events import Escalated, EscalationMove
 from proxy.escalation.lifecycle import (
     MOVES,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
+    from proxy.identity.stepup import StepUp
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
@@ -63,6 +65,7 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        step_up: StepUp,
         clock: Clock,
         metrics: Metrics,
         expires: timedelta = timedelta(minutes=15),
@@ -75,6 +78,7 @@ class Escalations:
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
         self._recognizer = recognizer
+        self._step_up = step_up
         self._clock = clock
         self._metrics = metrics
         self._expires = expires
@@ -171,18 +175,29 @@ class Escalations:
         except EscalationMoved:
             raise GrantSpent("This approval has answered once already.") from None
 
-    async def decide(self, escalation_id: str, principal: Principal, move: Move, reason: str) -> Escalation:
+    async def decide(
+        self, escalation_id: str, principal: Principal, move: Move, reason: str, assertion: str | None = None
+    ) -> Escalation:
         """Approve or refuse, as one who may. Where policy wants several, it is approved once the last of them agrees.
+
+        An approval has to be confirmed: ``assertion`` is the passkey's answer, for this very approval.
 
         Raises:
             EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
+            StepUpRequired, StepUpFailed, StepUpTooMany, PasskeyMissing: it is not confirmed.
         """
         escalation = await self._seen(escalation_id, principal)
         self._must_be_eligible(escalation, principal)
         words = reason.strip()
         if not MIN_REASON <= len(words) <= MAX_REASON:
             raise ReasonMissing(f"State the reason for your decision in {MIN_REASON} to {MAX_REASON} characters.")
-        return await self._move(escalation, move, actor=principal.person, role=principal.role, reason=words)
+        confirmed = None
+        if move is Move.APPROVE:
+            thing = approval_of(escalation, words)
+            confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
+        return await self._move(
+            escalation, move, actor=principal.person, role=principal.role, reason=words, confirmed=confirmed
+        )
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
         """Take an escalation back, as the one who asked.
@@ -280,7 +295,15 @@ class Escalations:
             raise ApproverIneligible("Nobody decides on their own query; another supervisor has to.")
 
     async def _move(
-        self, escalation: Escalation, move: Move, *, actor: str, role: str = "", reason: str = "", about: str = ""
+        self,
+        escalation: Escalation,
+        move: Move,
+        *,
+        actor: str,
+        role: str = "",
+        reason: str = "",
+        about: str = "",
+        confirmed: Confirmed | None = None,
     ) -> Escalation:
         async with self._lock:
             now = self._clock()
@@ -289,6 +312,8 @@ class Escalations:
             to = MOVES.get((state, move))
             if to is None:
                 raise EscalationMoved(f"This escalation is {state}; it cannot be {_participle(move)} any more.")
+            if confirmed is not None and approval_of(current, reason) != confirmed.thing:
+                raise EscalationMoved("It was changed while you confirmed it. Look at it again, and confirm anew.")
             approval = Approval(person=actor, role=role, at=now, reason=reason) if move is Move.APPROVE else None
             given = current.approvals
             if approval is not None:
@@ -297,7 +322,15 @@ class Escalations:
                 given = (*given, approval)
                 to = to if current.met(given) else state
             event = EscalationMove(
-                about=about, escalation=current, move=move, to=to, actor=actor, reason=reason, role=role, approvals=len(given)
+                about=about,
+                escalation=current,
+                move=move,
+                to=to,
+                actor=actor,
+                reason=reason,
+                role=role,
+                approvals=len(given),
+                assurance=confirmed.assurance if confirmed is not None else None,
             )
             await self._audit.record(event)
             decided = to in {State.APPROVED, State.REFUSED}

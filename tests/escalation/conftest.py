@@ -14,7 +14,9 @@ from proxy.audit.event import Event, Receipt
 from proxy.database import Database
 from proxy.escalation.lifecycle import Asked
 from proxy.escalation.service import Escalations
+from proxy.identity.assertion import RelyingParty
 from proxy.identity.principal import Principal
+from proxy.identity.stepup import StepUp
 from proxy.policy.decision import Demand
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
@@ -121,11 +123,21 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     def randomness(count: int) -> bytes:
         return (made[0].random * count)[:count] if made[0].random else secrets.token_bytes(count)
 
+    step_up = StepUp(
+        database=database,
+        key=b"p" * 32,
+        audit=journal,
+        clock=lambda: made[0].now,
+        randomness=secrets.token_bytes,
+        mode="key",
+        party=RelyingParty(id="localhost", origins=("http://localhost",)),
+    )
     escalations = Escalations(
         database=database,
         key=b"k" * 32,
         audit=journal,
         recognizer=relations,
+        step_up=step_up,
         clock=lambda: made[0].now,
         metrics=metrics,
         randomness=randomness,
