@@ -37,8 +37,8 @@ class Proven:
     origin: str
 
 
-def prove(evidence: Mapping[str, Json], public_key: bytes) -> Proven:
-    """Return what a confirmation's evidence proves under the key of its registration.
+def prove(evidence: Mapping[str, Json], passkey: str, public_key: bytes) -> Proven:
+    """Return what a confirmation's evidence proves under the key that ``passkey`` was registered with.
 
     Raises:
         EvidenceBroken: it proves nothing.
@@ -71,4 +71,6 @@ def prove(evidence: Mapping[str, Json], public_key: bytes) -> Proven:
         verify(assertion, RelyingParty(id=said["rp_id"], origins=(origin,)), expected, public_key)
     except (StepUpFailed, KeyError, TypeError, ValueError) as error:
         raise EvidenceBroken("the signature is not of this key over this thing") from error
-    return Proven(passkey=passkey_id(assertion.credential), who=who, thing=thing, origin=origin)
+    if passkey_id(assertion.credential) != passkey:
+        raise EvidenceBroken("it is of another passkey")
+    return Proven(passkey=passkey, who=who, thing=thing, origin=origin)

@@ -89,6 +89,10 @@ class PasskeyStore:
         values = _values(passkey) | {"id": passkey.id, "mac": passkey.mac(self.key)}
         await connection.execute(_passkeys.insert().values(values))
 
+    async def taken(self, connection: AsyncConnection, passkey_id: str) -> bool:
+        """Tell whether somebody has, or had, this credential."""
+        return (await connection.execute(select(_passkeys.c.id).where(_passkeys.c.id == passkey_id))).first() is not None
+
     async def swap(self, connection: AsyncConnection, old: Passkey, new: Passkey) -> bool:
         """Put ``new`` in place of ``old``; False when that is not what stands there any more."""
         statement = update(_passkeys).where(_passkeys.c.id == old.id, _passkeys.c.mac == old.mac(self.key))

@@ -130,6 +130,8 @@ class Registration:
             if not await self._store.spend(connection, pending):
                 raise StepUpFailed("This registration was finished in the same moment.")
             await self._still(connection, pending)
+            if await self._store.taken(connection, passkey.id):
+                raise PasskeyRefused("This passkey is registered already.")
         authority, _, _ = pending.authority.partition(":")
         await self._audit.record(PasskeyRegistered(passkey=passkey, actor=principal.person, authority=authority))
         async with self._store.database.begin() as connection:
