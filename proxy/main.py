@@ -181,6 +181,7 @@ class _Composition:
             audit=audit,
             recognizer=registry.recognizer,
             step_up=self._step_up(database, body_key, audit),
+            holders=identities,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
