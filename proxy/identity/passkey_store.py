@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, delete, func, select, update
 
 from proxy.database import METADATA
-from proxy.identity.passkeys import Invitation, Passkey, Pending, StepUpFailed
+from proxy.identity.passkeys import INVITATION, Invitation, Passkey, Pending, StepUpFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +79,18 @@ class PasskeyStore:
             statement = statement.where(_passkeys.c.person == person)
         rows = (await connection.execute(statement)).all()
         return [self._believed(row) for row in rows]
+
+    async def good(self, connection: AsyncConnection, person: str) -> Sequence[Passkey]:
+        """Return a person's passkeys that count. Raises as ``of``."""
+        return [each for each in await self.of(connection, person) if each.revoked_at is None]
+
+    async def rests(self, connection: AsyncConnection, pending: Pending) -> bool:
+        """Tell whether what a registration rests on is still there, and use an invitation up."""
+        good = await self.good(connection, pending.person)
+        kind, _, digest = pending.authority.partition(":")
+        if kind == INVITATION:
+            return not good and await self._accept(connection, digest)
+        return any(each.id == pending.authority for each in good)
 
     async def insert(self, connection: AsyncConnection, passkey: Passkey) -> None:
         """Add a passkey.
@@ -148,8 +160,7 @@ class PasskeyStore:
             return None
         return Invitation(digest=found.digest, person=found.person, expires_at=datetime.fromisoformat(found.expires_at))
 
-    async def accept(self, connection: AsyncConnection, digest: str) -> bool:
-        """Use an invitation up; False when it is gone."""
+    async def _accept(self, connection: AsyncConnection, digest: str) -> bool:
         return (await connection.execute(delete(_invitations).where(_invitations.c.digest == digest))).rowcount == 1
 
     def _believed(self, row: Row[Any]) -> Passkey:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from proxy.identity.principal import Principal
 
 NONCE_BYTES: Final = 32
+INVITATION: Final = "invitation"
+"""What a first registration rests on."""
 CODE_BYTES: Final = 20
 """An enrollment code is 160 random bits, so it cannot be guessed at any rate."""
 _DOMAIN: Final = b"showcause step-up v1\x00"

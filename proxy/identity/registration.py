@@ -13,6 +13,7 @@ from proxy.identity.assertion import ALGORITHMS, Assertion, RelyingParty, descri
 from proxy.identity.passkey_events import PasskeyRegistered, PasskeyRevoked
 from proxy.identity.passkey_store import PasskeyStore
 from proxy.identity.passkeys import (
+    INVITATION,
     NONCE_BYTES,
     Passkey,
     PasskeyRefused,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from proxy.audit.event import AuditLog
     from proxy.clock import Clock
     from proxy.database import Database
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
 
 REGISTER: Final = "register-passkey"
 REVOKE: Final = "revoke-passkey"
-INVITATION: Final = "invitation"
 PATIENCE: Final = timedelta(minutes=5)
 MOST_PASSKEYS: Final = 10
 
@@ -75,7 +73,7 @@ class Registration:
     async def mine(self, principal: Principal) -> Sequence[Passkey]:
         """Return a person's passkeys that count, oldest first."""
         async with self._store.database.begin() as connection:
-            return await self._good(connection, principal.person)
+            return await self._store.good(connection, principal.person)
 
     async def begin(self, principal: Principal, *, code: str | None, assertion: str | None) -> dict[str, Any]:
         """Return the options for ``navigator.credentials.create``.
@@ -129,7 +127,8 @@ class Registration:
         async with self._store.database.begin() as connection:
             if not await self._store.spend(connection, pending):
                 raise StepUpFailed("This registration was finished in the same moment.")
-            await self._still(connection, pending)
+            if not await self._store.rests(connection, pending):
+                raise PasskeyRefused("The code was used, or the passkey that let this one in revoked, meanwhile.")
             if await self._store.taken(connection, passkey.id):
                 raise PasskeyRefused("This passkey is registered already.")
         authority, _, _ = pending.authority.partition(":")
@@ -162,9 +161,6 @@ class Registration:
             minutes = max(1, int(self._fresh.total_seconds() // 60))
             raise PasskeyRefused(f"Sign in again first: a passkey is registered within {minutes} minutes of signing in.")
 
-    async def _good(self, connection: AsyncConnection, person: str) -> Sequence[Passkey]:
-        return [each for each in await self._store.of(connection, person) if each.revoked_at is None]
-
     async def _invited(self, person: str, code: str | None, now: datetime) -> str:
         if not code:
             raise PasskeyRefused(
@@ -179,16 +175,6 @@ class Registration:
         ):
             raise PasskeyRefused("This code is not yours, was used, or has expired. Have the identity desk make another.")
         return f"{INVITATION}:{invitation.digest}"
-
-    async def _still(self, connection: AsyncConnection, pending: Pending) -> None:
-        """Return when what a registration rests on is still so, and use an invitation up."""
-        good = await self._good(connection, pending.person)
-        kind, _, digest = pending.authority.partition(":")
-        if kind != INVITATION:
-            if all(each.id != pending.authority for each in good):
-                raise PasskeyRefused("The passkey that let this one in was revoked meanwhile.")
-        elif good or not await self._store.accept(connection, digest):
-            raise PasskeyRefused("This code was used meanwhile.")
 
     def _made(self, found: Assertion, pending: Pending, now: datetime) -> Passkey:
         new = verify_new(found.document, self._party, pending.challenge)

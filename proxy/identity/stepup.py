@@ -98,7 +98,7 @@ class StepUp:
             AuditUnavailable, DatabaseUnusable: nothing is confirmed.
         """
         async with self._store.database.begin() as connection:
-            passkeys = [each for each in await self._store.of(connection, principal.person) if each.revoked_at is None]
+            passkeys = await self._store.good(connection, principal.person)
         if not passkeys and self.mode == "key" and assertion is None:
             return Assurance("key", principal.credential)
         if not passkeys:

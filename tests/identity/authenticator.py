@@ -102,7 +102,7 @@ class Authenticator:
         return hashlib.sha256(rp_id.encode()).digest() + bytes([flags]) + self.count.to_bytes(4)
 
     def _client(self, kind: str, challenge: str, more: Mapping[str, object]) -> bytes:
-        return json.dumps({"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False} | more).encode()
+        return json.dumps({"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False, **more}).encode()
 
     def _sign(self, content: bytes) -> bytes:
         if isinstance(self.key, ed25519.Ed25519PrivateKey):

@@ -98,7 +98,8 @@ class Station:
         """Return the options with which a confirmation is asked for."""
         with pytest.raises(StepUpRequired) as required:
             await self.here.step_up.demand(self.person(name), thing, None)
-        return dict(required.value.extras["challenge"])  # type: ignore[call-overload]
+        options: Any = required.value.extras["challenge"]
+        return dict(options)
 
     async def confirm(self, assertion: str, name: str = "sergeant", thing: Thing = APPROVAL) -> Assurance:
         """Confirm here."""
