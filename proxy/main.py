@@ -32,6 +32,7 @@ from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.assertion import RelyingParty
 from proxy.identity.passkeys import passkey_key
+from proxy.identity.registration import Registration
 from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
 from proxy.identity.stepup import StepUp
@@ -53,6 +54,7 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
+from proxy.web.console.passkeys import PasskeyRoom
 from proxy.web.console.queue import QueueRoom
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
@@ -178,12 +180,13 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
+        step_up, registration = self._passkeys(database, body_key, audit)
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, body_key, audit),
+            step_up=step_up,
             holders=identities,
             clock=clock,
             metrics=metrics,
@@ -252,7 +255,7 @@ class _Composition:
             clock=clock,
             limits=self._limits,
             on_error=self._report,
-            rooms=[QueueRoom(escalations)],
+            rooms=[QueueRoom(escalations), PasskeyRoom(registration)],
         )
         await self._keep(self._drain, outbox, audit)
         await self._keep(self._notice, identities, audit)
@@ -285,18 +288,30 @@ class _Composition:
         stack.push_async_callback(console.end_streams)
         return servers
 
-    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+    def _passkeys(self, database: Database, body_key: bytes, audit: AuditTrail) -> tuple[StepUp, Registration]:
         chosen = self._settings.step_up
-        return StepUp(
+        party = RelyingParty(id=chosen.rp_id, origins=self._settings.origins)
+        step_up = StepUp(
             database=database,
             key=passkey_key(body_key),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
             mode=chosen.mode,
-            party=RelyingParty(id=chosen.rp_id, origins=self._settings.origins),
+            party=party,
             patience=timedelta(seconds=chosen.challenge_seconds),
         )
+        registration = Registration(
+            database=database,
+            key=passkey_key(body_key),
+            step_up=step_up,
+            audit=audit,
+            clock=self._clock,
+            randomness=os.urandom,
+            party=party,
+            fresh=timedelta(seconds=chosen.fresh_seconds),
+        )
+        return step_up, registration
 
     @property
     def _limits(self) -> Limits:
