@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from proxy.audit.event import AuditLog
     from proxy.clock import Clock
     from proxy.database import Database
+    from proxy.escalation.locks import Locks
     from proxy.identity.principal import Principal
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
@@ -63,6 +64,7 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        locks: Locks,
         clock: Clock,
         metrics: Metrics,
         expires: timedelta = timedelta(minutes=15),
@@ -75,6 +77,7 @@ class Escalations:
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
         self._recognizer = recognizer
+        self._locks = locks
         self._clock = clock
         self._metrics = metrics
         self._expires = expires
@@ -165,7 +168,9 @@ class Escalations:
 
         Raises:
             GrantSpent: another query was faster.
+            Locked, LocksStale: a lock stops it.
         """
+        self._locks.check_asked(escalation.asked, escalation.id)
         try:
             await self._move(escalation, Move.REDEEM, actor=actor, about=about)
         except EscalationMoved:
@@ -175,13 +180,15 @@ class Escalations:
         """Approve or refuse, as one who may. Where policy wants several, it is approved once the last of them agrees.
 
         Raises:
-            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, Locked, LocksStale.
         """
         escalation = await self._seen(escalation_id, principal)
         self._must_be_eligible(escalation, principal)
         words = reason.strip()
         if not MIN_REASON <= len(words) <= MAX_REASON:
             raise ReasonMissing(f"State the reason for your decision in {MIN_REASON} to {MAX_REASON} characters.")
+        if move is Move.APPROVE:
+            self._locks.check_asked(escalation.asked, escalation.id)
         return await self._move(escalation, move, actor=principal.person, role=principal.role, reason=words)
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
