@@ -28,6 +28,8 @@ from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.lock_store import LockStore
+from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
@@ -175,12 +177,14 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
+        locks = Locks(LockStore(database, hmac.digest(body_key, b"showcause locks", hashlib.sha256)))
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
             holders=identities,
+            locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
@@ -204,6 +208,7 @@ class _Composition:
             purposes=purposes,
             recognizer=registry.recognizer,
             escalations=escalations,
+            locks=locks,
             upstream=upstream,
             audit=audit,
             metrics=metrics,
@@ -220,7 +225,8 @@ class _Composition:
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
+            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
+            return (*checks, overseen, known, _case_check(cases, checks[0]), *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -230,6 +236,7 @@ class _Composition:
                 identities=identities,
                 escalations=escalations,
                 oversight=oversight,
+                locks=locks,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.escalation.eligibility import Decider, Holders
+    from proxy.escalation.locks import Locks
     from proxy.identity.principal import Principal
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
@@ -59,6 +60,7 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        locks: Locks,
         holders: Holders | None = None,
         clock: Clock,
         metrics: Metrics,
@@ -71,6 +73,7 @@ class Escalations:
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
+        self._locks = locks
         self._clock = clock
         self._metrics = metrics
         self._expires = expires
@@ -161,7 +164,9 @@ class Escalations:
         Raises:
             GrantSpent: another query was faster.
             EscalationRefused: it was taken back meanwhile.
+            Locked, LocksStale: a lock stops it.
         """
+        self._locks.check_asked(escalation.asked, escalation.id)
         try:
             await self._moves.make(escalation, Move.REDEEM, actor=actor, about=about)
         except EscalationMoved:
@@ -174,11 +179,13 @@ class Escalations:
         """Approve or refuse, as one who may. Where policy wants several, it is approved once the last of them agrees.
 
         Raises:
-            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, Locked, LocksStale.
         """
         escalation = await self._seen(escalation_id, principal)
         authority = await self._eligibility.authority(escalation, principal)
         words = _worded(reason)
+        if move is Move.APPROVE:
+            self._locks.check_asked(escalation.asked, escalation.id)
         return await self._moves.make(escalation, move, actor=principal.person, role=authority.role, reason=words)
 
     async def revoke(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
