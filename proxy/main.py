@@ -28,6 +28,8 @@ from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.lock_store import LockStore
+from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.assertion import RelyingParty
@@ -180,14 +182,15 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
-        step_up, registration = self._passkeys(database, body_key, audit)
+        locks = Locks(LockStore(database, hmac.digest(body_key, b"showcause locks", hashlib.sha256)))
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            step_up=step_up,
+            step_up=self._step_up(database, body_key, audit),
             holders=identities,
+            locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
@@ -211,6 +214,7 @@ class _Composition:
             purposes=purposes,
             recognizer=registry.recognizer,
             escalations=escalations,
+            locks=locks,
             upstream=upstream,
             audit=audit,
             metrics=metrics,
@@ -227,7 +231,9 @@ class _Composition:
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            return (*checks, overseen, _case_check(cases, checks[0]), _step_up_check(settings), *self._certificate_checks())
+            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
+            directory, confirmed = _case_check(cases, checks[0]), _step_up_check(settings)
+            return (*checks, overseen, known, directory, confirmed, *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -237,6 +243,7 @@ class _Composition:
                 identities=identities,
                 escalations=escalations,
                 oversight=oversight,
+                locks=locks,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -255,7 +262,7 @@ class _Composition:
             clock=clock,
             limits=self._limits,
             on_error=self._report,
-            rooms=[QueueRoom(escalations), PasskeyRoom(registration)],
+            rooms=[QueueRoom(escalations), PasskeyRoom(self._registration(database, body_key, audit))],
         )
         await self._keep(self._drain, outbox, audit)
         await self._keep(self._notice, identities, audit)
@@ -288,30 +295,33 @@ class _Composition:
         stack.push_async_callback(console.end_streams)
         return servers
 
-    def _passkeys(self, database: Database, body_key: bytes, audit: AuditTrail) -> tuple[StepUp, Registration]:
-        chosen = self._settings.step_up
-        party = RelyingParty(id=chosen.rp_id, origins=self._settings.origins)
-        step_up = StepUp(
+    @property
+    def _party(self) -> RelyingParty:
+        return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
+
+    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+        return StepUp(
             database=database,
             key=passkey_key(body_key),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
-            mode=chosen.mode,
-            party=party,
-            patience=timedelta(seconds=chosen.challenge_seconds),
+            mode=self._settings.step_up.mode,
+            party=self._party,
+            patience=timedelta(seconds=self._settings.step_up.challenge_seconds),
         )
-        registration = Registration(
+
+    def _registration(self, database: Database, body_key: bytes, audit: AuditTrail) -> Registration:
+        return Registration(
             database=database,
             key=passkey_key(body_key),
-            step_up=step_up,
+            step_up=self._step_up(database, body_key, audit),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
-            party=party,
-            fresh=timedelta(seconds=chosen.fresh_seconds),
+            party=self._party,
+            fresh=timedelta(seconds=self._settings.step_up.fresh_seconds),
         )
-        return step_up, registration
 
     @property
     def _limits(self) -> Limits:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.escalation.eligibility import Decider, Holders
+    from proxy.escalation.locks import Locks
     from proxy.identity.principal import Principal
     from proxy.identity.stepup import StepUp
     from proxy.registry.protection import Recognizer
@@ -61,6 +62,7 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        locks: Locks,
         step_up: StepUp,
         holders: Holders | None = None,
         clock: Clock,
@@ -74,6 +76,7 @@ class Escalations:
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
+        self._locks = locks
         self._step_up = step_up
         self._clock = clock
         self._metrics = metrics
@@ -165,7 +168,9 @@ class Escalations:
         Raises:
             GrantSpent: another query was faster.
             EscalationRefused: it was taken back meanwhile.
+            Locked, LocksStale: a lock stops it.
         """
+        self._locks.check_asked(escalation.asked, escalation.id)
         try:
             await self._moves.make(escalation, Move.REDEEM, actor=actor, about=about)
         except EscalationMoved:
@@ -182,7 +187,7 @@ class Escalations:
         An approval has to be confirmed: ``assertion`` is the passkey's answer, for this very approval.
 
         Raises:
-            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, Locked, LocksStale.
             StepUpRequired, StepUpFailed, StepUpTooMany, PasskeyMissing: it is not confirmed.
         """
         escalation = await self._seen(escalation_id, principal)
@@ -190,6 +195,7 @@ class Escalations:
         words = _worded(reason)
         confirmed = None
         if move is Move.APPROVE:
+            self._locks.check_asked(escalation.asked, escalation.id)
             self._moves.require(escalation, move, actor=principal.person)  # else a touch would be asked for in vain
             thing = approval_of(escalation, words)
             confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))

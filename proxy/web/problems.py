@@ -123,6 +123,16 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "duty-unknown": Problem(404, "No such notice or review", "It does not exist, or another person has to look at it."),
     "duty-done": Problem(409, "Done already", "Somebody has acknowledged or reviewed it."),
     "outcome-unknown": Problem(422, "No such outcome", "A review finds a query `justified` or `unjustified`."),
+    "locked": Problem(
+        403,
+        "Locked",
+        "A supervisor or the oversight desk stopped this. Speak to your supervisor; another person than who locked lifts it.",
+    ),
+    "locks-stale": Problem(
+        503,
+        "What is locked is not known",
+        "Nothing was released. Try again after the time in Retry-After; if it stays, tell the operator: `/readyz` says why.",
+    ),
     "grant-spent": Problem(
         403, "The approval has been used", "An approval answers once. Ask again if you need the record again."
     ),

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
@@ -67,6 +68,7 @@ class Terminals:
         identities: Identities,
         escalations: Escalations,
         oversight: Oversight,
+        locks: Locks,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -78,6 +80,7 @@ class Terminals:
         self._identities = identities
         self._escalations = escalations
         self._duties = Duties(oversight, clock)
+        self._locks = locks
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -133,6 +136,7 @@ class Terminals:
         try:
             authorization = inbound.header("Authorization")
             principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
+            self._locks.check(principal, case=None, subjects=(), grant=None)
             return await act(principal)
         except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
