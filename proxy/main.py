@@ -32,6 +32,9 @@ from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.tls import server_context, trouble
+from proxy.oversight.channels import make_channel
+from proxy.oversight.notification_file import load_notifying
+from proxy.oversight.notifier import Notifier
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
@@ -66,6 +69,8 @@ if TYPE_CHECKING:
 
 HOUSEKEEPING_SECONDS: Final = 0.5
 OVERSIGHT_SECONDS: Final = 2.0
+NOTIFY_SECONDS: Final = 1.0
+REPORT_SECONDS: Final = 5.0
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
@@ -116,8 +121,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     Raises:
         DocumentInvalid: the case system's mapping is wrong, or a policy file is and none was ever activated that could rule.
         PolicyUnreadable: the activated policy was altered, or this program cannot load it.
-        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
-            and what to do.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, ChannelUnusable, OSError: a part cannot be opened; the
+            message says which and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -210,6 +215,7 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
+        notifier = self._make_notifier(database, escalations, oversight, audit)
         await audit.start(version=__version__, policy=live.policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
@@ -217,7 +223,8 @@ class _Composition:
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
+            told = Check(name="notifications", ok=True, reason=notifier.trouble) if notifier is not None else None
+            return (*checks, overseen, *filter(None, [told]), _case_check(cases, checks[0]), *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -244,6 +251,8 @@ class _Composition:
         await self._keep(live.turn, seconds=LOOK_SECONDS)
         await self._keep(escalations.sweep)
         await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
+        if notifier is not None:
+            await self._notify(notifier)
         if isinstance(cases, CaseSystem):
             await self._keep(cases.tend)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
@@ -268,6 +277,30 @@ class _Composition:
     @property
     def _limits(self) -> Limits:
         return Limits(**self._settings.limits.model_dump())
+
+    def _make_notifier(
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail
+    ) -> Notifier | None:
+        if self._settings.notifications is None:
+            return None
+        notifying = load_notifying(self._settings.notifications)
+        return Notifier(
+            notifying=notifying,
+            channels={name: make_channel(options, notifying) for name, options in notifying.channels.items()},
+            database=database,
+            escalations=escalations,
+            duties=oversight,
+            audit=audit,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+
+    async def _notify(self, notifier: Notifier) -> None:
+        """Plan, send and report from now on: each channel by itself, so that a slow one holds up no other."""
+        await self._keep(notifier.plan, seconds=NOTIFY_SECONDS)
+        for channel in notifier.channels:
+            await self._keep(notifier.send, channel, seconds=NOTIFY_SECONDS)
+        await self._keep(notifier.report, seconds=REPORT_SECONDS)
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
         metrics = self._metrics

@@ -219,6 +219,7 @@ class Settings(Section):
     cases: CaseSettings = CaseSettings()
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()
+    notifications: File | None = None
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings | None = None
     presence_seconds: Seconds = 60
