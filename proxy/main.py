@@ -17,6 +17,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
@@ -98,6 +99,25 @@ class Servers:
     ops: Door
     audit: AuditTrail
     policy: LivePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """The rooms that have something to do, or to say, beside the queries."""
+
+    database: Database
+    outbox: Outbox
+    audit: AuditTrail
+    live: LivePolicy
+    registry: Registry
+    identities: Identities
+    sessions: Sessions
+    cases: StoredCases | CaseSystem
+    upstream: Upstream
+    locks: Locks
+    escalations: Escalations
+    oversight: Oversight
+    notifier: Notifier | None
 
 
 async def serve(settings: Settings) -> None:
@@ -227,19 +247,9 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
-        notifier = self._make_notifier(database, escalations, oversight, audit)
         await audit.start(version=__version__, policy=live.policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
-
-        async def ready() -> Sequence[Check]:
-            checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
-            overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            told = Check(name="notifications", ok=True, reason=notifier.trouble) if notifier is not None else None
-            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
-            directory, confirmed = _case_check(cases, checks[0]), _step_up_check(settings)
-            beside = (overseen, known, directory, confirmed, *filter(None, [told]))
-            return (*checks, *beside, *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -270,25 +280,25 @@ class _Composition:
             on_error=self._report,
             rooms=[QueueRoom(escalations)],
         )
-        await self._keep(self._drain, outbox, audit)
-        await self._keep(self._notice, identities, audit)
-        await self._keep(self._flush)
-        await self._keep(registry.refresh)
-        await self._keep(registry.verify, seconds=VERIFY_SECONDS)
-        stewards = Stewards(registry, database, Keyring.of(settings.keys.registry), self._clock, outbox=outbox)
-        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
-        await self._keep(live.turn, seconds=LOOK_SECONDS)
-        await self._keep(escalations.sweep)
-        await self._keep(sessions.sweep, seconds=EXPIRY_SECONDS)
-        await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
-        if notifier is not None:
-            await self._notify(notifier)
-        if isinstance(cases, CaseSystem):
-            await self._keep(cases.tend)
-        await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
+        rooms = _Rooms(
+            database=database,
+            outbox=outbox,
+            audit=audit,
+            live=live,
+            registry=registry,
+            identities=identities,
+            sessions=sessions,
+            cases=cases,
+            upstream=upstream,
+            locks=locks,
+            escalations=escalations,
+            oversight=oversight,
+            notifier=self._make_notifier(database, escalations, oversight, audit),
+        )
+        await self._keep_house(rooms)
         doors = settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-        ops = Ops(metrics=metrics, ready=ready, log=settings.log, token=token)
+        ops = Ops(metrics=metrics, ready=partial(self._ready, rooms), log=settings.log, token=token)
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
             console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
@@ -302,6 +312,40 @@ class _Composition:
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
         return servers
+
+    async def _keep_house(self, rooms: _Rooms) -> None:
+        """Begin what goes on beside the queries."""
+        await self._keep(self._drain, rooms.outbox, rooms.audit)
+        await self._keep(self._notice, rooms.identities, rooms.audit)
+        await self._keep(self._flush)
+        await self._keep(rooms.registry.refresh)
+        await self._keep(rooms.registry.verify, seconds=VERIFY_SECONDS)
+        keyring = Keyring.of(self._settings.keys.registry)
+        stewards = Stewards(rooms.registry, rooms.database, keyring, self._clock, outbox=rooms.outbox)
+        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
+        await self._keep(rooms.live.turn, seconds=LOOK_SECONDS)
+        await self._keep(rooms.escalations.sweep)
+        await self._keep(rooms.sessions.sweep, seconds=EXPIRY_SECONDS)
+        await self._keep(rooms.oversight.follow, seconds=OVERSIGHT_SECONDS)
+        if rooms.notifier is not None:
+            await self._notify(rooms.notifier)
+        if isinstance(rooms.cases, CaseSystem):
+            await self._keep(rooms.cases.tend)
+        await self._keep(self._probe, rooms.upstream, seconds=PROBE_SECONDS)
+
+    async def _ready(self, rooms: _Rooms) -> Sequence[Check]:
+        trouble = await rooms.database.trouble()
+        checks = _readiness(trouble, rooms.audit, rooms.live, rooms.registry, self._upstream_trouble)
+        oversight, locks, notifier = rooms.oversight.trouble, rooms.locks.trouble, rooms.notifier
+        beside = [
+            Check(name="oversight", ok=not oversight, reason=oversight),
+            Check(name="locks", ok=not locks, reason=locks),
+            _case_check(rooms.cases, checks[0]),
+            _step_up_check(self._settings),
+        ]
+        if notifier is not None:
+            beside.append(Check(name="notifications", ok=True, reason=notifier.trouble))
+        return (*checks, *beside, *self._certificate_checks())
 
     def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
         chosen = self._settings.step_up
