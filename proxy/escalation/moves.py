@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from proxy.escalation.confirming import approval_of
 from proxy.escalation.events import EscalationMove
 from proxy.escalation.lifecycle import (
     MOVES,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.event import AuditLog
     from proxy.clock import Clock
+    from proxy.escalation.confirming import Confirmed
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.store import EscalationStore
     from proxy.telemetry import Metrics
@@ -53,6 +55,14 @@ class Moves:
         self.lock = asyncio.Lock()
         self.changed = asyncio.Condition()
 
+    def require(self, escalation: Escalation, move: Move, *, actor: str, amendments: int = 0) -> None:
+        """Return when the move could be made now.
+
+        Raises:
+            EscalationMoved, ApproverIneligible, EscalationAmended: as ``make`` would.
+        """
+        self._after(escalation, move, actor=actor, role="", reason="", amendments=amendments)
+
     async def make(
         self,
         escalation: Escalation,
@@ -62,9 +72,12 @@ class Moves:
         role: str = "",
         reason: str = "",
         about: str = "",
+        confirmed: Confirmed | None = None,
         amendments: int = 0,
     ) -> Escalation:
-        """Move an escalation; ``amendments`` is how many additions to the statement whoever approves has seen.
+        """Move an escalation; what was confirmed must still be what the move does.
+
+        ``amendments`` is how many additions to the statement whoever approves has seen.
 
         Raises:
             AskedEnough, NothingAsked, EscalationAmended: it is not the turn of this move, or of other words.
@@ -74,7 +87,14 @@ class Moves:
         """
         async with self.lock:
             before, moved = await self._make(
-                escalation, move, actor=actor, role=role, reason=reason, about=about, amendments=amendments
+                escalation,
+                move,
+                actor=actor,
+                role=role,
+                reason=reason,
+                about=about,
+                confirmed=confirmed,
+                amendments=amendments,
             )
         if move not in {Move.REDEEM, Move.REVOKE} and moved.state is not State.PENDING:
             seconds = (self._clock() - before.created_at).total_seconds()
@@ -83,10 +103,21 @@ class Moves:
         return moved
 
     async def _make(
-        self, escalation: Escalation, move: Move, *, actor: str, role: str, reason: str, about: str, amendments: int
+        self,
+        escalation: Escalation,
+        move: Move,
+        *,
+        actor: str,
+        role: str,
+        reason: str,
+        about: str,
+        confirmed: Confirmed | None,
+        amendments: int,
     ) -> tuple[Escalation, Escalation]:
         for _ in range(ATTEMPTS):
             current = await self._store.get(escalation.id) or escalation
+            if confirmed is not None and approval_of(current, reason) != confirmed.thing:
+                raise EscalationMoved("It was changed while you confirmed it. Look at it again, and confirm anew.")
             moved, approval = self._after(current, move, actor=actor, role=role, reason=reason, amendments=amendments)
             event = EscalationMove(
                 about=about,
@@ -97,6 +128,7 @@ class Moves:
                 reason=reason,
                 role=role,
                 approvals=len(moved.approvals),
+                assurance=confirmed.assurance if confirmed is not None else None,
             )
             with suppress(Stale):
                 async with self._store.moving(current, moved, approval):

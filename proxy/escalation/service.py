@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
+from proxy.escalation.confirming import Confirmed, approval_of
 from proxy.escalation.eligibility import Eligibility
 from proxy.escalation.events import Escalated
 from proxy.escalation.lifecycle import (
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.escalation.eligibility import Decider, Holders
+    from proxy.escalation.locks import Locks
     from proxy.identity.principal import Principal
+    from proxy.identity.stepup import StepUp
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
@@ -60,6 +63,8 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        locks: Locks,
+        step_up: StepUp,
         holders: Holders | None = None,
         clock: Clock,
         metrics: Metrics,
@@ -76,6 +81,8 @@ class Escalations:
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
+        self._locks = locks
+        self._step_up = step_up
         self._clock = clock
         self._metrics = metrics
         self._expires = expires
@@ -167,7 +174,9 @@ class Escalations:
         Raises:
             GrantSpent: another query was faster.
             EscalationRefused: it was taken back meanwhile.
+            Locked, LocksStale: a lock stops it.
         """
+        self._locks.check_asked(escalation.asked, escalation.id)
         try:
             await self._moves.make(escalation, Move.REDEEM, actor=actor, about=about)
         except EscalationMoved:
@@ -177,20 +186,42 @@ class Escalations:
             raise GrantSpent("This approval has answered once already.") from None
 
     async def decide(
-        self, escalation_id: str, principal: Principal, move: Move, reason: str, *, amendments: int = 0
+        self,
+        escalation_id: str,
+        principal: Principal,
+        move: Move,
+        reason: str,
+        assertion: str | None = None,
+        *,
+        amendments: int = 0,
     ) -> Escalation:
         """Approve, refuse, or ask for more, as one who may. Where policy wants several, it is approved once the last agrees.
 
-        ``amendments`` is how many additions to the statement whoever approves has seen.
+        An approval has to be confirmed: ``assertion`` is the passkey's answer, for this very approval.
 
         Raises:
-            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, EscalationAmended, AskedEnough.
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, AskedEnough, Locked, LocksStale.
+            EscalationAmended: ``amendments``, the additions to the statement that whoever approves has seen, are not all.
+            StepUpRequired, StepUpFailed, StepUpTooMany, PasskeyMissing: it is not confirmed.
         """
         escalation = await self._seen(escalation_id, principal)
         authority = await self._eligibility.authority(escalation, principal)
         words = _worded(reason)
+        confirmed = None
+        if move is Move.APPROVE:
+            self._locks.check_asked(escalation.asked, escalation.id)
+            # Else a touch would be asked for in vain.
+            self._moves.require(escalation, move, actor=principal.person, amendments=amendments)
+            thing = approval_of(escalation, words)
+            confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
         return await self._moves.make(
-            escalation, move, actor=principal.person, role=authority.role, reason=words, amendments=amendments
+            escalation,
+            move,
+            actor=principal.person,
+            role=authority.role,
+            reason=words,
+            confirmed=confirmed,
+            amendments=amendments,
         )
 
     async def amend(self, escalation_id: str, principal: Principal, words: str) -> Escalation:
@@ -282,9 +313,14 @@ class Escalations:
                     await self._moves.make(escalation, Move.EXPIRE, actor="clock")
                 except EscalationMoved:
                     continue
-        waiting = [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
+        waiting = self.pending()
         self._metrics.escalations_pending.set(len(waiting))
         self._metrics.escalation_oldest_seconds.set((now - waiting[0].created_at).total_seconds() if waiting else 0)
+
+    def pending(self) -> Sequence[Escalation]:
+        """Return what waits for a decision, as of the last sweep."""
+        now = self._clock()
+        return [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
 
     async def _seen(self, escalation_id: str, principal: Principal) -> Escalation:
         escalation = await self._store.get(escalation_id)

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from proxy.inquiry.inquiry import Inbound
 
 ROOM: Final = "escalations"
+STEP_UP: Final = "Step-Up"
+"""What a passkey answered, base64url of its JSON."""
 POLL_SECONDS: Final = "2"
+STREAM: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})/events\Z")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _DECISIONS: Final[Mapping[str, Move]] = {"approve": Move.APPROVE, "refuse": Move.REFUSE, "ask": Move.ASK}
 _VERBS: Final = frozenset({*_DECISIONS, "amend", "cancel", "revoke"})
@@ -70,7 +73,9 @@ class EscalationsRoom:
                 return await self._escalations.revoke(id_, principal, _said(inbound, "reason")[0])
             case _:
                 words, amendments = _said(inbound, "words" if verb == "ask" else "reason", counted=verb == "approve")
-                return await self._escalations.decide(id_, principal, _DECISIONS[verb], words, amendments=amendments)
+                return await self._escalations.decide(
+                    id_, principal, _DECISIONS[verb], words, inbound.header(STEP_UP), amendments=amendments
+                )
 
     async def _listed(self, inbound: Inbound, principal: Principal, query: Mapping[str, str]) -> web.StreamResponse:
         require(inbound, "GET")

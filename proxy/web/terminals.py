@@ -28,14 +28,16 @@ from proxy.refusal import Refusal
 from proxy.web import problems
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
-from proxy.web.escalations import ROOM, EscalationsRoom
+from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
 from proxy.web.prefer import read_preferences
 from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
+from proxy.web.streams import Reader, Streams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from proxy.clock import Clock
+    from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 VIA: Final = "1.1 showcause"
 PURPOSES: Final = "/purposes"
+STREAMS_SHARE: Final = 4
+"""One connection of so many can be a stream, so that streams keep no query out."""
 _DOCUMENTS: Final = frozenset({PURPOSES, "/openapi.json"})
 
 
@@ -59,6 +63,7 @@ class Terminals:
         identities: Identities,
         escalations: Escalations,
         oversight: Oversight,
+        locks: Locks,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -69,7 +74,9 @@ class Terminals:
         self._gateway = gateway
         self._identities = identities
         self._escalations = EscalationsRoom(escalations, clock)
+        self._streams = Streams(escalations, clock, most=max(1, limits.connections // STREAMS_SHARE))
         self._duties = Duties(oversight, clock)
+        self._locks = locks
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -90,6 +97,8 @@ class Terminals:
         if path.startswith("/problems/"):
             return _problem_page(inbound)
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
+        if room == ROOM and (streamed := STREAM.match(inbound.target)) is not None:
+            return await self._known(inbound, peer, partial(self._stream, request, inbound, streamed[1]))
         if room == ROOM:
             return await self._known(inbound, peer, partial(self._escalations.answer, inbound))
         if room in DUTIES:
@@ -121,12 +130,27 @@ class Terminals:
         try:
             authorization = inbound.header("Authorization")
             principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
+            self._locks.check(principal, case=None, subjects=(), grant=None)
             return await act(principal)
         except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
             refusal = error if isinstance(error, Refusal) else store_unusable()
             declined = await self._gateway.refused(inbound, principal, refusal)
             return _declined(declined.refusal, declined.entry)
+
+    async def _stream(self, request: web.BaseRequest, inbound: Inbound, id_: str, principal: Principal) -> web.StreamResponse:
+        """Send an escalation's events to somebody known, for as long as they are."""
+        require(inbound, "GET")
+
+        def still() -> None:
+            self._identities.require_good(principal, self._clock())
+            self._locks.check(principal, case=None, subjects=(), grant=None)
+
+        last = inbound.header("Last-Event-ID") or ""
+        remember = partial(self._gateway.refused, inbound, principal)
+        return await self._streams.serve(
+            id_, Reader(request=request, principal=principal, last=last, still=still, remember=remember)
+        )
 
     async def _document(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
         """Return a document about this door. Everybody who may ask at all may read it; a stranger learns no field's name."""

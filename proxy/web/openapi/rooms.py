@@ -19,7 +19,8 @@ OF_ESCALATIONS: Final = frozenset(
     }
 )  # fmt: skip
 OF_DUTIES: Final = frozenset({"duty-unknown", "duty-done", "outcome-unknown"})
-OF_THE_ROOMS: Final = OF_ESCALATIONS | OF_DUTIES
+OF_STEP_UP: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing", "passkey-refused"})
+OF_THE_ROOMS: Final = OF_ESCALATIONS | OF_DUTIES | OF_STEP_UP
 _OF_A_STATEMENT: Final = frozenset({"purpose-malformed", "purpose-unknown", "statement-uninformative"})
 _OF_ALL: Final = (
     OF_THE_CONNECTION
@@ -37,6 +38,13 @@ _BODIES: Final = {
     "revoke": {"reason": _REASON},
     "ask": {"words": _REASON},
     "amend": {"words": _WORDS},
+}
+_MORE: Final = {"approve": OF_STEP_UP, "amend": _OF_A_STATEMENT}
+_STEP_UP: Final = {
+    "name": "Step-Up",
+    "in": "header",
+    "description": "What a passkey answered to `challenge` of step-up-required: base64url of its JSON.",
+    "schema": {"type": "string", "maxLength": 8192},
 }
 _MOVES: Final = {
     "approve": "Agree, as one who may decide, to the statement with this many amendments",
@@ -64,10 +72,24 @@ def _escalations() -> dict[str, dict[str, Any]]:
         },
         "/escalations/{id}": {"parameters": [_ID], "get": one},
     }
+    events = operation(
+        "escalation-events",
+        "escalations",
+        "One escalation as it changes, until it has ended: server-sent events, each the whole of it",
+        {"text/event-stream": {"schema": {"type": "string"}}},
+        {*_OF_ALL, "escalation-unknown", "budget-spent", "overloaded"},
+    )
+    events["parameters"] = [
+        {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string", "pattern": "^[0-9a-f]{0,32}$"}}
+    ]
+    events["responses"]["204"] = {"description": "It has ended, and you have seen the end."}
+    paths["/escalations/{id}/events"] = {"parameters": [_ID], "get": events}
     for verb, summary in _MOVES.items():
-        slugs = OF_ESCALATIONS | (OF_A_BODY if verb in _BODIES else set()) | (_OF_A_STATEMENT if verb == "amend" else set())
+        slugs = OF_ESCALATIONS | (OF_A_BODY if verb in _BODIES else frozenset()) | _MORE.get(verb, frozenset())
         move = _one(f"escalation-{verb}", "escalations", summary, "Escalation", slugs)
         move["responses"]["200"]["headers"] = _ETAG
+        if verb == "approve":
+            move["parameters"] = [_STEP_UP]
         if verb in _BODIES:
             first = next(iter(_BODIES[verb]))
             move["requestBody"] = _sent(_BODIES[verb], [first])
