@@ -24,6 +24,7 @@ from proxy.gateway.answer import store_unusable
 from proxy.refusal import Refusal
 from proxy.upstream.reply import Overloaded
 from proxy.web.problems import PROBLEMS
+from proxy.web.protocol import Connection
 from proxy.web.respond import COMMON_HEADERS
 
 if TYPE_CHECKING:
@@ -76,24 +77,27 @@ class Streams:
         Raises:
             EscalationUnknown, BudgetSpent, Overloaded: there is no stream.
         """
-        generation = self._escalations.waits.generation()  # before it is read: what changes meanwhile is looked at again
-        escalation = await self._escalations.seen(id_, reader.principal)
-        if self._event(escalation, reader.principal)[0] == reader.last and escalation.at(self._clock()) not in RUNNING:
-            return web.Response(status=204, headers=COMMON_HEADERS)  # by which a reader knows not to come back
         with self._held(reader.principal.person):
-            response = web.StreamResponse(headers={**COMMON_HEADERS, "Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"})
-            wire = _Wire(reader.request, response)
-            try:
-                await response.prepare(reader.request)
-                await wire.send(b"retry: %d\n\n" % RETRY_MILLISECONDS)
-                await self._follow(wire, escalation, generation, reader)
-            except ConnectionError:
-                pass  # the reader has gone, which a stream ends by more often than by anything else
-            except (Refusal, DatabaseUnusable) as error:
-                refusal = error if isinstance(error, Refusal) else store_unusable()
-                await reader.remember(refusal)
-                await wire.farewell(refusal)
-            return response
+            generation = self._escalations.waits.generation()  # before it is read: what changes meanwhile is looked at again
+            escalation = await self._escalations.seen(id_, reader.principal)
+            if self._event(escalation, reader.principal)[0] == reader.last and escalation.at(self._clock()) not in RUNNING:
+                return web.Response(status=204, headers=COMMON_HEADERS)  # by which a reader knows not to come back
+            return await self._stream(escalation, generation, reader)
+
+    async def _stream(self, escalation: Escalation, generation: int, reader: Reader) -> web.StreamResponse:
+        response = web.StreamResponse(headers={**COMMON_HEADERS, "Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"})
+        wire = _Wire(reader.request, response)
+        try:
+            await response.prepare(reader.request)
+            await wire.send(b"retry: %d\n\n" % RETRY_MILLISECONDS)
+            await self._follow(wire, escalation, generation, reader)
+        except ConnectionError:
+            pass  # the reader has gone, which a stream ends by more often than by anything else
+        except (Refusal, DatabaseUnusable) as error:
+            refusal = error if isinstance(error, Refusal) else store_unusable()
+            await reader.remember(refusal)
+            await wire.farewell(refusal)
+        return response
 
     async def _follow(self, wire: _Wire, escalation: Escalation, generation: int, reader: Reader) -> None:
         waits, loop, last = self._escalations.waits, asyncio.get_running_loop(), reader.last
@@ -146,9 +150,9 @@ class _Wire:
 
     @property
     def gone(self) -> bool:
-        """Tell whether the reader has closed the connection: a write would tell only after a while."""
-        transport = self._request.transport
-        return transport is None or transport.is_closing()
+        """Tell whether the reader has closed the connection, or its half of it: a write would tell only after a while."""
+        transport, protocol = self._request.transport, self._request.protocol
+        return transport is None or transport.is_closing() or (isinstance(protocol, Connection) and protocol.ended)
 
     async def send(self, text: bytes) -> None:
         """Return once the reader has taken it. One who does not is cut off by the door; meanwhile nothing piles up here."""
