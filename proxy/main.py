@@ -177,11 +177,13 @@ class _Composition:
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            holders=identities,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+            holders=identities,
+            colleagues=registry.recognizer,
+            approvals=lambda: live.policies.approvals,
         )
         oversight = Oversight(
             database=database,
