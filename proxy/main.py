@@ -28,9 +28,15 @@ from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.lock_store import LockStore
+from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
+from proxy.identity.assertion import RelyingParty
+from proxy.identity.passkeys import passkey_key
 from proxy.identity.service import Identities
+from proxy.identity.sessions import Sessions
+from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
@@ -48,6 +54,8 @@ from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.console.door import Console
+from proxy.web.console.queue import QueueRoom
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
@@ -172,11 +180,14 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
+        locks = Locks(LockStore(database, hmac.digest(body_key, b"showcause locks", hashlib.sha256)))
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
+            step_up=self._step_up(database, body_key, audit),
+            locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
@@ -203,6 +214,7 @@ class _Composition:
             purposes=purposes,
             recognizer=registry.recognizer,
             escalations=escalations,
+            locks=locks,
             upstream=upstream,
             audit=audit,
             metrics=metrics,
@@ -219,7 +231,9 @@ class _Composition:
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
+            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
+            directory, confirmed = _case_check(cases, checks[0]), _step_up_check(settings)
+            return (*checks, overseen, known, directory, confirmed, *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -229,6 +243,7 @@ class _Composition:
                 identities=identities,
                 escalations=escalations,
                 oversight=oversight,
+                locks=locks,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -236,6 +251,19 @@ class _Composition:
                 queries=queries,
             ).handle
 
+        sessions = Sessions(
+            database=database, audit=audit, outbox=outbox, identities=identities, clock=clock, randomness=os.urandom
+        )
+        console = Console(
+            api=door(queries=False),
+            gateway=gateway,
+            identities=identities,
+            sessions=sessions,
+            clock=clock,
+            limits=self._limits,
+            on_error=self._report,
+            rooms=[QueueRoom(escalations)],
+        )
         await self._keep(self._drain, outbox, audit)
         await self._keep(self._notice, identities, audit)
         await self._keep(self._flush)
@@ -245,6 +273,7 @@ class _Composition:
         await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
         await self._keep(live.turn, seconds=LOOK_SECONDS)
         await self._keep(escalations.sweep)
+        await self._keep(sessions.sweep, seconds=EXPIRY_SECONDS)
         await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
         if isinstance(cases, CaseSystem):
             await self._keep(cases.tend)
@@ -254,9 +283,7 @@ class _Composition:
         ops = Ops(metrics=metrics, ready=ready, log=settings.log, token=token)
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
-            console=await self._open_door(
-                "console", door(queries=False), doors.console.host, doors.console.port, doors.console.tls
-            ),
+            console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
             terminals=await self._open_door(
                 "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
             ),
@@ -265,7 +292,21 @@ class _Composition:
         )
         stack.push_async_callback(_close, servers)
         stack.push_async_callback(escalations.end_waits)
+        stack.push_async_callback(console.end_streams)
         return servers
+
+    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+        chosen = self._settings.step_up
+        return StepUp(
+            database=database,
+            key=passkey_key(body_key),
+            audit=audit,
+            clock=self._clock,
+            randomness=os.urandom,
+            mode=chosen.mode,
+            party=RelyingParty(id=chosen.rp_id, origins=self._settings.origins),
+            patience=timedelta(seconds=chosen.challenge_seconds),
+        )
 
     @property
     def _limits(self) -> Limits:
@@ -413,6 +454,12 @@ def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
         circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
         return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
     return replace(store, name="case_directory")
+
+
+def _step_up_check(settings: Settings) -> Check:
+    """Return how moves are confirmed. A key alone is a choice, not a fault: it is told, and the node is ready."""
+    alone = settings.step_up.mode == "key"
+    return Check(name="step_up", ok=True, reason="a key alone approves for who has no passkey (step_up.mode)" if alone else "")
 
 
 def _readiness(

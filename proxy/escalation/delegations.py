@@ -13,7 +13,7 @@ from proxy.escalation.delegation import (
     require_other,
 )
 from proxy.escalation.delegation_store import DelegationStore
-from proxy.escalation.events import Delegated, DelegationEnded
+from proxy.escalation.panel_events import Delegated, DelegationEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
 from proxy.audit.owed import Owed, owing
-from proxy.clock import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.event import Json
-    from proxy.escalation.delegation import Delegation
     from proxy.escalation.lifecycle import Escalation
+    from proxy.identity.stepup import Assurance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +80,12 @@ class EscalationMove(Event):
     rank: str = ""
     on_behalf_of: str = ""
     approvals: int = 0
+    assurance: Assurance | None = None
 
     def facts(self) -> Mapping[str, Json]:
-        """Return the move."""
-        return {
+        """Return the move, and how surely it was its actor's."""
+        assurance: dict[str, Json] = {} if self.assurance is None else {"assurance": self.assurance.facts()}
+        return assurance | {
             "escalation": self.escalation.id,
             "move": self.move,
             "from": str(self.escalation.state),
@@ -104,79 +105,7 @@ class EscalationMove(Event):
         yield Party("case", self.escalation.asked.case)
 
     def sealed(self) -> Mapping[str, Json]:
-        """Return the actor in clear and the reason in words."""
-        behalf = {"on_behalf_of": self.on_behalf_of} if self.on_behalf_of else {}
-        return {"actor": self.actor, "reason": self.reason, **behalf}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delegated(Event):
-    """Somebody is about to have another person stand in for them."""
-
-    kind: ClassVar[str] = "delegated"
-    delegation: Delegation
-
-    def facts(self) -> Mapping[str, Json]:
-        """Return which delegation, of which role, for how long."""
-        delegation = self.delegation
-        return {
-            "delegation": delegation.id,
-            "agency": delegation.agency,
-            "role": delegation.role,
-            "starts_at": stamp(delegation.starts_at),
-            "ends_at": stamp(delegation.ends_at),
-        }
-
-    def parties(self) -> Iterable[Party]:
-        """Return both."""
-        yield Party("actor", self.delegation.delegator)
-        yield Party("officer", self.delegation.delegate)
-
-    def sealed(self) -> Mapping[str, Json]:
-        """Return both names."""
-        return {"actor": self.delegation.delegator, "delegate": self.delegation.delegate}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DelegationEnded(Event):
-    """One of the two is about to end it before its time."""
-
-    kind: ClassVar[str] = "delegation-ended"
-    delegation: Delegation
-    actor: str
-
-    def facts(self) -> Mapping[str, Json]:
-        """Return which delegation."""
-        return {"delegation": self.delegation.id, "agency": self.delegation.agency, "role": self.delegation.role}
-
-    def parties(self) -> Iterable[Party]:
-        """Return who ended it, and both."""
-        yield Party("actor", self.actor)
-        yield Party("officer", self.delegation.delegate)
-        yield Party("officer", self.delegation.delegator)
-
-    def sealed(self) -> Mapping[str, Json]:
-        """Return the names."""
-        return {"actor": self.actor, "delegator": self.delegation.delegator, "delegate": self.delegation.delegate}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RosterImported(Event):
-    """The duty roster was replaced."""
-
-    kind: ClassVar[str] = "roster-imported"
-    shifts: int
-    persons: int
-    by: str
-
-    def facts(self) -> Mapping[str, Json]:
-        """Return how many turns of duty, of how many people."""
-        return {"shifts": self.shifts, "persons": self.persons}
-
-    def parties(self) -> Iterable[Party]:
-        """Return who did it."""
-        yield Party("actor", self.by)
-
-    def sealed(self) -> Mapping[str, Json]:
-        """Return who did it, in clear."""
-        return {"actor": self.by}
+        """Return the actor in clear, the reason in words, and what proves a confirmation."""
+        evidence: dict[str, Json] = self.assurance.sealed() if self.assurance is not None else {}
+        behalf: dict[str, Json] = {"on_behalf_of": self.on_behalf_of} if self.on_behalf_of else {}
+        return {"actor": self.actor, "reason": self.reason, **behalf, **({"step_up": evidence} if evidence else {})}

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from proxy.escalation.confirming import approval_of
 from proxy.escalation.eligibility import Authority
 from proxy.escalation.events import EscalationMove
 from proxy.escalation.lifecycle import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.event import AuditLog
     from proxy.clock import Clock
+    from proxy.escalation.confirming import Confirmed
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.store import EscalationStore
     from proxy.telemetry import Metrics
@@ -51,6 +53,14 @@ class Moves:
         self.lock = asyncio.Lock()
         self.changed = asyncio.Condition()
 
+    def require(self, escalation: Escalation, move: Move, *, by: Authority) -> None:
+        """Return when the move could be made now.
+
+        Raises:
+            EscalationMoved, ApproverIneligible: as ``make`` would.
+        """
+        self._after(escalation, move, actor=by.person, by=by, reason="")
+
     async def make(
         self,
         escalation: Escalation,
@@ -60,8 +70,11 @@ class Moves:
         by: Authority | None = None,
         reason: str = "",
         about: str = "",
+        confirmed: Confirmed | None = None,
     ) -> Escalation:
         """Move an escalation; ``by`` says in which role somebody decides, and for whom they stand in.
+
+        What was confirmed must still be what the move does.
 
         Raises:
             EscalationMoved: it is in no state that allows this move, or others were faster again and again.
@@ -70,7 +83,9 @@ class Moves:
         """
         by = by or Authority(person=actor, agency="", role="")
         async with self.lock:
-            before, moved = await self._make(escalation, move, actor=actor, by=by, reason=reason, about=about)
+            before, moved = await self._make(
+                escalation, move, actor=actor, by=by, reason=reason, about=about, confirmed=confirmed
+            )
         if move not in {Move.REDEEM, Move.REVOKE} and moved.state is not State.PENDING:
             seconds = (self._clock() - before.created_at).total_seconds()
             self._metrics.escalation_decision_seconds.labels(str(moved.state)).observe(seconds)
@@ -78,10 +93,20 @@ class Moves:
         return moved
 
     async def _make(
-        self, escalation: Escalation, move: Move, *, actor: str, by: Authority, reason: str, about: str
+        self,
+        escalation: Escalation,
+        move: Move,
+        *,
+        actor: str,
+        by: Authority,
+        reason: str,
+        about: str,
+        confirmed: Confirmed | None,
     ) -> tuple[Escalation, Escalation]:
         for _ in range(ATTEMPTS):
             current = await self._store.get(escalation.id) or escalation
+            if confirmed is not None and approval_of(current, reason) != confirmed.thing:
+                raise EscalationMoved("It was changed while you confirmed it. Look at it again, and confirm anew.")
             moved, approval = self._after(current, move, actor=actor, by=by, reason=reason)
             event = EscalationMove(
                 about=about,
@@ -94,6 +119,7 @@ class Moves:
                 rank=by.rank,
                 on_behalf_of=by.on_behalf_of,
                 approvals=len(moved.approvals),
+                assurance=confirmed.assurance if confirmed is not None else None,
             )
             with suppress(Stale):
                 async with self._store.moving(current, moved, approval):

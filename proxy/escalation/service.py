@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
+from proxy.escalation.confirming import Confirmed, approval_of
 from proxy.escalation.delegations import Delegations
 from proxy.escalation.eligibility import Authority
 from proxy.escalation.events import Escalated
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.escalation.eligibility import Colleagues, Decider, Holders
+    from proxy.escalation.locks import Locks
     from proxy.identity.principal import Principal
+    from proxy.identity.stepup import StepUp
     from proxy.policy.approvals import Approvals
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
@@ -63,6 +66,8 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        locks: Locks,
+        step_up: StepUp,
         clock: Clock,
         metrics: Metrics,
         expires: timedelta = timedelta(minutes=15),
@@ -80,6 +85,8 @@ class Escalations:
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
+        self._locks = locks
+        self._step_up = step_up
         self._clock = clock
         self._metrics = metrics
         self._expires = expires
@@ -181,7 +188,9 @@ class Escalations:
         Raises:
             GrantSpent: another query was faster.
             EscalationRefused: it was taken back meanwhile.
+            Locked, LocksStale: a lock stops it.
         """
+        self._locks.check_asked(escalation.asked, escalation.id)
         try:
             await self._moves.make(escalation, Move.REDEEM, actor=actor, about=about)
         except EscalationMoved:
@@ -190,15 +199,27 @@ class Escalations:
                 raise refused(now, self._clock()) from None
             raise GrantSpent("This approval has answered once already.") from None
 
-    async def decide(self, escalation_id: str, principal: Principal, move: Move, reason: str) -> Escalation:
+    async def decide(
+        self, escalation_id: str, principal: Principal, move: Move, reason: str, assertion: str | None = None
+    ) -> Escalation:
         """Approve or refuse, as one who may. Where policy wants several, it is approved once the last of them agrees.
 
+        An approval has to be confirmed: ``assertion`` is the passkey's answer, for this very approval.
+
         Raises:
-            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, Locked, LocksStale.
+            StepUpRequired, StepUpFailed, StepUpTooMany, PasskeyMissing: it is not confirmed.
         """
         escalation = await self._seen(escalation_id, principal)
         authority = await self._panel.authority(escalation, principal)
-        return await self._moves.make(escalation, move, actor=principal.person, by=authority, reason=_worded(reason))
+        words = _worded(reason)
+        confirmed = None
+        if move is Move.APPROVE:
+            self._locks.check_asked(escalation.asked, escalation.id)
+            self._moves.require(escalation, move, by=authority)  # else a touch would be asked for in vain
+            thing = approval_of(escalation, words)
+            confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
+        return await self._moves.make(escalation, move, actor=principal.person, by=authority, reason=words, confirmed=confirmed)
 
     async def revoke(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
         """Take an approval back before it has answered, as one who may decide, or as the oversight desk.
@@ -258,6 +279,10 @@ class Escalations:
         ]
         seen = {each.id: each for each in await self._panel.visible(found, principal)}
         return sorted(seen.values(), key=lambda each: (each.created_at, each.id))
+
+    def generation(self) -> int:
+        """Return a number that another one follows whenever an escalation has moved, in any process."""
+        return self._store.generation()
 
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
         """Return the escalation once it is no longer pending, or as it is after ``seconds`` or when nobody may wait."""
