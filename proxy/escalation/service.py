@@ -323,9 +323,14 @@ class Escalations:
                     await self._moves.make(escalation, Move.EXPIRE, actor="clock")
                 except EscalationMoved:
                     continue
-        waiting = [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
+        waiting = self.pending()
         self._metrics.escalations_pending.set(len(waiting))
         self._metrics.escalation_oldest_seconds.set((now - waiting[0].created_at).total_seconds() if waiting else 0)
+
+    def pending(self) -> Sequence[Escalation]:
+        """Return what waits for a decision, as of the last sweep."""
+        now = self._clock()
+        return [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
 
     async def _seen(self, escalation_id: str, principal: Principal) -> Escalation:
         escalation = await self._store.get(escalation_id)
