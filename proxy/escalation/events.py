@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.audit.owed import Owed, owing
 from proxy.escalation.lifecycle import Move
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalated(Event):
-    """An escalation was opened."""
+    """An escalation was opened; ``owed`` says who has to hear of it, where nobody who may decide is on duty."""
 
     kind: ClassVar[str] = "escalated"
     escalation: Escalation
+    owed: tuple[Owed, ...] = ()
 
     def facts(self) -> Mapping[str, Json]:
         """Return which row escalated, for what."""
@@ -36,6 +38,7 @@ class Escalated(Event):
             "relations": asked.relations,
             "policy": asked.policy_version,
             "demands": tuple(demand.fact() for demand in asked.demands),
+            **owing(self.owed),
         }
 
     def parties(self) -> Iterable[Party]:
@@ -46,13 +49,27 @@ class Escalated(Event):
         for subject in asked.subjects:
             yield Party("subject", subject)
 
+    def sealed(self) -> Mapping[str, Json]:
+        """Return what whoever has to take note of it is shown, by the names that a decision's entry has."""
+        if not self.owed:
+            return {}
+        asked = self.escalation.asked
+        return {
+            "operator": asked.person,
+            "terminal": asked.terminal,
+            "case": asked.case,
+            "statement": asked.statement,
+            "criteria": {kind: list(values) for kind, values in asked.criteria.items()},
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationMove(Event):
     """An escalation is about to move; ``actor`` is a person, or ``clock`` for an expiry.
 
-    Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included. An addition to
-    the statement makes those given before it void; ``reason`` holds it, or the question that it answers.
+    Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included. Who stands in
+    for somebody decides ``on_behalf_of`` them, with their ``role`` and ``rank``; the entry has both names. An addition to the
+    statement makes approvals given before it void; ``reason`` holds it, or the question that it answers.
     """
 
     kind: ClassVar[str] = "escalation-move"
@@ -62,6 +79,8 @@ class EscalationMove(Event):
     actor: str
     reason: str = ""
     role: str = ""
+    rank: str = ""
+    on_behalf_of: str = ""
     approvals: int = 0
     assurance: Assurance | None = None
 
@@ -74,6 +93,8 @@ class EscalationMove(Event):
             "from": str(self.escalation.state),
             "to": self.to,
             "role": self.role,
+            **({"rank": self.rank} if self.rank else {}),
+            **({"delegated": True} if self.on_behalf_of else {}),
             "approvals": self.approvals,
             **({"void": len(self.escalation.approvals)} if self.move == Move.AMEND else {}),
         }
@@ -81,10 +102,13 @@ class EscalationMove(Event):
     def parties(self) -> Iterable[Party]:
         """Return who moved it, whose it is, and under which case."""
         yield Party("actor", self.actor)
+        if self.on_behalf_of:
+            yield Party("actor", self.on_behalf_of)
         yield Party("officer", self.escalation.asked.person)
         yield Party("case", self.escalation.asked.case)
 
     def sealed(self) -> Mapping[str, Json]:
         """Return the actor in clear, the reason in words, and what proves a confirmation."""
         evidence: dict[str, Json] = self.assurance.sealed() if self.assurance is not None else {}
-        return {"actor": self.actor, "reason": self.reason, **({"step_up": evidence} if evidence else {})}
+        behalf: dict[str, Json] = {"on_behalf_of": self.on_behalf_of} if self.on_behalf_of else {}
+        return {"actor": self.actor, "reason": self.reason, **behalf, **({"step_up": evidence} if evidence else {})}

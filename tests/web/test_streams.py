@@ -81,7 +81,7 @@ class Doorkeeper:
             raise CredentialInvalid("This key was revoked.")
 
     def check(self, principal: Principal, *, case: object, subjects: object, grant: object) -> None:
-        assert principal
+        assert principal.person not in self.stand[0].revoked
         assert (case, subjects, grant) == (None, (), None)
 
     async def refused(self, _inbound: Inbound, _principal: Principal | None, refusal: Refusal) -> Declined:
