@@ -36,6 +36,7 @@ from proxy.escalation.panel import Panel
 from proxy.escalation.store import EscalationStore
 from proxy.escalation.views import refused, view
 from proxy.policy.approvals import USUAL
+from proxy.policy.obligations import REVIEWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -77,10 +78,12 @@ class Escalations:
         holders: Holders | None = None,
         colleagues: Colleagues | None = None,
         approvals: Callable[[], Approvals] = lambda: USUAL,
+        approvers: Callable[[], frozenset[str]] = lambda: frozenset({REVIEWER}),
     ) -> None:
         """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived.
 
-        ``holders`` knows who there is, ``colleagues`` the personnel directory, ``approvals`` what policy says of who decides.
+        ``holders`` knows who there is, ``colleagues`` the personnel directory, ``approvals`` what policy says of who decides,
+        and ``approvers`` which roles do.
         """
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
@@ -92,7 +95,7 @@ class Escalations:
         self._expires = expires
         self._most_pending = most_pending
         self._randomness = randomness
-        self.delegations = Delegations(database=database, audit=audit, holders=holders, clock=clock)
+        self.delegations = Delegations(database=database, audit=audit, holders=holders, approvers=approvers, clock=clock)
         self._panel = Panel(
             store=self._store,
             database=database,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -86,6 +86,20 @@ class Desk:
 
     def pass_time(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
+
+    def again(self, **more: Any) -> Escalations:
+        """Return the room once more over the same parts, with ``more`` of its surroundings."""
+        return Escalations(
+            database=self.database,
+            key=b"k" * 32,
+            audit=self.journal,
+            recognizer=self.relations,
+            locks=self.locks,
+            step_up=self.step_up,
+            clock=lambda: self.now,
+            metrics=self.metrics,
+            **more,
+        )
 
 
 def person(name: str, role: str = "patrol", agency: str = "MO0950000") -> Principal:

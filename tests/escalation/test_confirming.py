@@ -12,6 +12,7 @@ from sqlalchemy import text
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.escalation.confirming import Confirmed, approval_of
+from proxy.escalation.eligibility import Authority
 from proxy.escalation.events import EscalationMove
 from proxy.escalation.lifecycle import EscalationMoved, Move, State
 from proxy.identity.evidence import prove
@@ -25,7 +26,8 @@ from tests.escalation.conftest import PARTY, PASSKEYS, Desk, asked, person
 from tests.identity.authenticator import Authenticator
 
 if TYPE_CHECKING:
-    from proxy.escalation.lifecycle import Asked, Escalation
+    from proxy.escalation.eligibility import Authority
+from proxy.escalation.lifecycle import Asked, Escalation
 
 WHY = "the threat is on file"
 SERGEANT = person("sergeant", "supervisor")
@@ -126,13 +128,12 @@ async def test_an_approval_signed_before_a_change_is_void(desk: Desk, change: di
     assertion = authenticator.get(await asked_to_confirm(desk, escalation))
     signed = Confirmed(approval_of(escalation, WHY), Assurance("webauthn", "pk-1"))
     await amend(desk, escalation, asked(**change))
+    by = Authority(person="sergeant", agency="MO0950000", role="supervisor")
 
     with pytest.raises(StepUpFailed, match="not what this would do"):
         await desk.escalations.decide(escalation.id, SERGEANT, Move.APPROVE, WHY, assertion)
     with pytest.raises(EscalationMoved, match="changed while you confirmed"):
-        await desk.escalations._moves.make(
-            escalation, Move.APPROVE, actor="sergeant", role="supervisor", reason=WHY, confirmed=signed
-        )
+        await desk.escalations._moves.make(escalation, Move.APPROVE, actor="sergeant", by=by, reason=WHY, confirmed=signed)
 
 
 async def test_another_reason_or_escalation_is_another_approval(desk: Desk) -> None:
