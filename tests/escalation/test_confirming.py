@@ -26,8 +26,7 @@ from tests.escalation.conftest import PARTY, PASSKEYS, Desk, asked, person
 from tests.identity.authenticator import Authenticator
 
 if TYPE_CHECKING:
-    from proxy.escalation.eligibility import Authority
-from proxy.escalation.lifecycle import Asked, Escalation
+    from proxy.escalation.lifecycle import Asked, Escalation
 
 WHY = "the threat is on file"
 SERGEANT = person("sergeant", "supervisor")
@@ -128,7 +127,7 @@ async def test_an_approval_signed_before_a_change_is_void(desk: Desk, change: di
     assertion = authenticator.get(await asked_to_confirm(desk, escalation))
     signed = Confirmed(approval_of(escalation, WHY), Assurance("webauthn", "pk-1"))
     await amend(desk, escalation, asked(**change))
-    by = Authority(person="sergeant", agency="MO0950000", role="supervisor")
+    by = Authority(person=SERGEANT.person, agency=SERGEANT.agency, role=SERGEANT.role)
 
     with pytest.raises(StepUpFailed, match="not what this would do"):
         await desk.escalations.decide(escalation.id, SERGEANT, Move.APPROVE, WHY, assertion)
