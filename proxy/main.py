@@ -50,7 +50,7 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
-from proxy.web.console.queue import QueueRoom
+from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
@@ -248,7 +248,7 @@ class _Composition:
             clock=clock,
             limits=self._limits,
             on_error=self._report,
-            rooms=[QueueRoom(escalations)],
+            rooms=make_rooms(Behind(escalations=escalations, cases=cases, registry=registry, policies=lambda: live.policies)),
         )
         await self._keep(self._drain, outbox, audit)
         await self._keep(self._notice, identities, audit)

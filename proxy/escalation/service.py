@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
 from proxy.escalation.eligibility import Eligibility
-from proxy.escalation.events import Escalated
+from proxy.escalation.events import Escalated, SubjectRevealed
 from proxy.escalation.lifecycle import (
     ApproverIneligible,
     Asked,
@@ -30,6 +30,7 @@ from proxy.escalation.lifecycle import (
     State,
 )
 from proxy.escalation.moves import Moves
+from proxy.escalation.pattern import pattern_of
 from proxy.escalation.store import EscalationStore
 from proxy.escalation.views import refused, view
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.escalation.eligibility import Decider, Holders
+    from proxy.escalation.pattern import Pattern
     from proxy.identity.principal import Principal
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000
 POLL_SECONDS: Final = 0.5
+PATTERN: Final = 200
+"""So many escalations are looked through for what somebody asks for."""
 
 
 class Escalations:
@@ -203,6 +207,25 @@ class Escalations:
     async def deciders(self, escalation: Escalation) -> Sequence[Decider]:
         """Return who may decide, those on duty first."""
         return await self._eligibility.deciders(escalation)
+
+    async def reveal(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
+        """Return an escalation to who may decide it and has to know whom it is about, recorded first.
+
+        Raises:
+            EscalationUnknown, ApproverIneligible, ReasonMissing.
+        """
+        escalation = await self._seen(escalation_id, principal)
+        await self._eligibility.authority(escalation, principal)
+        words = _worded(reason)
+        await self._audit.record(SubjectRevealed(escalation=escalation, actor=principal.person, reason=words))
+        return escalation
+
+    async def pattern(self, escalation: Escalation) -> Pattern:
+        """Return what the one who asked has asked for lately, and who else asked about the same."""
+        asked = escalation.asked
+        own = await self._store.listed(agency=asked.agency, person=asked.person, most=PATTERN)
+        all_ = await self._store.listed(agency=asked.agency, most=PATTERN)
+        return pattern_of(escalation, {each.id: each for each in (*own, *all_)}.values(), self._clock())
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
         """Take an escalation back, as the one who asked.
