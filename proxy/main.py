@@ -28,10 +28,15 @@ from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.lock_store import LockStore
+from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
+from proxy.identity.assertion import RelyingParty
+from proxy.identity.passkeys import passkey_key
 from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
+from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
@@ -64,7 +69,8 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.purpose.directory import StoredCases
-    from proxy.settings import Settings, Tls, UpstreamSettings
+    from proxy.settings import Settings, UpstreamSettings
+    from proxy.settings.model import DoorSettings
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
@@ -175,12 +181,15 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
+        locks = Locks(LockStore(database, hmac.digest(body_key, b"showcause locks", hashlib.sha256)))
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
+            step_up=self._step_up(database, body_key, audit),
             holders=identities,
+            locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
@@ -204,6 +213,7 @@ class _Composition:
             purposes=purposes,
             recognizer=registry.recognizer,
             escalations=escalations,
+            locks=locks,
             upstream=upstream,
             audit=audit,
             metrics=metrics,
@@ -220,7 +230,9 @@ class _Composition:
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
+            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
+            directory, confirmed = _case_check(cases, checks[0]), _step_up_check(settings)
+            return (*checks, overseen, known, directory, confirmed, *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -230,6 +242,7 @@ class _Composition:
                 identities=identities,
                 escalations=escalations,
                 oversight=oversight,
+                locks=locks,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -264,22 +277,44 @@ class _Composition:
         if isinstance(cases, CaseSystem):
             await self._keep(cases.tend)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
-        doors = settings.doors
-        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-        ops = Ops(metrics=metrics, ready=ready, log=settings.log, token=token)
-        servers = Servers(
-            ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
-            console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
-            terminals=await self._open_door(
-                "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
-            ),
-            audit=audit,
-            policy=live,
-        )
-        stack.push_async_callback(_close, servers)
+        servers = await self._open_doors(ready, console.handle, door(queries=True), audit, live)
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
         return servers
+
+    async def _open_doors(
+        self,
+        ready: Callable[[], Awaitable[Sequence[Check]]],
+        console: Handler,
+        terminals: Handler,
+        audit: AuditTrail,
+        policy: LivePolicy,
+    ) -> Servers:
+        doors = self._settings.doors
+        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
+        ops = Ops(metrics=self._metrics, ready=ready, log=self._settings.log, token=token)
+        servers = Servers(
+            ops=await self._open_door("ops", ops.handle, doors.ops),
+            console=await self._open_door("console", console, doors.console),
+            terminals=await self._open_door("terminals", terminals, doors.terminals),
+            audit=audit,
+            policy=policy,
+        )
+        self._stack.push_async_callback(_close, servers)
+        return servers
+
+    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+        chosen = self._settings.step_up
+        return StepUp(
+            database=database,
+            key=passkey_key(body_key),
+            audit=audit,
+            clock=self._clock,
+            randomness=os.urandom,
+            mode=chosen.mode,
+            party=RelyingParty(id=chosen.rp_id, origins=self._settings.origins),
+            patience=timedelta(seconds=chosen.challenge_seconds),
+        )
 
     @property
     def _limits(self) -> Limits:
@@ -324,7 +359,8 @@ class _Composition:
         self._stack.push_async_callback(upstream.close)
         return upstream
 
-    async def _open_door(self, name: str, handler: Handler, host: str, port: int, tls: Tls | None) -> Door:
+    async def _open_door(self, name: str, handler: Handler, where: DoorSettings) -> Door:
+        host, port, tls = where.host, where.port, where.tls
         context: ssl.SSLContext | None = None
         if tls is not None:
             context = server_context(
@@ -427,6 +463,12 @@ def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
         circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
         return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
     return replace(store, name="case_directory")
+
+
+def _step_up_check(settings: Settings) -> Check:
+    """Return how moves are confirmed. A key alone is a choice, not a fault: it is told, and the node is ready."""
+    alone = settings.step_up.mode == "key"
+    return Check(name="step_up", ok=True, reason="a key alone approves for who has no passkey (step_up.mode)" if alone else "")
 
 
 def _readiness(

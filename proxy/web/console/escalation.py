@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.escalation.lifecycle import EscalationMoved, Move, ReasonMissing, State
 from proxy.escalation.service import MAX_REASON, MIN_REASON
+from proxy.identity.passkeys import PasskeyMissing
 from proxy.inquiry.inquiry import BodyUnreadable
 from proxy.web.console.dossier import ON_CASE, seen
 from proxy.web.console.visit import Page
@@ -85,12 +86,20 @@ class EscalationRoom:
         if not MIN_REASON <= len(reason) <= MAX_REASON:
             raise ReasonMissing(f"Say why, in {MIN_REASON} to {MAX_REASON} characters.")
         dossier = await self._dossiers.of(escalation, visit.principal, visit.now)
-        return visit.show("check.html", it=dossier, move=str(move), reason=reason)
+        passkey, hint = None, ""
+        if move is Move.APPROVE:
+            try:
+                passkey = await self._escalations.confirmation(escalation, visit.principal, reason)
+            except PasskeyMissing as missing:
+                hint = missing.detail
+        return visit.show("check.html", it=dossier, move=str(move), reason=reason, passkey=passkey, hint=hint)
 
     async def _approve(self, visit: Visit) -> web.StreamResponse:
         escalation = await self._escalations.seen(visit.names["id"], visit.principal)
         self._require_same(escalation, visit)
-        moved = await self._escalations.decide(escalation.id, visit.principal, Move.APPROVE, visit.form.text("reason"))
+        moved = await self._escalations.decide(
+            escalation.id, visit.principal, Move.APPROVE, visit.form.text("reason"), visit.form.text("step_up") or None
+        )
         return visit.go("/queue", said="approved" if moved.state is State.APPROVED else "agreed")
 
     async def _refuse(self, visit: Visit) -> web.StreamResponse:
