@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from proxy.escalation.lifecycle import EscalationMoved, Move, ReasonMissing, State
 from proxy.escalation.service import MAX_REASON, MIN_REASON
 from proxy.identity.passkeys import PasskeyMissing
@@ -89,7 +91,8 @@ class EscalationRoom:
         passkey, hint = None, ""
         if move is Move.APPROVE:
             try:
-                passkey = await self._escalations.confirmation(escalation, visit.principal, reason)
+                asked = await self._escalations.confirmation(escalation, visit.principal, reason)
+                passkey = orjson.dumps(asked).decode() if asked is not None else None
             except PasskeyMissing as missing:
                 hint = missing.detail
         return visit.show("check.html", it=dossier, move=str(move), reason=reason, passkey=passkey, hint=hint)
@@ -98,7 +101,7 @@ class EscalationRoom:
         escalation = await self._escalations.seen(visit.names["id"], visit.principal)
         self._require_same(escalation, visit)
         moved = await self._escalations.decide(
-            escalation.id, visit.principal, Move.APPROVE, visit.form.text("reason"), visit.form.text("step_up") or None
+            escalation.id, visit.principal, Move.APPROVE, visit.form.text("reason"), visit.step_up
         )
         return visit.go("/queue", said="approved" if moved.state is State.APPROVED else "agreed")
 

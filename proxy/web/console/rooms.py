@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from proxy.web.console.bulk import BulkRefusal
 from proxy.web.console.dossier import Dossiers
 from proxy.web.console.escalation import EscalationRoom
+from proxy.web.console.passkeys import PasskeyRoom
 from proxy.web.console.queue import QueueRoom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from proxy.escalation.service import Escalations
+    from proxy.identity.registration import Registration
     from proxy.policy.service import PolicySet
     from proxy.purpose.directory import CaseDirectory
     from proxy.registry.service import Registry
@@ -28,6 +30,7 @@ class Behind:
     cases: CaseDirectory
     registry: Registry
     policies: Callable[[], PolicySet]
+    registration: Registration
 
 
 def make_rooms(behind: Behind) -> Sequence[Room]:
@@ -39,4 +42,5 @@ def make_rooms(behind: Behind) -> Sequence[Room]:
         queue,
         BulkRefusal(escalations, queue),
         EscalationRoom(escalations=escalations, dossiers=dossiers, registry=behind.registry, policies=behind.policies),
+        PasskeyRoom(behind.registration),
     )
