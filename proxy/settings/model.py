@@ -253,6 +253,15 @@ class Settings(Section):
     root_seconds: Seconds = 300
     logging: LoggingSettings = LoggingSettings()
 
+    @field_validator("step_up")
+    @classmethod
+    def _reachable(cls, step_up: StepUpSettings, info: ValidationInfo) -> StepUpSettings:
+        doors = info.data.get("doors")
+        if doors and step_up.mode == "webauthn" and step_up.rp_id == "localhost" and not is_loopback(doors.console.host):
+            msg = "'rp_id' must be the domain of the console, or no browser offers a passkey there (mode: key does without)"
+            raise ValueError(msg)
+        return step_up
+
     @field_validator("shadow")
     @classmethod
     def _another(cls, shadow: Path | None, info: ValidationInfo) -> Path | None:
