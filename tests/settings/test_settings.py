@@ -122,7 +122,12 @@ def test_a_section_of_comments_alone_takes_its_defaults(configuration: Configura
         ("step_up: {rp_id: a.gov, origins: ['http://a.gov']}\n", (7, 34), "must be https", None),
         ("step_up: {rp_id: 'https://a.gov'}\n", (7, 18), "pattern", None),
         ("step_up: {challenge_seconds: 6000}\n", (7, 30), "less than or equal to 600", None),
-        (f"doors: {{console: {{host: 10.0.0.1, {TLS}}}}}\nstep_up: {{mode: webauthn}}\n", (8, 10), "domain of the console", None),
+        (
+            f"doors: {{console: {{host: 10.0.0.1, {TLS}}}}}\nstep_up: {{mode: webauthn}}\n",
+            (8, 10),
+            "domain of the console",
+            None,
+        ),
         ("doors: {ops: {port: 70000}}\n", (7, 21), "65535", None),
         ("doors: {terminals: {host: ''}}\n", (7, 27), "address", None),
         ("doors: {terminals: {host: 'http://x'}}\n", (7, 27), "address", None),
