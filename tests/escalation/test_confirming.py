@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from proxy.escalation.confirming import Confirmed, approval_of
+from proxy.escalation.eligibility import Authority
 from proxy.escalation.events import EscalationMove
 from proxy.escalation.lifecycle import EscalationMoved, Move, State
 from proxy.identity.evidence import prove
@@ -20,6 +21,7 @@ from tests.escalation.conftest import Desk, asked, person, registered
 if TYPE_CHECKING:
     from proxy.escalation.lifecycle import Asked, Escalation
 
+BY = Authority(person="sergeant", agency="MO0950000", role="supervisor")
 WHY = "the threat is on file"
 SERGEANT = person("sergeant", "supervisor")
 
@@ -103,15 +105,13 @@ async def test_an_approval_signed_before_a_change_is_void(desk: Desk, change: di
     authenticator = await registered(desk)
     escalation = await desk.escalations.open(asked(), "q")
     assertion = authenticator.get(await asked_to_confirm(desk, escalation))
-    signed = Confirmed(approval_of(escalation, WHY), Assurance("webauthn", "pk-1"))
+    signed = Confirmed(approval_of(escalation, WHY, BY), Assurance("webauthn", "pk-1"))
     await amend(desk, escalation, asked(**change))
 
     with pytest.raises(StepUpFailed, match="not what this would do"):
         await desk.escalations.decide(escalation.id, SERGEANT, Move.APPROVE, WHY, assertion)
     with pytest.raises(EscalationMoved, match="changed while you confirmed"):
-        await desk.escalations._moves.make(
-            escalation, Move.APPROVE, actor="sergeant", role="supervisor", reason=WHY, confirmed=signed
-        )
+        await desk.escalations._moves.make(escalation, Move.APPROVE, actor="sergeant", by=BY, reason=WHY, confirmed=signed)
 
 
 async def test_another_reason_or_escalation_is_another_approval(desk: Desk) -> None:

@@ -120,7 +120,8 @@ def test_a_section_of_comments_alone_takes_its_defaults(configuration: Configura
         ("step_up: {mode: webauth}\n", (7, 17), "'webauthn'", None),
         ("step_up: {rp_id: gov, origins: ['https://x.example']}\n", (7, 32), "not on gov", None),
         ("step_up: {rp_id: a.gov, origins: ['http://a.gov']}\n", (7, 34), "must be https", None),
-        ("step_up: {rp_id: 'https://a.gov'}\n", (7, 18), "pattern", None),
+        ("step_up: {rp_id: 'https://a.gov'}\n", (7, 18), "a domain in small letters", None),
+        ("step_up: {origins: ['https://localhost/']}\n", (7, 21), "without a path", None),
         ("step_up: {challenge_seconds: 6000}\n", (7, 30), "less than or equal to 600", None),
         (
             f"doors: {{console: {{host: 10.0.0.1, {TLS}}}}}\nstep_up: {{mode: webauthn}}\n",
