@@ -225,7 +225,7 @@ class Escalations:
         if move is Move.APPROVE:
             self._locks.check_asked(escalation.asked, escalation.id)
             self._moves.require(escalation, move, by=authority)  # else a touch would be asked for in vain
-            thing = approval_of(escalation, words)
+            thing = approval_of(escalation, words, authority)
             confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
         return await self._moves.make(escalation, move, actor=principal.person, by=authority, reason=words, confirmed=confirmed)
 
