@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.identity.passkeys import Thing
 
 if TYPE_CHECKING:
+    from proxy.escalation.eligibility import Authority
     from proxy.escalation.lifecycle import Escalation
     from proxy.identity.stepup import Assurance
 
@@ -22,8 +23,8 @@ class Confirmed:
     assurance: Assurance
 
 
-def approval_of(escalation: Escalation, reason: str) -> Thing:
-    """Return the approval that would be given now: all that was asked, with its words, its demands and the policy's version.
+def approval_of(escalation: Escalation, reason: str, by: Authority) -> Thing:
+    """Return the approval that would be given now, and in whose place: all that was asked, its words, demands, policy version.
 
     Whatever of it changes between the signature and the move, an amended statement too, leaves the signature without effect.
     """
@@ -33,5 +34,6 @@ def approval_of(escalation: Escalation, reason: str) -> Thing:
         "asked": asdict(escalation.asked),
         "exchange": [said.fact() for said in escalation.words],
         "reason": reason,
+        "by": asdict(by),
     }
     return Thing.of(APPROVE, escalation.id, content)

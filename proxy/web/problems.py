@@ -110,6 +110,8 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "nothing-asked": Problem(
         409, "Nobody has asked for more", "Wait until a supervisor asks, or cancel and send the query with another statement."
     ),
+    "delegation-invalid": Problem(422, "Nobody can stand in like this", "The detail says why. Nothing was handed on."),
+    "delegation-unknown": Problem(404, "No such delegation", "It does not exist, is over, or is none of yours."),
     "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
     "reason-missing": Problem(422, "A decision needs its reason", 'Send {"reason": "…"}, eight characters or more.'),
     "step-up-required": Problem(

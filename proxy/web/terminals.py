@@ -25,7 +25,7 @@ from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
-from proxy.web import problems
+from proxy.web import delegations, problems
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
     from proxy.web.limits import Limits
+
+    _Act = Callable[[Principal], Awaitable[web.StreamResponse]]
 
 VIA: Final = "1.1 showcause"
 PURPOSES: Final = "/purposes"
@@ -76,6 +78,7 @@ class Terminals:
         self._escalations = EscalationsRoom(escalations, clock)
         self._streams = Streams(escalations, clock, most=max(1, limits.connections // STREAMS_SHARE))
         self._duties = Duties(oversight, clock)
+        self._delegations = delegations.Delegations(escalations.delegations, clock)
         self._locks = locks
         self._documents = documents
         self._clock = clock
@@ -97,17 +100,24 @@ class Terminals:
         if path.startswith("/problems/"):
             return _problem_page(inbound)
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
-        if room == ROOM and (streamed := STREAM.match(inbound.target)) is not None:
-            return await self._known(inbound, peer, partial(self._stream, request, inbound, streamed[1]))
-        if room == ROOM:
-            return await self._known(inbound, peer, partial(self._escalations.answer, inbound))
-        if room in DUTIES:
-            return await self._known(inbound, peer, partial(self._duties.answer, inbound))
+        if (act := self._room(room, request, inbound)) is not None:
+            return await self._known(inbound, peer, act)
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
         if not self._queries:
             raise RouteUnknown("Queries are answered at the terminals' door.")
         return await self._query(inbound, peer)
+
+    def _room(self, room: str, request: web.BaseRequest, inbound: Inbound) -> _Act | None:
+        """Return what answers in a room, or None where there is none of that name."""
+        if room == ROOM and (streamed := STREAM.match(inbound.target)) is not None:
+            return partial(self._stream, request, inbound, streamed[1])
+        rooms: dict[str, _Act] = {
+            ROOM: partial(self._escalations.answer, inbound),
+            delegations.ROOM: partial(self._delegations.answer, inbound),
+            **dict.fromkeys(DUTIES, partial(self._duties.answer, inbound)),
+        }
+        return rooms.get(room)
 
     async def _query(self, inbound: Inbound, peer: Mapping[str, Any]) -> web.StreamResponse:
         preferred = read_preferences(inbound.headers, self._wait_seconds_max)
@@ -122,9 +132,7 @@ class Terminals:
             response.headers["Preference-Applied"] = applied
         return response
 
-    async def _known(
-        self, inbound: Inbound, peer: Mapping[str, Any], act: Callable[[Principal], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def _known(self, inbound: Inbound, peer: Mapping[str, Any], act: _Act) -> web.StreamResponse:
         """Answer somebody whom we know; what is refused is remembered."""
         principal: Principal | None = None
         try:
