@@ -26,6 +26,7 @@ from proxy.audit.errors import AuditUnavailable
 from proxy.audit.keys import load_key
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
+from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
@@ -60,8 +61,13 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
+from proxy.web.console.health import HealthRoom, LogHead
+from proxy.web.console.logbook import LogRoom
 from proxy.web.console.passkeys import PasskeyRoom
+from proxy.web.console.people import PeopleRoom
+from proxy.web.console.policy import PolicyRoom
 from proxy.web.console.queue import QueueRoom
+from proxy.web.console.reviews import ReviewsRoom
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
@@ -274,16 +280,6 @@ class _Composition:
         sessions = Sessions(
             database=database, audit=audit, outbox=outbox, identities=identities, clock=clock, randomness=os.urandom
         )
-        console = Console(
-            api=door(queries=False),
-            gateway=gateway,
-            identities=identities,
-            sessions=sessions,
-            clock=clock,
-            limits=self._limits,
-            on_error=self._report,
-            rooms=[QueueRoom(escalations), PasskeyRoom(self._registration(database, body_key, audit))],
-        )
         rooms = _Rooms(
             database=database,
             outbox=outbox,
@@ -299,6 +295,7 @@ class _Composition:
             oversight=oversight,
             notifier=self._make_notifier(database, escalations, oversight, audit),
         )
+        console = self._make_console(rooms, door(queries=False), gateway, sealer, body_key)
         await self._keep_house(rooms)
         doors = settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
@@ -320,6 +317,32 @@ class _Composition:
     @property
     def _party(self) -> RelyingParty:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
+
+    def _make_console(self, rooms: _Rooms, api: Handler, gateway: Gateway, sealer: Sealer, body_key: bytes) -> Console:
+        audit = rooms.audit
+
+        def head() -> LogHead:
+            newest = audit.log.head
+            return LogHead(self._settings.origin, newest.size, newest.root.hex())
+
+        return Console(
+            api=api,
+            gateway=gateway,
+            identities=rooms.identities,
+            sessions=rooms.sessions,
+            clock=self._clock,
+            limits=self._limits,
+            on_error=self._report,
+            rooms=[
+                QueueRoom(rooms.escalations),
+                ReviewsRoom(rooms.oversight),
+                LogRoom(LogSearch(self._settings.log, sealer, audit), rooms.cases),
+                PolicyRoom(rooms.live, self._metrics),
+                PeopleRoom(rooms.identities),
+                HealthRoom(partial(self._ready, rooms), head, __version__),
+                PasskeyRoom(self._registration(rooms.database, body_key, audit)),
+            ],
+        )
 
     async def _keep_house(self, rooms: _Rooms) -> None:
         """Begin what goes on beside the queries."""
