@@ -61,13 +61,8 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
-from proxy.web.console.health import HealthRoom, LogHead
-from proxy.web.console.logbook import LogRoom
-from proxy.web.console.passkeys import PasskeyRoom
-from proxy.web.console.people import PeopleRoom
-from proxy.web.console.policy import PolicyRoom
-from proxy.web.console.queue import QueueRoom
-from proxy.web.console.reviews import ReviewsRoom
+from proxy.web.console.health import LogHead
+from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
@@ -81,7 +76,8 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.purpose.directory import StoredCases
-    from proxy.settings import Settings, Tls, UpstreamSettings
+    from proxy.settings import Settings, UpstreamSettings
+    from proxy.settings.model import DoorSettings
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
@@ -228,6 +224,7 @@ class _Composition:
             holders=identities,
             colleagues=registry.recognizer,
             approvals=lambda: live.policies.approvals,
+            approvers=lambda: live.policies.approvers,
         )
         oversight = Oversight(
             database=database,
@@ -297,21 +294,30 @@ class _Composition:
         )
         console = self._make_console(rooms, door(queries=False), gateway, sealer, body_key)
         await self._keep_house(rooms)
-        doors = settings.doors
-        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-        ops = Ops(metrics=metrics, ready=partial(self._ready, rooms), log=settings.log, token=token)
-        servers = Servers(
-            ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
-            console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
-            terminals=await self._open_door(
-                "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
-            ),
-            audit=audit,
-            policy=live,
-        )
-        stack.push_async_callback(_close, servers)
+        servers = await self._open_doors(partial(self._ready, rooms), console.handle, door(queries=True), audit, live)
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
+        return servers
+
+    async def _open_doors(
+        self,
+        ready: Callable[[], Awaitable[Sequence[Check]]],
+        console: Handler,
+        terminals: Handler,
+        audit: AuditTrail,
+        policy: LivePolicy,
+    ) -> Servers:
+        doors = self._settings.doors
+        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
+        ops = Ops(metrics=self._metrics, ready=ready, log=self._settings.log, token=token)
+        servers = Servers(
+            ops=await self._open_door("ops", ops.handle, doors.ops),
+            console=await self._open_door("console", console, doors.console),
+            terminals=await self._open_door("terminals", terminals, doors.terminals),
+            audit=audit,
+            policy=policy,
+        )
+        self._stack.push_async_callback(_close, servers)
         return servers
 
     @property
@@ -333,15 +339,22 @@ class _Composition:
             clock=self._clock,
             limits=self._limits,
             on_error=self._report,
-            rooms=[
-                QueueRoom(rooms.escalations),
-                ReviewsRoom(rooms.oversight),
-                LogRoom(LogSearch(self._settings.log, sealer, audit), rooms.cases),
-                PolicyRoom(rooms.live, self._metrics),
-                PeopleRoom(rooms.identities),
-                HealthRoom(partial(self._ready, rooms), head, __version__),
-                PasskeyRoom(self._registration(rooms.database, body_key, audit)),
-            ],
+            rooms=make_rooms(
+                Behind(
+                    escalations=rooms.escalations,
+                    oversight=rooms.oversight,
+                    search=LogSearch(self._settings.log, sealer, audit),
+                    cases=rooms.cases,
+                    registry=rooms.registry,
+                    live=rooms.live,
+                    metrics=self._metrics,
+                    identities=rooms.identities,
+                    registration=self._registration(rooms.database, body_key, audit),
+                    ready=partial(self._ready, rooms),
+                    head=head,
+                    version=__version__,
+                )
+            ),
         )
 
     async def _keep_house(self, rooms: _Rooms) -> None:
@@ -469,7 +482,8 @@ class _Composition:
         self._stack.push_async_callback(upstream.close)
         return upstream
 
-    async def _open_door(self, name: str, handler: Handler, host: str, port: int, tls: Tls | None) -> Door:
+    async def _open_door(self, name: str, handler: Handler, where: DoorSettings) -> Door:
+        host, port, tls = where.host, where.port, where.tls
         context: ssl.SSLContext | None = None
         if tls is not None:
             context = server_context(

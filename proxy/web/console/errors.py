@@ -36,6 +36,20 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
         "Your words say too little",
         "Go back and say what happened and why you search, in a few words of your own. Nothing was searched.",
     ),
+    "step-up-required": (
+        "Your passkey has to confirm this",
+        "Nothing was done. Go back to the escalation and approve again; scripts have to be allowed for that page.",
+    ),
+    "step-up-failed": ("Your passkey did not confirm this", "Nothing was done. Go back to the escalation and approve again."),
+    "passkey-missing": (
+        "You have no passkey yet",
+        "The identity desk makes you a code; then register one from your account.",
+    ),
+    "passkey-refused": (
+        "This passkey was not taken",
+        "Nothing was done. Try again from your account.",
+    ),
+    "locked": ("A lock stops this", "Nothing was done. The page of locks says who set it, and why."),
     "reason-missing": ("Your reason is missing", "Go back and say in a few words why. The officer and the auditor read it."),
     "body-unreadable": ("The form did not arrive whole", "Go back and send it again."),
     "body-too-large": ("That was too much text", "Go back and say it in fewer words."),
