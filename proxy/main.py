@@ -33,6 +33,7 @@ from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
+from proxy.identity.sessions import Sessions
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
@@ -50,6 +51,8 @@ from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.console.door import Console
+from proxy.web.console.queue import QueueRoom
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
@@ -181,6 +184,7 @@ class _Composition:
             audit=audit,
             recognizer=registry.recognizer,
             locks=locks,
+            holders=identities,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
@@ -220,9 +224,9 @@ class _Composition:
 
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
-            overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
-            return (*checks, overseen, known, _case_check(cases, checks[0]), *self._certificate_checks())
+            troubles = {"oversight": oversight.trouble, "locks": locks.trouble}
+            overseen = (Check(name=name, ok=not trouble, reason=trouble) for name, trouble in troubles.items())
+            return (*checks, *overseen, _case_check(cases, checks[0]), *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -240,15 +244,26 @@ class _Composition:
                 queries=queries,
             ).handle
 
+        sessions = Sessions(
+            database=database, audit=audit, outbox=outbox, identities=identities, clock=clock, randomness=os.urandom
+        )
+        console = Console(
+            api=door(queries=False),
+            gateway=gateway,
+            identities=identities,
+            sessions=sessions,
+            clock=clock,
+            limits=self._limits,
+            on_error=self._report,
+            rooms=[QueueRoom(escalations)],
+        )
         await self._keep(self._drain, outbox, audit)
         await self._keep(self._notice, identities, audit)
         await self._keep(self._flush)
-        await self._keep(registry.refresh)
-        await self._keep(registry.verify, seconds=VERIFY_SECONDS)
-        stewards = Stewards(registry, database, Keyring.of(settings.keys.registry), self._clock, outbox=outbox)
-        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
+        await self._tend(registry, database, outbox)
         await self._keep(live.turn, seconds=LOOK_SECONDS)
         await self._keep(escalations.sweep)
+        await self._keep(sessions.sweep, seconds=EXPIRY_SECONDS)
         await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
         if isinstance(cases, CaseSystem):
             await self._keep(cases.tend)
@@ -258,9 +273,7 @@ class _Composition:
         ops = Ops(metrics=metrics, ready=ready, log=settings.log, token=token)
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
-            console=await self._open_door(
-                "console", door(queries=False), doors.console.host, doors.console.port, doors.console.tls
-            ),
+            console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
             terminals=await self._open_door(
                 "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
             ),
@@ -269,11 +282,19 @@ class _Composition:
         )
         stack.push_async_callback(_close, servers)
         stack.push_async_callback(escalations.end_waits)
+        stack.push_async_callback(console.end_streams)
         return servers
 
     @property
     def _limits(self) -> Limits:
         return Limits(**self._settings.limits.model_dump())
+
+    async def _tend(self, registry: Registry, database: Database, outbox: Outbox) -> None:
+        """Keep the registry as the store has it, see that nobody altered it there, and end what has an end."""
+        await self._keep(registry.refresh)
+        await self._keep(registry.verify, seconds=VERIFY_SECONDS)
+        stewards = Stewards(registry, database, Keyring.of(self._settings.keys.registry), self._clock, outbox=outbox)
+        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
         metrics = self._metrics
