@@ -32,8 +32,11 @@ from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
+from proxy.identity.assertion import RelyingParty
+from proxy.identity.passkeys import passkey_key
 from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
+from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
@@ -183,8 +186,9 @@ class _Composition:
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            locks=locks,
+            step_up=self._step_up(database, body_key, audit),
             holders=identities,
+            locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
@@ -224,9 +228,10 @@ class _Composition:
 
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
-            troubles = {"oversight": oversight.trouble, "locks": locks.trouble}
-            overseen = (Check(name=name, ok=not trouble, reason=trouble) for name, trouble in troubles.items())
-            return (*checks, *overseen, _case_check(cases, checks[0]), *self._certificate_checks())
+            overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
+            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
+            directory, confirmed = _case_check(cases, checks[0]), _step_up_check(settings)
+            return (*checks, overseen, known, directory, confirmed, *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -284,6 +289,19 @@ class _Composition:
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
         return servers
+
+    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+        chosen = self._settings.step_up
+        return StepUp(
+            database=database,
+            key=passkey_key(body_key),
+            audit=audit,
+            clock=self._clock,
+            randomness=os.urandom,
+            mode=chosen.mode,
+            party=RelyingParty(id=chosen.rp_id, origins=self._settings.origins),
+            patience=timedelta(seconds=chosen.challenge_seconds),
+        )
 
     @property
     def _limits(self) -> Limits:
@@ -438,6 +456,12 @@ def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
         circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
         return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
     return replace(store, name="case_directory")
+
+
+def _step_up_check(settings: Settings) -> Check:
+    """Return how moves are confirmed. A key alone is a choice, not a fault: it is told, and the node is ready."""
+    alone = settings.step_up.mode == "key"
+    return Check(name="step_up", ok=True, reason="a key alone approves for who has no passkey (step_up.mode)" if alone else "")
 
 
 def _readiness(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
+from proxy.identity.passkeys import StepUpRequired
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -104,6 +105,21 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "escalation-moved": Problem(409, "Not possible any more", "The escalation has been decided, canceled or has expired."),
     "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
     "reason-missing": Problem(422, "A decision needs its reason", 'Send {"reason": "…"}, eight characters or more.'),
+    "step-up-required": Problem(
+        401,
+        "Confirm it with your passkey",
+        "Approve on the console, or ask a passkey with `challenge` and send its answer in the header `Step-Up`.",
+    ),
+    "step-up-failed": Problem(
+        403, "Not confirmed", "The passkey's answer is not for this, was used, or has expired. Confirm again on the console."
+    ),
+    "step-up-too-many": Problem(429, "Too many confirmations open", "Wait for the time in Retry-After."),
+    "passkey-missing": Problem(
+        403,
+        "You have no passkey",
+        "Have the identity desk make you a code (`identity passkey invite`), then register a passkey on the console.",
+    ),
+    "passkey-refused": Problem(403, "Not with this passkey", "The detail says why. Ask the identity desk."),
     "duty-unknown": Problem(404, "No such notice or review", "It does not exist, or another person has to look at it."),
     "duty-done": Problem(409, "Done already", "Somebody has acknowledged or reviewed it."),
     "outcome-unknown": Problem(422, "No such outcome", "A review finds a query `justified` or `unjustified`."),
@@ -186,7 +202,9 @@ def render(refusal: Refusal, *, instance: str | None, status: int | None = None)
     if allow is not None:
         headers["Allow"] = ", ".join(allow) if isinstance(allow, (list, tuple, set, frozenset)) else str(allow)
     if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="showcause"'
+        # RFC 9470: the credential is good, and more than a credential is wanted.
+        more = ', error="insufficient_user_authentication"' if slug == StepUpRequired.slug() else ""
+        headers["WWW-Authenticate"] = f'Bearer realm="showcause"{more}'
     body: dict[str, object] = {
         "type": f"/problems/{slug}",
         "title": problem.title,

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from proxy.web.limits import Limits
 
 VIA: Final = "1.1 showcause"
+STEP_UP: Final = "Step-Up"
+"""What a passkey answered, base64url of its JSON."""
 PURPOSES: Final = "/purposes"
 _DOCUMENTS: Final = frozenset({PURPOSES, "/openapi.json"})
 _ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel|revoke))?\Z")
@@ -173,7 +175,9 @@ class Terminals:
         elif verb == "revoke":
             escalation = await self._escalations.revoke(escalation_id, principal, _reason(inbound))
         else:
-            escalation = await self._escalations.decide(escalation_id, principal, _DECISIONS[verb], _reason(inbound))
+            escalation = await self._escalations.decide(
+                escalation_id, principal, _DECISIONS[verb], _reason(inbound), inbound.header(STEP_UP)
+            )
         return self._shown(escalation, principal)
 
     async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:

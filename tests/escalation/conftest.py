@@ -16,7 +16,9 @@ from proxy.escalation.lifecycle import Asked
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
+from proxy.identity.assertion import RelyingParty
 from proxy.identity.principal import Principal
+from proxy.identity.stepup import StepUp
 from proxy.policy.decision import Demand
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
@@ -127,12 +129,22 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         return (made[0].random * count)[:count] if made[0].random else secrets.token_bytes(count)
 
     locks = Locks(LockStore(database, LOCK_KEY))
+    step_up = StepUp(
+        database=database,
+        key=b"p" * 32,
+        audit=journal,
+        clock=lambda: made[0].now,
+        randomness=secrets.token_bytes,
+        mode="key",
+        party=RelyingParty(id="localhost", origins=("http://localhost",)),
+    )
     escalations = Escalations(
         database=database,
         key=b"k" * 32,
         audit=journal,
         recognizer=relations,
         locks=locks,
+        step_up=step_up,
         clock=lambda: made[0].now,
         metrics=metrics,
         randomness=randomness,
