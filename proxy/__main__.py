@@ -38,6 +38,7 @@ GROUPS: Final = (
     Group(name="registry", help="The registry of protected persons."),
     Group(name="policy", help="The policy: check it before it is live."),
     Group(name="escalations", help="What waits for a supervisor."),
+    Group(name="locks", help="Stop a person, terminal, case, subject or grant at once."),
     Group(name="notices", help="Queries that somebody has to take note of."),
     Group(name="reviews", help="Answered queries that somebody else has to judge."),
     Group(name="audit", help="The audit log."),

@@ -28,6 +28,7 @@ from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.purpose.directory import StoredCases
-    from proxy.settings import Settings, Tls, UpstreamSettings
+    from proxy.settings import DoorSettings, Settings, UpstreamSettings
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
@@ -180,13 +181,14 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
-        locks = Locks(LockStore(database, hmac.digest(body_key, b"showcause locks", hashlib.sha256)))
+        locks = Locks(LockStore(database, _lock_key(body_key)))
+        step_up = self._step_up(database, body_key, audit)
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, body_key, audit),
+            step_up=step_up,
             holders=identities,
             locks=locks,
             clock=clock,
@@ -222,16 +224,29 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
+        lock_desk = LockDesk(
+            locks=locks,
+            store=LockStore(database, _lock_key(body_key)),
+            database=database,
+            audit=audit,
+            table=lambda: live.policies.vocabulary.locks,
+            asked=escalations.asked,
+            recognizer=registry.recognizer,
+            step_up=step_up,
+            clock=clock,
+            monotonic=time.monotonic,
+            metrics=metrics,
+        )
+        await lock_desk.recover(settings.log, settings.origin, sealer)
         await audit.start(version=__version__, policy=live.policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
-            overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
-            directory, confirmed = _case_check(cases, checks[0]), _step_up_check(settings)
-            return (*checks, overseen, known, directory, confirmed, *self._certificate_checks())
+            troubles = {"oversight": oversight.trouble, "locks": locks.trouble}
+            known = (Check(name=name, ok=not trouble, reason=trouble) for name, trouble in troubles.items())
+            return (*checks, *known, _case_check(cases, checks[0]), _step_up_check(settings), *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -242,6 +257,7 @@ class _Composition:
                 escalations=escalations,
                 oversight=oversight,
                 locks=locks,
+                lock_desk=lock_desk,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -268,20 +284,16 @@ class _Composition:
         await self._tend(registry, database, outbox)
         await self._keep(live.turn, seconds=LOOK_SECONDS)
         await self._keep(escalations.sweep)
+        await self._keep(lock_desk.sweep)
         await self._keep(sessions.sweep, seconds=EXPIRY_SECONDS)
         await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
         if isinstance(cases, CaseSystem):
             await self._keep(cases.tend)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
-        doors = settings.doors
-        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-        ops = Ops(metrics=metrics, ready=ready, log=settings.log, token=token)
         servers = Servers(
-            ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
-            console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
-            terminals=await self._open_door(
-                "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
-            ),
+            ops=await self._open_ops(ready),
+            console=await self._open_door("console", console.handle, settings.doors.console),
+            terminals=await self._open_door("terminals", door(queries=True), settings.doors.terminals),
             audit=audit,
             policy=live,
         )
@@ -353,7 +365,14 @@ class _Composition:
         self._stack.push_async_callback(upstream.close)
         return upstream
 
-    async def _open_door(self, name: str, handler: Handler, host: str, port: int, tls: Tls | None) -> Door:
+    async def _open_ops(self, ready: Callable[[], Awaitable[Sequence[Check]]]) -> Door:
+        chosen = self._settings.doors.ops
+        token = chosen.token.read_text("utf-8").strip() if chosen.token else None
+        ops = Ops(metrics=self._metrics, ready=ready, log=self._settings.log, token=token)
+        return await self._open_door("ops", ops.handle, chosen)
+
+    async def _open_door(self, name: str, handler: Handler, chosen: DoorSettings) -> Door:
+        tls = chosen.tls
         context: ssl.SSLContext | None = None
         if tls is not None:
             context = server_context(
@@ -364,7 +383,7 @@ class _Composition:
                 required=tls.require_client_certificate,
             )
             self._certificates[name] = context
-        door = Door(name, handler, host=host, port=port, tls=context, limits=self._limits, on_error=self._report)
+        door = Door(name, handler, host=chosen.host, port=chosen.port, tls=context, limits=self._limits, on_error=self._report)
         await door.open()
         self._stack.push_async_callback(door.close)
         self._logger.info("door open", door=name, host=door.host, port=door.port)
@@ -443,6 +462,10 @@ def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
         total_seconds=chosen.reply_seconds * 2,
         reply_bytes=chosen.max_bytes,
     )
+
+
+def _lock_key(body_key: bytes) -> bytes:
+    return hmac.digest(body_key, b"showcause locks", hashlib.sha256)
 
 
 async def _close(servers: Servers) -> None:

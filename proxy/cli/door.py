@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import orjson
@@ -28,6 +28,9 @@ CaOption = Annotated[Path | None, typer.Option("--ca", help="The authority of th
 CertificateOption = Annotated[Path | None, typer.Option("--certificate", help="Your client certificate (PEM), key included.")]
 
 
+UNREACHED: Final = "is the server running, and is --url its terminals' door?"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """Which door, and who knocks."""
@@ -39,8 +42,10 @@ class Access:
     certificate: Path | None
 
 
-def ask(method: str, path: str, access: Access, body: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-    """Ask the door.
+def ask(
+    method: str, path: str, access: Access, body: Mapping[str, str] | None = None, *, unreached: str = UNREACHED
+) -> Mapping[str, Any]:
+    """Ask the door; ``unreached`` is what to do when nobody answers there.
 
     Raises:
         CommandFailed: it does not answer, or refuses; with the problem's own words.
@@ -59,7 +64,7 @@ def ask(method: str, path: str, access: Access, body: Mapping[str, str] | None =
         tls = client_context(access.ca, access.certificate, None) if door.startswith("https:") else None
         answer = exchange(door, method, path, headers=headers, body=sent, tls=tls)
     except ExchangeFailed as failed:
-        raise CommandFailed(str(failed), help="is the server running, and is --url its terminals' door?") from None
+        raise CommandFailed(str(failed), help=unreached) from None
     try:
         found = orjson.loads(answer.body)
     except orjson.JSONDecodeError:

@@ -30,6 +30,7 @@ from proxy.refusal import Refusal
 from proxy.web import problems
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
+from proxy.web.locks import ROOM, LockDoor
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.lock_service import LockDesk
     from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
@@ -69,6 +71,7 @@ class Terminals:
         escalations: Escalations,
         oversight: Oversight,
         locks: Locks,
+        lock_desk: LockDesk,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -81,6 +84,7 @@ class Terminals:
         self._escalations = escalations
         self._duties = Duties(oversight, clock)
         self._locks = locks
+        self._lock_door = LockDoor(lock_desk)
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -103,6 +107,8 @@ class Terminals:
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
         if room == "escalations":
             return await self._known(inbound, peer, partial(self._moved, inbound, path))
+        if room == ROOM:
+            return await self._known(inbound, peer, partial(self._lock_door.answer, inbound, path))
         if room in DUTIES:
             return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
         if path in _DOCUMENTS and self._queries:

@@ -13,6 +13,7 @@ from proxy.audit.errors import AuditUnavailable
 from proxy.audit.event import Event, Receipt
 from proxy.database import Database
 from proxy.escalation.lifecycle import Asked
+from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
@@ -20,6 +21,7 @@ from proxy.identity.assertion import RelyingParty
 from proxy.identity.principal import Principal
 from proxy.identity.stepup import StepUp
 from proxy.policy.decision import Demand
+from proxy.policy.vocabulary import Reach
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from proxy.registry.thresholds import Thresholds
 
 LOCK_KEY = b"l" * 32
+LOCK_TABLE = {"supervisor": Reach.AGENCY, "oversight": Reach.EVERYWHERE}
 
 
 @dataclass
@@ -76,10 +79,17 @@ class Desk:
     metrics: Metrics
     database: Database
     locks: Locks
+    locking: LockDesk
     now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     random: bytes = b""
+    counted: float = 0.0
 
     def pass_time(self, **kwargs: float) -> None:
+        self.now += timedelta(**kwargs)
+        self.counted += timedelta(**kwargs).total_seconds()
+
+    def set_clock(self, **kwargs: float) -> None:
+        """Somebody sets the clock; no time passes."""
         self.now += timedelta(**kwargs)
 
 
@@ -149,6 +159,20 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         metrics=metrics,
         randomness=randomness,
     )
-    made.append(Desk(escalations, journal, relations, metrics, database, locks))
+    now, counted = datetime(2026, 11, 23, 3, 0, tzinfo=UTC), 0.0
+    locking = LockDesk(
+        locks=locks,
+        store=LockStore(database, LOCK_KEY),
+        database=database,
+        audit=journal,
+        table=lambda: LOCK_TABLE,
+        asked=escalations.asked,
+        recognizer=relations,
+        step_up=step_up,
+        clock=lambda: made[0].now if made else now,
+        monotonic=lambda: made[0].counted if made else counted,
+        metrics=metrics,
+    )
+    made.append(Desk(escalations, journal, relations, metrics, database, locks, locking))
     yield made[0]
     await database.close()

@@ -35,6 +35,7 @@ async def locked(street: Street, kind: Kind, target: str) -> AsyncIterator[Lock]
         id=secrets.token_hex(16),
         kind=kind,
         target=target,
+        named=target,
         agency=street.agency,
         by="badge-1005",
         role="supervisor",
