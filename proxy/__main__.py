@@ -41,6 +41,7 @@ GROUPS: Final = (
     Group(name="locks", help="Stop a person, terminal, case, subject or grant at once."),
     Group(name="notices", help="Queries that somebody has to take note of."),
     Group(name="reviews", help="Answered queries that somebody else has to judge."),
+    Group(name="notifications", help="Who is told, by which channel: try it."),
     Group(name="audit", help="The audit log."),
 )
 

@@ -17,6 +17,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
@@ -35,10 +36,14 @@ from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.assertion import RelyingParty
 from proxy.identity.passkeys import passkey_key
+from proxy.identity.registration import Registration
 from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
 from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context, trouble
+from proxy.oversight.channels import make_channel
+from proxy.oversight.notification_file import load_notifying
+from proxy.oversight.notifier import Notifier
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
@@ -56,6 +61,7 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
+from proxy.web.console.passkeys import PasskeyRoom
 from proxy.web.console.queue import QueueRoom
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
@@ -70,11 +76,13 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.purpose.directory import StoredCases
-    from proxy.settings import DoorSettings, Settings, UpstreamSettings
+    from proxy.settings import Settings, Tls, UpstreamSettings
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
 OVERSIGHT_SECONDS: Final = 2.0
+NOTIFY_SECONDS: Final = 1.0
+REPORT_SECONDS: Final = 5.0
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
@@ -94,6 +102,26 @@ class Servers:
     ops: Door
     audit: AuditTrail
     policy: LivePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """The rooms that have something to do, or to say, beside the queries."""
+
+    database: Database
+    outbox: Outbox
+    audit: AuditTrail
+    live: LivePolicy
+    registry: Registry
+    identities: Identities
+    sessions: Sessions
+    cases: StoredCases | CaseSystem
+    upstream: Upstream
+    locks: Locks
+    lock_desk: LockDesk
+    escalations: Escalations
+    oversight: Oversight
+    notifier: Notifier | None
 
 
 async def serve(settings: Settings) -> None:
@@ -125,8 +153,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     Raises:
         DocumentInvalid: the case system's mapping is wrong, or a policy file is and none was ever activated that could rule.
         PolicyUnreadable: the activated policy was altered, or this program cannot load it.
-        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
-            and what to do.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, ChannelUnusable, OSError: a part cannot be opened; the
+            message says which and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -182,19 +210,20 @@ class _Composition:
         )
         upstream = await self._open_upstream()
         locks = Locks(LockStore(database, _lock_key(body_key)))
-        step_up = self._step_up(database, body_key, audit)
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            step_up=step_up,
-            holders=identities,
+            step_up=self._step_up(database, body_key, audit),
             locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+            holders=identities,
+            colleagues=registry.recognizer,
+            approvals=lambda: live.policies.approvals,
         )
         oversight = Oversight(
             database=database,
@@ -232,7 +261,7 @@ class _Composition:
             table=lambda: live.policies.vocabulary.locks,
             asked=escalations.asked,
             recognizer=registry.recognizer,
-            step_up=step_up,
+            step_up=self._step_up(database, body_key, audit),
             clock=clock,
             monotonic=time.monotonic,
             metrics=metrics,
@@ -241,12 +270,6 @@ class _Composition:
         await audit.start(version=__version__, policy=live.policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
-
-        async def ready() -> Sequence[Check]:
-            checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
-            troubles = {"oversight": oversight.trouble, "locks": locks.trouble}
-            known = (Check(name=name, ok=not trouble, reason=trouble) for name, trouble in troubles.items())
-            return (*checks, *known, _case_check(cases, checks[0]), _step_up_check(settings), *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -276,24 +299,34 @@ class _Composition:
             clock=clock,
             limits=self._limits,
             on_error=self._report,
-            rooms=[QueueRoom(escalations)],
+            rooms=[QueueRoom(escalations), PasskeyRoom(self._registration(database, body_key, audit))],
         )
-        await self._keep(self._drain, outbox, audit)
-        await self._keep(self._notice, identities, audit)
-        await self._keep(self._flush)
-        await self._tend(registry, database, outbox)
-        await self._keep(live.turn, seconds=LOOK_SECONDS)
-        await self._keep(escalations.sweep)
-        await self._keep(lock_desk.sweep)
-        await self._keep(sessions.sweep, seconds=EXPIRY_SECONDS)
-        await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
-        if isinstance(cases, CaseSystem):
-            await self._keep(cases.tend)
-        await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
+        rooms = _Rooms(
+            database=database,
+            outbox=outbox,
+            audit=audit,
+            live=live,
+            registry=registry,
+            identities=identities,
+            sessions=sessions,
+            cases=cases,
+            upstream=upstream,
+            locks=locks,
+            lock_desk=lock_desk,
+            escalations=escalations,
+            oversight=oversight,
+            notifier=self._make_notifier(database, escalations, oversight, audit),
+        )
+        await self._keep_house(rooms)
+        doors = settings.doors
+        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
+        ops = Ops(metrics=metrics, ready=partial(self._ready, rooms), log=settings.log, token=token)
         servers = Servers(
-            ops=await self._open_ops(ready),
-            console=await self._open_door("console", console.handle, settings.doors.console),
-            terminals=await self._open_door("terminals", door(queries=True), settings.doors.terminals),
+            ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
+            console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
+            terminals=await self._open_door(
+                "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
+            ),
             audit=audit,
             policy=live,
         )
@@ -302,29 +335,96 @@ class _Composition:
         stack.push_async_callback(console.end_streams)
         return servers
 
+    @property
+    def _party(self) -> RelyingParty:
+        return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
+
+    async def _keep_house(self, rooms: _Rooms) -> None:
+        """Begin what goes on beside the queries."""
+        await self._keep(self._drain, rooms.outbox, rooms.audit)
+        await self._keep(self._notice, rooms.identities, rooms.audit)
+        await self._keep(self._flush)
+        await self._keep(rooms.registry.refresh)
+        await self._keep(rooms.registry.verify, seconds=VERIFY_SECONDS)
+        keyring = Keyring.of(self._settings.keys.registry)
+        stewards = Stewards(rooms.registry, rooms.database, keyring, self._clock, outbox=rooms.outbox)
+        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
+        await self._keep(rooms.live.turn, seconds=LOOK_SECONDS)
+        await self._keep(rooms.escalations.sweep)
+        await self._keep(rooms.lock_desk.sweep)
+        await self._keep(rooms.sessions.sweep, seconds=EXPIRY_SECONDS)
+        await self._keep(rooms.oversight.follow, seconds=OVERSIGHT_SECONDS)
+        if rooms.notifier is not None:
+            await self._notify(rooms.notifier)
+        if isinstance(rooms.cases, CaseSystem):
+            await self._keep(rooms.cases.tend)
+        await self._keep(self._probe, rooms.upstream, seconds=PROBE_SECONDS)
+
+    async def _ready(self, rooms: _Rooms) -> Sequence[Check]:
+        trouble = await rooms.database.trouble()
+        checks = _readiness(trouble, rooms.audit, rooms.live, rooms.registry, self._upstream_trouble)
+        oversight, locks, notifier = rooms.oversight.trouble, rooms.locks.trouble, rooms.notifier
+        beside = [
+            Check(name="oversight", ok=not oversight, reason=oversight),
+            Check(name="locks", ok=not locks, reason=locks),
+            _case_check(rooms.cases, checks[0]),
+            _step_up_check(self._settings),
+        ]
+        if notifier is not None:
+            beside.append(Check(name="notifications", ok=True, reason=notifier.trouble))
+        return (*checks, *beside, *self._certificate_checks())
+
     def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
-        chosen = self._settings.step_up
         return StepUp(
             database=database,
             key=passkey_key(body_key),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
-            mode=chosen.mode,
-            party=RelyingParty(id=chosen.rp_id, origins=self._settings.origins),
-            patience=timedelta(seconds=chosen.challenge_seconds),
+            mode=self._settings.step_up.mode,
+            party=self._party,
+            patience=timedelta(seconds=self._settings.step_up.challenge_seconds),
+        )
+
+    def _registration(self, database: Database, body_key: bytes, audit: AuditTrail) -> Registration:
+        return Registration(
+            database=database,
+            key=passkey_key(body_key),
+            step_up=self._step_up(database, body_key, audit),
+            audit=audit,
+            clock=self._clock,
+            randomness=os.urandom,
+            party=self._party,
+            fresh=timedelta(seconds=self._settings.step_up.fresh_seconds),
         )
 
     @property
     def _limits(self) -> Limits:
         return Limits(**self._settings.limits.model_dump())
 
-    async def _tend(self, registry: Registry, database: Database, outbox: Outbox) -> None:
-        """Keep the registry as the store has it, see that nobody altered it there, and end what has an end."""
-        await self._keep(registry.refresh)
-        await self._keep(registry.verify, seconds=VERIFY_SECONDS)
-        stewards = Stewards(registry, database, Keyring.of(self._settings.keys.registry), self._clock, outbox=outbox)
-        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
+    def _make_notifier(
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail
+    ) -> Notifier | None:
+        if self._settings.notifications is None:
+            return None
+        notifying = load_notifying(self._settings.notifications)
+        return Notifier(
+            notifying=notifying,
+            channels={name: make_channel(options, notifying) for name, options in notifying.channels.items()},
+            database=database,
+            escalations=escalations,
+            duties=oversight,
+            audit=audit,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+
+    async def _notify(self, notifier: Notifier) -> None:
+        """Plan, send and report from now on: each channel by itself, so that a slow one holds up no other."""
+        await self._keep(notifier.plan, seconds=NOTIFY_SECONDS)
+        for channel in notifier.channels:
+            await self._keep(notifier.send, channel, seconds=NOTIFY_SECONDS)
+        await self._keep(notifier.report, seconds=REPORT_SECONDS)
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
         metrics = self._metrics
@@ -365,14 +465,7 @@ class _Composition:
         self._stack.push_async_callback(upstream.close)
         return upstream
 
-    async def _open_ops(self, ready: Callable[[], Awaitable[Sequence[Check]]]) -> Door:
-        chosen = self._settings.doors.ops
-        token = chosen.token.read_text("utf-8").strip() if chosen.token else None
-        ops = Ops(metrics=self._metrics, ready=ready, log=self._settings.log, token=token)
-        return await self._open_door("ops", ops.handle, chosen)
-
-    async def _open_door(self, name: str, handler: Handler, chosen: DoorSettings) -> Door:
-        tls = chosen.tls
+    async def _open_door(self, name: str, handler: Handler, host: str, port: int, tls: Tls | None) -> Door:
         context: ssl.SSLContext | None = None
         if tls is not None:
             context = server_context(
@@ -383,7 +476,7 @@ class _Composition:
                 required=tls.require_client_certificate,
             )
             self._certificates[name] = context
-        door = Door(name, handler, host=chosen.host, port=chosen.port, tls=context, limits=self._limits, on_error=self._report)
+        door = Door(name, handler, host=host, port=port, tls=context, limits=self._limits, on_error=self._report)
         await door.open()
         self._stack.push_async_callback(door.close)
         self._logger.info("door open", door=name, host=door.host, port=door.port)

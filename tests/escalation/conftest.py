@@ -35,6 +35,10 @@ LOCK_KEY = b"l" * 32
 LOCK_TABLE = {"supervisor": Reach.AGENCY, "oversight": Reach.EVERYWHERE}
 
 
+PASSKEYS = b"p" * 32
+PARTY = RelyingParty(id="localhost", origins=("http://localhost",))
+
+
 @dataclass
 class Journal:
     """An audit log that keeps its events, and can be told to fail."""
@@ -80,6 +84,7 @@ class Desk:
     database: Database
     locks: Locks
     locking: LockDesk
+    step_up: StepUp
     now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     random: bytes = b""
     counted: float = 0.0
@@ -141,12 +146,12 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     locks = Locks(LockStore(database, LOCK_KEY))
     step_up = StepUp(
         database=database,
-        key=b"p" * 32,
+        key=PASSKEYS,
         audit=journal,
         clock=lambda: made[0].now,
         randomness=secrets.token_bytes,
         mode="key",
-        party=RelyingParty(id="localhost", origins=("http://localhost",)),
+        party=PARTY,
     )
     escalations = Escalations(
         database=database,
@@ -173,6 +178,6 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         monotonic=lambda: made[0].counted if made else counted,
         metrics=metrics,
     )
-    made.append(Desk(escalations, journal, relations, metrics, database, locks, locking))
+    made.append(Desk(escalations, journal, relations, metrics, database, locks, locking, step_up))
     yield made[0]
     await database.close()
