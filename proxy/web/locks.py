@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inbound
 
-ROOM: Final = "locks"
+LOCKS: Final = "locks"
 _PATH: Final = re.compile(r"/locks(?:/([A-Za-z0-9_-]{1,64})(?:/(lift))?)?\Z")
 _STATES: Final[Mapping[str, bool]] = {"active": True, "ended": False}
 _BODY: Final = f'Send {{"kind": "{"|".join(Kind)}", "target": "…", "reason": "…"}}, and "until" (RFC 3339) where it is to end.'
@@ -74,7 +74,7 @@ class LockDoor:
         if (name or equals) and (name != "state" or value not in _STATES):
             raise ParameterUnknown(f"The only parameter here is state, one of {', '.join(_STATES)}.")
         found = await self._desk.listed(principal, active=_STATES.get(value))
-        return _told({ROOM: [self._view(*each) for each in found]})
+        return _told({LOCKS: [self._view(*each) for each in found]})
 
     def _view(self, lock: Lock, ending: Ending | None) -> dict[str, object]:
         return view(lock, ending) | ({} if self._desk.spread(lock) else {"only_here": True})

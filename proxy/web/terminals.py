@@ -27,10 +27,10 @@ from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
-from proxy.web import problems
+from proxy.web import delegations, problems
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
-from proxy.web.locks import ROOM, LockDoor
+from proxy.web.locks import LOCKS, LockDoor
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
@@ -82,9 +82,13 @@ class Terminals:
         self._gateway = gateway
         self._identities = identities
         self._escalations = escalations
-        self._duties = Duties(oversight, clock)
         self._locks = locks
-        self._lock_door = LockDoor(lock_desk)
+        self._rooms: Mapping[str, Callable[[Inbound, str, Principal], Awaitable[web.StreamResponse]]] = {
+            "escalations": self._moved,
+            LOCKS: LockDoor(lock_desk).answer,
+            delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
+            **dict.fromkeys(DUTIES, Duties(oversight, clock).answer),
+        }
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -105,12 +109,8 @@ class Terminals:
         if path.startswith("/problems/"):
             return _problem_page(inbound)
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
-        if room == "escalations":
-            return await self._known(inbound, peer, partial(self._moved, inbound, path))
-        if room == ROOM:
-            return await self._known(inbound, peer, partial(self._lock_door.answer, inbound, path))
-        if room in DUTIES:
-            return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
+        if room in self._rooms:
+            return await self._known(inbound, peer, partial(self._rooms[room], inbound, path))
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
         if not self._queries:
