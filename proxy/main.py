@@ -30,6 +30,7 @@ from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
@@ -119,6 +120,7 @@ class _Rooms:
     cases: StoredCases | CaseSystem
     upstream: Upstream
     locks: Locks
+    lock_desk: LockDesk
     escalations: Escalations
     oversight: Oversight
     notifier: Notifier | None
@@ -209,7 +211,7 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
-        locks = Locks(LockStore(database, hmac.digest(body_key, b"showcause locks", hashlib.sha256)))
+        locks = Locks(LockStore(database, _lock_key(body_key)))
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
@@ -254,6 +256,20 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
+        lock_desk = LockDesk(
+            locks=locks,
+            store=LockStore(database, _lock_key(body_key)),
+            database=database,
+            audit=audit,
+            table=lambda: live.policies.vocabulary.locks,
+            asked=escalations.asked,
+            recognizer=registry.recognizer,
+            step_up=self._step_up(database, body_key, audit),
+            clock=clock,
+            monotonic=time.monotonic,
+            metrics=metrics,
+        )
+        await lock_desk.recover(settings.log, settings.origin, sealer)
         await audit.start(version=__version__, policy=live.policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
@@ -267,6 +283,7 @@ class _Composition:
                 escalations=escalations,
                 oversight=oversight,
                 locks=locks,
+                lock_desk=lock_desk,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -288,6 +305,7 @@ class _Composition:
             cases=cases,
             upstream=upstream,
             locks=locks,
+            lock_desk=lock_desk,
             escalations=escalations,
             oversight=oversight,
             notifier=self._make_notifier(database, escalations, oversight, audit),
@@ -369,6 +387,7 @@ class _Composition:
         await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
         await self._keep(rooms.live.turn, seconds=LOOK_SECONDS)
         await self._keep(rooms.escalations.sweep)
+        await self._keep(rooms.lock_desk.sweep)
         await self._keep(rooms.sessions.sweep, seconds=EXPIRY_SECONDS)
         await self._keep(rooms.oversight.follow, seconds=OVERSIGHT_SECONDS)
         if rooms.notifier is not None:
@@ -573,6 +592,10 @@ def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
         total_seconds=chosen.reply_seconds * 2,
         reply_bytes=chosen.max_bytes,
     )
+
+
+def _lock_key(body_key: bytes) -> bytes:
+    return hmac.digest(body_key, b"showcause locks", hashlib.sha256)
 
 
 async def _close(servers: Servers) -> None:
