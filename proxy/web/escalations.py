@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from proxy.escalation.lifecycle import EscalationUnknown, Move, State
-from proxy.escalation.views import supervisor_view, view
+from proxy.escalation.views import deciders_view, supervisor_view, view
 from proxy.inquiry.body import check_headers, parse_object, whole
 from proxy.inquiry.canonical import read_target
 from proxy.inquiry.inquiry import BodyUnreadable, MethodNotAllowed, ParameterUnknown
@@ -56,10 +56,10 @@ class EscalationsRoom:
                 return await self._listed(inbound, principal, target.query)
             case (_, id_) if not target.query and _ID.match(id_):
                 require(inbound, "GET")
-                return self._shown(inbound, await self._escalations.seen(id_, principal), principal)
+                return await self._shown(inbound, await self._escalations.seen(id_, principal), principal)
             case (_, id_, verb) if not target.query and _ID.match(id_) and verb in _VERBS:
                 require(inbound, "POST")
-                return self._shown(inbound, await self._moved(inbound, principal, id_, verb), principal)
+                return await self._shown(inbound, await self._moved(inbound, principal, id_, verb), principal)
             case _:
                 raise EscalationUnknown("There is no such escalation among yours.")
 
@@ -89,8 +89,12 @@ class EscalationsRoom:
         rows = [self._view(escalation, principal) for escalation in found if state is None or escalation.at(now) is state]
         return respond(200, orjson.dumps({"escalations": rows}), "application/json")
 
-    def _shown(self, inbound: Inbound, escalation: Escalation, principal: Principal) -> web.StreamResponse:
-        body = orjson.dumps(self._view(escalation, principal))
+    async def _shown(self, inbound: Inbound, escalation: Escalation, principal: Principal) -> web.StreamResponse:
+        seen, room = self._view(escalation, principal), self._escalations
+        if escalation.at(self._clock()) is State.PENDING:
+            own = escalation.asked.person == principal.person
+            seen |= await room.told(escalation) if own else deciders_view(await room.deciders(escalation))
+        body = orjson.dumps(seen)
         headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
         if escalation.at(self._clock()) is State.PENDING:
             headers["Retry-After"] = POLL_SECONDS

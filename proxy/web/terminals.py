@@ -29,6 +29,7 @@ from proxy.web import delegations, problems
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
+from proxy.web.locks import LOCKS, LockDoor
 from proxy.web.prefer import read_preferences
 from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
 from proxy.web.streams import Reader, Streams
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from proxy.clock import Clock
+    from proxy.escalation.lock_service import LockDesk
     from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
@@ -66,6 +68,7 @@ class Terminals:
         escalations: Escalations,
         oversight: Oversight,
         locks: Locks,
+        lock_desk: LockDesk,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -75,10 +78,13 @@ class Terminals:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served."""
         self._gateway = gateway
         self._identities = identities
-        self._escalations = EscalationsRoom(escalations, clock)
         self._streams = Streams(escalations, clock, most=max(1, limits.connections // STREAMS_SHARE))
-        self._duties = Duties(oversight, clock)
-        self._delegations = delegations.Delegations(escalations.delegations, clock)
+        self._rooms: Mapping[str, Callable[[Inbound, Principal], Awaitable[web.StreamResponse]]] = {
+            ROOM: EscalationsRoom(escalations, clock).answer,
+            LOCKS: LockDoor(lock_desk).answer,
+            delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
+            **dict.fromkeys(DUTIES, Duties(oversight, clock).answer),
+        }
         self._locks = locks
         self._documents = documents
         self._clock = clock
@@ -112,12 +118,8 @@ class Terminals:
         """Return what answers in a room, or None where there is none of that name."""
         if room == ROOM and (streamed := STREAM.match(inbound.target)) is not None:
             return partial(self._stream, request, inbound, streamed[1])
-        rooms: dict[str, _Act] = {
-            ROOM: partial(self._escalations.answer, inbound),
-            delegations.ROOM: partial(self._delegations.answer, inbound),
-            **dict.fromkeys(DUTIES, partial(self._duties.answer, inbound)),
-        }
-        return rooms.get(room)
+        answer = self._rooms.get(room)
+        return partial(answer, inbound) if answer is not None else None
 
     async def _query(self, inbound: Inbound, peer: Mapping[str, Any]) -> web.StreamResponse:
         preferred = read_preferences(inbound.headers, self._wait_seconds_max)

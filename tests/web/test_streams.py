@@ -100,6 +100,7 @@ async def opened(desk: Desk, **limits: float) -> AsyncIterator[Stand]:
         escalations=desk.escalations,
         oversight=cast(Any, None),
         locks=keeper,
+        lock_desk=cast(Any, None),
         documents=cast(Any, None),
         clock=lambda: desk.now,
         limits=chosen,

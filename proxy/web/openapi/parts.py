@@ -90,6 +90,7 @@ def _escalation_schemas() -> dict[str, Any]:
             "asked": {**_TEXT, "description": "What a supervisor asks for; `amend` answers."},
             "amendments": {"type": "integer", "description": "How often the statement was added to: to approve, say so."},
             "exchange": {"type": "array", "items": said},
+            "deciders": {"description": "Who may decide, while it waits: as far as policy has it told to the one who asked."},
         },
     }
     task = {
