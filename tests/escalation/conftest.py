@@ -92,6 +92,20 @@ class Desk:
     def pass_time(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
 
+    def again(self, **more: Any) -> Escalations:
+        """Return the room once more over the same parts, with ``more`` of its surroundings."""
+        return Escalations(
+            database=self.database,
+            key=b"k" * 32,
+            audit=self.journal,
+            recognizer=self.relations,
+            locks=self.locks,
+            step_up=self.step_up,
+            clock=lambda: self.now,
+            metrics=self.metrics,
+            **more,
+        )
+
 
 def person(name: str, role: str = "patrol", agency: str = "MO0950000") -> Principal:
     return Principal(
