@@ -130,7 +130,7 @@ async def test_a_page_without_scripts_says_why_it_cannot_go_on(office: Office) -
     assert await page.locator("noscript").inner_text()
     await page.click("text=Make the passkey")
 
-    assert "Not confirmed" in await page.inner_text("main")
+    assert "Your passkey did not confirm this" in await page.inner_text("main")
     assert "passkey-registered" not in office.desk.kinds()
 
 
