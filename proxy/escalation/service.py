@@ -302,6 +302,11 @@ class Escalations:
             raise ApproverIneligible("Only the person who asked can cancel; a supervisor can refuse.")
         return await self._moves.make(escalation, Move.CANCEL, actor=principal.person)
 
+    async def asked(self, escalation_id: str) -> Asked | None:
+        """Return what an escalation was opened for, or None: for whoever locks its grant, who is shown none of it."""
+        found = await self._store.get(escalation_id)
+        return found.asked if found is not None else None
+
     async def seen(self, escalation_id: str, principal: Principal) -> Escalation:
         """Return an escalation to the one who asked or to who may decide in the same agency.
 
