@@ -31,6 +31,7 @@ OF_THE_CONNECTION: Final = frozenset(
 OF_IDENTITY: Final = frozenset({"credential-missing", "credential-invalid"})
 OF_ESCALATIONS: Final = frozenset({"escalation-unknown", "escalation-moved", "approver-ineligible", "reason-missing"})
 OF_STEP_UP: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing", "passkey-refused"})
+OF_DELEGATIONS: Final = frozenset({"delegation-invalid", "delegation-unknown"})
 OF_A_BODY: Final = frozenset({"body-unreadable", "body-too-large", "media-type-unsupported", "parameter-duplicate"})
 
 _LETTERS: Final = r"[^\W\d_]"
@@ -70,7 +71,7 @@ def document(policies: PolicySet) -> dict[str, Any]:
 
 def slugs_of_queries() -> frozenset[str]:
     """Return the problem types that a query can be refused with."""
-    return frozenset(problems.PROBLEMS) - OF_ESCALATIONS - OF_STEP_UP
+    return frozenset(problems.PROBLEMS) - OF_ESCALATIONS - OF_STEP_UP - OF_DELEGATIONS
 
 
 # --- Queries ---
@@ -313,6 +314,10 @@ def _schemas() -> dict[str, Any]:
             "expires_at": moment,
             "reason": {"type": "string"},
             "approved_until": moment,
+            "deciders": {
+                "description": "Who may decide while it waits: to who asked as much as policy has told, to others with names.",
+                "type": ["object", "array"],
+            },
         },
     }
     return {
