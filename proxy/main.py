@@ -222,6 +222,7 @@ class _Composition:
             holders=identities,
             colleagues=registry.recognizer,
             approvals=lambda: live.policies.approvals,
+            approvers=lambda: live.policies.approvers,
         )
         oversight = Oversight(
             database=database,

@@ -38,6 +38,7 @@ from proxy.escalation.store import EscalationStore
 from proxy.escalation.views import refused, view
 from proxy.identity.stepup import StepUpRequired
 from proxy.policy.approvals import USUAL
+from proxy.policy.obligations import REVIEWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,10 +83,12 @@ class Escalations:
         holders: Holders | None = None,
         colleagues: Colleagues | None = None,
         approvals: Callable[[], Approvals] = lambda: USUAL,
+        approvers: Callable[[], frozenset[str]] = lambda: frozenset({REVIEWER}),
     ) -> None:
         """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived.
 
-        ``holders`` knows who there is, ``colleagues`` the personnel directory, ``approvals`` what policy says of who decides.
+        ``holders`` knows who there is, ``colleagues`` the personnel directory, ``approvals`` what policy says of who decides,
+        and ``approvers`` which roles do.
         """
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
@@ -97,7 +100,7 @@ class Escalations:
         self._expires = expires
         self._most_pending = most_pending
         self._randomness = randomness
-        self.delegations = Delegations(database=database, audit=audit, holders=holders, clock=clock)
+        self.delegations = Delegations(database=database, audit=audit, holders=holders, approvers=approvers, clock=clock)
         self._panel = Panel(
             store=self._store,
             database=database,
@@ -222,7 +225,7 @@ class Escalations:
         if move is Move.APPROVE:
             self._locks.check_asked(escalation.asked, escalation.id)
             self._moves.require(escalation, move, by=authority)  # else a touch would be asked for in vain
-            thing = approval_of(escalation, words)
+            thing = approval_of(escalation, words, authority)
             confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
         return await self._moves.make(escalation, move, actor=principal.person, by=authority, reason=words, confirmed=confirmed)
 
