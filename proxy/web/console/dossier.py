@@ -155,7 +155,8 @@ ACTIONS: Final[Mapping[str, str]] = {
 
 def seen(escalation: Escalation) -> str:
     """Return what stands for all that who decides was shown: when it is another, they look again before they decide."""
-    shown = [escalation.id, asdict(escalation.asked), [each.person for each in escalation.approvals]]
+    agreed, said = [each.person for each in escalation.approvals], [each.fact() for each in escalation.words]
+    shown = [escalation.id, asdict(escalation.asked), agreed, said]
     return hashlib.sha256(orjson.dumps(shown, default=sorted, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
