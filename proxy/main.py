@@ -223,6 +223,7 @@ class _Composition:
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+            informative=purposes.added,
             holders=identities,
             colleagues=registry.recognizer,
             approvals=lambda: live.policies.approvals,

@@ -178,7 +178,7 @@ async def test_whatever_chance_yields_an_id_is_a_word_of_the_command_line(counte
     ("arguments", "key", "says"),
     [
         (("show", "nothing-of-that-name"), "sergeant-key", "no such escalation"),
-        (("show", "../records/persons"), "sergeant-key", "no such escalation"),
+        (("show", "../records/persons"), "sergeant-key", "an encoded dot, slash"),
         (("list", "--state", "pending&person=x"), "sergeant-key", "state"),
         (("list",), "wrong-key", "not known"),
         (("list",), None, "--key FILE"),
