@@ -30,7 +30,9 @@ from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
+from proxy.gateway.strangers import Strangers
 from proxy.identity.service import Identities
+from proxy.identity.sign_in import SignIn
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.clock import Clock
+    from proxy.identity.claims import Reason
     from proxy.purpose.directory import StoredCases
     from proxy.settings import Settings, Tls, UpstreamSettings
     from proxy.web.protocol import Handler
@@ -116,8 +119,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     Raises:
         DocumentInvalid: the case system's mapping is wrong, or a policy file is and none was ever activated that could rule.
         PolicyUnreadable: the activated policy was altered, or this program cannot load it.
-        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
-            and what to do.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, ProviderTrouble, OSError: a part cannot be opened; the
+            message says which and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -159,7 +162,13 @@ class _Composition:
         )
         live.follow(lambda policies: registry.follow(policies.thresholds, policies.vocabulary.category_group))
         await registry.refresh()
-        identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
+        sign_in = await self._open_sign_in(database, outbox)
+        identities = Identities(
+            database=database,
+            presence=timedelta(seconds=settings.presence_seconds),
+            tokens=sign_in.tokens if sign_in is not None else None,
+            keys=settings.oidc is None or settings.oidc.embedded_keys,
+        )
         cases = await stack.enter_async_context(
             case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
         )
@@ -216,7 +225,8 @@ class _Composition:
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
+            provider = () if sign_in is None else (Check(name="identity_provider", ok=True, reason=sign_in.trouble),)
+            return (*checks, overseen, _case_check(cases, checks[0]), *provider, *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -231,6 +241,7 @@ class _Composition:
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
+                back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
 
         await self._keep(self._drain, outbox, audit)
@@ -245,6 +256,8 @@ class _Composition:
         await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
         if isinstance(cases, CaseSystem):
             await self._keep(cases.tend)
+        if sign_in is not None:
+            await self._keep(sign_in.keys.tend)
         await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
         doors = settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
@@ -300,6 +313,30 @@ class _Composition:
         copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
         self._stack.push_async_callback(self._flush)
         return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+
+    async def _open_sign_in(self, database: Database, outbox: Outbox) -> SignIn | None:
+        chosen = self._settings.oidc
+        if chosen is None:
+            return None
+        lines = Strangers(per_second=1, burst=20)
+
+        def tell(reason: Reason, said: str) -> None:
+            self._metrics.tokens_refused_total.labels(str(reason)).inc()
+            if (suppressed := lines.admit(time.monotonic())) is not None:
+                self._logger.warning("token refused", kind=str(reason), reason=said, count=suppressed + 1)
+
+        sign_in = SignIn(
+            chosen.options(),
+            database=database,
+            outbox=outbox,
+            clock=self._clock,
+            monotonic=time.monotonic,
+            randomness=os.urandom,
+            tell=tell,
+        )
+        self._stack.push_async_callback(sign_in.close)
+        await sign_in.open()
+        return sign_in
 
     async def _open_upstream(self) -> Upstream:
         upstream = Upstream(upstream_options(self._settings.upstream), metrics=self._metrics)

@@ -7,12 +7,17 @@ change hands and are typed by people.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations at run time
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
+from proxy.identity.claims import ClaimRules
+from proxy.identity.provider import ProviderOptions
+from proxy.identity.sign_in import OidcOptions
+from proxy.identity.token import TokenRules
 from proxy.settings.parts import File, Seconds, Section, is_loopback, number
 
 Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
@@ -146,3 +151,37 @@ class OidcSettings(Section):
             msg = "'amr' or 'acr' must demand a second factor (or say unsafe_single_factor: true)"
             raise ValueError(msg)
         return self
+
+    def options(self) -> OidcOptions:
+        """Return the settings as the identity room takes them."""
+        rules = TokenRules(
+            issuer=self.issuer,
+            client_id=self.client_id,
+            audience=self.audience,
+            algorithms=frozenset(self.algorithms),
+            amr=frozenset(self.amr),
+            acr=frozenset(self.acr),
+            max_age=timedelta(seconds=self.max_age_seconds),
+            skew=timedelta(seconds=self.skew_seconds),
+            lifetime=timedelta(seconds=self.token_seconds),
+            claims=ClaimRules(**self.claims.model_dump(), agencies=self.agencies, roles=self.roles),
+            unsafe_untyped=self.unsafe_untyped_tokens,
+        )
+        provider = ProviderOptions(
+            issuer=self.issuer,
+            ca=self.ca,
+            private_key=self.client_key is not None,
+            connect_seconds=self.connect_seconds,
+            total_seconds=self.total_seconds,
+        )
+        return OidcOptions(
+            rules=rules,
+            provider=provider,
+            redirect=self.redirect,
+            scopes=self.scopes,
+            secret=self.client_secret,
+            key=self.client_key,
+            fresh_seconds=self.keys_fresh_seconds,
+            stale_seconds=self.keys_stale_seconds,
+            embedded_keys=self.embedded_keys,
+        )

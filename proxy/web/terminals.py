@@ -22,12 +22,13 @@ from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
 from proxy.escalation.service import supervisor_view, view
 from proxy.gateway.answer import Answer, Declined, store_unusable
-from proxy.identity.tls import certificate_uris
+from proxy.identity.tls import with_thumbprint
 from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import problems
+from proxy.web.back_channel import LOGOUT, sign_out
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
+    from proxy.identity.logout import BackChannel
     from proxy.identity.principal import Principal
-    from proxy.identity.service import Identities
+    from proxy.identity.service import Authenticator
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
     from proxy.web.limits import Limits
@@ -61,7 +63,7 @@ class Terminals:
         self,
         *,
         gateway: Gateway,
-        identities: Identities,
+        identities: Authenticator,
         escalations: Escalations,
         oversight: Oversight,
         documents: Documents,
@@ -69,8 +71,13 @@ class Terminals:
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
+        back_channel: BackChannel | None = None,
     ) -> None:
-        """Wire the door; ``queries`` is false where only escalations, notices and reviews are served."""
+        """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
+
+        ``back_channel`` is where an identity provider signs people out.
+        """
+        self._back_channel = back_channel
         self._gateway = gateway
         self._identities = identities
         self._escalations = escalations
@@ -101,6 +108,8 @@ class Terminals:
             return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
+        if path == LOGOUT and self._back_channel is not None:
+            return await self._signed_out(inbound, self._back_channel)
         if not self._queries:
             raise RouteUnknown("Queries are answered at the terminals' door.")
         return await self._query(inbound, peer)
@@ -129,12 +138,20 @@ class Terminals:
         principal: Principal | None = None
         try:
             authorization = inbound.header("Authorization")
-            principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
+            principal = await self._identities.identify(authorization, peer, self._clock())
             return await act(principal)
         except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
             refusal = error if isinstance(error, Refusal) else store_unusable()
             declined = await self._gateway.refused(inbound, principal, refusal)
+            return _declined(declined.refusal, declined.entry)
+
+    async def _signed_out(self, inbound: Inbound, back_channel: BackChannel) -> web.StreamResponse:
+        try:
+            return await sign_out(inbound, back_channel)
+        except (Refusal, DatabaseUnusable) as error:
+            refusal = error if isinstance(error, Refusal) else store_unusable()
+            declined = await self._gateway.refused(inbound, None, refusal)
             return _declined(declined.refusal, declined.entry)
 
     async def _document(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
@@ -239,7 +256,10 @@ async def _continue(request: web.BaseRequest) -> None:
 
 def _peer(request: web.BaseRequest) -> Mapping[str, Any]:
     transport = request.transport
-    return (transport.get_extra_info("peercert") if transport is not None else None) or {}
+    peer = transport.get_extra_info("peercert") if transport is not None else None
+    if transport is None or not peer:
+        return {}
+    return with_thumbprint(peer, transport.get_extra_info("ssl_object").getpeercert(binary_form=True))
 
 
 def _declined(refusal: Refusal, entry: str | None, status: int | None = None) -> web.Response:
