@@ -170,7 +170,7 @@ class OidcLogin:
             answer = await self._provider.tokens(form, headers)
             return await self._login(answer, transaction)
         except ProviderTrouble as trouble:
-            self._tell(Reason.CLAIMS, str(trouble))
+            self._tell(Reason.PROVIDER, str(trouble))
             raise SignInRefused("The identity provider did not confirm the sign-in. Sign in again.") from trouble
         except Unfit as unfit:
             self._tell(unfit.reason, str(unfit))

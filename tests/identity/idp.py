@@ -101,7 +101,7 @@ class Idp:
         """Return an access token."""
         return signed(self.claims(**changes), key=key, alg=alg, kid=kid, typ=typ)
 
-    def id_claims(self, nonce: str, **changes: object) -> dict[str, object]:
+    def id_claims(self, nonce: str, /, **changes: object) -> dict[str, object]:
         """Return the claims of a good ID token."""
         return self.claims(**{"aud": "console", "nonce": nonce, "sid": "session-1", "jti": None, "client_id": None} | changes)
 
@@ -137,7 +137,8 @@ class Idp:
             case "/token":
                 form = {name: str(value) for name, value in (await request.post()).items()}
                 return self._token(form | {"authorization": request.headers.get("Authorization", "")})
-        return web.Response(status=404)
+            case _:
+                return web.Response(status=404)
 
     def _described(self) -> dict[str, object]:
         return {

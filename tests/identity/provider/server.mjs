@@ -20,7 +20,7 @@ for (const alg of ['RS256', 'ES256', 'EdDSA']) {
 
 const people = new Map(Object.entries(told.people));
 const names = ['badge', 'ori', 'groups', 'unit', 'terminal'];
-const pkce = { grant_types: ['authorization_code'], response_types: ['code'], redirect_uris: [told.redirect] };
+const pkce = { grant_types: ['authorization_code'], response_types: ['code'], redirect_uris: told.redirects };
 
 const provider = new Provider(issuer, {
   jwks: { keys },
@@ -29,8 +29,8 @@ const provider = new Provider(issuer, {
       backchannel_logout_session_required: true },
     { ...pkce, client_id: 'console-key', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [told.key] },
       id_token_signed_response_alg: 'EdDSA' },
-    { ...pkce, client_id: 'terminal', token_endpoint_auth_method: 'none', application_type: 'native' },
-    { ...pkce, client_id: 'terminal-bound', token_endpoint_auth_method: 'none', application_type: 'native',
+    { ...pkce, client_id: 'terminal', token_endpoint_auth_method: 'none' },
+    { ...pkce, client_id: 'terminal-bound', token_endpoint_auth_method: 'none',
       tls_client_certificate_bound_access_tokens: Boolean(tls) },
   ],
   claims: { openid: ['sub', 'auth_time', 'acr', 'amr', ...names] },
@@ -56,8 +56,9 @@ const provider = new Provider(issuer, {
     resourceIndicators: {
       enabled: true,
       useGrantedResource: () => true,
-      getResourceServerInfo: (_ctx, resource) => ({
-        scope: 'query', audience: resource, accessTokenTTL: 600, accessTokenFormat: 'jwt', jwt: { sign: { alg: told.alg } },
+      getResourceServerInfo: (_ctx, resource, client) => ({
+        scope: 'query', audience: resource, accessTokenTTL: 600, accessTokenFormat: 'jwt',
+        jwt: { sign: { alg: client.clientId === 'terminal' ? 'RS256' : 'ES256' } },
       }),
     },
   },
