@@ -252,9 +252,7 @@ async def test_a_new_sign_in_is_asked_for_and_given(process: Process, tmp_path: 
         assert (await running.enter(again=True)).auth_time >= first.auth_time
 
 
-async def test_a_token_is_bound_to_the_certificate_it_was_fetched_with(
-    process: Process, tmp_path: Path, office: Office
-) -> None:
+async def test_a_token_is_bound_to_the_certificate_it_came_by(process: Process, tmp_path: Path, office: Office) -> None:
     """The provider itself writes the thumbprint of the client's certificate; without that certificate the token is nobody's."""
     async with world(process, tmp_path, office) as running:
         token = await running.token("terminal-bound")
@@ -266,9 +264,7 @@ async def test_a_token_is_bound_to_the_certificate_it_was_fetched_with(
                 await running.ask(token, peer)
 
 
-async def test_who_comes_without_a_second_factor_or_a_group_is_refused(
-    process: Process, tmp_path: Path, office: Office
-) -> None:
+async def test_who_comes_without_second_factor_or_group_is_refused(process: Process, tmp_path: Path, office: Office) -> None:
     """By the console and by token; the operator reads why, and no claim's value."""
     async with world(process, tmp_path, office) as running:
         with pytest.raises(SignInRefused, match="second factor"):

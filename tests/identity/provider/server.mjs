@@ -35,6 +35,7 @@ const provider = new Provider(issuer, {
   ],
   claims: { openid: ['sub', 'auth_time', 'acr', 'amr', ...names] },
   conformIdTokenClaims: false,
+  fetch: (url, { dispatcher: _, ...options }) => fetch(url, options), // its own dispatcher calls nobody on this machine
   enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'] },
   findAccount: (_ctx, id) => people.has(id) && { accountId: id, claims: () => ({ sub: id, ...people.get(id) }) },
   extraTokenClaims(ctx, token) {
