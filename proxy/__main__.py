@@ -40,6 +40,7 @@ GROUPS: Final = (
     Group(name="escalations", help="What waits for a supervisor."),
     Group(name="notices", help="Queries that somebody has to take note of."),
     Group(name="reviews", help="Answered queries that somebody else has to judge."),
+    Group(name="notifications", help="Who is told, by which channel: try it."),
     Group(name="audit", help="The audit log."),
 )
 

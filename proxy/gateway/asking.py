@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from proxy.audit.owed import UNVERIFIED, Duty, Owed
 from proxy.disclosure.disclosure import Judgement
 from proxy.escalation.lifecycle import Asked
+from proxy.escalation.locks import subjects_of
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
@@ -19,7 +20,9 @@ from proxy.registry.protection import Recognition, explained
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from proxy.disclosure.disclosure import Disclosure
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.locks import Lock, Locks
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inquiry
     from proxy.policy.decision import Facts
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
     from proxy.purpose.purpose import VerifiedPurpose
     from proxy.registry.protection import Recognizer
     from proxy.registry.thresholds import Thresholds
+
+OPENS: Final = frozenset({Outcome.ESCALATE, Outcome.MASK, Outcome.PERMIT})
+"""Outcomes that let somebody see something, now or later."""
+LOCK: Final = "lock"
+"""Stands where the policy's row does, for a record that a lock keeps here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +99,10 @@ class Asking:
         fields: Mapping[str, Sequence[str]],
         recognizer: Recognizer,
         ruling: Ruling,
+        *,
         grant: Escalation | None,
         tally: Tally,
+        locks: Locks,
     ) -> Judgement:
         """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about."""
         recognition = recognizer.recognize(fields, self.principal, self.policies.thresholds)
@@ -110,6 +120,8 @@ class Asking:
         protected = frozenset().union(*(protection.fields for protection in recognition.protections))
         if protected:
             of_record = masking(of_record, protected, known=self.policies.fields)
+        if of_record.outcome in OPENS and locks.on_subject(subjects_of(recognition, fields), self.principal.agency) is not None:
+            of_record = Ruling(outcome=Outcome.DENY, rule=LOCK, because="somebody whom it concerns is locked")
         return Judgement(ruling=of_record, recognition=recognition, fields=fields)
 
     def concerning(self, judgements: Sequence[Judgement]) -> Asking:
@@ -142,6 +154,26 @@ class Asking:
             recognized=explained(self.recognition.protections),
             demands=ruling.demands,
         )
+
+
+def must_not_be_locked(locks: Locks, asking: Asking, ruling: Ruling, grant: Escalation | None = None) -> None:
+    """Return when no lock stops the query, whoever it is about being looked at only where policy lets it be told.
+
+    What policy conceals or denies stays so: a lock's refusal in its place would tell that there is somebody to lock.
+    """
+    told = asking.concealed is None and ruling.outcome in OPENS
+    subjects = subjects_of(asking.recognition, asking.inquiry.criteria) if told else ()
+    purpose = asking.verified.purpose
+    locks.check(asking.principal, case=purpose.case, subjects=subjects, grant=grant.id if grant else None)
+    if purpose.requestor is not None:
+        locks.check_person(purpose.requestor, asking.principal.agency)
+
+
+def stopping(locks: Locks, asking: Asking, disclosure: Disclosure) -> Lock | None:
+    """Return a lock that keeps a record of a reply here, or None."""
+    stopped = (judgement for judgement in disclosure.judgements if judgement.ruling.rule == LOCK)
+    found = (locks.on_subject(subjects_of(each.recognition, each.fields), asking.principal.agency) for each in stopped)
+    return next((lock for lock in found if lock is not None), None)
 
 
 def must_say_enough(inquiry: Inquiry, recognizer: Recognizer, thresholds: Thresholds) -> None:

@@ -16,19 +16,20 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
-from proxy.escalation.service import supervisor_view, view
+from proxy.escalation.views import supervisor_view, view
 from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import with_thumbprint
 from proxy.inquiry.body import check_headers, parse_object
-from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.inquiry.inquiry import BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import problems
 from proxy.web.back_channel import LOGOUT, sign_out
+from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
     from proxy.identity.logout import BackChannel
@@ -47,9 +49,11 @@ if TYPE_CHECKING:
     from proxy.web.limits import Limits
 
 VIA: Final = "1.1 showcause"
+STEP_UP: Final = "Step-Up"
+"""What a passkey answered, base64url of its JSON."""
 PURPOSES: Final = "/purposes"
 _DOCUMENTS: Final = frozenset({PURPOSES, "/openapi.json"})
-_ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel))?\Z")
+_ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel|revoke))?\Z")
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")
 _ASYNC: Final = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])")
 _PREFER: Final = len("prefer")
@@ -66,6 +70,7 @@ class Terminals:
         identities: Authenticator,
         escalations: Escalations,
         oversight: Oversight,
+        locks: Locks,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -82,6 +87,7 @@ class Terminals:
         self._identities = identities
         self._escalations = escalations
         self._duties = Duties(oversight, clock)
+        self._locks = locks
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -139,6 +145,7 @@ class Terminals:
         try:
             authorization = inbound.header("Authorization")
             principal = await self._identities.identify(authorization, peer, self._clock())
+            self._locks.check(principal, case=None, subjects=(), grant=None)
             return await act(principal)
         except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
@@ -182,8 +189,12 @@ class Terminals:
             escalation = await self._escalations.seen(escalation_id, principal)
         elif verb == "cancel":
             escalation = await self._escalations.cancel(escalation_id, principal)
+        elif verb == "revoke":
+            escalation = await self._escalations.revoke(escalation_id, principal, _reason(inbound))
         else:
-            escalation = await self._escalations.decide(escalation_id, principal, _DECISIONS[verb], _reason(inbound))
+            escalation = await self._escalations.decide(
+                escalation_id, principal, _DECISIONS[verb], _reason(inbound), inbound.header(STEP_UP)
+            )
         return self._shown(escalation, principal)
 
     async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
@@ -224,34 +235,8 @@ class Terminals:
             method=request.method,
             target=request.raw_path,
             headers=tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]),
-            body=await self._body(request) if request.body_exists else b"",
+            body=await read_body(request, self._limits),
         )
-
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        parts: list[bytes] = []
-        left = self._limits.body_bytes
-        if (request.content_length or 0) > left:
-            raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                await _continue(request)
-                while part := await request.content.readany():
-                    left -= len(part)
-                    if left < 0:
-                        raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
-                    parts.append(part)
-        except TimeoutError:
-            raise problems.RequestTimeout("The body did not arrive in time.") from None
-        except OSError:
-            raise problems.BadRequest("The body did not arrive.") from None
-        return b"".join(parts)
-
-
-async def _continue(request: web.BaseRequest) -> None:
-    """Ask for a body that its sender holds back until then (RFC 9110 section 10.1.1)."""
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.version == HttpVersion11:
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _peer(request: web.BaseRequest) -> Mapping[str, Any]:
