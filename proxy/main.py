@@ -63,6 +63,7 @@ from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
 from proxy.web.console.passkeys import PasskeyRoom
+from proxy.web.console.provider import ProviderSignIn
 from proxy.web.console.queue import QueueRoom
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
@@ -281,8 +282,18 @@ class _Composition:
             ).handle
 
         sessions = Sessions(
-            database=database, audit=audit, outbox=outbox, identities=identities, clock=clock, randomness=os.urandom
+            database=database,
+            audit=audit,
+            outbox=outbox,
+            identities=identities,
+            clock=clock,
+            randomness=os.urandom,
+            provider=sign_in.login if sign_in is not None else None,
         )
+        provider = None
+        if sign_in is not None:
+            provider = ProviderSignIn(login=sign_in.login, sessions=sessions, sealer=sealer)
+            sign_in.back_channel.subscribe(lambda _ended: sessions.sweep())
         console = Console(
             api=door(queries=False),
             gateway=gateway,
@@ -292,6 +303,7 @@ class _Composition:
             limits=self._limits,
             on_error=self._report,
             rooms=[QueueRoom(escalations), PasskeyRoom(self._registration(database, body_key, audit))],
+            provider=provider,
         )
         rooms = _Rooms(
             database=database,

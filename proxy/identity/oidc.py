@@ -12,7 +12,7 @@ import hmac
 import re
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from proxy.identity.jwks import Keys
     from proxy.identity.proof import Proof
     from proxy.identity.provider import Provider
+    from proxy.identity.session import Session
     from proxy.identity.token import TokenRules
 
 TERMINAL: Final = "console"
@@ -80,6 +81,11 @@ class Login:
     sid: str | None
     sub: str
     issued_at: datetime
+
+    @property
+    def name(self) -> str:
+        """Return what a session of the console keeps: when by the provider's clock, the account, and its session there."""
+        return f"{self.issued_at.timestamp():.0f} {self.sub} {self.sid or ''}"
 
 
 class OidcLogin:
@@ -262,6 +268,18 @@ class OidcLogin:
             issued_at=login.issued_at,
             signed_in_at=login.auth_time,
             session=login.sid,
+        )
+
+    def session_ended(self, session: Session) -> bool:
+        """Tell the same of a session of the console that was begun with a login's ``name``."""
+        # Neither holds a space (``identifier``), and times are the provider's, so that its clock alone counts.
+        issued, account, name = (session.sid or "0  ").split(" ", 2)
+        return self._denylist.refuses(
+            account=account,
+            person=session.principal.person,
+            issued_at=datetime.fromtimestamp(int(issued), UTC),
+            signed_in_at=session.principal.authenticated_at,
+            session=name or None,
         )
 
     async def _metadata(self) -> Metadata:

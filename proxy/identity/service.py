@@ -54,7 +54,7 @@ class Identities:
         ``keys`` is false where tokens alone are taken, and an enrolled certificate only beside one.
         """
         self._tokens = tokens
-        self._keys = keys
+        self.takes_keys = keys
         self._store = CredentialStore(database)
         self._presence = Presence(presence)
         self._notices: list[SimultaneousUse] = []
@@ -71,8 +71,6 @@ class Identities:
         """
         token = token_of(authorization) if self._tokens is not None else None
         if self._tokens is None or token is None:
-            if not self._keys and (authorization is not None or peer):
-                raise CredentialInvalid("Only access tokens of the identity provider are taken here. Sign in there.")
             return self.authenticate(authorization, certificate_uris(peer), now)
         principal = await self._tokens.principal(token, self._presented(peer, now), now)
         self._notice(principal.person, principal.terminal, now)
@@ -88,6 +86,8 @@ class Identities:
         """
         if authorization is None and not certificate_uris:
             raise CredentialMissing("Send a key (Authorization: Bearer <key>) or use an enrolled client certificate.")
+        if not self.takes_keys:
+            raise CredentialInvalid("Only access tokens of the identity provider are taken here. Sign in there.")
         self._refresh()
         found = []
         # Every credential that was sent has to be good: a bad one is never passed over because another is fine.
