@@ -135,7 +135,7 @@ async def test_people_come_from_the_provider_and_are_ended_by_it(
 
         assert await running.logout(running.idp.logout()) == 200
         assert (await running.query(token))[0] == 401
-        assert (await browser.get("/queue"))[:2] == (303, "/sign-in?next=/queue&said=identity-provider")
+        assert (await browser.get("/queue"))[:2] == (303, "/sign-in?next=/queue")
         assert await running.logout(running.idp.logout()) == 400
         assert b"account-1" not in b"".join(path.read_bytes() for path in running.desk.house.store.parent.rglob("*.tile"))
 
