@@ -225,12 +225,14 @@ class _Composition:
             audit=audit,
             recognizer=registry.recognizer,
             step_up=self._step_up(database, body_key, audit),
-            holders=identities,
             locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+            holders=identities,
+            colleagues=registry.recognizer,
+            approvals=lambda: live.policies.approvals,
         )
         oversight = Oversight(
             database=database,
