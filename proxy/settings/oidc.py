@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from proxy.identity.claims import ClaimRules
+from proxy.identity.credential import ROLE_PATTERN
+from proxy.identity.principal import ORI_PATTERN
 from proxy.identity.provider import ProviderOptions
 from proxy.identity.sign_in import OidcOptions
 from proxy.identity.token import TokenRules
@@ -57,11 +59,25 @@ def _claim(name: str) -> str:
     return name
 
 
+def _ori(value: str) -> str:
+    if not ORI_PATTERN.match(value):
+        msg = "must be a nine-character ORI, like KY0429900"
+        raise ValueError(msg)
+    return value
+
+
+def _role(value: str) -> str:
+    if not ROLE_PATTERN.match(value):
+        msg = "must be a role of vocabulary.yaml, in lower-case letters"
+        raise ValueError(msg)
+    return value
+
+
 Url = Annotated[str, AfterValidator(_url)]
 Claim = Annotated[str, AfterValidator(_claim)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
-Ori = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{9}$")]
-Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Ori = Annotated[str, AfterValidator(_ori)]
+Role = Annotated[str, AfterValidator(_role)]
 
 
 class ClaimSettings(Section):
@@ -98,7 +114,7 @@ class OidcSettings(Section):
     redirect: Url
     client_secret: File | None = None
     client_key: File | None = None
-    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("RS256", "PS256", "ES256", "EdDSA")
+    algorithms: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256", "EdDSA")
     scopes: tuple[Text, ...] = ("openid",)
     claims: ClaimSettings = ClaimSettings()
     agencies: Annotated[dict[Text, Ori], Field(min_length=1)]
@@ -133,6 +149,14 @@ class OidcSettings(Section):
             msg = "give either 'client_secret' or 'client_key' (private_key_jwt), as files"
             raise ValueError(msg)
         return key
+
+    @field_validator("algorithms")
+    @classmethod
+    def _some(cls, algorithms: tuple[Algorithm, ...]) -> tuple[Algorithm, ...]:
+        if not algorithms:
+            msg = "must name one or more of RS256, PS256, ES256, EdDSA"
+            raise ValueError(msg)
+        return algorithms
 
     @field_validator("scopes")
     @classmethod
