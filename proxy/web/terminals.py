@@ -27,7 +27,7 @@ from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
-from proxy.web import problems
+from proxy.web import delegations, problems
 from proxy.web.back_channel import LOGOUT, sign_out
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
@@ -87,6 +87,7 @@ class Terminals:
         self._identities = identities
         self._escalations = escalations
         self._duties = Duties(oversight, clock)
+        self._delegations = delegations.Delegations(escalations.delegations, clock)
         self._locks = locks
         self._documents = documents
         self._clock = clock
@@ -110,6 +111,8 @@ class Terminals:
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
         if room == "escalations":
             return await self._known(inbound, peer, partial(self._moved, inbound, path))
+        if room == delegations.ROOM:
+            return await self._known(inbound, peer, partial(self._delegations.answer, inbound, path))
         if room in DUTIES:
             return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
         if path in _DOCUMENTS and self._queries:
