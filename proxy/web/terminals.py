@@ -117,11 +117,7 @@ class Terminals:
             return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
-        if path == LOGOUT and self._back_channel is not None:
-            return await self._signed_out(inbound, self._back_channel)
-        if not self._queries:
-            raise RouteUnknown("Queries are answered at the terminals' door.")
-        return await self._query(inbound, peer)
+        return await (self._query(inbound, peer) if self._queries else self._signed_out(inbound, path))
 
     async def _query(self, inbound: Inbound, peer: Mapping[str, Any]) -> web.StreamResponse:
         # A list, so it may come in several lines (RFC 7240 section 2).
@@ -156,7 +152,11 @@ class Terminals:
             declined = await self._gateway.refused(inbound, principal, refusal)
             return _declined(declined.refusal, declined.entry)
 
-    async def _signed_out(self, inbound: Inbound, back_channel: BackChannel) -> web.StreamResponse:
+    async def _signed_out(self, inbound: Inbound, path: str) -> web.StreamResponse:
+        """Have the identity provider sign somebody out, where no queries are answered; nothing else is left there."""
+        back_channel = self._back_channel
+        if back_channel is None or path != LOGOUT:
+            raise RouteUnknown("Queries are answered at the terminals' door.")
         try:
             return await sign_out(inbound, back_channel)
         except (Refusal, DatabaseUnusable) as error:
