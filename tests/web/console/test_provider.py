@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+import pytest_asyncio
 from yarl import URL
 
 from proxy.clock import utc_now
@@ -29,8 +30,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HELD = "__Host-showcause-sign-in"
 SESSION = "__Host-showcause"
-OFFICER: Mapping[str, Any] = {"badge": "badge-1001", "ori": "lakeview", "groups": ["pd-patrol"], "terminal": "car-12"}
-SERGEANT: Mapping[str, Any] = {"badge": "sergeant-77", "ori": "lakeview", "groups": ["pd-sergeants"]}
+OFFICER: Mapping[str, Any] = {
+    "sub": "account-2",
+    "badge": "badge-1001",
+    "ori": "lakeview",
+    "groups": ["pd-patrol"],
+    "terminal": "car-12",
+}
+SERGEANT: Mapping[str, Any] = {
+    "sub": "account-3",
+    "sid": "session-3",
+    "badge": "sergeant-77",
+    "ori": "lakeview",
+    "groups": ["pd-sergeants"],
+}
 
 
 @dataclass
@@ -86,6 +99,11 @@ class Town:
         async with self.desk.client.post(url, data={"logout_token": token, **more}) as answer:
             return answer.status
 
+    def token(self, **changes: object) -> str:
+        """Return an officer's access token of this moment."""
+        self.idp.now = utc_now()
+        return self.idp.access(**OFFICER | changes)
+
 
 @asynccontextmanager
 async def town(
@@ -112,32 +130,38 @@ async def town(
             yield Town(desk, idp)
 
 
-async def test_people_come_from_the_provider_and_are_ended_by_it(
-    desk_opened: Callable[..., AbstractAsyncContextManager[Desk]], tmp_path: Path
-) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def running(
+    desk_opened: Callable[..., AbstractAsyncContextManager[Desk]], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Town]:
+    """One product; who is signed out in one specification is nobody in the others."""
+    async with town(desk_opened, tmp_path_factory.mktemp("provider")) as opened:
+        yield opened
+
+
+async def test_people_come_from_the_provider_and_are_ended_by_it(running: Town) -> None:
     """There and back, a page, a query by token with its entry; then one logout token, and neither goes on."""
-    async with town(desk_opened, tmp_path) as running:
-        browser = running.browser()
-        _, _, page = await browser.get("/sign-in?next=/queue")
-        assert "/sign-in/provider?next=/queue" in page
-        assert 'name="key"' in page
+    browser = running.browser()
+    _, _, page = await browser.get("/sign-in?next=/queue")
+    assert "/sign-in/provider?next=/queue" in page
+    assert 'name="key"' in page
 
-        status, back, _ = await running.back(browser)
-        assert (status, back) == (303, "/queue")
-        assert (await browser.get("/queue"))[0] == 200
-        assert browser.cookies[HELD] == ""
+    status, back, _ = await running.back(browser, sub="account-1", sid="session-1")
+    assert (status, back) == (303, "/queue")
+    assert (await browser.get("/queue"))[0] == 200
+    assert browser.cookies[HELD] == ""
 
-        token = running.idp.access(**OFFICER)
-        status, headers, body = await running.query(token)
-        assert status == 200, body
-        entry = running.desk.house.entries()[int(headers["Audit-Entry"].rpartition("/")[2])]
-        assert entry.facts["methods"] == ["token", "pwd", "mfa"]
+    token = running.token(sub="account-1")
+    status, headers, body = await running.query(token)
+    assert status == 200, body
+    entry = running.desk.house.entries()[int(headers["Audit-Entry"].rpartition("/")[2])]
+    assert entry.facts["methods"] == ["token", "pwd", "mfa"]
 
-        assert await running.logout(running.idp.logout()) == 200
-        assert (await running.query(token))[0] == 401
-        assert (await browser.get("/queue"))[:2] == (303, "/sign-in?next=/queue")
-        assert await running.logout(running.idp.logout()) == 400
-        assert b"account-1" not in b"".join(path.read_bytes() for path in running.desk.house.store.parent.rglob("*.tile"))
+    assert await running.logout(running.idp.logout()) == 200
+    assert (await running.query(token))[0] == 401
+    assert (await browser.get("/queue"))[:2] == (303, "/sign-in?next=/queue")
+    assert await running.logout(running.idp.logout()) == 400
+    assert b"account-1" not in b"".join(path.read_bytes() for path in running.desk.house.store.parent.rglob("*.tile"))
 
 
 async def test_no_way_round_the_provider(desk_opened: Callable[..., AbstractAsyncContextManager[Desk]], tmp_path: Path) -> None:
@@ -169,62 +193,52 @@ async def test_no_way_round_the_provider(desk_opened: Callable[..., AbstractAsyn
         assert SESSION not in mine.cookies
 
 
-async def test_a_browser_is_sent_only_to_the_provider_and_back_to_us(
-    desk_opened: Callable[..., AbstractAsyncContextManager[Desk]], tmp_path: Path
-) -> None:
+async def test_a_browser_is_sent_only_to_the_provider_and_back_to_us(running: Town) -> None:
     """Whatever a link says, the way leads to the provider's own address and then to a path of ours."""
-    async with town(desk_opened, tmp_path) as running:
-        browser = running.browser()
-        for aim in ("//evil.example", "https://evil.example", "/%5Cevil.example", "/queue%0d%0aX:%201"):
-            _, there, _ = await browser.get(f"/sign-in/provider?next={aim}")
-            assert urlsplit(there).netloc == urlsplit(running.idp.issuer).netloc
-            running.idp.now, running.idp.said = utc_now(), dict(SERGEANT)
-            status, back, _ = await browser.get("/sign-in/callback?" + urlencode(running.idp.sign_in(there, aim)))
-            assert (status, back) == (303, "/")
+    browser = running.browser()
+    for aim in ("//evil.example", "https://evil.example", "/%5Cevil.example", "/queue%0d%0aX:%201"):
+        _, there, _ = await browser.get(f"/sign-in/provider?next={aim}")
+        assert urlsplit(there).netloc == urlsplit(running.idp.issuer).netloc
+        running.idp.now, running.idp.said = utc_now(), dict(SERGEANT)
+        status, back, _ = await browser.get("/sign-in/callback?" + urlencode(running.idp.sign_in(there, aim)))
+        assert (status, back) == (303, "/")
 
 
 async def test_with_keys_switched_off_the_provider_is_the_only_way(
     desk_opened: Callable[..., AbstractAsyncContextManager[Desk]], tmp_path: Path
 ) -> None:
     """No form for a key, and a good key is refused at both doors; a token and a sign-in are taken."""
-    async with town(desk_opened, tmp_path, embedded_keys=False) as running:
-        browser = running.browser()
+    async with town(desk_opened, tmp_path, embedded_keys=False) as strict:
+        browser = strict.browser()
         assert 'name="key"' not in (await browser.get("/sign-in"))[2]
-        signing = running.desk.stranger()
-        assert (await signing.sign_in(running.desk.keys["supervisor"])).status == 401
-        assert (await running.query(running.desk.keys["officer"]))[0] == 401
-        assert (await running.query(running.idp.access(**OFFICER)))[0] == 200
-        assert (await running.back(browser))[0] == 303
+        signing = strict.desk.stranger()
+        assert (await signing.sign_in(strict.desk.keys["supervisor"])).status == 401
+        assert (await strict.query(strict.desk.keys["officer"]))[0] == 401
+        assert (await strict.query(strict.token()))[0] == 200
+        assert (await strict.back(browser))[0] == 303
 
 
-async def test_a_token_that_is_too_old_is_told_what_would_do(
-    desk_opened: Callable[..., AbstractAsyncContextManager[Desk]], tmp_path: Path
-) -> None:
+async def test_a_token_that_is_too_old_is_told_what_would_do(running: Town) -> None:
     """401 with the challenge of RFC 9470, and an entry; a forged token is told that it is invalid, and no more."""
-    async with town(desk_opened, tmp_path) as running:
-        yesterday = int((utc_now() - timedelta(days=1)).timestamp())
-        status, headers, body = await running.query(running.idp.access(**OFFICER, auth_time=yesterday))
-        assert (status, json.loads(body)["type"]) == (401, "/problems/authentication-insufficient")
-        assert 'error="insufficient_user_authentication"' in headers["WWW-Authenticate"]
-        assert 'max_age="43200"' in headers["WWW-Authenticate"]
-        assert "Audit-Entry" in headers
+    yesterday = int((utc_now() - timedelta(days=1)).timestamp())
+    status, headers, body = await running.query(running.token(auth_time=yesterday))
+    assert (status, json.loads(body)["type"]) == (401, "/problems/authentication-insufficient")
+    assert 'error="insufficient_user_authentication"' in headers["WWW-Authenticate"]
+    assert 'max_age="43200"' in headers["WWW-Authenticate"]
+    assert "Audit-Entry" in headers
 
-        status, headers, body = await running.query(running.idp.access(**OFFICER, aud="console"))
-        assert (status, json.loads(body)["type"]) == (401, "/problems/credential-invalid")
-        assert 'error="invalid_token"' in headers["WWW-Authenticate"]
+    status, headers, body = await running.query(running.token(aud="console"))
+    assert (status, json.loads(body)["type"]) == (401, "/problems/credential-invalid")
+    assert 'error="invalid_token"' in headers["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("form", ["twice", "none", "forged"])
-async def test_a_form_that_is_no_logout_signs_nobody_out(
-    desk_opened: Callable[..., AbstractAsyncContextManager[Desk]], tmp_path: Path, form: str
-) -> None:
+async def test_a_form_that_is_no_logout_signs_nobody_out(running: Town) -> None:
     """Two tokens, none, or one that anybody could write: 400, and everybody stays."""
-    async with town(desk_opened, tmp_path) as running:
-        token = running.idp.logout()
-        url = f"{running.desk.house.servers.console.url}/oidc/logout"
-        sent = {"twice": [("logout_token", token)] * 2, "none": [("token", token)], "forged": [("logout_token", token + "x")]}
-        async with running.desk.client.post(url, data=sent[form]) as answer:
+    token = running.idp.logout(sub="account-2", sid=None, jti="logout-2")
+    url = f"{running.desk.house.servers.console.url}/oidc/logout"
+    for sent in ([("logout_token", token)] * 2, [("token", token)], [("logout_token", token + "x")]):
+        async with running.desk.client.post(url, data=sent) as answer:
             assert answer.status == 400
-        async with running.desk.client.get(url) as answer:
-            assert answer.status == 405
-        assert (await running.query(running.idp.access(**OFFICER)))[0] == 200
+    async with running.desk.client.get(url) as answer:
+        assert answer.status == 405
+    assert (await running.query(running.token()))[0] == 200
