@@ -102,7 +102,8 @@ class Town:
     def token(self, **changes: object) -> str:
         """Return an officer's access token of this moment."""
         self.idp.now = utc_now()
-        return self.idp.access(**OFFICER | changes)
+        claims: dict[str, Any] = {**OFFICER, **changes}
+        return self.idp.access(**claims)
 
 
 @asynccontextmanager
