@@ -16,7 +16,7 @@ from proxy.web.terminals import Terminals
 from tests.escalation.conftest import Desk, asked, desk, person, registered
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -37,10 +37,10 @@ KEYS = {
 class Keys:
     """An authenticator that knows three keys."""
 
-    def authenticate(self, authorization: str | None, certificate_uris: tuple[str, ...], now: datetime) -> Principal:
+    async def identify(self, authorization: str | None, peer: Mapping[str, Any], now: datetime) -> Principal:
         """Return whose key it is."""
         assert now.tzinfo is not None
-        assert certificate_uris == ()
+        assert peer == {}
         if authorization is None:
             raise CredentialMissing("Send a key.")
         found = KEYS.get(authorization.removeprefix("Bearer "))
