@@ -26,6 +26,7 @@ from proxy.audit.errors import AuditUnavailable
 from proxy.audit.keys import load_key
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
+from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
@@ -61,6 +62,7 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
+from proxy.web.console.health import LogHead
 from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
@@ -292,24 +294,6 @@ class _Composition:
         sessions = Sessions(
             database=database, audit=audit, outbox=outbox, identities=identities, clock=clock, randomness=os.urandom
         )
-        console = Console(
-            api=door(queries=False),
-            gateway=gateway,
-            identities=identities,
-            sessions=sessions,
-            clock=clock,
-            limits=self._limits,
-            on_error=self._report,
-            rooms=make_rooms(
-                Behind(
-                    escalations=escalations,
-                    cases=cases,
-                    registry=registry,
-                    policies=lambda: live.policies,
-                    registration=self._registration(database, body_key, audit),
-                )
-            ),
-        )
         rooms = _Rooms(
             database=database,
             outbox=outbox,
@@ -326,6 +310,7 @@ class _Composition:
             oversight=oversight,
             notifier=self._make_notifier(database, escalations, oversight, audit),
         )
+        console = self._make_console(rooms, door(queries=False), gateway, sealer, body_key)
         await self._keep_house(rooms)
         servers = await self._open_doors(partial(self._ready, rooms), console.handle, door(queries=True), audit, live)
         stack.push_async_callback(escalations.end_waits)
@@ -356,6 +341,39 @@ class _Composition:
     @property
     def _party(self) -> RelyingParty:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
+
+    def _make_console(self, rooms: _Rooms, api: Handler, gateway: Gateway, sealer: Sealer, body_key: bytes) -> Console:
+        audit = rooms.audit
+
+        def head() -> LogHead:
+            newest = audit.log.head
+            return LogHead(self._settings.origin, newest.size, newest.root.hex())
+
+        return Console(
+            api=api,
+            gateway=gateway,
+            identities=rooms.identities,
+            sessions=rooms.sessions,
+            clock=self._clock,
+            limits=self._limits,
+            on_error=self._report,
+            rooms=make_rooms(
+                Behind(
+                    escalations=rooms.escalations,
+                    oversight=rooms.oversight,
+                    search=LogSearch(self._settings.log, sealer, audit),
+                    cases=rooms.cases,
+                    registry=rooms.registry,
+                    live=rooms.live,
+                    metrics=self._metrics,
+                    identities=rooms.identities,
+                    registration=self._registration(rooms.database, body_key, audit),
+                    ready=partial(self._ready, rooms),
+                    head=head,
+                    version=__version__,
+                )
+            ),
+        )
 
     async def _keep_house(self, rooms: _Rooms) -> None:
         """Begin what goes on beside the queries."""

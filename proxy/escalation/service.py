@@ -233,10 +233,11 @@ class Escalations:
         """Return the options for the passkey that has to confirm this approval, or None where their key alone suffices.
 
         Raises:
-            ReasonMissing, PasskeyMissing, StepUpTooMany.
+            ApproverIneligible, ReasonMissing, PasskeyMissing, StepUpTooMany.
         """
+        authority = await self._panel.authority(escalation, principal)
         try:
-            await self._step_up.demand(principal, approval_of(escalation, _worded(reason)), None)
+            await self._step_up.demand(principal, approval_of(escalation, _worded(reason), authority), None)
         except StepUpRequired as required:
             return cast("Mapping[str, object]", required.extras["challenge"])
         return None

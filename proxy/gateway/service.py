@@ -216,7 +216,7 @@ class Gateway:
         if grant is None and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
             # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead. A
             # broad search is silent: that somebody has to agree would answer every range and prefix that is tried.
-            asking, withheld = asking.concerning(waiting), disclosure
+            asking, withheld = asking.concerning(waiting, ruling), disclosure
             grant = await self._agreed(
                 query,
                 asking,
@@ -369,7 +369,7 @@ class Gateway:
                 return None
             if escalation.state in {State.REFUSED, State.REVOKED}:
                 raise refused(escalation, self._clock())
-        raise required(escalation, self._clock())
+        raise required(escalation, self._clock(), await self._escalations.told(escalation))
 
     async def _record_decision(
         self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
@@ -395,7 +395,7 @@ class Gateway:
                 forward=forward,
                 escalation=grant.id if grant else "",
                 owed=joined((*owed, *ruling.owed)),
-                approved_by=tuple(approval.person for approval in grant.approvals) if grant else (),
+                approved_by=grant.agreed if grant else (),
                 shadow=self._shadowed(query, facts, recognition, ruling),
             ),
         )

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
-from proxy.escalation.views import supervisor_view, view
+from proxy.escalation.views import deciders_view, supervisor_view, view
 from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers, parse_object
@@ -184,7 +184,7 @@ class Terminals:
             escalation = await self._escalations.decide(
                 escalation_id, principal, _DECISIONS[verb], _reason(inbound), inbound.header(STEP_UP)
             )
-        return self._shown(escalation, principal)
+        return await self._shown(escalation, principal)
 
     async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         if inbound.method != "GET":
@@ -201,8 +201,13 @@ class Terminals:
         rows = [self._view(escalation, principal) for escalation in found if state is None or escalation.at(now) is state]
         return respond(200, orjson.dumps({"escalations": rows}), "application/json")
 
-    def _shown(self, escalation: Escalation, principal: Principal) -> web.StreamResponse:
-        response = respond(200, orjson.dumps(self._view(escalation, principal)), "application/json")
+    async def _shown(self, escalation: Escalation, principal: Principal) -> web.StreamResponse:
+        seen = self._view(escalation, principal)
+        if escalation.at(self._clock()) is State.PENDING:
+            own = escalation.asked.person == principal.person
+            room = self._escalations
+            seen |= await room.told(escalation) if own else deciders_view(await room.deciders(escalation))
+        response = respond(200, orjson.dumps(seen), "application/json")
         if escalation.at(self._clock()) is State.PENDING:
             response.headers["Retry-After"] = "2"
         return response
