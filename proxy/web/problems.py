@@ -104,6 +104,13 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "escalation-refused": Problem(403, "A supervisor refused", "The detail holds the reason. Speak to your supervisor."),
     "escalation-unknown": Problem(404, "No such escalation", "It does not exist, or is none of yours."),
     "escalation-moved": Problem(409, "Not possible any more", "The escalation has been decided, canceled or has expired."),
+    "escalation-amended": Problem(
+        409, "The statement was added to", "Look at the escalation again; approve it with `amendments` as it says then."
+    ),
+    "asked-enough": Problem(409, "Asked often enough", "Approve the escalation, or refuse it and say why."),
+    "nothing-asked": Problem(
+        409, "Nobody has asked for more", "Wait until a supervisor asks, or cancel and send the query with another statement."
+    ),
     "delegation-invalid": Problem(422, "Nobody can stand in like this", "The detail says why. Nothing was handed on."),
     "delegation-unknown": Problem(404, "No such delegation", "It does not exist, is over, or is none of yours."),
     "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
