@@ -378,6 +378,7 @@ class _Composition:
             gateway=gateway,
             identities=rooms.identities,
             sessions=rooms.sessions,
+            admit=partial(rooms.locks.check, case=None, subjects=(), grant=None),
             clock=self._clock,
             limits=self._limits,
             on_error=self._report,

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.gateway.service import Gateway
+    from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
     from proxy.identity.session import Session
     from proxy.identity.sessions import Sessions
@@ -85,16 +86,21 @@ class Console:
         gateway: Gateway,
         identities: Identities,
         sessions: Sessions,
+        admit: Callable[[Principal], None],
         clock: Clock,
         limits: Limits,
         on_error: Callable[[BaseException], None],
         rooms: Sequence[Room],
         provider: ProviderSignIn | None = None,
     ) -> None:
-        """Wire the door; ``on_error`` is told of errors that nobody foresaw, and ``provider`` signs in whom another knows."""
+        """Wire the door; ``admit`` refuses who is locked, ``on_error`` is told of errors that nobody foresaw.
+
+        ``provider`` signs in whom another knows.
+        """
         self._api = api
         self._gateway = gateway
         self._sessions = sessions
+        self._admit = admit
         self._clock = clock
         self._limits = limits
         self._on_error = on_error
@@ -142,6 +148,7 @@ class Console:
             if path in _STRANGERS:
                 return await self._sign_in.answer(request, came.form)
             came.session = await self._sessions.resume(came.cookie, seen=not path.endswith(LIVE))
+            self._admit(came.session.principal)
             return await self._visited(request, path, came, came.session)
         except SignInNeeded as needed:
             return _to_sign_in(request, path, needed)
@@ -222,6 +229,7 @@ class Console:
                 if turn % SESSION_TURNS == 0 or sessions != self._sessions.generation():
                     sessions = self._sessions.generation()
                     await self._sessions.resume(visit.cookie, seen=False)
+                self._admit(visit.principal)
                 current = (key(),)
                 if current != last:
                     last = current
@@ -230,7 +238,7 @@ class Console:
                     await response.write(b":\n\n")
                 if await self._closed_within(LOOK_SECONDS):
                     return
-        except (SignInNeeded, DatabaseUnusable):
+        except (Refusal, DatabaseUnusable):
             await response.write(OVER)
 
     async def _closed_within(self, seconds: float) -> bool:
