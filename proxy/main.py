@@ -355,6 +355,7 @@ class _Composition:
             gateway=gateway,
             identities=rooms.identities,
             sessions=rooms.sessions,
+            locks=rooms.locks,
             clock=self._clock,
             limits=self._limits,
             on_error=self._report,

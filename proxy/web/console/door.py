@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote
 from aiohttp import web
 
 from proxy.database import DatabaseUnusable
+from proxy.escalation.locks import Locked, LocksStale
 from proxy.gateway.answer import InternalError, store_unusable
 from proxy.identity.passkeys import StepUpRequired
 from proxy.identity.principal import CredentialInvalid, CredentialMissing
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from proxy.clock import Clock
+    from proxy.escalation.locks import Locks
     from proxy.gateway.service import Gateway
     from proxy.identity.service import Identities
     from proxy.identity.session import Session
@@ -80,6 +82,7 @@ class Console:
         gateway: Gateway,
         identities: Identities,
         sessions: Sessions,
+        locks: Locks,
         clock: Clock,
         limits: Limits,
         on_error: Callable[[BaseException], None],
@@ -89,6 +92,7 @@ class Console:
         self._api = api
         self._gateway = gateway
         self._sessions = sessions
+        self._locks = locks
         self._clock = clock
         self._limits = limits
         self._on_error = on_error
@@ -96,6 +100,8 @@ class Console:
         self._pages = Pages(self._files, [room.tab for room in rooms if room.tab is not None])
         self._sign_in = SignIn(identities=identities, sessions=sessions, clock=clock, pages=self._pages, attempts=Attempts())
         self._routes = [(each.pattern(), each) for room in (*rooms, self._sign_in) for each in room.pages()]
+        # Who is locked can still sign out, and does nothing else.
+        self._ways_out = [each.handler for each in self._sign_in.pages()]
         self._closing = asyncio.Event()
 
     async def end_streams(self) -> None:
@@ -140,6 +146,8 @@ class Console:
 
     async def _visited(self, request: web.BaseRequest, path: str, came: _Came, session: Session) -> web.StreamResponse:
         found, names = self._page(request.method, path, session.principal.role)
+        if found.handler not in self._ways_out:
+            self._locks.check(session.principal, case=None, subjects=(), grant=None)
         if request.method not in _SAFE:
             require_token(came.form, came.cookie)
         visit = Visit(
@@ -209,6 +217,7 @@ class Console:
                 if turn % SESSION_TURNS == 0 or sessions != self._sessions.generation():
                     sessions = self._sessions.generation()
                     await self._sessions.resume(visit.cookie, seen=False)
+                    self._locks.check(visit.principal, case=None, subjects=(), grant=None)
                 current = (key(),)
                 if current != last:
                     last = current
@@ -217,7 +226,7 @@ class Console:
                     await response.write(b":\n\n")
                 if await self._closed_within(LOOK_SECONDS):
                     return
-        except (SignInNeeded, DatabaseUnusable):
+        except (SignInNeeded, Locked, LocksStale, DatabaseUnusable):
             await response.write(OVER)
 
     async def _closed_within(self, seconds: float) -> bool:
