@@ -51,7 +51,7 @@ class Reader:
     request: web.BaseRequest
     principal: Principal
     last: str
-    still: Callable[[], None]
+    still: Callable[[], Awaitable[None]]
     remember: Callable[[Refusal], Awaitable[object]]
 
 
@@ -103,7 +103,7 @@ class Streams:
         waits, loop, last = self._escalations.waits, asyncio.get_running_loop(), reader.last
         beat = loop.time() + self._heartbeat
         while not wire.gone:
-            reader.still()
+            await reader.still()
             event, text = self._event(escalation, reader.principal)
             if event != last:
                 last, beat = event, loop.time() + self._heartbeat

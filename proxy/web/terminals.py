@@ -21,11 +21,12 @@ from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import EscalationRequired
 from proxy.escalation.views import task
 from proxy.gateway.answer import Answer, Declined, store_unusable
-from proxy.identity.tls import certificate_uris
+from proxy.identity.tls import with_thumbprint
 from proxy.inquiry.inquiry import Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import delegations, problems
+from proxy.web.back_channel import LOGOUT, sign_out
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
     from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
+    from proxy.identity.logout import BackChannel
     from proxy.identity.principal import Principal
-    from proxy.identity.service import Identities
+    from proxy.identity.service import Authenticator
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
     from proxy.web.limits import Limits
@@ -64,7 +66,7 @@ class Terminals:
         self,
         *,
         gateway: Gateway,
-        identities: Identities,
+        identities: Authenticator,
         escalations: Escalations,
         oversight: Oversight,
         locks: Locks,
@@ -74,8 +76,13 @@ class Terminals:
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
+        back_channel: BackChannel | None = None,
     ) -> None:
-        """Wire the door; ``queries`` is false where only escalations, notices and reviews are served."""
+        """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
+
+        ``back_channel`` is where an identity provider signs people out.
+        """
+        self._back_channel = back_channel
         self._gateway = gateway
         self._identities = identities
         self._streams = Streams(escalations, clock, most=max(1, limits.connections // STREAMS_SHARE))
@@ -110,9 +117,7 @@ class Terminals:
             return await self._known(inbound, peer, act)
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
-        if not self._queries:
-            raise RouteUnknown("Queries are answered at the terminals' door.")
-        return await self._query(inbound, peer)
+        return await (self._query(inbound, peer) if self._queries else self._signed_out(inbound, path))
 
     def _room(self, room: str, request: web.BaseRequest, inbound: Inbound) -> _Act | None:
         """Return what answers in a room, or None where there is none of that name."""
@@ -139,7 +144,7 @@ class Terminals:
         principal: Principal | None = None
         try:
             authorization = inbound.header("Authorization")
-            principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
+            principal = await self._identities.identify(authorization, peer, self._clock())
             self._locks.check(principal, case=None, subjects=(), grant=None)
             return await act(principal)
         except (Refusal, DatabaseUnusable) as error:
@@ -152,15 +157,28 @@ class Terminals:
         """Send an escalation's events to somebody known, for as long as they are."""
         require(inbound, "GET")
 
-        def still() -> None:
-            self._identities.require_good(principal, self._clock())
-            self._locks.check(principal, case=None, subjects=(), grant=None)
+        async def still() -> None:
+            # Asked anew as at the first time: a key that was revoked, a token that has expired, a person signed out.
+            same = await self._identities.identify(inbound.header("Authorization"), _peer(request), self._clock())
+            self._locks.check(same, case=None, subjects=(), grant=None)
 
         last = inbound.header("Last-Event-ID") or ""
         remember = partial(self._gateway.refused, inbound, principal)
         return await self._streams.serve(
             id_, Reader(request=request, principal=principal, last=last, still=still, remember=remember)
         )
+
+    async def _signed_out(self, inbound: Inbound, path: str) -> web.StreamResponse:
+        """Have the identity provider sign somebody out, where no queries are answered; nothing else is left there."""
+        back_channel = self._back_channel
+        if back_channel is None or path != LOGOUT:
+            raise RouteUnknown("Queries are answered at the terminals' door.")
+        try:
+            return await sign_out(inbound, back_channel)
+        except (Refusal, DatabaseUnusable) as error:
+            refusal = error if isinstance(error, Refusal) else store_unusable()
+            declined = await self._gateway.refused(inbound, None, refusal)
+            return _declined(declined.refusal, declined.entry)
 
     async def _document(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
         """Return a document about this door. Everybody who may ask at all may read it; a stranger learns no field's name."""
@@ -195,7 +213,10 @@ class Terminals:
 
 def _peer(request: web.BaseRequest) -> Mapping[str, Any]:
     transport = request.transport
-    return (transport.get_extra_info("peercert") if transport is not None else None) or {}
+    peer = transport.get_extra_info("peercert") if transport is not None else None
+    if transport is None or not peer:
+        return {}
+    return with_thumbprint(peer, transport.get_extra_info("ssl_object").getpeercert(binary_form=True))
 
 
 def _accepted(refusal: Refusal, entry: str | None) -> web.Response:

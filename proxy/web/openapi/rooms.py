@@ -20,7 +20,8 @@ OF_ESCALATIONS: Final = frozenset(
 )  # fmt: skip
 OF_DUTIES: Final = frozenset({"duty-unknown", "duty-done", "outcome-unknown"})
 OF_STEP_UP: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing", "passkey-refused"})
-OF_THE_ROOMS: Final = OF_ESCALATIONS | OF_DUTIES | OF_STEP_UP
+OF_DELEGATIONS: Final = frozenset({"delegation-invalid", "delegation-unknown"})
+OF_THE_ROOMS: Final = OF_ESCALATIONS | OF_DUTIES | OF_STEP_UP | OF_DELEGATIONS
 _OF_A_STATEMENT: Final = frozenset({"purpose-malformed", "purpose-unknown", "statement-uninformative"})
 _OF_ALL: Final = (
     OF_THE_CONNECTION
