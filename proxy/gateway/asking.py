@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from proxy.audit.owed import UNVERIFIED, Duty, Owed
 from proxy.disclosure.disclosure import Judgement
+from proxy.escalation.glass import Broken, digest
 from proxy.escalation.lifecycle import Asked
+from proxy.identity.stepup import Thing
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
+from proxy.policy.exigent import broken, review_within
 from proxy.policy.obligations import REVIEWER
 from proxy.purpose.purpose import Standing, SubjectNotOnCase
 from proxy.registry.parties import OnCase, on_case
@@ -18,9 +22,11 @@ from proxy.registry.protection import Recognition, explained
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from proxy.escalation.lifecycle import Escalation
     from proxy.identity.principal import Principal
+    from proxy.identity.stepup import Assurance
     from proxy.inquiry.inquiry import Inquiry
     from proxy.policy.decision import Facts
     from proxy.policy.service import PolicySet
@@ -59,6 +65,36 @@ class Asking:
         within = round(self.policies.catalogue.officer_safety.review.total_seconds())
         return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=UNVERIFIED, within=within),)
 
+    def emergency(self, ruling: Ruling) -> bool:
+        """Tell whether an emergency was stated that the row answers; a broad search is none, whatever is stated."""
+        stated = self.verified.purpose.exigent is not None
+        return stated and ruling.outcome is Outcome.ESCALATE and ruling.exigent is not None and not self.inquiry.broad
+
+    def confirmed(self) -> Thing:
+        """Return the very thing that an officer confirms who breaks the glass."""
+        purpose, criteria = self.verified.purpose, self.inquiry.criteria
+        said = digest(
+            case=purpose.case,
+            action=self.inquiry.action,
+            criteria=criteria,
+            statement=purpose.statement,
+            emergency=purpose.exigent or "",
+        )
+        return Thing("break-glass", purpose.case, said)
+
+    def broken(self, ruling: Ruling, assurance: Assurance, now: datetime) -> tuple[Ruling, Broken]:
+        """Return the ruling under which an emergency is answered, and what was broken for it."""
+        opened = broken(ruling, self.policies.fields)
+        glass = Broken(
+            subjects=frozenset(each.entry for each in self.recognition.protections),
+            relations=frozenset(str(each) for each in self.recognition.relations),
+            owed=opened.owed,
+            review_due=now + timedelta(seconds=review_within(opened)),
+            assurance=assurance.facts(),
+            evidence=assurance.sealed(),
+        )
+        return opened, glass
+
     def shown(self, truth: tuple[Facts, Ruling]) -> Asking:
         """Return the query as if it meant nobody we know, since policy conceals somebody; the log keeps ``truth``.
 
@@ -93,8 +129,9 @@ class Asking:
         ruling: Ruling,
         grant: Escalation | None,
         tally: Tally,
+        glass: Broken | None = None,
     ) -> Judgement:
-        """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about."""
+        """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about, and so does a glass."""
         recognition = recognizer.recognize(fields, self.principal, self.policies.thresholds)
         if ruling.outcome is Outcome.CONCEAL:
             return Judgement(ruling=ruling, recognition=recognition)
@@ -105,6 +142,8 @@ class Asking:
         )
         facts, of_record = self.ruled(recognition, approval="granted" if covered else "none")
         tally.add(facts, recognition, of_record)
+        if glass is not None and of_record.exigent is not None and glass.covers(recognition):
+            of_record = broken(of_record, self.policies.fields)
         if ruling.outcome is Outcome.MASK:
             of_record = stricter(of_record, ruling)
         protected = frozenset().union(*(protection.fields for protection in recognition.protections))

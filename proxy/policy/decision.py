@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from proxy.audit.owed import Duty
+from proxy.audit.owed import Duty, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,6 +65,24 @@ class Demand:
         return self.roles <= other.roles and self.quorum >= other.quorum
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exigent:
+    """What a stated emergency opens before anybody agreed: the field classes that leave, and who is told and reviews it."""
+
+    shown: frozenset[str]
+    owed: tuple[Owed, ...]
+
+
+def exigent_in_all(each: Iterable[Exigent | None]) -> Exigent | None:
+    """Return what an emergency opens where several rows decide together: what all of them open, and nothing if one is silent."""
+    found = tuple(each)
+    allowed = tuple(exigent for exigent in found if exigent is not None)
+    if not found or len(allowed) < len(found):
+        return None
+    shown = frozenset.intersection(*(exigent.shown for exigent in allowed))
+    return Exigent(shown=shown, owed=joined(owed for exigent in allowed for owed in exigent.owed)) if shown else None
+
+
 def demanded(demands: Iterable[Demand]) -> tuple[Demand, ...]:
     """Return demands that all have to be met, of those for the same roles the largest."""
     found: dict[tuple[str, ...], Demand] = {}
@@ -86,6 +104,7 @@ class Ruling:
     demands: tuple[Demand, ...] = ()  # who has to agree, where the outcome is escalate
     tell: bool = False  # whether the terminal may learn that a record was withheld
     marked: bool = False  # whether what leaves carries a mark of who was answered, and when
+    exigent: Exigent | None = None  # what an emergency opens, where the outcome is escalate
 
     @property
     def notify(self) -> tuple[str, ...]:

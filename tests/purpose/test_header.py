@@ -121,6 +121,7 @@ STATED = st.builds(
     code=st.none() | st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,7}", fullmatch=True),
     case=st.none() | st.from_regex(CASE_PATTERN, fullmatch=True).map(normal_case).filter(lambda text: text.isascii()),
     statement=st.none() | TEXT,
+    exigent=st.none() | TEXT,
     requestor=st.none() | TEXT,
     recipient=st.none() | TEXT,
     location=st.none() | TEXT,
