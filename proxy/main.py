@@ -177,6 +177,7 @@ class _Composition:
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
+            holders=identities,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),

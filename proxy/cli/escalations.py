@@ -100,5 +100,27 @@ def refuse(
     show_one(body, as_json=as_json)
 
 
+@app.command()
+def revoke(
+    escalation: IdArgument,
+    *,
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take an approval back that has not answered yet: the one who asked is told the reason."""
+    body = ask(
+        "POST",
+        f"{_path(escalation)}/revoke",
+        Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
+        {"reason": reason},
+    )
+    show_one(body, as_json=as_json)
+
+
 def _path(escalation: str) -> str:
     return f"/escalations/{quote(escalation, safe='')}"

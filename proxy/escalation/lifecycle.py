@@ -70,6 +70,7 @@ class State(StrEnum):
     EXPIRED = "expired"
     CANCELED = "canceled"
     REDEEMED = "redeemed"
+    REVOKED = "revoked"
 
 
 class Move(StrEnum):
@@ -80,6 +81,7 @@ class Move(StrEnum):
     EXPIRE = "expire"
     CANCEL = "cancel"
     REDEEM = "redeem"
+    REVOKE = "revoke"
 
 
 MOVES: Final[Mapping[tuple[State, Move], State]] = {
@@ -90,8 +92,18 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.APPROVED, Move.REDEEM): State.REDEEMED,
     (State.APPROVED, Move.EXPIRE): State.EXPIRED,
     (State.APPROVED, Move.CANCEL): State.CANCELED,
+    (State.APPROVED, Move.REVOKE): State.REVOKED,
 }
 """What is absent is illegal."""
+
+PARTICIPLES: Final[Mapping[Move, str]] = {
+    Move.APPROVE: "approved",
+    Move.REFUSE: "refused",
+    Move.EXPIRE: "expired",
+    Move.CANCEL: "canceled",
+    Move.REDEEM: "redeemed",
+    Move.REVOKE: "taken back",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

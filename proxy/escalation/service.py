@@ -11,21 +11,17 @@ import hashlib
 import hmac
 import secrets
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
-from proxy.escalation.events import Escalated, EscalationMove
+from proxy.escalation.eligibility import Eligibility
+from proxy.escalation.events import Escalated
 from proxy.escalation.lifecycle import (
-    MOVES,
-    Approval,
     ApproverIneligible,
     Asked,
     BudgetSpent,
     Escalation,
     EscalationMoved,
-    EscalationRefused,
-    EscalationRequired,
     EscalationUnknown,
     GrantMismatch,
     GrantSpent,
@@ -33,21 +29,21 @@ from proxy.escalation.lifecycle import (
     ReasonMissing,
     State,
 )
+from proxy.escalation.moves import Moves
 from proxy.escalation.store import EscalationStore
-from proxy.registry.protection import OWN_CAUSE
+from proxy.escalation.views import refused, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from proxy.audit.event import AuditLog
     from proxy.clock import Clock
     from proxy.database import Database
+    from proxy.escalation.eligibility import Decider, Holders
     from proxy.identity.principal import Principal
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
-RETRY_AFTER_SECONDS: Final = 5
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000
 POLL_SECONDS: Final = 0.5
@@ -63,6 +59,7 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        holders: Holders | None = None,
         clock: Clock,
         metrics: Metrics,
         expires: timedelta = timedelta(minutes=15),
@@ -74,15 +71,13 @@ class Escalations:
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
-        self._recognizer = recognizer
         self._clock = clock
         self._metrics = metrics
         self._expires = expires
-        self._grant = grant
         self._most_pending = most_pending
         self._randomness = randomness
-        self._lock = asyncio.Lock()
-        self._changed = asyncio.Condition()
+        self._eligibility = Eligibility(recognizer=recognizer, holders=holders, clock=clock)
+        self._moves = Moves(store=self._store, audit=audit, clock=clock, metrics=metrics, grant=grant)
         self._closing = False
         self._open: Sequence[Escalation] = ()
         self._listed = -1
@@ -105,9 +100,9 @@ class Escalations:
             case State.APPROVED if found.fits(asked):
                 return found
             case State.APPROVED:
-                await self._move(found, Move.EXPIRE, actor="clock", about=about)
+                await self._moves.make(found, Move.EXPIRE, actor="clock", about=about)
                 raise GrantMismatch("What was approved is not what this query would do now. Send it again to ask anew.")
-            case State.REFUSED if found.decided_at is not None and now < found.decided_at + self._expires:
+            case State.REFUSED | State.REVOKED if found.decided_at is not None and now < found.decided_at + self._expires:
                 raise refused(found, now)
             case State.REDEEMED if found.grant_expires_at is not None and now < found.grant_expires_at:
                 raise GrantSpent(
@@ -115,7 +110,7 @@ class Escalations:
                     escalation=view(found, now),
                     retry_after=max(1, int((found.grant_expires_at - now).total_seconds())),
                 )
-            case State.EXPIRED | State.CANCELED | State.REFUSED | State.REDEEMED:
+            case State.EXPIRED | State.CANCELED | State.REFUSED | State.REDEEMED | State.REVOKED:
                 return None
             case unreachable:
                 assert_never(unreachable)
@@ -127,7 +122,7 @@ class Escalations:
             BudgetSpent: the principal has too many that wait.
         """
         now = self._clock()
-        async with self._lock:
+        async with self._moves.lock:
             # Two equal queries at once ask one supervisor once.
             twin = await self._store.latest(asked.fingerprint(self._fingerprint_key))
             if twin is not None and twin.at(now) is State.PENDING:
@@ -147,7 +142,7 @@ class Escalations:
             )
             await self._audit.record(Escalated(about=about, escalation=escalation))
             await self._store.insert(escalation)
-        await self._tell()
+        await self._moves.tell()
         return escalation
 
     async def void(self, escalation: Escalation, about: str) -> NoReturn:
@@ -157,7 +152,7 @@ class Escalations:
             GrantMismatch: always; the query has to be sent again.
         """
         with suppress(EscalationMoved):
-            await self._move(escalation, Move.EXPIRE, actor="clock", about=about)
+            await self._moves.make(escalation, Move.EXPIRE, actor="clock", about=about)
         raise GrantMismatch("The policy has changed since this was asked. Send it again to ask anew.")
 
     async def redeem(self, escalation: Escalation, actor: str, about: str) -> None:
@@ -165,10 +160,14 @@ class Escalations:
 
         Raises:
             GrantSpent: another query was faster.
+            EscalationRefused: it was taken back meanwhile.
         """
         try:
-            await self._move(escalation, Move.REDEEM, actor=actor, about=about)
+            await self._moves.make(escalation, Move.REDEEM, actor=actor, about=about)
         except EscalationMoved:
+            now = await self._store.get(escalation.id)
+            if now is not None and now.state is State.REVOKED:
+                raise refused(now, self._clock()) from None
             raise GrantSpent("This approval has answered once already.") from None
 
     async def decide(self, escalation_id: str, principal: Principal, move: Move, reason: str) -> Escalation:
@@ -178,11 +177,32 @@ class Escalations:
             EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
         """
         escalation = await self._seen(escalation_id, principal)
-        self._must_be_eligible(escalation, principal)
-        words = reason.strip()
-        if not MIN_REASON <= len(words) <= MAX_REASON:
-            raise ReasonMissing(f"State the reason for your decision in {MIN_REASON} to {MAX_REASON} characters.")
-        return await self._move(escalation, move, actor=principal.person, role=principal.role, reason=words)
+        authority = await self._eligibility.authority(escalation, principal)
+        words = _worded(reason)
+        return await self._moves.make(escalation, move, actor=principal.person, role=authority.role, reason=words)
+
+    async def revoke(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
+        """Take an approval back before it has answered, as one who may decide.
+
+        Raises:
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
+        """
+        escalation = await self._seen(escalation_id, principal)
+        authority = await self._eligibility.authority(escalation, principal)
+        words = _worded(reason)
+        return await self._moves.make(escalation, Move.REVOKE, actor=principal.person, role=authority.role, reason=words)
+
+    async def may_decide(self, escalation: Escalation, principal: Principal) -> None:
+        """Return when a person may decide this escalation.
+
+        Raises:
+            ApproverIneligible: they may not; the detail says why.
+        """
+        await self._eligibility.authority(escalation, principal)
+
+    async def deciders(self, escalation: Escalation) -> Sequence[Decider]:
+        """Return who may decide, those on duty first."""
+        return await self._eligibility.deciders(escalation)
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
         """Take an escalation back, as the one who asked.
@@ -193,7 +213,7 @@ class Escalations:
         escalation = await self._seen(escalation_id, principal)
         if escalation.asked.person != principal.person:
             raise ApproverIneligible("Only the person who asked can cancel; a supervisor can refuse.")
-        return await self._move(escalation, Move.CANCEL, actor=principal.person)
+        return await self._moves.make(escalation, Move.CANCEL, actor=principal.person)
 
     async def seen(self, escalation_id: str, principal: Principal) -> Escalation:
         """Return an escalation to the one who asked or to who may decide in the same agency.
@@ -207,7 +227,7 @@ class Escalations:
         """Return a person's own escalations, and those of the agency that are theirs to decide."""
         own = await self._store.listed(state=state, agency=principal.agency, person=principal.person)
         all_ = await self._store.listed(state=state, agency=principal.agency)
-        seen = {each.id: each for each in (*own, *(each for each in all_ if self._may_see(each, principal)))}
+        seen = {each.id: each for each in (*own, *(each for each in all_ if self._eligibility.may_see(each, principal)))}
         return sorted(seen.values(), key=lambda each: (each.created_at, each.id))
 
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
@@ -220,20 +240,20 @@ class Escalations:
             left = deadline - loop.time()
             if current.at(self._clock()) is not State.PENDING or left <= 0 or self._closing:
                 return current
-            async with self._changed:
+            async with self._moves.changed:
                 # A decision made in another process moves the generation, but wakes nobody here: hence the short nap.
                 if self._store.generation() == generation and not self._closing:
                     try:
                         async with asyncio.timeout(min(left, POLL_SECONDS)):
-                            await self._changed.wait()
+                            await self._moves.changed.wait()
                     except TimeoutError:
                         continue
 
     async def end_waits(self) -> None:
         """Let nobody wait any more: the node is about to stop, and its supervisors may decide elsewhere."""
         self._closing = True
-        async with self._changed:
-            self._changed.notify_all()
+        async with self._moves.changed:
+            self._moves.changed.notify_all()
 
     async def sweep(self) -> None:
         """Write down what has expired, and measure what waits."""
@@ -246,7 +266,7 @@ class Escalations:
         for escalation in self._open:
             if escalation.at(now) is State.EXPIRED:
                 try:
-                    await self._move(escalation, Move.EXPIRE, actor="clock")
+                    await self._moves.make(escalation, Move.EXPIRE, actor="clock")
                 except EscalationMoved:
                     continue
         waiting = [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
@@ -255,127 +275,13 @@ class Escalations:
 
     async def _seen(self, escalation_id: str, principal: Principal) -> Escalation:
         escalation = await self._store.get(escalation_id)
-        if escalation is None or not self._may_see(escalation, principal):
+        if escalation is None or not self._eligibility.may_see(escalation, principal):
             raise EscalationUnknown("There is no such escalation among yours.")
         return escalation
 
-    def _may_see(self, escalation: Escalation, principal: Principal) -> bool:
-        """Tell whether it is theirs, or theirs to decide. That they are asked about, nobody learns, nor their own people."""
-        asked = escalation.asked
-        if asked.person == principal.person:
-            return True
-        if principal.role not in self._approvers_of(escalation) or asked.agency != principal.agency:
-            return False
-        return not any(
-            self._recognizer.recognize(fields, principal).relations & OWN_CAUSE for fields in (asked.criteria, *asked.records)
-        )
 
-    def _approvers_of(self, escalation: Escalation) -> frozenset[str]:
-        return frozenset().union(*(demand.roles for demand in escalation.asked.demands))
-
-    def _must_be_eligible(self, escalation: Escalation, principal: Principal) -> None:
-        if principal.role not in (roles := self._approvers_of(escalation)):
-            raise ApproverIneligible(f"Only {', '.join(sorted(roles))} may decide this escalation.")
-        if principal.person == escalation.asked.person:
-            raise ApproverIneligible("Nobody decides on their own query; another supervisor has to.")
-
-    async def _move(
-        self, escalation: Escalation, move: Move, *, actor: str, role: str = "", reason: str = "", about: str = ""
-    ) -> Escalation:
-        async with self._lock:
-            now = self._clock()
-            current = await self._store.get(escalation.id) or escalation
-            state = current.state if move is Move.EXPIRE else current.at(now)
-            to = MOVES.get((state, move))
-            if to is None:
-                raise EscalationMoved(f"This escalation is {state}; it cannot be {_participle(move)} any more.")
-            approval = Approval(person=actor, role=role, at=now, reason=reason) if move is Move.APPROVE else None
-            given = current.approvals
-            if approval is not None:
-                if any(each.person == actor for each in given):
-                    raise ApproverIneligible("You have agreed already; another person has to as well.")
-                given = (*given, approval)
-                to = to if current.met(given) else state
-            event = EscalationMove(
-                about=about, escalation=current, move=move, to=to, actor=actor, reason=reason, role=role, approvals=len(given)
-            )
-            await self._audit.record(event)
-            decided = to in {State.APPROVED, State.REFUSED}
-            changes = {
-                "decided_by": actor if decided else None,
-                "reason": reason if decided else None,
-                "grant_expires_at": now + self._grant if to is State.APPROVED else None,
-            }
-            if not await self._store.move(current, to, now=now, approval=approval, **changes):  # type: ignore[arg-type]
-                raise EscalationMoved("Somebody else was faster; look at it again.")
-            moved = replace(current, state=to, decided_at=now if decided else current.decided_at, approvals=given)
-            moved = replace(moved, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
-        if move is not Move.REDEEM and to is not State.PENDING:
-            self._metrics.escalation_decision_seconds.labels(str(to)).observe((now - current.created_at).total_seconds())
-        await self._tell()
-        return moved
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-
-def required(escalation: Escalation, now: datetime) -> EscalationRequired:
-    """Return the refusal that tells where to wait."""
-    return EscalationRequired(
-        "A supervisor has to agree first. Poll the escalation's href, or send the query again once it is approved.",
-        escalation=view(escalation, now),
-        retry_after=RETRY_AFTER_SECONDS,
-    )
-
-
-def refused(escalation: Escalation, now: datetime) -> EscalationRefused:
-    """Return the refusal that holds the supervisor's reason."""
-    return EscalationRefused(f"A supervisor refused this query: {escalation.reason}", escalation=view(escalation, now))
-
-
-def view(escalation: Escalation, now: datetime) -> dict[str, object]:
-    """Return what the requester may see: never why the subject is protected."""
-    seen: dict[str, object] = {
-        "id": escalation.id,
-        "href": f"/escalations/{escalation.id}",
-        "state": str(escalation.at(now)),
-        "created_at": escalation.created_at.isoformat(),
-        "expires_at": escalation.expires_at.isoformat(),
-    }
-    if escalation.reason is not None:
-        seen["reason"] = escalation.reason
-    if escalation.grant_expires_at is not None:
-        seen["approved_until"] = escalation.grant_expires_at.isoformat()
-    return seen
-
-
-def supervisor_view(escalation: Escalation, now: datetime) -> dict[str, object]:
-    """Return what who decides may see: who asks, why, and why it escalated; the subject stays a category."""
-    asked = escalation.asked
-    return view(escalation, now) | {
-        "requested_by": asked.person,
-        "terminal": asked.terminal,
-        "case": asked.case,
-        "purpose": asked.purpose,
-        "statement": asked.statement,
-        "action": asked.action,
-        "criteria": sorted(asked.criteria),
-        "categories": list(asked.categories),
-        "relations": list(asked.relations),
-        "recognized": [{word: why[word] for word in _WHY if word in why} for why in asked.recognized if isinstance(why, dict)],
-        "rule": asked.rule,
-        "because": asked.because,
-        "decided_by": escalation.decided_by,
-        "demands": tuple(demand.fact() for demand in asked.demands),
-        "approvals": [{"person": each.person, "role": each.role, "reason": each.reason} for each in escalation.approvals],
-    }
-
-
-_WHY: Final = ("category", "matched", "score", "threshold", "features")
-
-
-def _participle(move: Move) -> str:
-    return {Move.APPROVE: "approved", Move.REFUSE: "refused", Move.EXPIRE: "expired", Move.CANCEL: "canceled"}.get(
-        move, "redeemed"
-    )
+def _worded(reason: str) -> str:
+    words = reason.strip()
+    if not MIN_REASON <= len(words) <= MAX_REASON:
+        raise ReasonMissing(f"State the reason for your decision in {MIN_REASON} to {MAX_REASON} characters.")
+    return words

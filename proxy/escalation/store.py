@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from proxy.escalation.lifecycle import Approval, Asked, Escalation, State
 from proxy.policy.decision import Demand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from sqlalchemy import Row, Select
 
@@ -53,6 +54,10 @@ _approvals: Final = Table(
     Column("at", String, nullable=False),
     Column("sealed_reason", LargeBinary, nullable=False),
 )
+
+
+class Stale(Exception):  # noqa: N818 -- it names what the caller holds
+    """The escalation has changed since it was read."""
 
 
 class EscalationStore:
@@ -115,38 +120,36 @@ class EscalationStore:
         async with self._database.begin() as connection:
             return int((await connection.execute(statement)).scalar_one())
 
-    async def move(
-        self,
-        escalation: Escalation,
-        to: State,
-        *,
-        now: datetime,
-        decided_by: str | None = None,
-        reason: str | None = None,
-        grant_expires_at: datetime | None = None,
-        approval: Approval | None = None,
-    ) -> bool:
-        """Compare-and-swap from the state that ``escalation`` was read in; False when somebody was faster.
+    @asynccontextmanager
+    async def moving(self, before: Escalation, after: Escalation, approval: Approval | None = None) -> AsyncIterator[None]:
+        """Compare-and-swap from ``before`` to ``after``, committed at the end of the block unless that raises.
 
-        An ``approval`` is kept with it; ``to`` may then be the state it is in, while more people have to agree.
+        An ``approval`` is kept with it; the state may then be the same, while more people have to agree.
+
+        Raises:
+            Stale: it is not, or no longer, as ``before`` has it; nothing is written.
         """
-        values: dict[str, Any] = {"state": str(to)}
-        if decided_by is not None:
-            values |= {"decided_by": decided_by, "decided_at": _text(now)}
-        if reason is not None:
-            values["sealed_reason"] = self._seal(reason.encode(), escalation.id, "reason")
-        if grant_expires_at is not None:
-            values["grant_expires_at"] = _text(grant_expires_at)
-        statement = update(_escalations).where(
-            _escalations.c.id == escalation.id, _escalations.c.state == str(escalation.state)
-        )
+        statement = update(_escalations).where(_escalations.c.id == before.id, _escalations.c.state == str(before.state))
         async with self._database.begin() as connection:
-            moved = (await connection.execute(statement.values(values))).rowcount == 1
-            if moved and approval is not None:
-                await connection.execute(_approvals.insert().values(self._written(escalation.id, approval)))
-            if moved:
-                await self._database.bump(connection, SUBJECT)
-        return moved
+            if (await connection.execute(statement.values(self._changed(after)))).rowcount != 1:
+                raise Stale
+            if approval is not None:
+                # Under the write lock that the update took: of two who agree at once in two processes, the later counts both.
+                given = select(_approvals.c.person).where(_approvals.c.escalation == before.id)
+                if set((await connection.execute(given)).scalars()) != {each.person for each in before.approvals}:
+                    raise Stale
+                await connection.execute(_approvals.insert().values(self._written(before.id, approval)))
+            await self._database.bump(connection, SUBJECT)
+            yield
+
+    def _changed(self, after: Escalation) -> dict[str, Any]:
+        return {
+            "state": str(after.state),
+            "decided_by": after.decided_by,
+            "decided_at": _text(after.decided_at) if after.decided_at else None,
+            "sealed_reason": self._seal(after.reason.encode(), after.id, "reason") if after.reason is not None else None,
+            "grant_expires_at": _text(after.grant_expires_at) if after.grant_expires_at else None,
+        }
 
     def _written(self, escalation_id: str, approval: Approval) -> dict[str, Any]:
         sealed = self._seal(approval.reason.encode(), escalation_id, f"approval/{approval.person}")

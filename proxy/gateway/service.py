@@ -21,7 +21,7 @@ from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
 from proxy.escalation.lifecycle import EscalationRequired, State
-from proxy.escalation.service import refused, required
+from proxy.escalation.views import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
 from proxy.gateway.asking import Asking, must_concern_a_party, must_say_enough
 from proxy.gateway.cascade import named, sought
@@ -336,7 +336,7 @@ class Gateway:
                 if self._policies().digest != asking.policies.digest:
                     await self._escalations.void(escalation, query.inbound.query_id)
                 return None
-            if escalation.state is State.REFUSED:
+            if escalation.state in {State.REFUSED, State.REVOKED}:
                 raise refused(escalation, self._clock())
         raise required(escalation, self._clock())
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from proxy.database import Database
+    from proxy.identity.credential import Holder
 
 NOTICES = 1000
 
@@ -79,6 +80,15 @@ class Identities:
         if (notices := self._presence.seen(holder.person, holder.terminal, now)) and len(self._notices) < NOTICES:
             self._notices.extend(notices)
         return principal
+
+    def holders(self, now: datetime) -> list[Holder]:
+        """Return whose good credentials there are, a person as often as they have roles, terminals or kinds of credential.
+
+        Raises:
+            DatabaseUnusable: the store cannot be read.
+        """
+        self._refresh()
+        return [credential.holder for credential in self._credentials.values() if credential.good(now)]
 
     def take_notices(self) -> list[SimultaneousUse]:
         """Return what was noticed since the last call, for the caller to count and record."""

@@ -374,6 +374,7 @@ def _escalations() -> dict[str, dict[str, Any]]:
     for verb, summary in (
         ("approve", "Agree, as a supervisor"),
         ("refuse", "Refuse, as a supervisor"),
+        ("revoke", "Take an approval back that has not answered yet"),
         ("cancel", "Take it back"),
     ):
         operation = _plain(

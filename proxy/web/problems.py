@@ -30,11 +30,24 @@ class Problem(NamedTuple):
 
 
 PROBLEMS: Final[Mapping[str, Problem]] = {
-    "credential-missing": Problem(401, "No credential", "Send `Authorization: Bearer <key>`, or a client certificate."),
+    "credential-missing": Problem(
+        401, "No credential", "Send `Authorization: Bearer <key or access token>`, or a client certificate."
+    ),
     "credential-invalid": Problem(
         401,
         "Credential not valid",
-        "The key or certificate is unknown, revoked or expired. Ask your administrator for a new one.",
+        "The key, token or certificate is unknown, revoked or expired. Sign in again, or ask your administrator for a new one.",
+    ),
+    "authentication-insufficient": Problem(
+        401,
+        "Sign in again",
+        "The sign-in was too long ago, or without a second factor. Sign in again at the identity provider, with both.",
+    ),
+    "sign-in-refused": Problem(401, "Not signed in", "Sign in again; if it stays, ask the identity desk."),
+    "identity-provider-unavailable": Problem(
+        503,
+        "The identity provider does not answer",
+        "Nothing was released. Try again; keys go on working where they are allowed.",
     ),
     "purpose-missing": Problem(
         400, "No purpose", 'Send the header `Query-Purpose: code=C, case="26-004217", statement="why this lookup"`.'

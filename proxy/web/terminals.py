@@ -20,7 +20,7 @@ from aiohttp import HttpVersion11, web
 
 from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
-from proxy.escalation.service import supervisor_view, view
+from proxy.escalation.views import supervisor_view, view
 from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers, parse_object
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 VIA: Final = "1.1 showcause"
 PURPOSES: Final = "/purposes"
 _DOCUMENTS: Final = frozenset({PURPOSES, "/openapi.json"})
-_ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel))?\Z")
+_ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel|revoke))?\Z")
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")
 _ASYNC: Final = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])")
 _PREFER: Final = len("prefer")
@@ -165,6 +165,8 @@ class Terminals:
             escalation = await self._escalations.seen(escalation_id, principal)
         elif verb == "cancel":
             escalation = await self._escalations.cancel(escalation_id, principal)
+        elif verb == "revoke":
+            escalation = await self._escalations.revoke(escalation_id, principal, _reason(inbound))
         else:
             escalation = await self._escalations.decide(escalation_id, principal, _DECISIONS[verb], _reason(inbound))
         return self._shown(escalation, principal)

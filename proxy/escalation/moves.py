@@ -1,0 +1,124 @@
+"""Carrying out a move: recorded first, then compare-and-swap.
+
+One lock per process keeps two moves apart; between processes the store's compare-and-swap does. The new state is written
+inside a transaction that is committed only once the entry is durable: if the entry fails, nothing has moved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from proxy.escalation.events import EscalationMove
+from proxy.escalation.lifecycle import (
+    MOVES,
+    PARTICIPLES,
+    Approval,
+    ApproverIneligible,
+    EscalationMoved,
+    Move,
+    State,
+)
+from proxy.escalation.store import Stale
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from proxy.audit.event import AuditLog
+    from proxy.clock import Clock
+    from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.store import EscalationStore
+    from proxy.telemetry import Metrics
+
+ATTEMPTS: Final = 5
+DECISIONS: Final = frozenset({Move.APPROVE, Move.REFUSE, Move.REVOKE})
+"""Moves that are somebody's decision, with a reason."""
+
+
+class Moves:
+    """Whoever moves escalations in this process, and wakes those who wait for it."""
+
+    def __init__(self, *, store: EscalationStore, audit: AuditLog, clock: Clock, metrics: Metrics, grant: timedelta) -> None:
+        """Wire it; an approval is good for ``grant``."""
+        self._store = store
+        self._audit = audit
+        self._clock = clock
+        self._metrics = metrics
+        self._grant = grant
+        self.lock = asyncio.Lock()
+        self.changed = asyncio.Condition()
+
+    async def make(
+        self, escalation: Escalation, move: Move, *, actor: str, role: str = "", reason: str = "", about: str = ""
+    ) -> Escalation:
+        """Move an escalation.
+
+        Raises:
+            EscalationMoved: it is in no state that allows this move, or somebody was faster.
+            ApproverIneligible: they have agreed already.
+            AuditUnavailable: it could not be recorded, and has not moved.
+        """
+        async with self.lock:
+            before, moved = await self._make(escalation, move, actor=actor, role=role, reason=reason, about=about)
+        if move not in {Move.REDEEM, Move.REVOKE} and moved.state is not State.PENDING:
+            seconds = (self._clock() - before.created_at).total_seconds()
+            self._metrics.escalation_decision_seconds.labels(str(moved.state)).observe(seconds)
+        await self.tell()
+        return moved
+
+    async def _make(
+        self, escalation: Escalation, move: Move, *, actor: str, role: str, reason: str, about: str
+    ) -> tuple[Escalation, Escalation]:
+        for _ in range(ATTEMPTS):
+            current = await self._store.get(escalation.id) or escalation
+            moved, approval = self._after(current, move, actor=actor, role=role, reason=reason)
+            event = EscalationMove(
+                about=about,
+                escalation=current,
+                move=move,
+                to=moved.state,
+                actor=actor,
+                reason=reason,
+                role=role,
+                approvals=len(moved.approvals),
+            )
+            with suppress(Stale):
+                async with self._store.moving(current, moved, approval):
+                    await self._audit.record(event)
+                return current, moved
+        raise EscalationMoved("Somebody else was faster; look at it again.")
+
+    def _after(
+        self, current: Escalation, move: Move, *, actor: str, role: str, reason: str
+    ) -> tuple[Escalation, Approval | None]:
+        """Return what a move makes of an escalation, and the agreement that it adds."""
+        now = self._clock()
+        state = current.state if move is Move.EXPIRE else current.at(now)
+        to = MOVES.get((state, move))
+        if to is None:
+            raise EscalationMoved(f"This escalation is {state}; it cannot be {PARTICIPLES[move]} any more.")
+        approval = Approval(person=actor, role=role, at=now, reason=reason) if move is Move.APPROVE else None
+        given = current.approvals
+        if approval is not None:
+            if any(each.person == actor for each in given):
+                raise ApproverIneligible("You have agreed already; another person has to as well.")
+            given = (*given, approval)
+            to = to if current.met(given) else state
+        decided = move in DECISIONS and to is not State.PENDING
+        moved = replace(
+            current,
+            state=to,
+            approvals=given,
+            decided_at=now if decided else current.decided_at,
+            decided_by=actor if decided else current.decided_by,
+            reason=reason if decided else current.reason,
+            grant_expires_at=now + self._grant if to is State.APPROVED else current.grant_expires_at,
+        )
+        return moved, approval
+
+    async def tell(self) -> None:
+        """Wake whoever waits for a move."""
+        async with self.changed:
+            self.changed.notify_all()
