@@ -40,6 +40,7 @@ GROUPS: Final = (
     Group(name="escalations", help="What waits for a supervisor."),
     Group(name="notices", help="Queries that somebody has to take note of."),
     Group(name="reviews", help="Answered queries that somebody else has to judge."),
+    Group(name="findings", help="Reviews that found a query wanting."),
     Group(name="audit", help="The audit log."),
 )
 

@@ -23,15 +23,18 @@ from typing import TYPE_CHECKING, Final
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.keys import load_key
+from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.glass import key_alone
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.tls import server_context, trouble
+from proxy.oversight.findings import Findings
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
@@ -193,7 +196,10 @@ class _Composition:
             recognizer=registry.recognizer,
             clock=clock,
             metrics=metrics,
+            monotonic=time.perf_counter,
         )
+        findings = Findings(oversight=oversight, database=database, audit=audit)
+        lot = Lot(body_key)
         gateway = Gateway(
             policies=lambda: live.policies,
             shadow=lambda: live.shadow,
@@ -201,6 +207,9 @@ class _Composition:
             purposes=purposes,
             recognizer=registry.recognizer,
             escalations=escalations,
+            register=oversight,
+            confirm=key_alone,
+            lot=lot,
             upstream=upstream,
             audit=audit,
             metrics=metrics,
@@ -210,7 +219,7 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
-        await audit.start(version=__version__, policy=live.policies.version)
+        await audit.start(version=__version__, policy=live.policies.version, sample=lot.commitment)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
@@ -227,6 +236,7 @@ class _Composition:
                 identities=identities,
                 escalations=escalations,
                 oversight=oversight,
+                findings=findings,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,

@@ -5,21 +5,19 @@ What has been broken covers whom the query was about when it was broken, and nob
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-
-import orjson
 
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
     from proxy.audit.event import Json
     from proxy.audit.owed import Owed
+    from proxy.identity.principal import Principal
     from proxy.policy.budgets import Glass
     from proxy.registry.protection import Recognition
 
@@ -46,6 +44,32 @@ class Broken:
         } <= self.relations
 
 
+class Assured(Protocol):
+    """How surely it was they."""
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return what may lie open in the entry."""
+        ...
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return what proves it, for the entry's sealed part."""
+        ...
+
+
+class Confirm(Protocol):
+    """Whoever makes sure that it is the officer, and that this very thing is meant."""
+
+    async def __call__(
+        self, principal: Principal, about: str, content: Mapping[str, object], assertion: str | None
+    ) -> Assured:
+        """Return how surely the principal confirms breaking the glass for ``content``.
+
+        Raises:
+            Refusal: they do not.
+        """
+        ...
+
+
 class Register(Protocol):
     """Who has broken the glass, and what came of it: the oversight room, as the street sees it."""
 
@@ -64,13 +88,19 @@ class ReviewsUnreadable(Refusal):
     """What became of earlier emergencies cannot be read, so that nobody breaks the glass."""
 
 
-def digest(*, case: str, action: str, criteria: Mapping[str, Sequence[str]], statement: str, emergency: str) -> bytes:
-    """Return what an officer confirms who breaks the glass: SHA-256 of the canonical JSON of case, query and words."""
-    said = {
-        "action": action,
-        "case": case,
-        "criteria": {kind: sorted(values) for kind, values in criteria.items()},
-        "exigent": emergency,
-        "statement": statement,
-    }
-    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    credential: str
+
+    def facts(self) -> Mapping[str, Json]:
+        return {"method": "key", "credential": self.credential}
+
+    def sealed(self) -> Mapping[str, Json]:
+        return {}
+
+
+async def key_alone(principal: Principal, about: str, content: Mapping[str, object], assertion: str | None) -> Assured:
+    """Implement ``Confirm`` where the credential that the query came with is enough; the entry says so."""
+    del about, content, assertion
+    return _Key(principal.credential)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from proxy.audit.owed import UNVERIFIED, Duty, Owed
 from proxy.disclosure.disclosure import Judgement
-from proxy.escalation.glass import Broken, digest
+from proxy.escalation.glass import Broken
 from proxy.escalation.lifecycle import Asked
-from proxy.identity.stepup import Thing
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from proxy.escalation.glass import Assured
     from proxy.escalation.lifecycle import Escalation
     from proxy.identity.principal import Principal
-    from proxy.identity.stepup import Assurance
     from proxy.inquiry.inquiry import Inquiry
     from proxy.policy.decision import Facts
     from proxy.policy.service import PolicySet
@@ -70,19 +69,19 @@ class Asking:
         stated = self.verified.purpose.exigent is not None
         return stated and ruling.outcome is Outcome.ESCALATE and ruling.exigent is not None and not self.inquiry.broad
 
-    def confirmed(self) -> Thing:
-        """Return the very thing that an officer confirms who breaks the glass."""
-        purpose, criteria = self.verified.purpose, self.inquiry.criteria
-        said = digest(
-            case=purpose.case,
-            action=self.inquiry.action,
-            criteria=criteria,
-            statement=purpose.statement,
-            emergency=purpose.exigent or "",
-        )
-        return Thing("break-glass", purpose.case, said)
+    def confirmed(self) -> Mapping[str, object]:
+        """Return what an officer confirms who breaks the glass: the case, the words, and all that is asked."""
+        purpose, inquiry = self.verified.purpose, self.inquiry
+        return {
+            "action": inquiry.action,
+            "case": purpose.case,
+            "criteria": {kind: sorted(values) for kind, values in inquiry.criteria.items()},
+            "exigent": purpose.exigent,
+            "partial": dict(inquiry.partial),
+            "statement": purpose.statement,
+        }
 
-    def broken(self, ruling: Ruling, assurance: Assurance, now: datetime) -> tuple[Ruling, Broken]:
+    def broken(self, ruling: Ruling, assured: Assured, now: datetime) -> tuple[Ruling, Broken]:
         """Return the ruling under which an emergency is answered, and what was broken for it."""
         opened = broken(ruling, self.policies.fields)
         glass = Broken(
@@ -90,8 +89,8 @@ class Asking:
             relations=frozenset(str(each) for each in self.recognition.relations),
             owed=opened.owed,
             review_due=now + timedelta(seconds=review_within(opened)),
-            assurance=assurance.facts(),
-            evidence=assurance.sealed(),
+            assurance=assured.facts(),
+            evidence=assured.sealed(),
         )
         return opened, glass
 

@@ -11,16 +11,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.failed import Failed
-from proxy.audit.owed import joined
+from proxy.audit.lot import SAMPLE
+from proxy.audit.owed import Duty, Owed, joined
 from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
-from proxy.escalation.lifecycle import EscalationRequired, State
+from proxy.escalation.glass import BreakGlassBlocked
+from proxy.escalation.lifecycle import EscalationRefused, EscalationRequired, GrantMismatch, GrantSpent, State
 from proxy.escalation.views import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
 from proxy.gateway.asking import Asking, must_concern_a_party, must_say_enough
@@ -34,17 +37,20 @@ from proxy.inquiry.service import inquire
 from proxy.policy.decide import strictest
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Refused
+from proxy.policy.obligations import REVIEWER
 from proxy.policy.shadow import Tally, difference
 from proxy.purpose.purpose import CaseClosed, CaseKindMismatch, CaseUnknown, Standing, StandingMissing, SubjectNotOnCase
 from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from proxy.audit.event import AuditLog, Event, Json, Receipt
+    from proxy.audit.lot import Lot
     from proxy.clock import Clock
     from proxy.disclosure.disclosure import Disclosure, Judgement
+    from proxy.escalation.glass import Broken, Confirm, Register
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
     from proxy.gateway.spending import Charged
@@ -64,7 +70,7 @@ if TYPE_CHECKING:
 ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
 
-FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, PolicyDenied)
+FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, BreakGlassBlocked, PolicyDenied)
 """Refusals that say something of whom was asked about."""
 
 REFERENCES: Final = (CaseUnknown, CaseClosed, CaseKindMismatch, StandingMissing)
@@ -112,6 +118,9 @@ class Gateway:
         purposes: Purposes,
         recognizer: Recognizer,
         escalations: Escalations,
+        register: Register,
+        confirm: Confirm,
+        lot: Lot,
         upstream: Upstream,
         audit: AuditLog,
         metrics: Metrics,
@@ -125,6 +134,8 @@ class Gateway:
 
         ``policies`` returns the set in force, and ``shadow`` the candidate that rules beside it, if there is one.
 
+        ``register`` knows who broke the glass before, and ``confirm`` makes sure who does; ``lot`` draws what is reviewed.
+
         ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1.
         """
         self._policies = policies
@@ -133,6 +144,9 @@ class Gateway:
         self._purposes = purposes
         self._recognizer = recognizer
         self._escalations = escalations
+        self._register = register
+        self._confirm = confirm
+        self._lot = lot
         self._upstream = upstream
         self._audit = audit
         self._metrics = metrics
@@ -183,8 +197,11 @@ class Gateway:
             facts, ruling = asking.ruled(asking.recognition, approval="none")
         self._leave(query, "policy")
 
-        grant = None
-        if ruling.outcome is Outcome.ESCALATE:
+        grant, glass, receipt = None, None, None
+        if await self._in_emergency(query, asking, ruling):
+            async with self._breaking(query, asking, ruling) as (ruling, glass):  # noqa: PLR1704 -- what rules from here on
+                receipt = await self._record_decision(query, asking, facts, ruling, None, glass)
+        elif ruling.outcome is Outcome.ESCALATE:
             grant = await self._agreed(
                 query, asking, ruling, wait, lambda: self._record_decision(query, asking, facts, ruling, None)
             )
@@ -194,7 +211,7 @@ class Gateway:
             if ruling.outcome in ANSWERED:
                 await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
 
-        receipt = await self._record_decision(query, asking, facts, ruling, grant)
+        receipt = receipt or await self._record_decision(query, asking, facts, ruling, grant)
         if ruling.outcome not in ANSWERED:
             raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
         assert query.charged is not None
@@ -203,24 +220,31 @@ class Gateway:
         reply = await self._upstream.forward(asking.inquiry, receipt)
         size = len(reply.body)
         self._leave(query, "upstream")
-        disclosure = await self._inspect(query, reply, asking, ruling, grant)
-        if grant is None and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
+        disclosure = await self._inspect(query, reply, asking, ruling, grant, glass)
+        if grant is None and glass is None and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
             # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead. A
             # broad search is silent: that somebody has to agree would answer every range and prefix that is tried.
             asking, withheld = asking.concerning(waiting), disclosure
-            grant = await self._agreed(
-                query,
-                asking,
-                strictest([judgement.ruling for judgement in waiting]),
-                wait,
-                lambda: self._record_disclosure(query, asking, withheld, len(reply.body)),
-            )
-            if grant is None:
-                return await self._walk(query, 0)
-            await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
-            disclosure = await self._inspect(query, reply, asking, ruling, grant)
-        self._leave(query, "disclosure")
-        await self._record_disclosure(query, asking, disclosure, size)
+            of_records = strictest([judgement.ruling for judgement in waiting])
+            if await self._in_emergency(query, asking, of_records):
+                async with self._breaking(query, asking, of_records) as (_, glass):
+                    disclosure = await self._inspect(query, reply, asking, ruling, None, glass)
+                    await self._record_disclosure(query, asking, disclosure, size, glass)
+            else:
+                grant = await self._agreed(
+                    query,
+                    asking,
+                    of_records,
+                    wait,
+                    lambda: self._record_disclosure(query, asking, withheld, size),
+                )
+                if grant is None:
+                    return await self._walk(query, 0)
+                await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
+                disclosure = await self._inspect(query, reply, asking, ruling, grant)
+        if not query.closed:
+            self._leave(query, "disclosure")
+            await self._record_disclosure(query, asking, disclosure, size, glass)
         subjects = named(asking.inquiry, disclosure.named)
         self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, subjects, self._clock())
         told = None if asking.inquiry.broad else _told(disclosure)
@@ -236,7 +260,38 @@ class Gateway:
             withheld=told,
             watermark=self._watermark(receipt, asking) if disclosure.marked else "",
             unverified=asking.unverified,
+            review_due=glass.review_due if glass else None,
         )
+
+    async def _in_emergency(self, query: _Query, asking: Asking, ruling: Ruling) -> bool:
+        """Tell whether the glass is to be broken: an emergency was stated, the row answers it, and nobody has decided already.
+
+        What a supervisor agreed to is answered by that, with more than an emergency shows; what one has just refused stays so.
+        """
+        if not asking.emergency(ruling):
+            return False
+        try:
+            escalation = await self._escalations.current(asking.asked(ruling), query.inbound.query_id)
+        except EscalationRefused:
+            return False
+        except (GrantSpent, GrantMismatch):
+            return True
+        return escalation is None or escalation.state is not State.APPROVED
+
+    @asynccontextmanager
+    async def _breaking(self, query: _Query, asking: Asking, ruling: Ruling) -> AsyncIterator[tuple[Ruling, Broken]]:
+        """Yield the ruling in an emergency, and what was broken; the entry is written inside, before anybody else breaks one.
+
+        Raises:
+            BreakGlassBlocked, BudgetSpent, ReviewsUnreadable: this officer breaks none now.
+            Refusal: the officer has not confirmed it.
+        """
+        principal, allowance = asking.principal, asking.policies.budgets.glass
+        async with self._register.breaking(principal.person, principal.agency, allowance):
+            assertion = query.inbound.header("Step-Up")
+            assured = await self._confirm(principal, asking.verified.purpose.case, asking.confirmed(), assertion)
+            yield asking.broken(ruling, assured, self._clock())
+        self._metrics.break_glass_total.inc()
 
     def _watermark(self, receipt: Receipt, asking: Asking) -> str:
         """Return what a leaked photograph or print of an answer is traced by: the entry, who was answered, and when."""
@@ -284,12 +339,18 @@ class Gateway:
         return query.policies
 
     async def _inspect(
-        self, query: _Query, reply: Reply, asking: Asking, ruling: Ruling, grant: Escalation | None
+        self,
+        query: _Query,
+        reply: Reply,
+        asking: Asking,
+        ruling: Ruling,
+        grant: Escalation | None,
+        glass: Broken | None = None,
     ) -> Disclosure:
         tally = query.tally = Tally(query.shadow)
 
         def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
-            return asking.judged(fields, self._recognizer, ruling, grant, tally)
+            return asking.judged(fields, self._recognizer, ruling, grant, tally, glass)
 
         return await disclose(reply, asking.inquiry, judge, asking.policies.fields)
 
@@ -341,10 +402,19 @@ class Gateway:
         raise required(escalation, self._clock())
 
     async def _record_decision(
-        self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
+        self,
+        query: _Query,
+        asking: Asking,
+        facts: Facts,
+        ruling: Ruling,
+        grant: Escalation | None,
+        glass: Broken | None = None,
     ) -> Receipt:
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
         shown, owed = ruling.outcome, (*ruling.owed, *(asking.owed if forward else ()))
+        # Drawn before anybody looks at whom it conceals: a hidden person's query is drawn as often as any other.
+        sample = self._sample(asking, owed) if forward and grant is None and glass is None else 0
+        drawn = self._drawn(query, asking, sample)
         facts, ruling = asking.concealing or (facts, ruling)
         recognition = asking.concealed or asking.recognition
         receipt = await self._audit.record(
@@ -363,9 +433,12 @@ class Gateway:
                 destination=self._upstream.origin,
                 forward=forward,
                 escalation=grant.id if grant else "",
-                owed=joined((*owed, *ruling.owed)),
+                owed=joined((*owed, *ruling.owed, *drawn)),
                 approved_by=tuple(approval.person for approval in grant.approvals) if grant else (),
-                shadow=self._shadowed(query, facts, recognition, ruling),
+                shadow=None if glass else self._shadowed(query, facts, recognition, ruling),
+                glass=glass.assurance if glass else None,
+                evidence=glass.evidence if glass else None,
+                sample=sample,
             ),
         )
         query.receipt, query.closed, query.ending = receipt, not forward, False
@@ -378,7 +451,20 @@ class Gateway:
         self._leave(query, "decided")
         return receipt
 
-    async def _record_disclosure(self, query: _Query, asking: Asking, disclosure: Disclosure, bytes_in: int) -> None:
+    def _sample(self, asking: Asking, owed: Sequence[Owed]) -> int:
+        """Return of how many answers such as this one is drawn for review; 0 where it is reviewed anyway."""
+        if any(each.duty is Duty.REVIEW for each in owed):
+            return 0
+        return asking.policies.budgets.sample.rate(asking.verified.purpose.code, asking.inquiry.action)
+
+    def _drawn(self, query: _Query, asking: Asking, sample: int) -> tuple[Owed, ...]:
+        if not self._lot.drawn(query.inbound.query_id, sample):
+            return ()
+        return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=SAMPLE, within=asking.policies.budgets.sample.within),)
+
+    async def _record_disclosure(
+        self, query: _Query, asking: Asking, disclosure: Disclosure, bytes_in: int, glass: Broken | None = None
+    ) -> None:
         kind = Withheld if disclosure.withheld and not disclosure.records else Disclosed
         event = kind(
             about=query.inbound.query_id,
@@ -391,9 +477,12 @@ class Gateway:
             duration_ms=round((self._monotonic() - query.started) * 1000, 2),
             upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
             sha256=hashlib.sha256(disclosure.body).hexdigest(),
-            owed=joined(owed for judgement in disclosure.judgements for owed in judgement.ruling.owed),
+            owed=joined(
+                (*(glass.owed if glass else ()), *(owed for each in disclosure.judgements for owed in each.ruling.owed))
+            ),
             decided=query.receipt.index if query.receipt is not None else 0,
             ruled=query.tally.facts() if query.tally else {},
+            glass=glass.assurance if glass else None,
         )
         query.ending = True
         await self._audit.record(event)

@@ -1,7 +1,7 @@
 """What a row lets an emergency open: ``exigent=allowed/4h; shows=name+dob; alerts=supervisor/15m+auditor/1h``.
 
-``shows`` names what leaves, not what is hidden: a field class that is added to fields.yaml later stays closed until somebody says
-otherwise. The time is that of the review, and whoever is alerted, or would have been asked, is told at once.
+``shows`` names what leaves, not what is hidden: a field class that is added to fields.yaml later stays closed until somebody
+says otherwise. The time is that of the review, and whoever is alerted, or would have been asked, is told at once.
 
 Nothing that is concealed from anybody can be opened so (``concealed``): that somebody broke the glass, and was shown something,
 would tell that there is such a person.

@@ -18,7 +18,7 @@ _GROUPED_BY: Final = {"role": "g", "category": "g2", "purpose": "g3", "action": 
 
 
 class Answer(NamedTuple):
-    """What the oracle says: the outcome, the row that decides, what is masked, whether a refusal tells, what an emergency shows."""
+    """What the oracle says: outcome, deciding row, what is masked, whether a refusal tells, what an emergency shows."""
 
     outcome: str
     rule: str

@@ -34,7 +34,7 @@ ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyTyp
         ),
         "tell": lambda before, after: after.tell and not before.tell,
         "marked": lambda before, after: after.outcome in OPEN and before.marked and not after.marked,
-        "exigent": lambda before, after: _breaks_more(before, after),
+        "exigent": _breaks_more,
     },
 )
 """For each field of a ruling that makes it strict or loose: is the second ruling the looser one in it?"""

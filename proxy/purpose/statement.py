@@ -31,10 +31,10 @@ NEAR: Final = 4
 MOST_SIGNED: Final = 24
 EXAMPLE: Final = "stopped for no plates, driver has no licence"
 EMERGENCY_EXAMPLE: Final = "active shooter at the school, suspect inside"
-OF_ANY_EMERGENCY: Final = frozenset(
-    "asap circumstance critical danger dangerous emergency exigency exigent immediate immediately imminent instantly life lives"
-    " quick quickly risk serious threat urgency urgent".split()
-)
+OF_ANY_EMERGENCY: Final = (
+    "asap", "circumstance", "circumstances", "critical", "danger", "dangerous", "emergency", "exigency", "exigent", "immediate",
+    "imminent", "instantly", "life", "lives", "quick", "quickly", "risk", "serious", "threat", "urgency", "urgent",
+)  # fmt: skip
 
 _NOISE_WORDS: Final = frozenset(
     {"lorem", "ipsum", "foo", "foobar", "baz", "qux", "blah", "blahblah", "bla", "asd", "asdf", "qwerty"}

@@ -29,6 +29,7 @@ from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import problems
 from proxy.web.duties import DUTIES, Duties
+from proxy.web.findings import ROOM, FindingsDoor
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
+    from proxy.oversight.findings import Findings
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
     from proxy.web.limits import Limits
@@ -64,6 +66,7 @@ class Terminals:
         identities: Identities,
         escalations: Escalations,
         oversight: Oversight,
+        findings: Findings,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -74,7 +77,8 @@ class Terminals:
         self._gateway = gateway
         self._identities = identities
         self._escalations = escalations
-        self._duties = Duties(oversight, clock)
+        self._duties = Duties(oversight, oversight.clock)
+        self._findings = FindingsDoor(findings)
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -99,6 +103,8 @@ class Terminals:
             return await self._known(inbound, peer, partial(self._moved, inbound, path))
         if room in DUTIES:
             return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
+        if room == ROOM:
+            return await self._known(inbound, peer, partial(self._findings.answer, inbound, path))
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
         if not self._queries:
@@ -264,6 +270,8 @@ def _answered(answer: Answer) -> web.Response:
         headers["Watermark"] = f'"{answer.watermark}"'
     if answer.unverified:
         headers["Standing"] = str(Standing.UNVERIFIED)
+    if answer.review_due is not None:
+        headers["Break-Glass"] = f"review-due=@{int(answer.review_due.timestamp())}"  # an RFC 9651 date
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
