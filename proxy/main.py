@@ -33,6 +33,7 @@ from proxy.escalation.glass import key_alone
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
+from proxy.identity.sessions import Sessions
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.findings import Findings
 from proxy.oversight.service import Oversight
@@ -51,6 +52,8 @@ from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.console.door import Console
+from proxy.web.console.queue import QueueRoom
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
@@ -244,6 +247,19 @@ class _Composition:
                 queries=queries,
             ).handle
 
+        sessions = Sessions(
+            database=database, audit=audit, outbox=outbox, identities=identities, clock=clock, randomness=os.urandom
+        )
+        console = Console(
+            api=door(queries=False),
+            gateway=gateway,
+            identities=identities,
+            sessions=sessions,
+            clock=clock,
+            limits=self._limits,
+            on_error=self._report,
+            rooms=[QueueRoom(escalations)],
+        )
         await self._keep(self._drain, outbox, audit)
         await self._keep(self._notice, identities, audit)
         await self._keep(self._flush)
@@ -253,6 +269,7 @@ class _Composition:
         await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
         await self._keep(live.turn, seconds=LOOK_SECONDS)
         await self._keep(escalations.sweep)
+        await self._keep(sessions.sweep, seconds=EXPIRY_SECONDS)
         await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
         if isinstance(cases, CaseSystem):
             await self._keep(cases.tend)
@@ -262,9 +279,7 @@ class _Composition:
         ops = Ops(metrics=metrics, ready=ready, log=settings.log, token=token)
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
-            console=await self._open_door(
-                "console", door(queries=False), doors.console.host, doors.console.port, doors.console.tls
-            ),
+            console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
             terminals=await self._open_door(
                 "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
             ),
@@ -273,6 +288,7 @@ class _Composition:
         )
         stack.push_async_callback(_close, servers)
         stack.push_async_callback(escalations.end_waits)
+        stack.push_async_callback(console.end_streams)
         return servers
 
     @property

@@ -230,6 +230,10 @@ class Escalations:
         seen = {each.id: each for each in (*own, *(each for each in all_ if self._eligibility.may_see(each, principal)))}
         return sorted(seen.values(), key=lambda each: (each.created_at, each.id))
 
+    def generation(self) -> int:
+        """Return a number that another one follows whenever an escalation has moved, in any process."""
+        return self._store.generation()
+
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
         """Return the escalation once it is no longer pending, or as it is after ``seconds`` or when nobody may wait."""
         loop = asyncio.get_running_loop()

@@ -49,6 +49,10 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "The identity provider does not answer",
         "Nothing was released. Try again; keys go on working where they are allowed.",
     ),
+    "sign-in-needed": Problem(401, "Signed out", "Sign in to go on; nothing was lost but what stood in a form."),
+    "form-forged": Problem(
+        403, "The form did not come from this console", "Open the page anew from the menu and do it again; nothing was done."
+    ),
     "purpose-missing": Problem(
         400, "No purpose", 'Send the header `Query-Purpose: code=C, case="26-004217", statement="why this lookup"`.'
     ),
@@ -144,6 +148,10 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "transfer-coding-unsupported": Problem(501, "Transfer coding not supported", "Send a plain or chunked body."),
     "version-unsupported": Problem(505, "HTTP version not supported", "Use HTTP/1.1."),
 }
+
+
+class FormForged(Refusal):
+    """A form that this session's pages did not make, or that came from another site."""
 
 
 class BadRequest(Refusal):

@@ -16,7 +16,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
@@ -24,10 +24,11 @@ from proxy.escalation.views import supervisor_view, view
 from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers, parse_object
-from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.inquiry.inquiry import BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import problems
+from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.findings import ROOM, FindingsDoor
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
@@ -215,34 +216,8 @@ class Terminals:
             method=request.method,
             target=request.raw_path,
             headers=tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]),
-            body=await self._body(request) if request.body_exists else b"",
+            body=await read_body(request, self._limits),
         )
-
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        parts: list[bytes] = []
-        left = self._limits.body_bytes
-        if (request.content_length or 0) > left:
-            raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                await _continue(request)
-                while part := await request.content.readany():
-                    left -= len(part)
-                    if left < 0:
-                        raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
-                    parts.append(part)
-        except TimeoutError:
-            raise problems.RequestTimeout("The body did not arrive in time.") from None
-        except OSError:
-            raise problems.BadRequest("The body did not arrive.") from None
-        return b"".join(parts)
-
-
-async def _continue(request: web.BaseRequest) -> None:
-    """Ask for a body that its sender holds back until then (RFC 9110 section 10.1.1)."""
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.version == HttpVersion11:
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _peer(request: web.BaseRequest) -> Mapping[str, Any]:
