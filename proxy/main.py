@@ -35,7 +35,6 @@ from proxy.gateway.service import Gateway
 from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
 from proxy.identity.tls import server_context, trouble
-from proxy.oversight.findings import Findings
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
@@ -201,8 +200,6 @@ class _Composition:
             metrics=metrics,
             monotonic=time.perf_counter,
         )
-        findings = Findings(oversight=oversight, database=database, audit=audit)
-        lot = Lot(body_key)
         gateway = Gateway(
             policies=lambda: live.policies,
             shadow=lambda: live.shadow,
@@ -212,7 +209,7 @@ class _Composition:
             escalations=escalations,
             register=oversight,
             confirm=key_alone,
-            lot=lot,
+            lot=Lot(body_key),
             upstream=upstream,
             audit=audit,
             metrics=metrics,
@@ -222,7 +219,7 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
-        await audit.start(version=__version__, policy=live.policies.version, sample=lot.commitment)
+        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(body_key).commitment)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
@@ -239,7 +236,6 @@ class _Composition:
                 identities=identities,
                 escalations=escalations,
                 oversight=oversight,
-                findings=findings,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,

@@ -59,9 +59,7 @@ class Assured(Protocol):
 class Confirm(Protocol):
     """Whoever makes sure that it is the officer, and that this very thing is meant."""
 
-    async def __call__(
-        self, principal: Principal, about: str, content: Mapping[str, object], assertion: str | None
-    ) -> Assured:
+    async def __call__(self, principal: Principal, about: str, content: Mapping[str, object], assertion: str | None) -> Assured:
         """Return how surely the principal confirms breaking the glass for ``content``.
 
         Raises:
@@ -73,7 +71,7 @@ class Confirm(Protocol):
 class Register(Protocol):
     """Who has broken the glass, and what came of it: the oversight room, as the street sees it."""
 
-    def breaking(self, person: str, agency: str, allowance: Glass) -> AbstractAsyncContextManager[None]:
+    def breaking(self, person: str, allowance: Glass) -> AbstractAsyncContextManager[None]:
         """Hold the register while somebody breaks the glass; the entry is written inside.
 
         Raises:
@@ -86,7 +84,6 @@ class Register(Protocol):
 
 class ReviewsUnreadable(Refusal):
     """What became of earlier emergencies cannot be read, so that nobody breaks the glass."""
-
 
 
 @dataclass(frozen=True, slots=True)

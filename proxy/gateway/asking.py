@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from proxy.escalation.glass import Assured
-    from proxy.escalation.lifecycle import Escalation
+    from proxy.gateway.cover import Cover
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inquiry
     from proxy.policy.decision import Facts
@@ -126,14 +126,14 @@ class Asking:
         fields: Mapping[str, Sequence[str]],
         recognizer: Recognizer,
         ruling: Ruling,
-        grant: Escalation | None,
+        cover: Cover,
         tally: Tally,
-        glass: Broken | None = None,
     ) -> Judgement:
         """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about, and so does a glass."""
         recognition = recognizer.recognize(fields, self.principal, self.policies.thresholds)
         if ruling.outcome is Outcome.CONCEAL:
             return Judgement(ruling=ruling, recognition=recognition)
+        grant, glass = cover.grant, cover.glass
         covered = (
             grant is not None
             and {protection.entry for protection in recognition.protections} <= set(grant.asked.subjects)

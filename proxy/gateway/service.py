@@ -28,6 +28,7 @@ from proxy.escalation.views import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
 from proxy.gateway.asking import Asking, must_concern_a_party, must_say_enough
 from proxy.gateway.cascade import named, sought
+from proxy.gateway.cover import UNCOVERED, Cover
 from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
 from proxy.gateway.strangers import Strangers
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from proxy.audit.lot import Lot
     from proxy.clock import Clock
     from proxy.disclosure.disclosure import Disclosure, Judgement
-    from proxy.escalation.glass import Broken, Confirm, Register
+    from proxy.escalation.glass import Confirm, Register
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.service import Escalations
     from proxy.gateway.spending import Charged
@@ -197,21 +198,10 @@ class Gateway:
             facts, ruling = asking.ruled(asking.recognition, approval="none")
         self._leave(query, "policy")
 
-        grant, glass, receipt = None, None, None
-        if await self._in_emergency(query, asking, ruling):
-            async with self._breaking(query, asking, ruling) as (ruling, glass):  # noqa: PLR1704 -- what rules from here on
-                receipt = await self._record_decision(query, asking, facts, ruling, None, glass)
-        elif ruling.outcome is Outcome.ESCALATE:
-            grant = await self._agreed(
-                query, asking, ruling, wait, lambda: self._record_decision(query, asking, facts, ruling, None)
-            )
-            if grant is None:
-                return await self._walk(query, 0)  # approved while we held the query: everything is evaluated afresh
-            facts, ruling = asking.ruled(asking.recognition, approval="granted")
-            if ruling.outcome in ANSWERED:
-                await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
-
-        receipt = receipt or await self._record_decision(query, asking, facts, ruling, grant)
+        decision = await self._decide(query, asking, facts, ruling, wait)
+        if decision is None:
+            return await self._walk(query, 0)  # approved while we held the query: everything is evaluated afresh
+        ruling, cover, receipt = decision
         if ruling.outcome not in ANSWERED:
             raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
         assert query.charged is not None
@@ -220,31 +210,18 @@ class Gateway:
         reply = await self._upstream.forward(asking.inquiry, receipt)
         size = len(reply.body)
         self._leave(query, "upstream")
-        disclosure = await self._inspect(query, reply, asking, ruling, grant, glass)
-        if grant is None and glass is None and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
+        disclosure = await self._inspect(query, reply, asking, ruling, cover)
+        if not cover.any and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
             # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead. A
             # broad search is silent: that somebody has to agree would answer every range and prefix that is tried.
-            asking, withheld = asking.concerning(waiting), disclosure
-            of_records = strictest([judgement.ruling for judgement in waiting])
-            if await self._in_emergency(query, asking, of_records):
-                async with self._breaking(query, asking, of_records) as (_, glass):
-                    disclosure = await self._inspect(query, reply, asking, ruling, None, glass)
-                    await self._record_disclosure(query, asking, disclosure, size, glass)
-            else:
-                grant = await self._agreed(
-                    query,
-                    asking,
-                    of_records,
-                    wait,
-                    lambda: self._record_disclosure(query, asking, withheld, size),
-                )
-                if grant is None:
-                    return await self._walk(query, 0)
-                await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
-                disclosure = await self._inspect(query, reply, asking, ruling, grant)
-        if not query.closed:
+            asking = asking.concerning(waiting)
+            late = await self._told_late(query, asking, (reply, ruling, disclosure), wait)
+            if late is None:
+                return await self._walk(query, 0)
+            disclosure, cover = late
+        else:
             self._leave(query, "disclosure")
-            await self._record_disclosure(query, asking, disclosure, size, glass)
+            await self._record_disclosure(query, asking, disclosure, size, cover)
         subjects = named(asking.inquiry, disclosure.named)
         self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, subjects, self._clock())
         told = None if asking.inquiry.broad else _told(disclosure)
@@ -260,8 +237,51 @@ class Gateway:
             withheld=told,
             watermark=self._watermark(receipt, asking) if disclosure.marked else "",
             unverified=asking.unverified,
-            review_due=glass.review_due if glass else None,
+            review_due=cover.glass.review_due if cover.glass else None,
         )
+
+    async def _decide(
+        self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, wait: float
+    ) -> tuple[Ruling, Cover, Receipt] | None:
+        """Return what rules, by whose leave, and the decision's receipt; None when it was approved while the query was held."""
+        if await self._in_emergency(query, asking, ruling):
+            async with self._breaking(query, asking, ruling) as (opened, cover):
+                return opened, cover, await self._record_decision(query, asking, facts, opened, cover)
+        cover = UNCOVERED
+        if ruling.outcome is Outcome.ESCALATE:
+            grant = await self._agreed(
+                query, asking, ruling, wait, lambda: self._record_decision(query, asking, facts, ruling, UNCOVERED)
+            )
+            if grant is None:
+                return None
+            cover = Cover(grant=grant)
+            facts, ruling = asking.ruled(asking.recognition, approval="granted")
+            if ruling.outcome in ANSWERED:
+                await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
+        return ruling, cover, await self._record_decision(query, asking, facts, ruling, cover)
+
+    async def _told_late(
+        self, query: _Query, asking: Asking, so_far: tuple[Reply, Ruling, Disclosure], wait: float
+    ) -> tuple[Disclosure, Cover] | None:
+        """Return what may leave of a reply whose records all wait, recorded, and by whose leave; None as ``_decide``."""
+        reply, ruling, withheld = so_far
+        size, of_records = len(reply.body), strictest([judgement.ruling for judgement in _waiting(withheld)])
+        if await self._in_emergency(query, asking, of_records):
+            async with self._breaking(query, asking, of_records) as (_, cover):
+                disclosure = await self._inspect(query, reply, asking, ruling, cover)
+                await self._record_disclosure(query, asking, disclosure, size, cover)
+            return disclosure, cover
+        grant = await self._agreed(
+            query, asking, of_records, wait, lambda: self._record_disclosure(query, asking, withheld, size, UNCOVERED)
+        )
+        if grant is None:
+            return None
+        await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
+        cover = Cover(grant=grant)
+        disclosure = await self._inspect(query, reply, asking, ruling, cover)
+        self._leave(query, "disclosure")
+        await self._record_disclosure(query, asking, disclosure, size, cover)
+        return disclosure, cover
 
     async def _in_emergency(self, query: _Query, asking: Asking, ruling: Ruling) -> bool:
         """Tell whether the glass is to be broken: an emergency was stated, the row answers it, and nobody has decided already.
@@ -279,18 +299,19 @@ class Gateway:
         return escalation is None or escalation.state is not State.APPROVED
 
     @asynccontextmanager
-    async def _breaking(self, query: _Query, asking: Asking, ruling: Ruling) -> AsyncIterator[tuple[Ruling, Broken]]:
-        """Yield the ruling in an emergency, and what was broken; the entry is written inside, before anybody else breaks one.
+    async def _breaking(self, query: _Query, asking: Asking, ruling: Ruling) -> AsyncIterator[tuple[Ruling, Cover]]:
+        """Yield the ruling in an emergency, and what was broken for it; the entry is written inside, one officer at a time.
 
         Raises:
             BreakGlassBlocked, BudgetSpent, ReviewsUnreadable: this officer breaks none now.
             Refusal: the officer has not confirmed it.
         """
         principal, allowance = asking.principal, asking.policies.budgets.glass
-        async with self._register.breaking(principal.person, principal.agency, allowance):
+        async with self._register.breaking(principal.person, allowance):
             assertion = query.inbound.header("Step-Up")
             assured = await self._confirm(principal, asking.verified.purpose.case, asking.confirmed(), assertion)
-            yield asking.broken(ruling, assured, self._clock())
+            opened, glass = asking.broken(ruling, assured, self._clock())
+            yield opened, Cover(glass=glass)
         self._metrics.break_glass_total.inc()
 
     def _watermark(self, receipt: Receipt, asking: Asking) -> str:
@@ -344,13 +365,12 @@ class Gateway:
         reply: Reply,
         asking: Asking,
         ruling: Ruling,
-        grant: Escalation | None,
-        glass: Broken | None = None,
+        cover: Cover,
     ) -> Disclosure:
         tally = query.tally = Tally(query.shadow)
 
         def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
-            return asking.judged(fields, self._recognizer, ruling, grant, tally, glass)
+            return asking.judged(fields, self._recognizer, ruling, cover, tally)
 
         return await disclose(reply, asking.inquiry, judge, asking.policies.fields)
 
@@ -407,13 +427,13 @@ class Gateway:
         asking: Asking,
         facts: Facts,
         ruling: Ruling,
-        grant: Escalation | None,
-        glass: Broken | None = None,
+        cover: Cover,
     ) -> Receipt:
+        grant, glass = cover.grant, cover.glass
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
         shown, owed = ruling.outcome, (*ruling.owed, *(asking.owed if forward else ()))
         # Drawn before anybody looks at whom it conceals: a hidden person's query is drawn as often as any other.
-        sample = self._sample(asking, owed) if forward and grant is None and glass is None else 0
+        sample = self._sample(asking, owed) if forward and not cover.any else 0
         drawn = self._drawn(query, asking, sample)
         facts, ruling = asking.concealing or (facts, ruling)
         recognition = asking.concealed or asking.recognition
@@ -463,8 +483,9 @@ class Gateway:
         return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=SAMPLE, within=asking.policies.budgets.sample.within),)
 
     async def _record_disclosure(
-        self, query: _Query, asking: Asking, disclosure: Disclosure, bytes_in: int, glass: Broken | None = None
+        self, query: _Query, asking: Asking, disclosure: Disclosure, bytes_in: int, cover: Cover
     ) -> None:
+        glass = cover.glass
         kind = Withheld if disclosure.withheld and not disclosure.records else Disclosed
         event = kind(
             about=query.inbound.query_id,

@@ -37,8 +37,8 @@ def must_be_free(broken: Sequence[Task], found: Collection[str], allowance: Glas
             )
         if task.at(now) is State.OVERDUE:
             raise BreakGlassBlocked(
-                f"The review of your emergency of entry {task.reference} is overdue. A {task.role} of your agency other than you"
-                f" has to do it, or the oversight desk. {_INSTEAD}",
+                f"The review of your emergency of entry {task.reference} is overdue. A {task.role} of your agency has to do it,"
+                f" another person than you, or the oversight desk. {_INSTEAD}",
                 review=_named(task, "overdue", (task.role, OVERSEER)),
             )
     window = timedelta(seconds=allowance.within)

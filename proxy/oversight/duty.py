@@ -67,8 +67,9 @@ _SAMPLED: Final = frozenset({Outcome.ATTESTED, Outcome.QUESTIONED})
 class Matter:
     """The query that is to be looked at, as its entries have it: who asked, why, and what came of it.
 
-    ``emergency`` is what the officer stated who broke the glass, ``disclosed`` the field classes that left, ``shown`` the outcome
-    that the terminal saw. ``criteria`` and ``records`` say whom it concerns, and are shown to nobody: by them it is known whose own cause it is.
+    ``emergency`` is what the officer stated who broke the glass, ``disclosed`` the field classes that left, ``shown`` the
+    outcome that the terminal saw. ``criteria`` and ``records`` say whom it concerns, and are shown to nobody: by them it is
+    known whose own cause it is.
     """
 
     person: str

@@ -1,7 +1,7 @@
-"""A finding: a review found a query unjustified, or could not say why it was made; somebody else looks into it and says how it ended.
+"""A finding: a review found a query unjustified, or could not say why it was made; somebody else looks into it and ends it.
 
-Whoever closes it is neither the officer, nor the reviewer who opened it, nor anybody close to whom it concerns. The outcomes are
-those of police internal affairs (IACP, Investigation of Allegations of Employee Misconduct).
+Whoever closes it is neither the officer, nor the reviewer who opened it, nor anybody close to whom it concerns. The outcomes
+are those of police internal affairs (IACP, Investigation of Allegations of Employee Misconduct).
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ from proxy.oversight.service import MIN_WORDS, MOST_LISTED, must_say_why
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxy.audit.event import AuditLog
-    from proxy.database import Database
     from proxy.identity.principal import Principal
     from proxy.oversight.finding import Finding
     from proxy.oversight.service import Oversight
@@ -23,11 +21,9 @@ _NONE: Final = "There is no finding of that number for you to look at."
 class Findings:
     """The use cases of findings; they share oversight's store, its lock and its clock."""
 
-    def __init__(self, *, oversight: Oversight, database: Database, audit: AuditLog) -> None:
-        """Wire the room."""
+    def __init__(self, oversight: Oversight) -> None:
+        """Take the room."""
         self._oversight = oversight
-        self._database = database
-        self._audit = audit
 
     async def listed(self, principal: Principal, state: Standing | None) -> Sequence[Finding]:
         """Return the findings that are this person's to see."""
@@ -62,15 +58,13 @@ class Findings:
             if finding.state is Standing.CLOSED:
                 raise FindingClosed(f"This finding was closed already: {finding.disposition}.")
             now = oversight.clock()
-            await self._audit.record(FindingEnded(finding=finding, disposition=how, actor=principal.person, words=said))
-            async with self._database.begin() as connection:
-                await oversight.findings.close(
-                    connection, finding.id, disposition=how, at=now, by=principal.person, words=said
-                )
+            await oversight.audit.record(FindingEnded(finding=finding, disposition=how, actor=principal.person, words=said))
+            async with oversight.database.begin() as connection:
+                await oversight.findings.close(connection, finding.id, disposition=how, at=now, by=principal.person, words=said)
         return await self._oversight.findings.get(finding_id) or finding
 
     def _theirs(self, finding: Finding, principal: Principal) -> bool:
-        """Tell whether it is this person's to close: neither their own query nor their own review, and about nobody of theirs."""
+        """Tell whether it is this person's to close: not their own query, nor their own review, and about nobody of theirs."""
         task = finding.task
         if principal.role != OVERSEER or principal.agency != task.agency:
             return False

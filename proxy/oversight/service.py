@@ -59,6 +59,7 @@ MAX_WORDS: Final = 1000
 MOST_LISTED: Final = 200
 RECIPROCAL: Final = timedelta(days=90)
 """For so long nobody reviews the emergencies of whoever reviewed theirs."""
+_TROUBLE: Final = "an entry of the log cannot be read, so no notice or review after it is known; run `audit verify`"
 _UNREADABLE: Final = (LogDamaged, EntryUnreadable, SealBroken, ValueError, KeyError, OSError)
 
 
@@ -80,13 +81,13 @@ class Oversight:
         monotonic: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Wire the room; ``log`` is the directory of the log ``origin``, ``key`` 32 secret bytes."""
-        self._database = database
+        self.database = database
         self.store = TaskStore(database, hmac.digest(key, b"showcause oversight seal", hashlib.sha256))
         self.findings = FindingStore(database, self.store)
         self._reading = Reading(AuditReader(log, sealer), origin)
         self._log = log
         self._origin = origin
-        self._audit = audit
+        self.audit = audit
         self._recognizer = recognizer
         self.clock = steady(clock, monotonic)
         self._metrics = metrics
@@ -111,7 +112,7 @@ class Oversight:
         await self._tell()
 
     async def catch_up(self) -> None:
-        """Take what the log has grown by; afterwards the store knows every entry that was durable before. Raises as ``follow``."""
+        """Take what the log has grown by: then the store knows every entry that was durable before. Raises as ``follow``."""
         async with self._following:
             try:
                 while await self._step():
@@ -121,7 +122,7 @@ class Oversight:
                 raise
             except _UNREADABLE:
                 self._cursor = None
-                self.trouble = "an entry of the log cannot be read, so no notice or review after it is known; run `audit verify`"
+                self.trouble = _TROUBLE
                 raise
             self.trouble = ""
 
@@ -136,7 +137,7 @@ class Oversight:
         if found.next == start:
             return False
         self.clock.reach(found.latest)
-        async with self._database.begin() as connection:
+        async with self.database.begin() as connection:
             for move in found.moves:
                 await self._take(connection, move)
             await self.store.passed(connection, self._origin, found.next)
@@ -184,21 +185,21 @@ class Oversight:
         now = self.clock()
         if any(duty is Duty.REVIEW and due is not None and now >= due for duty, due in self._waiting):
             for task in await self.store.lapsed(self._origin, now):
-                await self._audit.record(Lapsed(task=task, decided=_index(task)))
+                await self.audit.record(Lapsed(task=task, decided=_index(task)))
         for task in await self.findings.untold():
             await self._open_finding(task)
         await self.catch_up()
 
     async def _open_finding(self, task: Task) -> None:
         if task.reference.rpartition("/")[0] == self._origin:
-            await self._audit.record(FindingOpened(task=task, decided=_index(task)))
+            await self.audit.record(FindingOpened(task=task, decided=_index(task)))
 
     @asynccontextmanager
-    async def breaking(self, person: str, agency: str, allowance: Glass) -> AsyncIterator[None]:
+    async def breaking(self, person: str, allowance: Glass) -> AsyncIterator[None]:
         """Hold the register while somebody breaks the glass; implements ``escalation.glass.Register``.
 
-        The log is read to its end before: a review that was found unjustified a moment ago counts, and so does the glass that the
-        same officer broke a moment ago. One at a time, so that two queries at once do not both pass as the last that is allowed.
+        The log is read to its end before: a review that was found unjustified a moment ago counts, and so does the glass that
+        the same officer broke a moment ago. One at a time, so that two queries at once do not both pass as the last allowed.
 
         Raises:
             BreakGlassBlocked: a review of theirs is overdue, or found one unjustified.
@@ -208,13 +209,13 @@ class Oversight:
         async with self._breaking:
             try:
                 await self.catch_up()
-                async with self._database.begin() as connection:
+                async with self.database.begin() as connection:
                     broken = await self.store.broken(connection, person)
                     open_ = await self.findings.of(connection, person, BREAK_GLASS)
             except (DatabaseUnusable, *_UNREADABLE) as error:
                 raise ReviewsUnreadable(
-                    "Earlier emergencies cannot be looked at, so none is answered now. Send it without exigent: a supervisor can"
-                    " agree.",
+                    "Earlier emergencies cannot be looked at, so none is answered now. Send it without exigent: a supervisor"
+                    " can agree.",
                     retry_after=5,
                 ) from error
             must_be_free(broken, open_, allowance, self.clock())
@@ -262,16 +263,16 @@ class Oversight:
             now = self.clock()
             done = Done(task=task.id, outcome=Outcome(outcome), at=now, by=principal.person, words=said)
             late = task.at(now) is State.OVERDUE
-            await self._audit.record(Overseen(task=task, outcome=done.outcome, actor=done.by, words=said, late=late))
-            async with self._database.begin() as connection:
+            await self.audit.record(Overseen(task=task, outcome=done.outcome, actor=done.by, words=said, late=late))
+            async with self.database.begin() as connection:
                 await self._done(connection, done)
         return await self.store.get(task_id) or task
 
     async def _require_no_exchange(self, task: Task, principal: Principal) -> None:
-        """Return when the two do not review each other's emergencies: one finds the other justified, and the other returns it."""
+        """Return when the two do not review each other's emergencies, each returning what the other found."""
         if task.duty is not Duty.REVIEW or task.why != BREAK_GLASS:
             return
-        async with self._database.begin() as connection:
+        async with self.database.begin() as connection:
             own = await self.store.broken(connection, principal.person)
         since = self.clock() - RECIPROCAL
         if any(each.done_by == task.matter.person and each.done_at is not None and each.done_at > since for each in own):
@@ -280,8 +281,8 @@ class Oversight:
     def _theirs(self, task: Task, principal: Principal) -> bool:
         """Tell whether it is this person's to do: their role's, not their own query, and about nobody of theirs.
 
-        The oversight desk stands in where nobody has reviewed broken glass in time. Nobody reviews what they agreed to. Where an
-        entry does not hold who asked, nobody can be told apart from them.
+        The oversight desk stands in where nobody has reviewed broken glass in time. Nobody reviews what they agreed to. Where
+        an entry does not hold who asked, nobody can be told apart from them.
         """
         matter = task.matter
         instead = principal.role == OVERSEER and task.overdue and task.duty is Duty.REVIEW and task.why == BREAK_GLASS

@@ -74,7 +74,7 @@ class Exigent:
 
 
 def exigent_in_all(each: Iterable[Exigent | None]) -> Exigent | None:
-    """Return what an emergency opens where several rows decide together: what all of them open, and nothing if one is silent."""
+    """Return what an emergency opens where several rows decide: what all of them open, and nothing if one is silent."""
     found = tuple(each)
     allowed = tuple(exigent for exigent in found if exigent is not None)
     if not found or len(allowed) < len(found):

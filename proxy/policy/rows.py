@@ -58,9 +58,7 @@ class Row:
 def obligations(of: Row | Ruling) -> str:
     """Return what a row or a ruling obliges to, as a row's cell says it."""
     return written(
-        Obligations(
-            masked=of.masked, tell=of.tell, marked=of.marked, owed=of.owed, demands=of.demands, exigent=of.exigent
-        )
+        Obligations(masked=of.masked, tell=of.tell, marked=of.marked, owed=of.owed, demands=of.demands, exigent=of.exigent)
     )
 
 

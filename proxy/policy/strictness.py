@@ -23,22 +23,6 @@ if TYPE_CHECKING:
 NAMES: Final = frozenset({"rule", "because"})
 """The fields of a ruling that say where it comes from, and nothing of how strict it is."""
 
-ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyType(
-    {
-        "outcome": lambda before, after: after.outcome.severity > before.outcome.severity,
-        "masked": lambda before, after: after.outcome in OPEN and not before.masked <= after.masked,
-        "owed": lambda before, after: _lost(before.owed, after.owed),
-        "demands": lambda before, after: (
-            after.outcome is Outcome.ESCALATE
-            and not all(any(other.covers(each) for other in after.demands) for each in before.demands)
-        ),
-        "tell": lambda before, after: after.tell and not before.tell,
-        "marked": lambda before, after: after.outcome in OPEN and before.marked and not after.marked,
-        "exigent": _breaks_more,
-    },
-)
-"""For each field of a ruling that makes it strict or loose: is the second ruling the looser one in it?"""
-
 
 def _lost(before: Iterable[Owed], after: Sequence[Owed]) -> bool:
     """Tell whether somebody who was to be told, or to review, no longer is, or later."""
@@ -56,6 +40,23 @@ def _breaks_more(before: Ruling, after: Ruling) -> bool:
 
 def _soon(owed: Owed) -> float:
     return math.inf if owed.within is None else owed.within
+
+
+ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyType(
+    {
+        "outcome": lambda before, after: after.outcome.severity > before.outcome.severity,
+        "masked": lambda before, after: after.outcome in OPEN and not before.masked <= after.masked,
+        "owed": lambda before, after: _lost(before.owed, after.owed),
+        "demands": lambda before, after: (
+            after.outcome is Outcome.ESCALATE
+            and not all(any(other.covers(each) for other in after.demands) for each in before.demands)
+        ),
+        "tell": lambda before, after: after.tell and not before.tell,
+        "marked": lambda before, after: after.outcome in OPEN and before.marked and not after.marked,
+        "exigent": _breaks_more,
+    },
+)
+"""For each field of a ruling that makes it strict or loose: is the second ruling the looser one in it?"""
 
 
 def loosenings(before: Ruling, after: Ruling) -> tuple[str, ...]:

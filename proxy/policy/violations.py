@@ -12,7 +12,7 @@ from proxy.policy.invariants import Monotone, Never
 from proxy.policy.lattice import ruling_of, smallest
 from proxy.policy.rows import OPEN
 from proxy.policy.strictness import loosens, opens
-from proxy.policy.vocabulary import ANY, COLUMNS
+from proxy.policy.vocabulary import ANY, COLUMNS, GRANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,9 +77,23 @@ def _never_violated(never: Never, lattice: Lattice, columns: Sequence[Kinds]) ->
         if never.unless and _within(facts, never.unless):
             continue
         ruling = ruling_of(lattice.matching(facts))
-        shown = ruling.outcome in OPEN and not never.shows <= ruling.masked
-        if ruling.outcome in never.outcomes or shown:
+        if ruling.outcome in never.outcomes or _shows(never, ruling) or _breaks(never, facts, ruling, lattice):
             yield Found(facts, ruling, questions)
+
+
+def _shows(never: Never, ruling: Ruling) -> bool:
+    in_emergency = ruling.exigent is not None and not never.shows.isdisjoint(ruling.exigent.shown)
+    return in_emergency or (ruling.outcome in OPEN and not never.shows <= ruling.masked)
+
+
+def _breaks(never: Never, facts: Facts, ruling: Ruling, lattice: Lattice) -> bool:
+    """Tell whether an emergency opens what it must not."""
+    if not never.exigent or ruling.exigent is None:
+        return False
+    if never.exigent == "allowed":
+        return True
+    approved = ruling_of(lattice.matching(facts._replace(approval=GRANTED)))
+    return approved.outcome not in OPEN or not approved.masked.isdisjoint(ruling.exigent.shown)
 
 
 def _monotone_violated(monotone: Monotone, lattice: Lattice, columns: Sequence[Kinds]) -> Iterator[Found]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from proxy.clock import Clock
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inbound
     from proxy.oversight.service import Oversight
@@ -31,10 +30,9 @@ _PATH: Final = re.compile(r"/(notices|reviews)(?:/([A-Za-z0-9_-]{1,64})(?:/(ackn
 class Duties:
     """What the doors serve of oversight."""
 
-    def __init__(self, oversight: Oversight, clock: Clock) -> None:
+    def __init__(self, oversight: Oversight) -> None:
         """Take the room."""
         self._oversight = oversight
-        self._clock = clock
 
     async def answer(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
         """Answer one request of somebody known.
@@ -57,7 +55,7 @@ class Duties:
         else:
             said = _said(inbound, duty)
             task = await self._oversight.finish(duty, task_id, principal, outcome=said["outcome"], words=said["reason"])
-        return respond(200, orjson.dumps(view(task, self._clock())), "application/json")
+        return respond(200, orjson.dumps(view(task, self._oversight.clock())), "application/json")
 
     async def _listed(self, inbound: Inbound, room: str, principal: Principal) -> web.StreamResponse:
         _require(inbound, "GET")
@@ -65,7 +63,7 @@ class Duties:
         if (name or equals) and (name != "state" or value not in set(State)):
             raise ParameterUnknown(f"The only parameter here is state, one of {', '.join(State)}.")
         found = await self._oversight.listed(DUTIES[room], principal, State(value) if value else None)
-        now = self._clock()
+        now = self._oversight.clock()
         return respond(200, orjson.dumps({room: [view(task, now) for task in found]}), "application/json")
 
 

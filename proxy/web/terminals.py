@@ -25,6 +25,7 @@ from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.inquiry import BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.oversight.findings import Findings
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import problems
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
-    from proxy.oversight.findings import Findings
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
     from proxy.web.limits import Limits
@@ -67,7 +67,6 @@ class Terminals:
         identities: Identities,
         escalations: Escalations,
         oversight: Oversight,
-        findings: Findings,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -78,8 +77,8 @@ class Terminals:
         self._gateway = gateway
         self._identities = identities
         self._escalations = escalations
-        self._duties = Duties(oversight, oversight.clock)
-        self._findings = FindingsDoor(findings)
+        self._duties = Duties(oversight)
+        self._findings = FindingsDoor(Findings(oversight))
         self._documents = documents
         self._clock = clock
         self._limits = limits
