@@ -13,7 +13,7 @@ from proxy.escalation.lifecycle import Asked
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
-from proxy.policy.exigent import broken, review_within
+from proxy.policy.exigent import broken, opened, review_within
 from proxy.policy.obligations import REVIEWER
 from proxy.purpose.purpose import Standing, SubjectNotOnCase
 from proxy.registry.parties import OnCase, on_case
@@ -66,8 +66,13 @@ class Asking:
 
     def emergency(self, ruling: Ruling) -> bool:
         """Tell whether an emergency was stated that the row answers; a broad search is none, whatever is stated."""
-        stated = self.verified.purpose.exigent is not None
-        return stated and ruling.outcome is Outcome.ESCALATE and ruling.exigent is not None and not self.inquiry.broad
+        if self.verified.purpose.exigent is None or ruling.exigent is None or self.inquiry.broad:
+            return False
+        return ruling.outcome is Outcome.ESCALATE and bool(opened(ruling, self._approved(self.recognition)))
+
+    def _approved(self, recognition: Recognition) -> Ruling:
+        """Return what would be ruled if a supervisor agreed: no emergency opens more."""
+        return self.ruled(recognition, approval="granted")[1]
 
     def confirmed(self) -> Mapping[str, object]:
         """Return what an officer confirms who breaks the glass: the case, the words, and all that is asked."""
@@ -83,16 +88,16 @@ class Asking:
 
     def broken(self, ruling: Ruling, assured: Assured, now: datetime) -> tuple[Ruling, Broken]:
         """Return the ruling under which an emergency is answered, and what was broken for it."""
-        opened = broken(ruling, self.policies.fields)
+        answered = broken(ruling, self._approved(self.recognition), self.policies.fields)
         glass = Broken(
             subjects=frozenset(each.entry for each in self.recognition.protections),
             relations=frozenset(str(each) for each in self.recognition.relations),
-            owed=opened.owed,
-            review_due=now + timedelta(seconds=review_within(opened)),
+            owed=answered.owed,
+            review_due=now + timedelta(seconds=review_within(answered)),
             assurance=assured.facts(),
             evidence=assured.sealed(),
         )
-        return opened, glass
+        return answered, glass
 
     def shown(self, truth: tuple[Facts, Ruling]) -> Asking:
         """Return the query as if it meant nobody we know, since policy conceals somebody; the log keeps ``truth``.
@@ -142,7 +147,7 @@ class Asking:
         facts, of_record = self.ruled(recognition, approval="granted" if covered else "none")
         tally.add(facts, recognition, of_record)
         if glass is not None and of_record.exigent is not None and glass.covers(recognition):
-            of_record = broken(of_record, self.policies.fields)
+            of_record = broken(of_record, self._approved(recognition), self.policies.fields)
         if ruling.outcome is Outcome.MASK:
             of_record = stricter(of_record, ruling)
         protected = frozenset().union(*(protection.fields for protection in recognition.protections))

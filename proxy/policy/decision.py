@@ -33,6 +33,10 @@ class Outcome(StrEnum):
 _SEVERITY: Final[Mapping[Outcome, int]] = {outcome: position for position, outcome in enumerate(Outcome, start=1)}
 
 
+OPEN: Final = frozenset({Outcome.MASK, Outcome.PERMIT})
+"""Outcomes under which a record leaves."""
+
+
 class Facts(NamedTuple):
     """The seven words Casbin is asked about, all from closed vocabularies. ``approval`` is ``none`` or ``granted``."""
 

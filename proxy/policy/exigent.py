@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.owed import BREAK_GLASS, Duty, Owed, joined
 from proxy.document import Mistake
-from proxy.policy.decision import Exigent, Outcome, Ruling
+from proxy.policy.decision import OPEN, Exigent, Outcome, Ruling
 from proxy.policy.vocabulary import ANY
 
 if TYPE_CHECKING:
@@ -58,21 +58,31 @@ def read_exigent(reading: Reading, outcome: Outcome, said: Mapping[str, tuple[st
     return Exigent(shown=frozenset(said.get("shows", ())), owed=joined((review, *alerts)))
 
 
-def broken(ruling: Ruling, known: Collection[str]) -> Ruling:
+def opened(ruling: Ruling, approved: Ruling) -> frozenset[str]:
+    """Return the field classes that an emergency shows: of those the row names, what an approval would show, and none else.
+
+    ``approved`` is the ruling on the same facts once a supervisor has agreed. Where that opens nothing, an emergency does not.
+    """
+    if ruling.exigent is None or approved.outcome not in OPEN:
+        return frozenset()
+    return ruling.exigent.shown - approved.masked
+
+
+def broken(ruling: Ruling, approved: Ruling, known: Collection[str]) -> Ruling:
     """Return the ruling under which a stated emergency is answered; ``known`` are the classes of fields.yaml.
 
     Whoever would have been asked is told, whether or not the row says so.
     """
     assert ruling.exigent is not None
-    owed = ruling.exigent.owed
+    owed = joined((*ruling.owed, *ruling.exigent.owed, *approved.owed))
     told = {each.role for each in owed if each.duty is Duty.NOTICE}
     skipped = frozenset().union(*(demand.roles for demand in ruling.demands)) - told
     return Ruling(
         outcome=Outcome.MASK,
         rule=ruling.rule,
         because=f"an emergency was stated; otherwise {ruling.because}",
-        masked=frozenset(known) - ruling.exigent.shown,
-        owed=joined((*ruling.owed, *owed, *(Owed(duty=Duty.NOTICE, role=role, why=BREAK_GLASS) for role in skipped))),
+        masked=frozenset(known) - opened(ruling, approved),
+        owed=joined((*owed, *(Owed(duty=Duty.NOTICE, role=role, why=BREAK_GLASS) for role in skipped))),
         marked=True,
     )
 

@@ -31,7 +31,8 @@ FILE: Final = "invariants.yaml"
 class Never:
     """No question within ``when`` and outside ``unless`` comes to one of the outcomes, or shows one of the field classes.
 
-    What is shown counts in an emergency too. ``exigent`` forbids that one opens anything, or anything that an approval would not.
+    What is shown counts in an emergency too. ``exigent`` forbids that one opens anything, or anybody whom an approval would
+    not open.
     """
 
     when: Mapping[str, frozenset[str]]

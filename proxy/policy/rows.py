@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from proxy.policy.decision import OPEN as OPEN
 from proxy.policy.decision import Facts, Outcome
 from proxy.policy.obligations import Obligations, written
 from proxy.policy.vocabulary import ANY, COLUMNS
@@ -23,9 +24,6 @@ GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
 
 SHEET: Final = "policy.csv"
 ROW_COLUMNS: Final = ("outcome", "rule", *COLUMNS, "obligations", "because")
-
-OPEN: Final = frozenset({Outcome.MASK, Outcome.PERMIT})
-"""Outcomes under which a record leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

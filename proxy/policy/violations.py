@@ -8,6 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.policy.decision import Facts
+from proxy.policy.exigent import opened
 from proxy.policy.invariants import Monotone, Never
 from proxy.policy.lattice import ruling_of, smallest
 from proxy.policy.rows import OPEN
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.policy.decision import Ruling
-    from proxy.policy.invariants import Invariant
+    from proxy.policy.exigent import opened
+from proxy.policy.invariants import Invariant
     from proxy.policy.lattice import Kinds, Lattice
     from proxy.policy.rows import Row
 
@@ -77,23 +79,21 @@ def _never_violated(never: Never, lattice: Lattice, columns: Sequence[Kinds]) ->
         if never.unless and _within(facts, never.unless):
             continue
         ruling = ruling_of(lattice.matching(facts))
-        if ruling.outcome in never.outcomes or _shows(never, ruling) or _breaks(never, facts, ruling, lattice):
+        approved = ruling if ruling.exigent is None else ruling_of(lattice.matching(facts._replace(approval=GRANTED)))
+        if ruling.outcome in never.outcomes or _shows(never, ruling, approved) or _breaks(never, ruling, approved):
             yield Found(facts, ruling, questions)
 
 
-def _shows(never: Never, ruling: Ruling) -> bool:
-    in_emergency = ruling.exigent is not None and not never.shows.isdisjoint(ruling.exigent.shown)
+def _shows(never: Never, ruling: Ruling, approved: Ruling) -> bool:
+    in_emergency = not never.shows.isdisjoint(opened(ruling, approved))
     return in_emergency or (ruling.outcome in OPEN and not never.shows <= ruling.masked)
 
 
-def _breaks(never: Never, facts: Facts, ruling: Ruling, lattice: Lattice) -> bool:
+def _breaks(never: Never, ruling: Ruling, approved: Ruling) -> bool:
     """Tell whether an emergency opens what it must not."""
     if not never.exigent or ruling.exigent is None:
         return False
-    if never.exigent == "allowed":
-        return True
-    approved = ruling_of(lattice.matching(facts._replace(approval=GRANTED)))
-    return approved.outcome not in OPEN or not approved.masked.isdisjoint(ruling.exigent.shown)
+    return never.exigent == "allowed" or approved.outcome not in OPEN
 
 
 def _monotone_violated(monotone: Monotone, lattice: Lattice, columns: Sequence[Kinds]) -> Iterator[Found]:

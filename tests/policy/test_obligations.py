@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.audit.owed import Duty
+from proxy.audit.owed import Duty, Owed
 from proxy.document import DocumentInvalid
-from proxy.policy.decision import Demand, Outcome
-from proxy.policy.exigent import broken, concealed
+from proxy.policy.decision import Demand, Outcome, Ruling
+from proxy.policy.exigent import broken, concealed, opened
 from proxy.policy.lattice import ruling_of
 from proxy.policy.parser import parse_policy
 from proxy.policy.rows import obligations
@@ -121,6 +121,7 @@ def test_who_agrees_is_one_supervisor_unless_the_row_says_otherwise(read: Callab
     assert demands("approvers=records") == (Demand(quorum=1, roles=frozenset({"records"})),)
 
 
+PERMITTED = Ruling(outcome=Outcome.PERMIT, rule="P1", because="agreed")
 EMERGENCY = "exigent=allowed/4h; shows={}; alerts=supervisor/{}"
 
 
@@ -167,13 +168,25 @@ def test_an_emergency_that_opens_more_is_looser() -> None:
 
 def test_what_is_answered_in_an_emergency_is_what_the_row_shows_and_nothing_else() -> None:
     """A field class that nobody thought of stays masked, whoever was not asked is told, and a mark says who was answered."""
-    ruling = broken(ruling_of([_emergency("ssn", "15m")]), {"ssn", "photo", "financial", "new"})
-
-    assert (ruling.outcome, ruling.rule) == (Outcome.MASK, "E1")
-    assert ruling.masked == {"photo", "financial", "new"}
-    assert ruling.marked
     asked = replace(ruling_of([_emergency("ssn", "15m")]), demands=(Demand(quorum=1, roles=frozenset({"records"})),))
-    assert {each.role for each in broken(asked, {"ssn"}).owed if each.duty is Duty.NOTICE} == {"supervisor", "records"}
+
+    ruling = broken(asked, PERMITTED, {"ssn", "photo", "financial", "new"})
+
+    assert (ruling.outcome, ruling.rule, ruling.masked) == (Outcome.MASK, "E1", {"photo", "financial", "new"})
+    assert ruling.marked
+    assert {each.role for each in ruling.owed if each.duty is Duty.NOTICE} == {"supervisor", "records"}
+
+
+def test_an_emergency_shows_nothing_that_an_approval_would_not() -> None:
+    """What is masked, or obliges somebody, once a supervisor has agreed, does so before; whom that opens not, nothing opens."""
+    row = ruling_of([_emergency("photo+ssn", "15m")])
+    review = Owed(duty=Duty.REVIEW, role="supervisor", within=60)
+    masked = replace(PERMITTED, outcome=Outcome.MASK, masked=frozenset({"ssn"}), owed=(review,))
+
+    assert opened(row, masked) == {"photo"}
+    assert review in broken(row, masked, FIELDS).owed
+    assert opened(row, replace(PERMITTED, outcome=Outcome.DENY)) == frozenset()
+    assert opened(replace(row, exigent=None), PERMITTED) == frozenset()
 
 
 def test_no_row_lets_an_emergency_open_who_is_concealed() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-E01 = "escalate,  E01,  asker,      query,      operational,    protected,            present,  none,      none,     exigent=allowed/4h;"
+E01 = "protected,            present,  none,      none,     exigent=allowed/4h;"
 M06 = "mask,      M06,  officer,    query,      operational,    approvable,           present,  none,      granted,  mask=ssn,"
 
 
