@@ -29,11 +29,15 @@ from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
-from proxy.escalation.glass import key_alone
+from proxy.escalation.lock_store import LockStore
+from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
+from proxy.identity.assertion import RelyingParty
+from proxy.identity.passkeys import passkey_key
 from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
+from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
@@ -177,12 +181,15 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
+        locks = Locks(LockStore(database, hmac.digest(body_key, b"showcause locks", hashlib.sha256)))
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
+            step_up=self._step_up(database, body_key, audit),
             holders=identities,
+            locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
@@ -208,8 +215,9 @@ class _Composition:
             recognizer=registry.recognizer,
             escalations=escalations,
             register=oversight,
-            confirm=key_alone,
+            step_up=self._step_up(database, body_key, audit),
             lot=Lot(body_key),
+            locks=locks,
             upstream=upstream,
             audit=audit,
             metrics=metrics,
@@ -226,7 +234,9 @@ class _Composition:
         async def ready() -> Sequence[Check]:
             checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
             overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
+            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
+            directory, confirmed = _case_check(cases, checks[0]), _step_up_check(settings)
+            return (*checks, overseen, known, directory, confirmed, *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -236,6 +246,7 @@ class _Composition:
                 identities=identities,
                 escalations=escalations,
                 oversight=oversight,
+                locks=locks,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -286,6 +297,19 @@ class _Composition:
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
         return servers
+
+    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+        chosen = self._settings.step_up
+        return StepUp(
+            database=database,
+            key=passkey_key(body_key),
+            audit=audit,
+            clock=self._clock,
+            randomness=os.urandom,
+            mode=chosen.mode,
+            party=RelyingParty(id=chosen.rp_id, origins=self._settings.origins),
+            patience=timedelta(seconds=chosen.challenge_seconds),
+        )
 
     @property
     def _limits(self) -> Limits:
@@ -433,6 +457,12 @@ def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
         circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
         return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
     return replace(store, name="case_directory")
+
+
+def _step_up_check(settings: Settings) -> Check:
+    """Return how moves are confirmed. A key alone is a choice, not a fault: it is told, and the node is ready."""
+    alone = settings.step_up.mode == "key"
+    return Check(name="step_up", ok=True, reason="a key alone approves for who has no passkey (step_up.mode)" if alone else "")
 
 
 def _readiness(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.event import Json
     from proxy.escalation.lifecycle import Escalation
+    from proxy.identity.stepup import Assurance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +61,12 @@ class EscalationMove(Event):
     reason: str = ""
     role: str = ""
     approvals: int = 0
+    assurance: Assurance | None = None
 
     def facts(self) -> Mapping[str, Json]:
-        """Return the move."""
-        return {
+        """Return the move, and how surely it was its actor's."""
+        assurance: dict[str, Json] = {} if self.assurance is None else {"assurance": self.assurance.facts()}
+        return assurance | {
             "escalation": self.escalation.id,
             "move": self.move,
             "from": str(self.escalation.state),
@@ -79,5 +82,6 @@ class EscalationMove(Event):
         yield Party("case", self.escalation.asked.case)
 
     def sealed(self) -> Mapping[str, Json]:
-        """Return the actor in clear and the reason in words."""
-        return {"actor": self.actor, "reason": self.reason}
+        """Return the actor in clear, the reason in words, and what proves a confirmation."""
+        evidence: dict[str, Json] = self.assurance.sealed() if self.assurance is not None else {}
+        return {"actor": self.actor, "reason": self.reason, **({"step_up": evidence} if evidence else {})}

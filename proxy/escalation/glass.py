@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from proxy.audit.event import Json
     from proxy.audit.owed import Owed
-    from proxy.identity.principal import Principal
     from proxy.policy.budgets import Glass
     from proxy.registry.protection import Recognition
 
@@ -44,30 +43,6 @@ class Broken:
         } <= self.relations
 
 
-class Assured(Protocol):
-    """How surely it was they."""
-
-    def facts(self) -> Mapping[str, Json]:
-        """Return what may lie open in the entry."""
-        ...
-
-    def sealed(self) -> Mapping[str, Json]:
-        """Return what proves it, for the entry's sealed part."""
-        ...
-
-
-class Confirm(Protocol):
-    """Whoever makes sure that it is the officer, and that this very thing is meant."""
-
-    async def __call__(self, principal: Principal, about: str, content: Mapping[str, object], assertion: str | None) -> Assured:
-        """Return how surely the principal confirms breaking the glass for ``content``.
-
-        Raises:
-            Refusal: they do not.
-        """
-        ...
-
-
 class Register(Protocol):
     """Who has broken the glass, and what came of it: the oversight room, as the street sees it."""
 
@@ -84,20 +59,3 @@ class Register(Protocol):
 
 class ReviewsUnreadable(Refusal):
     """What became of earlier emergencies cannot be read, so that nobody breaks the glass."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    credential: str
-
-    def facts(self) -> Mapping[str, Json]:
-        return {"method": "key", "credential": self.credential}
-
-    def sealed(self) -> Mapping[str, Json]:
-        return {}
-
-
-async def key_alone(principal: Principal, about: str, content: Mapping[str, object], assertion: str | None) -> Assured:
-    """Implement ``Confirm`` where the credential that the query came with is enough; the entry says so."""
-    del about, content, assertion
-    return _Key(principal.credential)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from proxy.escalation.confirming import approval_of
 from proxy.escalation.events import EscalationMove
 from proxy.escalation.lifecycle import (
     MOVES,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.event import AuditLog
     from proxy.clock import Clock
+    from proxy.escalation.confirming import Confirmed
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.store import EscalationStore
     from proxy.telemetry import Metrics
@@ -50,10 +52,26 @@ class Moves:
         self.lock = asyncio.Lock()
         self.changed = asyncio.Condition()
 
+    def require(self, escalation: Escalation, move: Move, *, actor: str) -> None:
+        """Return when the move could be made now.
+
+        Raises:
+            EscalationMoved, ApproverIneligible: as ``make`` would.
+        """
+        self._after(escalation, move, actor=actor, role="", reason="")
+
     async def make(
-        self, escalation: Escalation, move: Move, *, actor: str, role: str = "", reason: str = "", about: str = ""
+        self,
+        escalation: Escalation,
+        move: Move,
+        *,
+        actor: str,
+        role: str = "",
+        reason: str = "",
+        about: str = "",
+        confirmed: Confirmed | None = None,
     ) -> Escalation:
-        """Move an escalation.
+        """Move an escalation; what was confirmed must still be what the move does.
 
         Raises:
             EscalationMoved: it is in no state that allows this move, or somebody was faster.
@@ -61,7 +79,9 @@ class Moves:
             AuditUnavailable: it could not be recorded, and has not moved.
         """
         async with self.lock:
-            before, moved = await self._make(escalation, move, actor=actor, role=role, reason=reason, about=about)
+            before, moved = await self._make(
+                escalation, move, actor=actor, role=role, reason=reason, about=about, confirmed=confirmed
+            )
         if move not in {Move.REDEEM, Move.REVOKE} and moved.state is not State.PENDING:
             seconds = (self._clock() - before.created_at).total_seconds()
             self._metrics.escalation_decision_seconds.labels(str(moved.state)).observe(seconds)
@@ -69,10 +89,20 @@ class Moves:
         return moved
 
     async def _make(
-        self, escalation: Escalation, move: Move, *, actor: str, role: str, reason: str, about: str
+        self,
+        escalation: Escalation,
+        move: Move,
+        *,
+        actor: str,
+        role: str,
+        reason: str,
+        about: str,
+        confirmed: Confirmed | None,
     ) -> tuple[Escalation, Escalation]:
         for _ in range(ATTEMPTS):
             current = await self._store.get(escalation.id) or escalation
+            if confirmed is not None and approval_of(current, reason) != confirmed.thing:
+                raise EscalationMoved("It was changed while you confirmed it. Look at it again, and confirm anew.")
             moved, approval = self._after(current, move, actor=actor, role=role, reason=reason)
             event = EscalationMove(
                 about=about,
@@ -83,6 +113,7 @@ class Moves:
                 reason=reason,
                 role=role,
                 approvals=len(moved.approvals),
+                assurance=confirmed.assurance if confirmed is not None else None,
             )
             with suppress(Stale):
                 async with self._store.moving(current, moved, approval):

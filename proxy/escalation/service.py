@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
+from proxy.escalation.confirming import Confirmed, approval_of
 from proxy.escalation.eligibility import Eligibility
 from proxy.escalation.events import Escalated
 from proxy.escalation.lifecycle import (
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.escalation.eligibility import Decider, Holders
+    from proxy.escalation.locks import Locks
     from proxy.identity.principal import Principal
+    from proxy.identity.stepup import StepUp
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
@@ -59,6 +62,8 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        locks: Locks,
+        step_up: StepUp,
         holders: Holders | None = None,
         clock: Clock,
         metrics: Metrics,
@@ -71,6 +76,8 @@ class Escalations:
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
+        self._locks = locks
+        self._step_up = step_up
         self._clock = clock
         self._metrics = metrics
         self._expires = expires
@@ -161,7 +168,9 @@ class Escalations:
         Raises:
             GrantSpent: another query was faster.
             EscalationRefused: it was taken back meanwhile.
+            Locked, LocksStale: a lock stops it.
         """
+        self._locks.check_asked(escalation.asked, escalation.id)
         try:
             await self._moves.make(escalation, Move.REDEEM, actor=actor, about=about)
         except EscalationMoved:
@@ -170,16 +179,29 @@ class Escalations:
                 raise refused(now, self._clock()) from None
             raise GrantSpent("This approval has answered once already.") from None
 
-    async def decide(self, escalation_id: str, principal: Principal, move: Move, reason: str) -> Escalation:
+    async def decide(
+        self, escalation_id: str, principal: Principal, move: Move, reason: str, assertion: str | None = None
+    ) -> Escalation:
         """Approve or refuse, as one who may. Where policy wants several, it is approved once the last of them agrees.
 
+        An approval has to be confirmed: ``assertion`` is the passkey's answer, for this very approval.
+
         Raises:
-            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, Locked, LocksStale.
+            StepUpRequired, StepUpFailed, StepUpTooMany, PasskeyMissing: it is not confirmed.
         """
         escalation = await self._seen(escalation_id, principal)
         authority = await self._eligibility.authority(escalation, principal)
         words = _worded(reason)
-        return await self._moves.make(escalation, move, actor=principal.person, role=authority.role, reason=words)
+        confirmed = None
+        if move is Move.APPROVE:
+            self._locks.check_asked(escalation.asked, escalation.id)
+            self._moves.require(escalation, move, actor=principal.person)  # else a touch would be asked for in vain
+            thing = approval_of(escalation, words)
+            confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
+        return await self._moves.make(
+            escalation, move, actor=principal.person, role=authority.role, reason=words, confirmed=confirmed
+        )
 
     async def revoke(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
         """Take an approval back before it has answered, as one who may decide.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from proxy.audit.owed import UNVERIFIED, Duty, Owed
 from proxy.disclosure.disclosure import Judgement
 from proxy.escalation.glass import Broken
 from proxy.escalation.lifecycle import Asked
+from proxy.escalation.locks import subjects_of
+from proxy.identity.stepup import Thing
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from proxy.escalation.glass import Assured
+    from proxy.disclosure.disclosure import Disclosure
+    from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.locks import Lock, Locks
     from proxy.gateway.cover import Cover
     from proxy.identity.principal import Principal
+    from proxy.identity.stepup import Assurance
     from proxy.inquiry.inquiry import Inquiry
     from proxy.policy.decision import Facts
     from proxy.policy.service import PolicySet
@@ -33,6 +38,11 @@ if TYPE_CHECKING:
     from proxy.purpose.purpose import VerifiedPurpose
     from proxy.registry.protection import Recognizer
     from proxy.registry.thresholds import Thresholds
+
+OPENS: Final = frozenset({Outcome.ESCALATE, Outcome.MASK, Outcome.PERMIT})
+"""Outcomes that let somebody see something, now or later."""
+LOCK: Final = "lock"
+"""Stands where the policy's row does, for a record that a lock keeps here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +84,10 @@ class Asking:
         """Return what would be ruled if a supervisor agreed: no emergency opens more."""
         return self.ruled(recognition, approval="granted")[1]
 
-    def confirmed(self) -> Mapping[str, object]:
+    def confirmed(self) -> Thing:
         """Return what an officer confirms who breaks the glass: the case, the words, and all that is asked."""
         purpose, inquiry = self.verified.purpose, self.inquiry
-        return {
+        content = {
             "action": inquiry.action,
             "case": purpose.case,
             "criteria": {kind: sorted(values) for kind, values in inquiry.criteria.items()},
@@ -85,8 +95,9 @@ class Asking:
             "partial": dict(inquiry.partial),
             "statement": purpose.statement,
         }
+        return Thing.of("break-glass", purpose.case, content)
 
-    def broken(self, ruling: Ruling, assured: Assured, now: datetime) -> tuple[Ruling, Broken]:
+    def broken(self, ruling: Ruling, assured: Assurance, now: datetime) -> tuple[Ruling, Broken]:
         """Return the ruling under which an emergency is answered, and what was broken for it."""
         answered = broken(ruling, self._approved(self.recognition), self.policies.fields)
         glass = Broken(
@@ -131,8 +142,10 @@ class Asking:
         fields: Mapping[str, Sequence[str]],
         recognizer: Recognizer,
         ruling: Ruling,
+        *,
         cover: Cover,
         tally: Tally,
+        locks: Locks,
     ) -> Judgement:
         """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about, and so does a glass."""
         recognition = recognizer.recognize(fields, self.principal, self.policies.thresholds)
@@ -146,13 +159,16 @@ class Asking:
         )
         facts, of_record = self.ruled(recognition, approval="granted" if covered else "none")
         tally.add(facts, recognition, of_record)
-        if glass is not None and of_record.exigent is not None and glass.covers(recognition):
-            of_record = broken(of_record, self._approved(recognition), self.policies.fields)
+        if glass is not None and glass.covers(recognition):
+            approved = self._approved(recognition)
+            of_record = broken(of_record, approved, self.policies.fields) if opened(of_record, approved) else of_record
         if ruling.outcome is Outcome.MASK:
             of_record = stricter(of_record, ruling)
         protected = frozenset().union(*(protection.fields for protection in recognition.protections))
         if protected:
             of_record = masking(of_record, protected, known=self.policies.fields)
+        if of_record.outcome in OPENS and locks.on_subject(subjects_of(recognition, fields), self.principal.agency) is not None:
+            of_record = Ruling(outcome=Outcome.DENY, rule=LOCK, because="somebody whom it concerns is locked")
         return Judgement(ruling=of_record, recognition=recognition, fields=fields)
 
     def concerning(self, judgements: Sequence[Judgement]) -> Asking:
@@ -185,6 +201,26 @@ class Asking:
             recognized=explained(self.recognition.protections),
             demands=ruling.demands,
         )
+
+
+def must_not_be_locked(locks: Locks, asking: Asking, ruling: Ruling, grant: Escalation | None = None) -> None:
+    """Return when no lock stops the query, whoever it is about being looked at only where policy lets it be told.
+
+    What policy conceals or denies stays so: a lock's refusal in its place would tell that there is somebody to lock.
+    """
+    told = asking.concealed is None and ruling.outcome in OPENS
+    subjects = subjects_of(asking.recognition, asking.inquiry.criteria) if told else ()
+    purpose = asking.verified.purpose
+    locks.check(asking.principal, case=purpose.case, subjects=subjects, grant=grant.id if grant else None)
+    if purpose.requestor is not None:
+        locks.check_person(purpose.requestor, asking.principal.agency)
+
+
+def stopping(locks: Locks, asking: Asking, disclosure: Disclosure) -> Lock | None:
+    """Return a lock that keeps a record of a reply here, or None."""
+    stopped = (judgement for judgement in disclosure.judgements if judgement.ruling.rule == LOCK)
+    found = (locks.on_subject(subjects_of(each.recognition, each.fields), asking.principal.agency) for each in stopped)
+    return next((lock for lock in found if lock is not None), None)
 
 
 def must_say_enough(inquiry: Inquiry, recognizer: Recognizer, thresholds: Thresholds) -> None:

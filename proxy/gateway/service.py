@@ -24,14 +24,16 @@ from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
 from proxy.escalation.glass import BreakGlassBlocked
 from proxy.escalation.lifecycle import EscalationRefused, EscalationRequired, GrantMismatch, GrantSpent, State
+from proxy.escalation.locks import Locked, LocksStale
 from proxy.escalation.views import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
-from proxy.gateway.asking import Asking, must_concern_a_party, must_say_enough
+from proxy.gateway.asking import Asking, must_concern_a_party, must_not_be_locked, must_say_enough, stopping
 from proxy.gateway.cascade import named, sought
 from proxy.gateway.cover import UNCOVERED, Cover
 from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
 from proxy.gateway.strangers import Strangers
+from proxy.identity.stepup import StepUpRequired
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import TooBroad
 from proxy.inquiry.service import inquire
@@ -51,12 +53,14 @@ if TYPE_CHECKING:
     from proxy.audit.lot import Lot
     from proxy.clock import Clock
     from proxy.disclosure.disclosure import Disclosure, Judgement
-    from proxy.escalation.glass import Confirm, Register
+    from proxy.escalation.glass import Register
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.spending import Charged
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
+    from proxy.identity.stepup import StepUp
     from proxy.inquiry.inquiry import Inbound, Inquiry
     from proxy.policy.decision import Facts, Ruling
     from proxy.policy.service import PolicySet
@@ -71,11 +75,14 @@ if TYPE_CHECKING:
 ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
 
-FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, BreakGlassBlocked, PolicyDenied)
+FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, BreakGlassBlocked, PolicyDenied, Locked, StepUpRequired)
 """Refusals that say something of whom was asked about."""
 
 REFERENCES: Final = (CaseUnknown, CaseClosed, CaseKindMismatch, StandingMissing)
 """Refusals that tell whoever tries numbers of cases which there are."""
+
+ENDS: Final[Mapping[type[Refusal], str]] = {AuditUnavailable: "audit", Locked: "locked", LocksStale: "locked"}
+"""How a forwarded query ended, by what refused it; every other is the records server's."""
 
 WITHHELD: Final = frozenset({Outcome.ESCALATE, Outcome.DENY})
 
@@ -99,6 +106,7 @@ class _Query:
     inquiry: Inquiry | None = None
     charged: Charged | None = None
     receipt: Receipt | None = None
+    size: int = 0
     closed: bool = False
     forwarded: bool = False
     ending: bool = False
@@ -120,8 +128,9 @@ class Gateway:
         recognizer: Recognizer,
         escalations: Escalations,
         register: Register,
-        confirm: Confirm,
+        step_up: StepUp,
         lot: Lot,
+        locks: Locks,
         upstream: Upstream,
         audit: AuditLog,
         metrics: Metrics,
@@ -135,7 +144,7 @@ class Gateway:
 
         ``policies`` returns the set in force, and ``shadow`` the candidate that rules beside it, if there is one.
 
-        ``register`` knows who broke the glass before, and ``confirm`` makes sure who does; ``lot`` draws what is reviewed.
+        ``register`` knows who broke the glass before, and ``step_up`` makes sure who does; ``lot`` draws what is reviewed.
 
         ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1.
         """
@@ -146,8 +155,9 @@ class Gateway:
         self._recognizer = recognizer
         self._escalations = escalations
         self._register = register
-        self._confirm = confirm
+        self._step_up = step_up
         self._lot = lot
+        self._locks = locks
         self._upstream = upstream
         self._audit = audit
         self._metrics = metrics
@@ -196,6 +206,7 @@ class Gateway:
         if ruling.outcome is Outcome.CONCEAL:
             asking = asking.shown((facts, ruling))
             facts, ruling = asking.ruled(asking.recognition, approval="none")
+        must_not_be_locked(self._locks, asking, ruling)
         self._leave(query, "policy")
 
         decision = await self._decide(query, asking, facts, ruling, wait)
@@ -208,7 +219,7 @@ class Gateway:
         self._spending.opened(query.charged, receipt.reference, asking.principal.person, asking.inquiry, self._monotonic())
 
         reply = await self._upstream.forward(asking.inquiry, receipt)
-        size = len(reply.body)
+        query.size = len(reply.body)
         self._leave(query, "upstream")
         disclosure = await self._inspect(query, reply, asking, ruling, cover)
         if not cover.any and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
@@ -220,8 +231,7 @@ class Gateway:
                 return await self._walk(query, 0)
             disclosure, cover = late
         else:
-            self._leave(query, "disclosure")
-            await self._record_disclosure(query, asking, disclosure, size, cover)
+            await self._end(query, asking, ruling, disclosure, cover)
         subjects = named(asking.inquiry, disclosure.named)
         self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, subjects, self._clock())
         told = None if asking.inquiry.broad else _told(disclosure)
@@ -265,23 +275,28 @@ class Gateway:
     ) -> tuple[Disclosure, Cover] | None:
         """Return what may leave of a reply whose records all wait, recorded, and by whose leave; None as ``_decide``."""
         reply, ruling, withheld = so_far
-        size, of_records = len(reply.body), strictest([judgement.ruling for judgement in _waiting(withheld)])
+        of_records = strictest([judgement.ruling for judgement in _waiting(withheld)])
         if await self._in_emergency(query, asking, of_records):
             async with self._breaking(query, asking, of_records) as (_, cover):
                 disclosure = await self._inspect(query, reply, asking, ruling, cover)
-                await self._record_disclosure(query, asking, disclosure, size, cover)
+                await self._end(query, asking, ruling, disclosure, cover)
             return disclosure, cover
         grant = await self._agreed(
-            query, asking, of_records, wait, lambda: self._record_disclosure(query, asking, withheld, size, UNCOVERED)
+            query, asking, of_records, wait, lambda: self._record_disclosure(query, asking, withheld, UNCOVERED)
         )
         if grant is None:
             return None
         await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
         cover = Cover(grant=grant)
         disclosure = await self._inspect(query, reply, asking, ruling, cover)
-        self._leave(query, "disclosure")
-        await self._record_disclosure(query, asking, disclosure, size, cover)
+        await self._end(query, asking, ruling, disclosure, cover)
         return disclosure, cover
+
+    async def _end(self, query: _Query, asking: Asking, ruling: Ruling, disclosure: Disclosure, cover: Cover) -> None:
+        """Write down what is about to leave, unless a lock stops it."""
+        await self._must_not_be_stopped(query, asking, ruling, disclosure, cover)
+        self._leave(query, "disclosure")
+        await self._record_disclosure(query, asking, disclosure, cover)
 
     async def _in_emergency(self, query: _Query, asking: Asking, ruling: Ruling) -> bool:
         """Tell whether the glass is to be broken: an emergency was stated, the row answers it, and nobody has decided already.
@@ -308,8 +323,7 @@ class Gateway:
         """
         principal, allowance = asking.principal, asking.policies.budgets.glass
         async with self._register.breaking(principal.person, allowance):
-            assertion = query.inbound.header("Step-Up")
-            assured = await self._confirm(principal, asking.verified.purpose.case, asking.confirmed(), assertion)
+            assured = await self._step_up.demand(principal, asking.confirmed(), query.inbound.header("Step-Up"))
             opened, glass = asking.broken(ruling, assured, self._clock())
             yield opened, Cover(glass=glass)
         self._metrics.break_glass_total.inc()
@@ -323,6 +337,7 @@ class Gateway:
         inbound, policies = query.inbound, self._policies_of(query)
         authorization = inbound.header("Authorization")
         principal = query.principal = self._identities.authenticate(authorization, certificate_uris(query.peer), self._clock())
+        self._locks.check(principal, case=None, subjects=(), grant=None)
         self._leave(query, "identity")
         inquiry = query.inquiry = inquire(policies.routes, inbound)
         must_say_enough(inquiry, self._recognizer, policies.thresholds)
@@ -370,9 +385,28 @@ class Gateway:
         tally = query.tally = Tally(query.shadow)
 
         def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
-            return asking.judged(fields, self._recognizer, ruling, cover, tally)
+            return asking.judged(fields, self._recognizer, ruling, cover=cover, tally=tally, locks=self._locks)
 
-        return await disclose(reply, asking.inquiry, judge, asking.policies.fields)
+        while True:
+            version = self._locks.version()
+            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields)
+            if self._locks.version() == version:  # others had their turn, and may have locked somebody it concerns
+                return disclosure
+            tally = query.tally = Tally(query.shadow)
+
+    async def _must_not_be_stopped(
+        self, query: _Query, asking: Asking, ruling: Ruling, disclosure: Disclosure, cover: Cover
+    ) -> None:
+        """Return when no lock stops what is about to leave; time has passed since the decision.
+
+        A broad search is silent about whom a lock keeps out of it, as it is about everybody.
+        """
+        must_not_be_locked(self._locks, asking, ruling, cover.grant)
+        if disclosure.records or disclosure.unjudged or asking.inquiry.broad:
+            return
+        if (lock := stopping(self._locks, asking, disclosure)) is not None:
+            await self._record_disclosure(query, asking, disclosure, cover)
+            raise Locked(lock)
 
     def _settle(self, query: _Query, *, fruitless: bool, records: int = 0) -> None:
         """Charge what the terminal is about to see, and nothing that it is not."""
@@ -413,6 +447,7 @@ class Gateway:
         if wait > 0:
             escalation = await self._escalations.wait(escalation, wait)
             query.left = self._monotonic()
+            must_not_be_locked(self._locks, asking, ruling, escalation)
             if escalation.at(self._clock()) is State.APPROVED:
                 if self._policies().digest != asking.policies.digest:
                     await self._escalations.void(escalation, query.inbound.query_id)
@@ -482,9 +517,7 @@ class Gateway:
             return ()
         return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=SAMPLE, within=asking.policies.budgets.sample.within),)
 
-    async def _record_disclosure(
-        self, query: _Query, asking: Asking, disclosure: Disclosure, bytes_in: int, cover: Cover
-    ) -> None:
+    async def _record_disclosure(self, query: _Query, asking: Asking, disclosure: Disclosure, cover: Cover) -> None:
         glass = cover.glass
         kind = Withheld if disclosure.withheld and not disclosure.records else Disclosed
         event = kind(
@@ -493,7 +526,7 @@ class Gateway:
             officer=asking.principal.person,
             case=asking.verified.purpose.case,
             terminal=asking.principal.terminal,
-            bytes_in=bytes_in,
+            bytes_in=query.size,
             met=self._met(query, asking.principal.person, (judgement.recognition for judgement in disclosure.judgements)),
             duration_ms=round((self._monotonic() - query.started) * 1000, 2),
             upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
@@ -565,7 +598,7 @@ class Gateway:
         about = query.inbound.query_id
         try:
             if query.receipt is not None and not query.closed:
-                outcome = "audit" if isinstance(refusal, AuditUnavailable) else "upstream"
+                outcome = ENDS.get(type(refusal), "upstream")
                 query.ending = True
                 await self._audit.record(Failed(about=about, outcome=outcome, problem=refusal.slug(), duration_ms=duration))
                 query.closed = True
@@ -584,6 +617,7 @@ class Gateway:
                     action=query.inquiry.action if query.inquiry else "",
                     policy_version=self._policies_of(query).version,
                     duration_ms=duration,
+                    lock=refusal.lock.id if isinstance(refusal, Locked) else "",
                 ),
             )
         except AuditUnavailable as unavailable:

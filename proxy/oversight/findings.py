@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.oversight.duty import OutcomeUnknown
 from proxy.oversight.finding import OVERSEER, Disposition, FindingClosed, FindingEnded, FindingUnknown, Standing
+from proxy.oversight.reading import Closed
+from proxy.oversight.reading import Closed
 from proxy.oversight.service import MIN_WORDS, MOST_LISTED, must_say_why
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class Findings:
         """Return the findings that are this person's to see."""
         if principal.role != OVERSEER:
             return ()
-        found = await self._oversight.findings.listed(principal.agency, MOST_LISTED)
+        found = await self._oversight.book.findings.listed(principal.agency, MOST_LISTED)
         return [each for each in found if self._theirs(each, principal) and state in {None, each.state}]
 
     async def seen(self, finding_id: str, principal: Principal) -> Finding:
@@ -38,7 +40,7 @@ class Findings:
         Raises:
             FindingUnknown: there is none, or it is none of theirs.
         """
-        found = await self._oversight.findings.get(finding_id)
+        found = await self._oversight.book.findings.get(finding_id)
         if found is None or not self._theirs(found, principal):
             raise FindingUnknown(_NONE)
         return found
@@ -59,9 +61,8 @@ class Findings:
                 raise FindingClosed(f"This finding was closed already: {finding.disposition}.")
             now = oversight.clock()
             await oversight.audit.record(FindingEnded(finding=finding, disposition=how, actor=principal.person, words=said))
-            async with oversight.database.begin() as connection:
-                await oversight.findings.close(connection, finding.id, disposition=how, at=now, by=principal.person, words=said)
-        return await self._oversight.findings.get(finding_id) or finding
+            await oversight.book.take([Closed(finding=finding.id, disposition=how, at=now, by=principal.person, words=said)])
+        return await self._oversight.book.findings.get(finding_id) or finding
 
     def _theirs(self, finding: Finding, principal: Principal) -> bool:
         """Tell whether it is this person's to close: not their own query, nor their own review, and about nobody of theirs."""

@@ -25,14 +25,13 @@ from proxy.clock import steady
 from proxy.database import DatabaseUnusable
 from proxy.escalation.glass import ReviewsUnreadable
 from proxy.escalation.lifecycle import ApproverIneligible, ReasonMissing
+from proxy.oversight.book import Book
 from proxy.oversight.breaking import must_be_free
-from proxy.oversight.duty import DutyDone, DutyUnknown, Outcome, OutcomeUnknown, State, Task
+from proxy.oversight.duty import DutyDone, DutyUnknown, Outcome, OutcomeUnknown, State
 from proxy.oversight.events import Overseen
-from proxy.oversight.finding import OPENS, OVERSEER, FindingOpened
-from proxy.oversight.finding_store import FindingStore
+from proxy.oversight.finding import OVERSEER, FindingOpened
 from proxy.oversight.overdue import Lapsed
-from proxy.oversight.reading import Closed, Done, Late, Reading, Told
-from proxy.oversight.store import TaskStore
+from proxy.oversight.reading import Done, Reading
 from proxy.registry.protection import OWN_CAUSE
 from proxy.tlog.errors import LogDamaged
 from proxy.tlog.store import Cursor
@@ -42,14 +41,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from proxy.audit.event import AuditLog
     from proxy.audit.sealing import Sealer
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
-    from proxy.oversight.reading import Move
+    from proxy.oversight.duty import Task
     from proxy.policy.budgets import Glass
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
@@ -81,9 +78,8 @@ class Oversight:
         monotonic: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Wire the room; ``log`` is the directory of the log ``origin``, ``key`` 32 secret bytes."""
-        self.database = database
-        self.store = TaskStore(database, hmac.digest(key, b"showcause oversight seal", hashlib.sha256))
-        self.findings = FindingStore(database, self.store)
+        self.book = Book(database, hmac.digest(key, b"showcause oversight seal", hashlib.sha256))
+        self._store = self.book.tasks
         self._reading = Reading(AuditReader(log, sealer), origin)
         self._log = log
         self._origin = origin
@@ -128,7 +124,7 @@ class Oversight:
 
     async def _step(self) -> bool:
         if self._cursor is None:
-            start = await self.store.next(self._origin)
+            start = await self._store.next(self._origin)
             self._cursor = Cursor(self._log, start)
             # A clock that was set back while we were away does not go back behind what is written.
             self.clock.reach(await asyncio.to_thread(self._reading.time_before, start))
@@ -137,36 +133,14 @@ class Oversight:
         if found.next == start:
             return False
         self.clock.reach(found.latest)
-        async with self.database.begin() as connection:
-            for move in found.moves:
-                await self._take(connection, move)
-            await self.store.passed(connection, self._origin, found.next)
+        await self.book.take(found.moves, passed=(self._origin, found.next))
         return True
 
-    async def _take(self, connection: AsyncConnection, move: Move) -> None:
-        match move:
-            case Task():
-                await self.store.open(connection, move)
-            case Done():
-                await self._done(connection, move)
-            case Late(task=task):
-                await self.store.late(connection, task)
-            case Told(finding=finding):
-                await self.findings.told(connection, finding)
-            case Closed(finding=finding, disposition=how, at=at, by=by, words=words):
-                await self.findings.close(connection, finding, disposition=how, at=at, by=by, words=words)
-
-    async def _done(self, connection: AsyncConnection, move: Done) -> None:
-        await self.store.done(connection, move.task, outcome=move.outcome, at=move.at, by=move.by, words=move.words)
-        task = await self.store.one(connection, move.task) if move.outcome in OPENS else None
-        if task is not None and task.done_by == move.by:
-            await self.findings.open(connection, task, move.at)
-
     async def _measure(self) -> None:
-        generation = self.store.generation()
+        generation = self._store.generation()
         if generation != self._listed:
-            self._waiting = await self.store.waiting()
-            self._metrics.findings_open.set(await self.findings.count_open())
+            self._waiting = await self._store.waiting()
+            self._metrics.findings_open.set(await self.book.findings.count_open())
             self._listed = generation
         now = self.clock()
         for duty, waiting, overdue in (
@@ -184,9 +158,9 @@ class Oversight:
         """
         now = self.clock()
         if any(duty is Duty.REVIEW and due is not None and now >= due for duty, due in self._waiting):
-            for task in await self.store.lapsed(self._origin, now):
+            for task in await self._store.lapsed(self._origin, now):
                 await self.audit.record(Lapsed(task=task, decided=_index(task)))
-        for task in await self.findings.untold():
+        for task in await self.book.findings.untold():
             await self._open_finding(task)
         await self.catch_up()
 
@@ -209,23 +183,21 @@ class Oversight:
         async with self._breaking:
             try:
                 await self.catch_up()
-                async with self.database.begin() as connection:
-                    broken = await self.store.broken(connection, person)
-                    open_ = await self.findings.of(connection, person, BREAK_GLASS)
+                broken, found = await self.book.standing(person, BREAK_GLASS)
             except (DatabaseUnusable, *_UNREADABLE) as error:
                 raise ReviewsUnreadable(
                     "Earlier emergencies cannot be looked at, so none is answered now. Send it without exigent: a supervisor"
                     " can agree.",
                     retry_after=5,
                 ) from error
-            must_be_free(broken, open_, allowance, self.clock())
+            must_be_free(broken, found, allowance, self.clock())
             yield
 
     async def listed(self, duty: Duty, principal: Principal, state: State | None) -> Sequence[Task]:
         """Return the duties of a person's role and agency that are theirs to see."""
         done = None if state is None else state is State.DONE
         role, agency = principal.role, principal.agency
-        found = await self.store.listed(
+        found = await self._store.listed(
             duty, role=role, agency=agency, done=done, most=MOST_LISTED, instead=role == OVERSEER and duty is Duty.REVIEW
         )
         now = self.clock()
@@ -241,7 +213,7 @@ class Oversight:
         Raises:
             DutyUnknown: there is none, or it is none of theirs.
         """
-        task = await self.store.get(task_id)
+        task = await self._store.get(task_id)
         if task is None or task.duty is not duty or not self._theirs(task, principal):
             raise DutyUnknown("There is nothing of that number for you to look at.")
         return task
@@ -264,16 +236,14 @@ class Oversight:
             done = Done(task=task.id, outcome=Outcome(outcome), at=now, by=principal.person, words=said)
             late = task.at(now) is State.OVERDUE
             await self.audit.record(Overseen(task=task, outcome=done.outcome, actor=done.by, words=said, late=late))
-            async with self.database.begin() as connection:
-                await self._done(connection, done)
-        return await self.store.get(task_id) or task
+            await self.book.take([done])
+        return await self._store.get(task_id) or task
 
     async def _require_no_exchange(self, task: Task, principal: Principal) -> None:
         """Return when the two do not review each other's emergencies, each returning what the other found."""
         if task.duty is not Duty.REVIEW or task.why != BREAK_GLASS:
             return
-        async with self.database.begin() as connection:
-            own = await self.store.broken(connection, principal.person)
+        own, _ = await self.book.standing(principal.person, BREAK_GLASS)
         since = self.clock() - RECIPROCAL
         if any(each.done_by == task.matter.person and each.done_at is not None and each.done_at > since for each in own):
             raise ApproverIneligible("They reviewed an emergency of yours, so somebody else has to review theirs.")

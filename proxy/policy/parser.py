@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from proxy.document import DocumentInvalid, Mistake, suggest
-from proxy.policy.decision import Facts, Outcome
+from proxy.policy.decision import OPEN, Facts, Outcome
 from proxy.policy.obligations import Reading as ObligationReading
-from proxy.policy.rows import GROUP_PREFIXES, OPEN, ROW_COLUMNS, SHEET, Grouping, Row, Sheet, make_sheet, overlay_file
+from proxy.policy.rows import GROUP_PREFIXES, ROW_COLUMNS, SHEET, Grouping, Row, Sheet, make_sheet, overlay_file
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from proxy.policy.decision import OPEN as OPEN
-from proxy.policy.decision import Facts, Outcome
 from proxy.policy.obligations import Obligations, written
 from proxy.policy.vocabulary import ANY, COLUMNS
 
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.owed import Owed
-    from proxy.policy.decision import Demand, Exigent, Ruling
+    from proxy.policy.decision import Demand, Exigent, Facts, Outcome, Ruling
 
 GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
     {"g": "role", "g2": "category", "g3": "purpose", "g4": "action", "g5": "standing", "g6": "relation"},

@@ -11,8 +11,7 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from proxy.policy.decision import Outcome
-from proxy.policy.rows import OPEN
+from proxy.policy.decision import OPEN, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -7,11 +7,10 @@ from itertools import combinations, product
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from proxy.policy.decision import Facts
+from proxy.policy.decision import OPEN, Facts
 from proxy.policy.exigent import opened
 from proxy.policy.invariants import Monotone, Never
 from proxy.policy.lattice import ruling_of, smallest
-from proxy.policy.rows import OPEN
 from proxy.policy.strictness import loosens, opens
 from proxy.policy.vocabulary import ANY, COLUMNS, GRANTED
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.policy.decision import Ruling
-    from proxy.policy.exigent import opened
-from proxy.policy.invariants import Invariant
+    from proxy.policy.invariants import Invariant
     from proxy.policy.lattice import Kinds, Lattice
     from proxy.policy.rows import Row
 

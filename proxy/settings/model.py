@@ -188,6 +188,33 @@ class EscalationSettings(Section):
     wait_seconds_max: Annotated[float, BeforeValidator(number), Field(ge=0, le=300, allow_inf_nan=False)] = 30
 
 
+class StepUpSettings(Section):
+    """How an approval is confirmed: with a passkey of ``rp_id``, or for those who have none, by their key alone. Seconds.
+
+    ``origins`` are the pages that may ask a passkey; without any, the console's own address.
+    """
+
+    mode: Literal["webauthn", "key"] = "webauthn"
+    rp_id: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}(\.[a-z0-9-]{1,63}){0,9})?$")] = "localhost"
+    origins: tuple[Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?$")], ...] = ()
+    challenge_seconds: Annotated[float, BeforeValidator(number), Field(ge=10, le=600, allow_inf_nan=False)] = 120
+    fresh_seconds: Annotated[float, BeforeValidator(number), Field(ge=10, le=3600, allow_inf_nan=False)] = 300
+
+    @field_validator("origins")
+    @classmethod
+    def _ours(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        rp_id = info.data.get("rp_id")
+        for origin in origins if rp_id is not None else ():
+            parts = urlsplit(origin)
+            if parts.hostname != rp_id and not str(parts.hostname).endswith(f".{rp_id}"):
+                msg = f"{origin} is not on {rp_id}, so no browser would use its passkeys there"
+                raise ValueError(msg)
+            if parts.scheme != "https" and not is_loopback(str(parts.hostname)):
+                msg = f"{origin} must be https: passkeys work nowhere else"
+                raise ValueError(msg)
+        return origins
+
+
 class LimitSettings(Section):
     """What a client may send to a door, and how long it may take. Bytes and seconds."""
 
@@ -219,6 +246,7 @@ class Settings(Section):
     cases: CaseSettings = CaseSettings()
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()
+    step_up: StepUpSettings = StepUpSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings | None = None
     presence_seconds: Seconds = 60
@@ -232,6 +260,12 @@ class Settings(Section):
             msg = "must be another folder than 'policies': a candidate is held against it"
             raise ValueError(msg)
         return shadow
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Return the pages that may ask a passkey."""
+        door, rp_id = self.doors.console, self.step_up.rp_id
+        return self.step_up.origins or (f"http{'s' if door.tls else ''}://{rp_id}:{door.port}",)
 
     @property
     def store(self) -> Path:

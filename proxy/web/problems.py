@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
+from proxy.identity.passkeys import StepUpRequired
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -114,9 +115,34 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     ),
     "finding-unknown": Problem(404, "No such finding", "It does not exist, or another person has to look at it."),
     "finding-closed": Problem(409, "Closed already", "Somebody has closed this finding."),
+    "step-up-required": Problem(
+        401,
+        "Confirm it with your passkey",
+        "Approve on the console, or ask a passkey with `challenge` and send its answer in the header `Step-Up`.",
+    ),
+    "step-up-failed": Problem(
+        403, "Not confirmed", "The passkey's answer is not for this, was used, or has expired. Confirm again on the console."
+    ),
+    "step-up-too-many": Problem(429, "Too many confirmations open", "Wait for the time in Retry-After."),
+    "passkey-missing": Problem(
+        403,
+        "You have no passkey",
+        "Have the identity desk make you a code (`identity passkey invite`), then register a passkey on the console.",
+    ),
+    "passkey-refused": Problem(403, "Not with this passkey", "The detail says why. Ask the identity desk."),
     "duty-unknown": Problem(404, "No such notice or review", "It does not exist, or another person has to look at it."),
     "duty-done": Problem(409, "Done already", "Somebody has acknowledged or reviewed it."),
     "outcome-unknown": Problem(422, "No such outcome", "The detail says how this can end."),
+    "locked": Problem(
+        403,
+        "Locked",
+        "A supervisor or the oversight desk stopped this. Speak to your supervisor; another person than who locked lifts it.",
+    ),
+    "locks-stale": Problem(
+        503,
+        "What is locked is not known",
+        "Nothing was released. Try again after the time in Retry-After; if it stays, tell the operator: `/readyz` says why.",
+    ),
     "grant-spent": Problem(
         403, "The approval has been used", "An approval answers once. Ask again if you need the record again."
     ),
@@ -186,7 +212,9 @@ def render(refusal: Refusal, *, instance: str | None, status: int | None = None)
     if allow is not None:
         headers["Allow"] = ", ".join(allow) if isinstance(allow, (list, tuple, set, frozenset)) else str(allow)
     if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="showcause"'
+        # RFC 9470: the credential is good, and more than a credential is wanted.
+        more = ', error="insufficient_user_authentication"' if slug == StepUpRequired.slug() else ""
+        headers["WWW-Authenticate"] = f'Bearer realm="showcause"{more}'
     body: dict[str, object] = {
         "type": f"/problems/{slug}",
         "title": problem.title,

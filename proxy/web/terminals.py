@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from proxy.web.limits import Limits
 
 VIA: Final = "1.1 showcause"
+STEP_UP: Final = "Step-Up"
+"""What a passkey answered, base64url of its JSON."""
 PURPOSES: Final = "/purposes"
 _DOCUMENTS: Final = frozenset({PURPOSES, "/openapi.json"})
 _ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel|revoke))?\Z")
@@ -67,6 +70,7 @@ class Terminals:
         identities: Identities,
         escalations: Escalations,
         oversight: Oversight,
+        locks: Locks,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -79,6 +83,7 @@ class Terminals:
         self._escalations = escalations
         self._duties = Duties(oversight)
         self._findings = FindingsDoor(Findings(oversight))
+        self._locks = locks
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -136,6 +141,7 @@ class Terminals:
         try:
             authorization = inbound.header("Authorization")
             principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
+            self._locks.check(principal, case=None, subjects=(), grant=None)
             return await act(principal)
         except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
@@ -174,7 +180,9 @@ class Terminals:
         elif verb == "revoke":
             escalation = await self._escalations.revoke(escalation_id, principal, _reason(inbound))
         else:
-            escalation = await self._escalations.decide(escalation_id, principal, _DECISIONS[verb], _reason(inbound))
+            escalation = await self._escalations.decide(
+                escalation_id, principal, _DECISIONS[verb], _reason(inbound), inbound.header(STEP_UP)
+            )
         return self._shown(escalation, principal)
 
     async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:

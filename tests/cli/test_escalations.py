@@ -99,6 +99,7 @@ async def opened(desk: Desk) -> AsyncIterator[str]:
         identities=cast(Any, Keys()),
         escalations=desk.escalations,
         oversight=cast(Any, None),
+        locks=desk.locks,
         documents=cast(Any, None),
         clock=lambda: desk.now,
         limits=Limits(),

@@ -13,8 +13,12 @@ from proxy.audit.errors import AuditUnavailable
 from proxy.audit.event import Event, Receipt
 from proxy.database import Database
 from proxy.escalation.lifecycle import Asked
+from proxy.escalation.lock_store import LockStore
+from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
+from proxy.identity.assertion import RelyingParty
 from proxy.identity.principal import Principal
+from proxy.identity.stepup import StepUp
 from proxy.policy.decision import Demand
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.registry.thresholds import Thresholds
+
+LOCK_KEY = b"l" * 32
 
 
 @dataclass
@@ -69,6 +75,7 @@ class Desk:
     relations: Relations
     metrics: Metrics
     database: Database
+    locks: Locks
     now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     random: bytes = b""
 
@@ -121,15 +128,27 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     def randomness(count: int) -> bytes:
         return (made[0].random * count)[:count] if made[0].random else secrets.token_bytes(count)
 
+    locks = Locks(LockStore(database, LOCK_KEY))
+    step_up = StepUp(
+        database=database,
+        key=b"p" * 32,
+        audit=journal,
+        clock=lambda: made[0].now,
+        randomness=secrets.token_bytes,
+        mode="key",
+        party=RelyingParty(id="localhost", origins=("http://localhost",)),
+    )
     escalations = Escalations(
         database=database,
         key=b"k" * 32,
         audit=journal,
         recognizer=relations,
+        locks=locks,
+        step_up=step_up,
         clock=lambda: made[0].now,
         metrics=metrics,
         randomness=randomness,
     )
-    made.append(Desk(escalations, journal, relations, metrics, database))
+    made.append(Desk(escalations, journal, relations, metrics, database, locks))
     yield made[0]
     await database.close()

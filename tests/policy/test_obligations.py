@@ -172,7 +172,7 @@ def test_what_is_answered_in_an_emergency_is_what_the_row_shows_and_nothing_else
 
     ruling = broken(asked, PERMITTED, {"ssn", "photo", "financial", "new"})
 
-    assert (ruling.outcome, ruling.rule, ruling.masked) == (Outcome.MASK, "E1", {"photo", "financial", "new"})
+    assert (ruling.outcome, ruling.rule, ruling.masked) == (Outcome.MASK, "E1", frozenset({"photo", "financial", "new"}))
     assert ruling.marked
     assert {each.role for each in ruling.owed if each.duty is Duty.NOTICE} == {"supervisor", "records"}
 
