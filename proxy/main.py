@@ -35,6 +35,7 @@ from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.identity.assertion import RelyingParty
 from proxy.identity.passkeys import passkey_key
+from proxy.identity.registration import Registration
 from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
 from proxy.identity.stepup import StepUp
@@ -56,6 +57,7 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
+from proxy.web.console.passkeys import PasskeyRoom
 from proxy.web.console.queue import QueueRoom
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
@@ -265,7 +267,7 @@ class _Composition:
             clock=clock,
             limits=self._limits,
             on_error=self._report,
-            rooms=[QueueRoom(escalations)],
+            rooms=[QueueRoom(escalations), PasskeyRoom(self._registration(database, body_key, audit))],
         )
         await self._keep(self._drain, outbox, audit)
         await self._keep(self._notice, identities, audit)
@@ -298,17 +300,32 @@ class _Composition:
         stack.push_async_callback(console.end_streams)
         return servers
 
+    @property
+    def _party(self) -> RelyingParty:
+        return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
+
     def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
-        chosen = self._settings.step_up
         return StepUp(
             database=database,
             key=passkey_key(body_key),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
-            mode=chosen.mode,
-            party=RelyingParty(id=chosen.rp_id, origins=self._settings.origins),
-            patience=timedelta(seconds=chosen.challenge_seconds),
+            mode=self._settings.step_up.mode,
+            party=self._party,
+            patience=timedelta(seconds=self._settings.step_up.challenge_seconds),
+        )
+
+    def _registration(self, database: Database, body_key: bytes, audit: AuditTrail) -> Registration:
+        return Registration(
+            database=database,
+            key=passkey_key(body_key),
+            step_up=self._step_up(database, body_key, audit),
+            audit=audit,
+            clock=self._clock,
+            randomness=os.urandom,
+            party=self._party,
+            fresh=timedelta(seconds=self._settings.step_up.fresh_seconds),
         )
 
     @property

@@ -68,7 +68,7 @@ def approve(
     certificate: CertificateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Approve: the same query then answers once."""
+    """Approve: the same query then answers once. Who has a passkey, or needs one, approves on the console."""
     body = ask(
         "POST",
         f"{_path(escalation)}/approve",

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 LOCK_KEY = b"l" * 32
 
 
+PASSKEYS = b"p" * 32
+PARTY = RelyingParty(id="localhost", origins=("http://localhost",))
+
+
 @dataclass
 class Journal:
     """An audit log that keeps its events, and can be told to fail."""
@@ -76,6 +80,7 @@ class Desk:
     metrics: Metrics
     database: Database
     locks: Locks
+    step_up: StepUp
     now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     random: bytes = b""
 
@@ -131,12 +136,12 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     locks = Locks(LockStore(database, LOCK_KEY))
     step_up = StepUp(
         database=database,
-        key=b"p" * 32,
+        key=PASSKEYS,
         audit=journal,
         clock=lambda: made[0].now,
         randomness=secrets.token_bytes,
         mode="key",
-        party=RelyingParty(id="localhost", origins=("http://localhost",)),
+        party=PARTY,
     )
     escalations = Escalations(
         database=database,
@@ -149,6 +154,6 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         metrics=metrics,
         randomness=randomness,
     )
-    made.append(Desk(escalations, journal, relations, metrics, database, locks))
+    made.append(Desk(escalations, journal, relations, metrics, database, locks, step_up))
     yield made[0]
     await database.close()

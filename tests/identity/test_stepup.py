@@ -2,22 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import text
 
-from proxy.audit.event import Event, Receipt
-from proxy.audit.outbox import Outbox
-from proxy.audit.sealing import Sealer
-from proxy.database import Database
-from proxy.identity.assertion import RelyingParty
 from proxy.identity.evidence import EvidenceBroken, prove
-from proxy.identity.passkey_desk import PasskeyDesk
-from proxy.identity.passkey_events import PasskeyCloned, PasskeyRegistered, PasskeyRevoked
+from proxy.identity.passkey_events import PasskeyCloned, PasskeyRegistered
 from proxy.identity.passkeys import (
     PasskeyMissing,
     PasskeyRefused,
@@ -27,107 +18,14 @@ from proxy.identity.passkeys import (
     Thing,
     Who,
 )
-from proxy.identity.principal import Principal
-from proxy.identity.registration import Registration
-from proxy.identity.stepup import MOST_OPEN, Assurance, Method, StepUp
+from proxy.identity.stepup import MOST_OPEN, Assurance
 from tests.identity.authenticator import AT, BE, ED, UP, UV, Authenticator, b64, opened, packed
+from tests.identity.station import APPROVAL, Process, Station, station
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
+    from collections.abc import Callable
 
-NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
-KEY = b"p" * 32
-PARTY = RelyingParty(id="localhost", origins=("http://localhost",))
-APPROVAL = Thing.of("approve", "e1", {"statement": "threats against the mayor's family", "fields": {"name", "dob"}})
-
-
-@dataclass
-class Process:
-    """One process with its own connections to the store that all share, and what it recorded."""
-
-    database: Database
-    clock: Callable[[], datetime]
-    mode: Method = "webauthn"
-    events: list[Event] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.step_up = StepUp(
-            database=self.database, key=KEY, audit=self, clock=self.clock, randomness=os.urandom, mode=self.mode, party=PARTY,
-        )  # fmt: skip
-        self.registration = Registration(
-            database=self.database, key=KEY, step_up=self.step_up, audit=self, clock=self.clock, randomness=os.urandom,
-            party=PARTY,
-        )  # fmt: skip
-
-    async def record(self, event: Event) -> Receipt:
-        """Keep an event."""
-        self.events.append(event)
-        return Receipt(origin="log.test", index=len(self.events) - 1, kind=event.kind, about=event.about)
-
-
-@dataclass
-class Station:
-    """Two processes and the identity desk over one store, and a clock that is moved by hand."""
-
-    here: Process
-    there: Process
-    desk: PasskeyDesk
-    now: datetime = NOW
-
-    def pass_time(self, **kwargs: float) -> None:
-        """Move the clock."""
-        self.now += timedelta(**kwargs)
-
-    def person(self, name: str = "sergeant") -> Principal:
-        """Return a supervisor who has just signed in."""
-        return Principal(
-            person=name, agency="MO0950000", role="supervisor", unit=None, terminal="desk-1", credential=f"key-{name}",
-            methods=("key",), authenticated_at=self.now,
-        )  # fmt: skip
-
-    async def registered(self, name: str = "sergeant", **kwargs: Any) -> Authenticator:
-        """Return an authenticator whose key is a person's first passkey."""
-        made = Authenticator(**kwargs)
-        code, _ = await self.desk.invite(name, within=timedelta(hours=1))
-        options = await self.here.registration.begin(self.person(name), code=code, assertion=None)
-        await self.here.registration.finish(self.person(name), made.create(options))
-        return made
-
-    async def asked(self, name: str = "sergeant", thing: Thing = APPROVAL) -> dict[str, Any]:
-        """Return the options with which a confirmation is asked for."""
-        with pytest.raises(StepUpRequired) as required:
-            await self.here.step_up.demand(self.person(name), thing, None)
-        options: Any = required.value.extras["challenge"]
-        return dict(options)
-
-    async def confirm(self, assertion: str, name: str = "sergeant", thing: Thing = APPROVAL) -> Assurance:
-        """Confirm here."""
-        return await self.here.step_up.demand(self.person(name), thing, assertion)
-
-    async def write(self, statement: str) -> None:
-        """Write to the store as who has no key."""
-        async with self.here.database.begin() as connection:
-            await connection.execute(text(statement))
-
-
-@pytest.fixture
-async def station(tmp_path: Path) -> AsyncIterator[Station]:
-    """Yield an open store with two processes on it."""
-    databases = [Database(tmp_path / "store.sqlite3") for _ in range(2)]
-    for database in databases:
-        await database.open()
-    made: list[Station] = []
-
-    def clock() -> datetime:
-        return made[0].now
-
-    outbox = Outbox(databases[0], Sealer(index_key=b"i" * 32, body_key=b"b" * 32), clock, os.urandom)
-    desk = PasskeyDesk(database=databases[0], key=KEY, outbox=outbox, clock=clock, randomness=os.urandom, actor="login:clerk")
-    made.append(Station(Process(databases[0], clock), Process(databases[1], clock), desk))
-    yield made[0]
-    for database in databases:
-        await database.close()
+__all__ = ["station"]
 
 
 @pytest.mark.parametrize("algorithm", [-7, -8, -257])
@@ -428,157 +326,3 @@ async def test_a_confirmation_is_proven_from_the_log_alone(station: Station) -> 
             prove(evidence | changed, registered.passkey.id, key)
     with pytest.raises(EvidenceBroken):
         prove(evidence, registered.passkey.id, Authenticator().public_key)
-
-
-async def test_the_first_passkey_needs_the_code(station: Station) -> None:
-    """No code, a wrong one, another person's, an expired one, one that a newer has replaced: nothing is begun."""
-    theirs, _ = await station.desk.invite("lieutenant", within=timedelta(hours=1))
-    replaced, _ = await station.desk.invite("sergeant", within=timedelta(hours=1))
-    code, invitation = await station.desk.invite("sergeant", within=timedelta(hours=1))
-
-    for wrong in (None, "", "aaaa-bbbb", theirs, replaced):
-        with pytest.raises(PasskeyRefused):
-            await station.here.registration.begin(station.person(), code=wrong, assertion=None)
-    station.now = invitation.expires_at
-    with pytest.raises(PasskeyRefused, match="expired"):
-        await station.here.registration.begin(station.person(), code=code, assertion=None)
-
-
-async def test_a_code_is_used_once(station: Station) -> None:
-    """Begun twice with one code, finished once; it may be typed in capitals and without hyphens."""
-    code, _ = await station.desk.invite("sergeant", within=timedelta(hours=1))
-    person = station.person()
-    begun = [
-        await station.here.registration.begin(person, code=code.upper().replace("-", " "), assertion=None) for _ in range(2)
-    ]
-    await station.here.registration.finish(person, Authenticator().create(begun[0]))
-
-    with pytest.raises(PasskeyRefused, match="meanwhile"):
-        await station.there.registration.finish(person, Authenticator().create(begun[1]))
-    assert len(await station.here.registration.mine(person)) == 1
-
-
-async def test_a_further_passkey_needs_one_that_counts(station: Station) -> None:
-    """A key and a code are not enough once there is a passkey: it has to let the next one in."""
-    authenticator = await station.registered()
-    person, registration = station.person(), station.here.registration
-    with pytest.raises(PasskeyRefused, match="has a passkey"):
-        await station.desk.invite("sergeant", within=timedelta(hours=1))
-
-    with pytest.raises(StepUpRequired) as required:
-        await registration.begin(person, code="any", assertion=None)
-    challenge: Any = required.value.extras["challenge"]
-    options = await registration.begin(person, code=None, assertion=authenticator.get(challenge))
-    assert options["excludeCredentials"] == [{"type": "public-key", "id": b64(authenticator.credential)}]
-    second = Authenticator()
-    await registration.finish(person, second.create(options))
-
-    assert (await station.confirm(second.get(await station.asked()))).method == "webauthn"
-    registered = [event for event in station.here.events if isinstance(event, PasskeyRegistered)]
-    assert [event.authority for event in registered] == ["invitation", registered[0].passkey.id]
-
-
-async def test_an_approval_signed_is_no_leave_to_register(station: Station) -> None:
-    """What was signed to approve does not let a passkey in."""
-    authenticator = await station.registered()
-    assertion = authenticator.get(await station.asked())
-
-    with pytest.raises(StepUpFailed, match="not what this would do"):
-        await station.here.registration.begin(station.person(), code=None, assertion=assertion)
-
-
-async def test_a_registration_needs_a_fresh_sign_in(station: Station) -> None:
-    """A session left open on a desk makes nobody a passkey."""
-    code, _ = await station.desk.invite("sergeant", within=timedelta(hours=1))
-    person = station.person()
-    options = await station.here.registration.begin(person, code=code, assertion=None)
-    station.pass_time(minutes=6)
-
-    with pytest.raises(PasskeyRefused, match="Sign in again"):
-        await station.here.registration.begin(person, code=code, assertion=None)
-    with pytest.raises(PasskeyRefused, match="Sign in again"):
-        await station.here.registration.finish(person, Authenticator().create(options))
-
-
-UNFIT: dict[str, Callable[[dict[str, Any]], str]] = {
-    "RS1": lambda options: Authenticator(algorithm=-65535).create(options),
-    "RSA of 1024 bits": lambda options: Authenticator(algorithm=-257, rsa_bits=1024).create(options),
-    "no algorithm": lambda options: Authenticator(algorithm=0).create(options),
-    "an elliptic key that says RS256": lambda options: _claiming(-257).create(options),
-    "an elliptic key that says EdDSA": lambda options: _claiming(-8).create(options),
-    "an attestation nobody asked for": lambda options: Authenticator().create(options, fmt="fido-u2f"),
-    "an attestation nobody knows": lambda options: Authenticator().create(options, fmt="zzz"),
-    "holder not verified": lambda options: Authenticator(flags=UP).create(options),
-    "from a frame": lambda options: Authenticator().create(options, crossOrigin=True),
-    "wrong origin": lambda options: Authenticator(origin="https://evil.example").create(options),
-    "an assertion's answer": lambda options: Authenticator().create(options, type="webauthn.get"),
-    "a credential id too long": lambda options: Authenticator(credential=b"c" * 1024).create(options),
-    "garbage": lambda _: packed({"rawId": "aa", "response": {}}),
-}
-
-
-def _claiming(algorithm: int) -> Authenticator:
-    made = Authenticator()
-    made.algorithm = algorithm
-    return made
-
-
-@pytest.mark.parametrize("make", UNFIT.values(), ids=UNFIT.keys())
-async def test_what_is_no_fit_passkey_is_not_registered(station: Station, make: Callable[[dict[str, Any]], str]) -> None:
-    """Weak and confused algorithms, other pages, no verification: nobody gets a passkey, and the code stays good."""
-    code, _ = await station.desk.invite("sergeant", within=timedelta(hours=1))
-    options = await station.here.registration.begin(station.person(), code=code, assertion=None)
-
-    with pytest.raises(StepUpFailed):
-        await station.here.registration.finish(station.person(), make(options))
-
-    assert await station.here.registration.mine(station.person()) == []
-    await station.here.registration.finish(station.person(), Authenticator().create(options))
-
-
-async def test_a_registration_is_for_who_began_it(station: Station) -> None:
-    """Another person does not finish it."""
-    code, _ = await station.desk.invite("sergeant", within=timedelta(hours=1))
-    options = await station.here.registration.begin(station.person(), code=code, assertion=None)
-
-    with pytest.raises(StepUpFailed):
-        await station.here.registration.finish(station.person("mallory"), Authenticator().create(options))
-
-
-async def test_a_credential_is_one_persons(station: Station) -> None:
-    """What is somebody's already cannot become another's: they would share a key."""
-    first = await station.registered()
-    code, _ = await station.desk.invite("lieutenant", within=timedelta(hours=1))
-    options = await station.here.registration.begin(station.person("lieutenant"), code=code, assertion=None)
-
-    with pytest.raises(PasskeyRefused, match="registered already"):
-        await station.here.registration.finish(station.person("lieutenant"), first.create(options))
-
-
-async def test_one_revokes_ones_own_with_a_confirmation(station: Station) -> None:
-    """Asked, confirmed, recorded, gone; another's is not there."""
-    authenticator = await station.registered()
-    registration = station.here.registration
-    (passkey,) = await registration.mine(station.person())
-    reason = "replaced by another"
-
-    with pytest.raises(PasskeyRefused):
-        await registration.revoke(station.person("mallory"), passkey.id, reason=reason, assertion=None)
-    with pytest.raises(StepUpRequired) as required:
-        await registration.revoke(station.person(), passkey.id, reason=reason, assertion=None)
-    challenge: Any = required.value.extras["challenge"]
-    await registration.revoke(station.person(), passkey.id, reason=reason, assertion=authenticator.get(challenge))
-
-    assert await registration.mine(station.person()) == []
-    assert [event.kind for event in station.here.events if isinstance(event, PasskeyRevoked)] == ["passkey-revoked"]
-
-
-async def test_the_desk_leaves_its_events(station: Station) -> None:
-    """An invitation and a revocation each have an entry in the outbox, in the same transaction; never the code."""
-    await station.registered()
-    (passkey,) = await station.desk.listed()
-    await station.desk.revoke(passkey.id, reason="the key was lost")
-
-    async with station.here.database.begin() as connection:
-        queued = [row[0] for row in await connection.execute(text("SELECT kind FROM outbox ORDER BY seq"))]
-    assert queued == ["passkey-invited", "passkey-revoked"]

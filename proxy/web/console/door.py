@@ -17,6 +17,7 @@ from aiohttp import web
 
 from proxy.database import DatabaseUnusable
 from proxy.gateway.answer import InternalError, store_unusable
+from proxy.identity.passkeys import StepUpRequired
 from proxy.identity.principal import CredentialInvalid, CredentialMissing
 from proxy.identity.session import SignInNeeded
 from proxy.inquiry.inquiry import Inbound, MethodNotAllowed, RouteUnknown
@@ -27,6 +28,7 @@ from proxy.web.console.errors import trouble
 from proxy.web.console.files import PREFIX, Files
 from proxy.web.console.forms import FORM, NO_FORM, read_form, require_own_site, require_token
 from proxy.web.console.notes import NOTES
+from proxy.web.console.passkeys import confirmation
 from proxy.web.console.render import Pages
 from proxy.web.console.respond import secured
 from proxy.web.console.sign_in import COOKIE, SignIn
@@ -168,6 +170,9 @@ class Console:
     async def _refused(self, request: web.BaseRequest, came: _Came, refusal: Refusal) -> web.Response:
         principal = came.session.principal if came.session is not None else None
         declined = await self._gateway.refused(_inbound(request, self._clock), principal, refusal)
+        if isinstance(declined.refusal, StepUpRequired) and came.session is not None:
+            asked = confirmation(request.raw_path.partition("?")[0], came.form, declined.refusal)
+            return page(self._pages.render("step_up.html", principal=principal, cookie=came.cookie, **asked), status=401)
         told = trouble(declined.refusal)
         if came.session is None and isinstance(declined.refusal, SIGN_IN_TROUBLES):
             return page(self._sign_in.refused(request, came.form, declined.refusal), status=told.status)

@@ -17,5 +17,7 @@ NOTES: Final[Mapping[str, str]] = {
     "approved": "Approved. The officer's query answers now, once.",
     "agreed": "You agreed. Another person has to agree as well.",
     "refused": "Refused. The officer reads your reason.",
+    "passkey-registered": "Your passkey is registered. You confirm approvals with it from now on.",
+    "passkey-revoked": "The passkey is revoked. It confirms nothing any more.",
     "refused-all": "Refused. The officers read your reason.",
 }

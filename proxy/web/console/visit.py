@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Handler = Callable[["Visit"], Awaitable[web.StreamResponse]]
     Live = Callable[["Visit", Callable[[], object], Callable[[], Awaitable[str]]], Awaitable[web.StreamResponse]]
 
+STEP_UP: Final = "step_up"
+"""The field that holds a passkey's answer."""
 _NAME: Final = re.compile(r"\{([a-z_]+)\}")
 _LOCAL: Final = re.compile(r"/(?:[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*)?\Z")
 
@@ -85,6 +87,11 @@ class Visit:
     def principal(self) -> Principal:
         """Return who came."""
         return self.session.principal
+
+    @property
+    def step_up(self) -> str | None:
+        """Return the passkey's answer, or None. What demands one raises ``StepUpRequired``; the frame then asks for it."""
+        return self.form.text(STEP_UP) or None
 
     @property
     def now(self) -> datetime:
