@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from proxy.oversight.duty import OutcomeUnknown
 from proxy.oversight.finding import OVERSEER, Disposition, FindingClosed, FindingEnded, FindingUnknown, Standing
 from proxy.oversight.reading import Closed
-from proxy.oversight.reading import Closed
 from proxy.oversight.service import MIN_WORDS, MOST_LISTED, must_say_why
 
 if TYPE_CHECKING:
