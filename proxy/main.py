@@ -17,6 +17,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,9 @@ from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
 from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context, trouble
+from proxy.oversight.channels import make_channel
+from proxy.oversight.notification_file import load_notifying
+from proxy.oversight.notifier import Notifier
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
@@ -77,6 +81,8 @@ if TYPE_CHECKING:
 
 HOUSEKEEPING_SECONDS: Final = 0.5
 OVERSIGHT_SECONDS: Final = 2.0
+NOTIFY_SECONDS: Final = 1.0
+REPORT_SECONDS: Final = 5.0
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
@@ -96,6 +102,25 @@ class Servers:
     ops: Door
     audit: AuditTrail
     policy: LivePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """The rooms that have something to do, or to say, beside the queries."""
+
+    database: Database
+    outbox: Outbox
+    audit: AuditTrail
+    live: LivePolicy
+    registry: Registry
+    identities: Identities
+    sessions: Sessions
+    cases: StoredCases | CaseSystem
+    upstream: Upstream
+    locks: Locks
+    escalations: Escalations
+    oversight: Oversight
+    notifier: Notifier | None
 
 
 async def serve(settings: Settings) -> None:
@@ -127,8 +152,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     Raises:
         DocumentInvalid: the case system's mapping is wrong, or a policy file is and none was ever activated that could rule.
         PolicyUnreadable: the activated policy was altered, or this program cannot load it.
-        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
-            and what to do.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, ChannelUnusable, OSError: a part cannot be opened; the
+            message says which and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -190,12 +215,14 @@ class _Composition:
             audit=audit,
             recognizer=registry.recognizer,
             step_up=self._step_up(database, body_key, audit),
-            holders=identities,
             locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+            holders=identities,
+            colleagues=registry.recognizer,
+            approvals=lambda: live.policies.approvals,
         )
         oversight = Oversight(
             database=database,
@@ -233,13 +260,6 @@ class _Composition:
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
-        async def ready() -> Sequence[Check]:
-            checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
-            overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            known = Check(name="locks", ok=not locks.trouble, reason=locks.trouble)
-            directory, confirmed = _case_check(cases, checks[0]), _step_up_check(settings)
-            return (*checks, overseen, known, directory, confirmed, *self._certificate_checks())
-
         documents = Documents(lambda: live.policies)
 
         def door(*, queries: bool) -> Handler:
@@ -269,23 +289,25 @@ class _Composition:
             on_error=self._report,
             rooms=[QueueRoom(escalations), PasskeyRoom(self._registration(database, body_key, audit))],
         )
-        await self._keep(self._drain, outbox, audit)
-        await self._keep(self._notice, identities, audit)
-        await self._keep(self._flush)
-        await self._keep(registry.refresh)
-        await self._keep(registry.verify, seconds=VERIFY_SECONDS)
-        stewards = Stewards(registry, database, Keyring.of(settings.keys.registry), self._clock, outbox=outbox)
-        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
-        await self._keep(live.turn, seconds=LOOK_SECONDS)
-        await self._keep(escalations.sweep)
-        await self._keep(sessions.sweep, seconds=EXPIRY_SECONDS)
-        await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
-        if isinstance(cases, CaseSystem):
-            await self._keep(cases.tend)
-        await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
+        rooms = _Rooms(
+            database=database,
+            outbox=outbox,
+            audit=audit,
+            live=live,
+            registry=registry,
+            identities=identities,
+            sessions=sessions,
+            cases=cases,
+            upstream=upstream,
+            locks=locks,
+            escalations=escalations,
+            oversight=oversight,
+            notifier=self._make_notifier(database, escalations, oversight, audit),
+        )
+        await self._keep_house(rooms)
         doors = settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-        ops = Ops(metrics=metrics, ready=ready, log=settings.log, token=token)
+        ops = Ops(metrics=metrics, ready=partial(self._ready, rooms), log=settings.log, token=token)
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
             console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
@@ -303,6 +325,40 @@ class _Composition:
     @property
     def _party(self) -> RelyingParty:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
+
+    async def _keep_house(self, rooms: _Rooms) -> None:
+        """Begin what goes on beside the queries."""
+        await self._keep(self._drain, rooms.outbox, rooms.audit)
+        await self._keep(self._notice, rooms.identities, rooms.audit)
+        await self._keep(self._flush)
+        await self._keep(rooms.registry.refresh)
+        await self._keep(rooms.registry.verify, seconds=VERIFY_SECONDS)
+        keyring = Keyring.of(self._settings.keys.registry)
+        stewards = Stewards(rooms.registry, rooms.database, keyring, self._clock, outbox=rooms.outbox)
+        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
+        await self._keep(rooms.live.turn, seconds=LOOK_SECONDS)
+        await self._keep(rooms.escalations.sweep)
+        await self._keep(rooms.sessions.sweep, seconds=EXPIRY_SECONDS)
+        await self._keep(rooms.oversight.follow, seconds=OVERSIGHT_SECONDS)
+        if rooms.notifier is not None:
+            await self._notify(rooms.notifier)
+        if isinstance(rooms.cases, CaseSystem):
+            await self._keep(rooms.cases.tend)
+        await self._keep(self._probe, rooms.upstream, seconds=PROBE_SECONDS)
+
+    async def _ready(self, rooms: _Rooms) -> Sequence[Check]:
+        trouble = await rooms.database.trouble()
+        checks = _readiness(trouble, rooms.audit, rooms.live, rooms.registry, self._upstream_trouble)
+        oversight, locks, notifier = rooms.oversight.trouble, rooms.locks.trouble, rooms.notifier
+        beside = [
+            Check(name="oversight", ok=not oversight, reason=oversight),
+            Check(name="locks", ok=not locks, reason=locks),
+            _case_check(rooms.cases, checks[0]),
+            _step_up_check(self._settings),
+        ]
+        if notifier is not None:
+            beside.append(Check(name="notifications", ok=True, reason=notifier.trouble))
+        return (*checks, *beside, *self._certificate_checks())
 
     def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
         return StepUp(
@@ -331,6 +387,30 @@ class _Composition:
     @property
     def _limits(self) -> Limits:
         return Limits(**self._settings.limits.model_dump())
+
+    def _make_notifier(
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail
+    ) -> Notifier | None:
+        if self._settings.notifications is None:
+            return None
+        notifying = load_notifying(self._settings.notifications)
+        return Notifier(
+            notifying=notifying,
+            channels={name: make_channel(options, notifying) for name, options in notifying.channels.items()},
+            database=database,
+            escalations=escalations,
+            duties=oversight,
+            audit=audit,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+
+    async def _notify(self, notifier: Notifier) -> None:
+        """Plan, send and report from now on: each channel by itself, so that a slow one holds up no other."""
+        await self._keep(notifier.plan, seconds=NOTIFY_SECONDS)
+        for channel in notifier.channels:
+            await self._keep(notifier.send, channel, seconds=NOTIFY_SECONDS)
+        await self._keep(notifier.report, seconds=REPORT_SECONDS)
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
         metrics = self._metrics

@@ -25,6 +25,9 @@ UNVERIFIED: Final = "unverified"
 BREAK_GLASS: Final = "break-glass"
 """An officer stated an emergency and was answered before anybody agreed."""
 
+NOBODY: Final = "nobody-on-duty"
+"""A query waits for a decision, and nobody who may decide is on duty."""
+
 
 class Duty(StrEnum):
     """What is to be done: ``notice`` is to take note of it, ``review`` is to judge it."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.audit.owed import Owed, owing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalated(Event):
-    """An escalation was opened."""
+    """An escalation was opened; ``owed`` says who has to hear of it, where nobody who may decide is on duty."""
 
     kind: ClassVar[str] = "escalated"
     escalation: Escalation
+    owed: tuple[Owed, ...] = ()
 
     def facts(self) -> Mapping[str, Json]:
         """Return which row escalated, for what."""
@@ -35,6 +37,7 @@ class Escalated(Event):
             "relations": asked.relations,
             "policy": asked.policy_version,
             "demands": tuple(demand.fact() for demand in asked.demands),
+            **owing(self.owed),
         }
 
     def parties(self) -> Iterable[Party]:
@@ -45,12 +48,26 @@ class Escalated(Event):
         for subject in asked.subjects:
             yield Party("subject", subject)
 
+    def sealed(self) -> Mapping[str, Json]:
+        """Return what whoever has to take note of it is shown, by the names that a decision's entry has."""
+        if not self.owed:
+            return {}
+        asked = self.escalation.asked
+        return {
+            "operator": asked.person,
+            "terminal": asked.terminal,
+            "case": asked.case,
+            "statement": asked.statement,
+            "criteria": {kind: list(values) for kind, values in asked.criteria.items()},
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationMove(Event):
     """An escalation is about to move; ``actor`` is a person, or ``clock`` for an expiry.
 
-    Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included.
+    Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included. Who stands in
+    for somebody decides ``on_behalf_of`` them, with their ``role`` and ``rank``; the entry has both names.
     """
 
     kind: ClassVar[str] = "escalation-move"
@@ -60,6 +77,8 @@ class EscalationMove(Event):
     actor: str
     reason: str = ""
     role: str = ""
+    rank: str = ""
+    on_behalf_of: str = ""
     approvals: int = 0
     assurance: Assurance | None = None
 
@@ -72,16 +91,21 @@ class EscalationMove(Event):
             "from": str(self.escalation.state),
             "to": self.to,
             "role": self.role,
+            **({"rank": self.rank} if self.rank else {}),
+            **({"delegated": True} if self.on_behalf_of else {}),
             "approvals": self.approvals,
         }
 
     def parties(self) -> Iterable[Party]:
         """Return who moved it, whose it is, and under which case."""
         yield Party("actor", self.actor)
+        if self.on_behalf_of:
+            yield Party("actor", self.on_behalf_of)
         yield Party("officer", self.escalation.asked.person)
         yield Party("case", self.escalation.asked.case)
 
     def sealed(self) -> Mapping[str, Json]:
         """Return the actor in clear, the reason in words, and what proves a confirmation."""
         evidence: dict[str, Json] = self.assurance.sealed() if self.assurance is not None else {}
-        return {"actor": self.actor, "reason": self.reason, **({"step_up": evidence} if evidence else {})}
+        behalf: dict[str, Json] = {"on_behalf_of": self.on_behalf_of} if self.on_behalf_of else {}
+        return {"actor": self.actor, "reason": self.reason, **behalf, **({"step_up": evidence} if evidence else {})}

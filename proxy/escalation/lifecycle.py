@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from proxy.policy.decision import seats, suffice
+from proxy.policy.seats import filled
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -147,12 +149,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """One person's agreement, who had this role when agreeing."""
+    """One person's agreement, who had this role, agency and rank then: their own, or those of whom they stood in for."""
 
     person: str
     role: str
     at: datetime
     reason: str
+    agency: str = ""
+    rank: str = ""
+    on_behalf_of: str = ""
+
+    def counts(self, demand: Demand, own: str) -> bool:
+        """Tell whether it counts for a demand; ``own`` is the requester's agency."""
+        return demand.admits(role=self.role, agency=self.agency, rank=self.rank, own=own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +184,10 @@ class Escalation:
     approvals: tuple[Approval, ...] = ()
 
     def met(self, approvals: Iterable[Approval]) -> bool:
-        """Tell whether these are enough: every person is counted once for each demand. Without a demand nothing is."""
-        roles = {approval.person: approval.role for approval in approvals}
-        return bool(self.asked.demands) and all(demand.met(roles.values()) for demand in self.asked.demands)
+        """Tell whether these are enough: every person is counted once over all demands. Without a demand nothing is."""
+        places, people = seats(self.asked.demands), list({each.person: each for each in approvals}.values())
+        own = self.asked.agency
+        return bool(places) and filled(places, people, lambda one, place: one.counts(place, own)) == len(places)
 
     def at(self, now: datetime) -> State:
         """Return the state at ``now``: a deadline that has passed counts although nobody has written it down yet."""
@@ -194,5 +204,5 @@ class Escalation:
             and self.asked.statement == asked.statement
             and set(asked.subjects) <= set(self.asked.subjects)
             and set(asked.relations) <= set(self.asked.relations)
-            and all(any(given.covers(demand) for given in self.asked.demands) for demand in asked.demands)
+            and suffice(self.asked.demands, asked.demands)
         )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.escalation.confirming import approval_of
+from proxy.escalation.eligibility import Authority
 from proxy.escalation.events import EscalationMove
 from proxy.escalation.lifecycle import (
     MOVES,
@@ -25,7 +26,7 @@ from proxy.escalation.lifecycle import (
 from proxy.escalation.store import Stale
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from proxy.audit.event import AuditLog
     from proxy.clock import Clock
@@ -52,13 +53,13 @@ class Moves:
         self.lock = asyncio.Lock()
         self.changed = asyncio.Condition()
 
-    def require(self, escalation: Escalation, move: Move, *, actor: str) -> None:
+    def require(self, escalation: Escalation, move: Move, *, by: Authority) -> None:
         """Return when the move could be made now.
 
         Raises:
             EscalationMoved, ApproverIneligible: as ``make`` would.
         """
-        self._after(escalation, move, actor=actor, role="", reason="")
+        self._after(escalation, move, actor=by.person, by=by, reason="")
 
     async def make(
         self,
@@ -66,21 +67,24 @@ class Moves:
         move: Move,
         *,
         actor: str,
-        role: str = "",
+        by: Authority | None = None,
         reason: str = "",
         about: str = "",
         confirmed: Confirmed | None = None,
     ) -> Escalation:
-        """Move an escalation; what was confirmed must still be what the move does.
+        """Move an escalation; ``by`` says in which role somebody decides, and for whom they stand in.
+
+        What was confirmed must still be what the move does.
 
         Raises:
-            EscalationMoved: it is in no state that allows this move, or somebody was faster.
+            EscalationMoved: it is in no state that allows this move, or others were faster again and again.
             ApproverIneligible: they have agreed already.
             AuditUnavailable: it could not be recorded, and has not moved.
         """
+        by = by or Authority(person=actor, agency="", role="")
         async with self.lock:
             before, moved = await self._make(
-                escalation, move, actor=actor, role=role, reason=reason, about=about, confirmed=confirmed
+                escalation, move, actor=actor, by=by, reason=reason, about=about, confirmed=confirmed
             )
         if move not in {Move.REDEEM, Move.REVOKE} and moved.state is not State.PENDING:
             seconds = (self._clock() - before.created_at).total_seconds()
@@ -94,7 +98,7 @@ class Moves:
         move: Move,
         *,
         actor: str,
-        role: str,
+        by: Authority,
         reason: str,
         about: str,
         confirmed: Confirmed | None,
@@ -103,7 +107,7 @@ class Moves:
             current = await self._store.get(escalation.id) or escalation
             if confirmed is not None and approval_of(current, reason) != confirmed.thing:
                 raise EscalationMoved("It was changed while you confirmed it. Look at it again, and confirm anew.")
-            moved, approval = self._after(current, move, actor=actor, role=role, reason=reason)
+            moved, approval = self._after(current, move, actor=actor, by=by, reason=reason)
             event = EscalationMove(
                 about=about,
                 escalation=current,
@@ -111,7 +115,9 @@ class Moves:
                 to=moved.state,
                 actor=actor,
                 reason=reason,
-                role=role,
+                role=by.role,
+                rank=by.rank,
+                on_behalf_of=by.on_behalf_of,
                 approvals=len(moved.approvals),
                 assurance=confirmed.assurance if confirmed is not None else None,
             )
@@ -122,7 +128,7 @@ class Moves:
         raise EscalationMoved("Somebody else was faster; look at it again.")
 
     def _after(
-        self, current: Escalation, move: Move, *, actor: str, role: str, reason: str
+        self, current: Escalation, move: Move, *, actor: str, by: Authority, reason: str
     ) -> tuple[Escalation, Approval | None]:
         """Return what a move makes of an escalation, and the agreement that it adds."""
         now = self._clock()
@@ -130,13 +136,10 @@ class Moves:
         to = MOVES.get((state, move))
         if to is None:
             raise EscalationMoved(f"This escalation is {state}; it cannot be {PARTICIPLES[move]} any more.")
-        approval = Approval(person=actor, role=role, at=now, reason=reason) if move is Move.APPROVE else None
-        given = current.approvals
-        if approval is not None:
-            if any(each.person == actor for each in given):
-                raise ApproverIneligible("You have agreed already; another person has to as well.")
-            given = (*given, approval)
-            to = to if current.met(given) else state
+        approval = _agreed(current, by, now, reason) if move is Move.APPROVE else None
+        given = current.approvals if approval is None else (*current.approvals, approval)
+        if approval is not None and not current.met(given):
+            to = state
         decided = move in DECISIONS and to is not State.PENDING
         moved = replace(
             current,
@@ -153,3 +156,18 @@ class Moves:
         """Wake whoever waits for a move."""
         async with self.changed:
             self.changed.notify_all()
+
+
+def _agreed(current: Escalation, by: Authority, now: datetime, reason: str) -> Approval:
+    """Return one more agreement: of a person, and by an authority, that has not agreed yet."""
+    if any(not {each.person, each.on_behalf_of}.isdisjoint(by.people) for each in current.approvals):
+        raise ApproverIneligible("You, or who stands in with you, have agreed already; another person has to as well.")
+    return Approval(
+        person=by.person,
+        role=by.role,
+        agency=by.agency,
+        rank=by.rank,
+        on_behalf_of=by.on_behalf_of,
+        at=now,
+        reason=reason,
+    )

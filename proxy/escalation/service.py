@@ -15,7 +15,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
 from proxy.escalation.confirming import Confirmed, approval_of
-from proxy.escalation.eligibility import Eligibility
+from proxy.escalation.delegations import Delegations
+from proxy.escalation.eligibility import Authority
 from proxy.escalation.events import Escalated
 from proxy.escalation.lifecycle import (
     ApproverIneligible,
@@ -31,19 +32,22 @@ from proxy.escalation.lifecycle import (
     State,
 )
 from proxy.escalation.moves import Moves
+from proxy.escalation.panel import Panel
 from proxy.escalation.store import EscalationStore
 from proxy.escalation.views import refused, view
+from proxy.policy.approvals import USUAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from proxy.audit.event import AuditLog
+    from proxy.audit.event import AuditLog, Json
     from proxy.clock import Clock
     from proxy.database import Database
-    from proxy.escalation.eligibility import Decider, Holders
+    from proxy.escalation.eligibility import Colleagues, Decider, Holders
     from proxy.escalation.locks import Locks
     from proxy.identity.principal import Principal
     from proxy.identity.stepup import StepUp
+    from proxy.policy.approvals import Approvals
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
@@ -64,15 +68,20 @@ class Escalations:
         recognizer: Recognizer,
         locks: Locks,
         step_up: StepUp,
-        holders: Holders | None = None,
         clock: Clock,
         metrics: Metrics,
         expires: timedelta = timedelta(minutes=15),
         grant: timedelta = timedelta(minutes=10),
         most_pending: int = 20,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
+        holders: Holders | None = None,
+        colleagues: Colleagues | None = None,
+        approvals: Callable[[], Approvals] = lambda: USUAL,
     ) -> None:
-        """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived."""
+        """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived.
+
+        ``holders`` knows who there is, ``colleagues`` the personnel directory, ``approvals`` what policy says of who decides.
+        """
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
@@ -83,7 +92,17 @@ class Escalations:
         self._expires = expires
         self._most_pending = most_pending
         self._randomness = randomness
-        self._eligibility = Eligibility(recognizer=recognizer, holders=holders, clock=clock)
+        self.delegations = Delegations(database=database, audit=audit, holders=holders, clock=clock)
+        self._panel = Panel(
+            store=self._store,
+            database=database,
+            delegations=self.delegations,
+            recognizer=recognizer,
+            colleagues=colleagues,
+            holders=holders,
+            approvals=approvals,
+            clock=clock,
+        )
         self._moves = Moves(store=self._store, audit=audit, clock=clock, metrics=metrics, grant=grant)
         self._closing = False
         self._open: Sequence[Escalation] = ()
@@ -147,7 +166,8 @@ class Escalations:
                 created_at=now,
                 expires_at=now + self._expires,
             )
-            await self._audit.record(Escalated(about=about, escalation=escalation))
+            owed = await self._panel.owed(escalation)
+            await self._audit.record(Escalated(about=about, escalation=escalation, owed=owed))
             await self._store.insert(escalation)
         await self._moves.tell()
         return escalation
@@ -191,28 +211,29 @@ class Escalations:
             StepUpRequired, StepUpFailed, StepUpTooMany, PasskeyMissing: it is not confirmed.
         """
         escalation = await self._seen(escalation_id, principal)
-        authority = await self._eligibility.authority(escalation, principal)
+        authority = await self._panel.authority(escalation, principal)
         words = _worded(reason)
         confirmed = None
         if move is Move.APPROVE:
             self._locks.check_asked(escalation.asked, escalation.id)
-            self._moves.require(escalation, move, actor=principal.person)  # else a touch would be asked for in vain
+            self._moves.require(escalation, move, by=authority)  # else a touch would be asked for in vain
             thing = approval_of(escalation, words)
             confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
-        return await self._moves.make(
-            escalation, move, actor=principal.person, role=authority.role, reason=words, confirmed=confirmed
-        )
+        return await self._moves.make(escalation, move, actor=principal.person, by=authority, reason=words, confirmed=confirmed)
 
     async def revoke(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
-        """Take an approval back before it has answered, as one who may decide.
+        """Take an approval back before it has answered, as one who may decide, or as the oversight desk.
 
         Raises:
             EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
         """
         escalation = await self._seen(escalation_id, principal)
-        authority = await self._eligibility.authority(escalation, principal)
+        if await self._panel.revokes(escalation, principal):
+            authority = Authority(person=principal.person, agency=principal.agency, role=principal.role)
+        else:
+            authority = await self._panel.authority(escalation, principal)
         words = _worded(reason)
-        return await self._moves.make(escalation, Move.REVOKE, actor=principal.person, role=authority.role, reason=words)
+        return await self._moves.make(escalation, Move.REVOKE, actor=principal.person, by=authority, reason=words)
 
     async def may_decide(self, escalation: Escalation, principal: Principal) -> None:
         """Return when a person may decide this escalation.
@@ -220,11 +241,15 @@ class Escalations:
         Raises:
             ApproverIneligible: they may not; the detail says why.
         """
-        await self._eligibility.authority(escalation, principal)
+        await self._panel.authority(escalation, principal)
 
     async def deciders(self, escalation: Escalation) -> Sequence[Decider]:
         """Return who may decide, those on duty first."""
-        return await self._eligibility.deciders(escalation)
+        return await self._panel.deciders(escalation)
+
+    async def told(self, escalation: Escalation) -> Mapping[str, Json]:
+        """Return what the requester is told of who may decide: ``deciders``, or nothing where policy has nothing told."""
+        return await self._panel.told(escalation)
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
         """Take an escalation back, as the one who asked.
@@ -247,9 +272,12 @@ class Escalations:
 
     async def listed(self, principal: Principal, state: State | None) -> Sequence[Escalation]:
         """Return a person's own escalations, and those of the agency that are theirs to decide."""
-        own = await self._store.listed(state=state, agency=principal.agency, person=principal.person)
-        all_ = await self._store.listed(state=state, agency=principal.agency)
-        seen = {each.id: each for each in (*own, *(each for each in all_ if self._eligibility.may_see(each, principal)))}
+        found = [
+            *await self._store.listed(state=state, agency=principal.agency, person=principal.person),
+            *await self._store.listed(state=state, agency=principal.agency),
+            *await self._store.listed(state=state),  # of other agencies, where a stage asks for people of any
+        ]
+        seen = {each.id: each for each in await self._panel.visible(found, principal)}
         return sorted(seen.values(), key=lambda each: (each.created_at, each.id))
 
     def generation(self) -> int:
@@ -295,13 +323,18 @@ class Escalations:
                     await self._moves.make(escalation, Move.EXPIRE, actor="clock")
                 except EscalationMoved:
                     continue
-        waiting = [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
+        waiting = self.pending()
         self._metrics.escalations_pending.set(len(waiting))
         self._metrics.escalation_oldest_seconds.set((now - waiting[0].created_at).total_seconds() if waiting else 0)
 
+    def pending(self) -> Sequence[Escalation]:
+        """Return what waits for a decision, as of the last sweep."""
+        now = self._clock()
+        return [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
+
     async def _seen(self, escalation_id: str, principal: Principal) -> Escalation:
         escalation = await self._store.get(escalation_id)
-        if escalation is None or not self._eligibility.may_see(escalation, principal):
+        if escalation is None or not await self._panel.visible([escalation], principal):
             raise EscalationUnknown("There is no such escalation among yours.")
         return escalation
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Index, LargeBinary, String, Table, func, select, update
+from sqlalchemy import Column, Index, LargeBinary, String, Table, func, or_, select, update
 
 from proxy.database import METADATA
 from proxy.escalation.lifecycle import Approval, Asked, Escalation, State
@@ -45,15 +46,17 @@ _escalations: Final = Table(
     Index("escalations_by_state", "state", "agency", "created_at"),
 )
 
-_approvals: Final = Table(
-    "escalation_approvals",
+_agreements: Final = Table(
+    "agreements",
     METADATA,
     Column("escalation", String, primary_key=True),
     Column("person", String, primary_key=True),
-    Column("role", String, nullable=False),
+    Column("on_behalf_of", String, nullable=False),
     Column("at", String, nullable=False),
-    Column("sealed_reason", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("agreements_by_person", "person", "at"),
 )
+"""Who agreed to what. In what role, at what rank and why is sealed."""
 
 
 class Stale(Exception):  # noqa: N818 -- it names what the caller holds
@@ -135,10 +138,10 @@ class EscalationStore:
                 raise Stale
             if approval is not None:
                 # Under the write lock that the update took: of two who agree at once in two processes, the later counts both.
-                given = select(_approvals.c.person).where(_approvals.c.escalation == before.id)
+                given = select(_agreements.c.person).where(_agreements.c.escalation == before.id)
                 if set((await connection.execute(given)).scalars()) != {each.person for each in before.approvals}:
                     raise Stale
-                await connection.execute(_approvals.insert().values(self._written(before.id, approval)))
+                await connection.execute(_agreements.insert().values(self._written(before.id, approval)))
             await self._database.bump(connection, SUBJECT)
             yield
 
@@ -151,26 +154,43 @@ class EscalationStore:
             "grant_expires_at": _text(after.grant_expires_at) if after.grant_expires_at else None,
         }
 
+    async def reciprocal(self, person: str, since: datetime, each: int) -> frozenset[str]:
+        """Return who has approved so many of a person's queries since then, and had as many approved by that person.
+
+        Who stood in counts as much as whom they stood in for.
+        """
+        asked, given, moment = _escalations.c.person, _agreements.c, _text(since)
+        whole = _agreements.join(_escalations, _escalations.c.id == given.escalation)
+        theirs = select(given.person, given.on_behalf_of).select_from(whole).where(asked == person, given.at >= moment)
+        mine = or_(given.person == person, given.on_behalf_of == person)
+        others = select(asked).select_from(whole).where(mine, given.at >= moment)
+        async with self._database.begin() as connection:
+            by_them = Counter(name for row in (await connection.execute(theirs)).all() for name in {*row} - {""})
+            for_them = Counter((await connection.execute(others)).scalars())
+        return frozenset(name for name, count in by_them.items() if min(count, for_them[name]) >= each)
+
     def _written(self, escalation_id: str, approval: Approval) -> dict[str, Any]:
-        sealed = self._seal(approval.reason.encode(), escalation_id, f"approval/{approval.person}")
+        facts = {"role": approval.role, "agency": approval.agency, "rank": approval.rank, "reason": approval.reason}
         return {
             "escalation": escalation_id,
             "person": approval.person,
-            "role": approval.role,
+            "on_behalf_of": approval.on_behalf_of,
             "at": _text(approval.at),
-            "sealed_reason": sealed,
+            "sealed": self._seal(orjson.dumps(facts), escalation_id, f"agreement/{approval.person}/{approval.on_behalf_of}"),
         }
+
+    def _agreement(self, row: Row[Any]) -> Approval:
+        facts = orjson.loads(self._open(row.sealed, row.escalation, f"agreement/{row.person}/{row.on_behalf_of}"))
+        return Approval(person=row.person, on_behalf_of=row.on_behalf_of, at=datetime.fromisoformat(row.at), **facts)
 
     async def _select(self, statement: Select[Any]) -> list[Escalation]:
         async with self._database.begin() as connection:
             rows = (await connection.execute(statement)).all()
-            wanted = select(_approvals).where(_approvals.c.escalation.in_([row.id for row in rows]))
-            given = (await connection.execute(wanted.order_by(_approvals.c.at, _approvals.c.person))).all() if rows else []
+            wanted = select(_agreements).where(_agreements.c.escalation.in_([row.id for row in rows]))
+            given = (await connection.execute(wanted.order_by(_agreements.c.at, _agreements.c.person))).all() if rows else []
         approvals: dict[str, list[Approval]] = {}
         for row in given:
-            reason = self._open(row.sealed_reason, row.escalation, f"approval/{row.person}").decode()
-            approval = Approval(person=row.person, role=row.role, at=datetime.fromisoformat(row.at), reason=reason)
-            approvals.setdefault(row.escalation, []).append(approval)
+            approvals.setdefault(row.escalation, []).append(self._agreement(row))
         return [self._read(row, approvals.get(row.id, ())) for row in rows]
 
     def _read(self, row: Row[Any], approvals: Iterable[Approval]) -> Escalation:
@@ -178,7 +198,8 @@ class EscalationStore:
         for member in ("categories", "subjects", "relations"):
             asked[member] = tuple(asked[member])
         asked["demands"] = tuple(
-            Demand(quorum=each["quorum"], roles=frozenset(each["roles"])) for each in asked.get("demands", ())
+            Demand(**each | {"roles": frozenset(each["roles"]), "ranks": tuple(each.get("ranks", ()))})
+            for each in asked.get("demands", ())
         )
         return Escalation(
             id=row.id,

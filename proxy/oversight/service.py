@@ -46,8 +46,12 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
+<<<<<<< HEAD
     from proxy.oversight.duty import Task
     from proxy.policy.budgets import Glass
+=======
+    from proxy.oversight.store import Undone
+>>>>>>> main
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
@@ -92,7 +96,7 @@ class Oversight:
         self._following = asyncio.Lock()
         self._breaking = asyncio.Lock()
         self._listed = -1
-        self._waiting: Sequence[tuple[Duty, datetime | None]] = ()
+        self._waiting: Sequence[Undone] = ()
         self.trouble = ""
 
     async def follow(self) -> None:
@@ -139,18 +143,23 @@ class Oversight:
     async def _measure(self) -> None:
         generation = self._store.generation()
         if generation != self._listed:
+<<<<<<< HEAD
             self._waiting = await self._store.waiting()
             self._metrics.findings_open.set(await self.book.findings.count_open())
+=======
+            self._waiting = await self._store.undone()
+>>>>>>> main
             self._listed = generation
         now = self.clock()
         for duty, waiting, overdue in (
             (Duty.NOTICE, self._metrics.notices_unacknowledged, self._metrics.notices_overdue),
             (Duty.REVIEW, self._metrics.reviews_due, self._metrics.reviews_overdue),
         ):
-            times = [due for each, due in self._waiting if each is duty]
+            times = [each.due_at for each in self._waiting if each.duty is duty]
             waiting.set(len(times))
             overdue.set(sum(1 for due in times if due is not None and now >= due))
 
+<<<<<<< HEAD
     async def _tell(self) -> None:
         """Write down which reviews are overdue, and which findings were opened: the entries oblige whoever is next.
 
@@ -192,6 +201,11 @@ class Oversight:
                 ) from error
             must_be_free(broken, found, allowance, self.clock())
             yield
+=======
+    def undone(self) -> Sequence[Undone]:
+        """Return what nobody has done, as of the last look."""
+        return self._waiting
+>>>>>>> main
 
     async def listed(self, duty: Duty, principal: Principal, state: State | None) -> Sequence[Task]:
         """Return the duties of a person's role and agency that are theirs to see."""

@@ -7,7 +7,7 @@ is asked, so they are no words here: should one ever arrive, it is denied as an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.document import Mistake, Positions
+    from proxy.policy.decision import Demand
 
 ANY: Final = "any"
 NONE: Final = "none"
@@ -34,6 +35,8 @@ STANDINGS: Final = frozenset(
     for standing in (Standing.ASSIGNED, Standing.UNIT, Standing.DISPATCHED, Standing.UNASSIGNED, Standing.UNVERIFIED)
 )
 
+_NO_STAGES: Final[Mapping[str, Demand]] = MappingProxyType({})
+
 GroupColumn = Literal["role", "category", "purpose", "action", "standing", "relation"]
 
 
@@ -43,6 +46,7 @@ class Words:
 
     words: Mapping[str, frozenset[str]]
     groups: Mapping[str, frozenset[str]]
+    stages: Mapping[str, Demand] = field(default_factory=dict)  # of approvals.yaml: what a row may name as who has to agree
 
     def known(self, facts: Facts) -> bool:
         """Tell whether every fact is a word of its column."""
@@ -62,8 +66,8 @@ class Vocabulary:
         """Return the label that metrics may carry for a category (never the category itself), or ``none``."""
         return self.category_groups.get(category, NONE)
 
-    def words(self, *, actions: Iterable[str], purposes: Iterable[str]) -> Words:
-        """Join in the actions of the routes and the codes of the catalogue."""
+    def words(self, *, actions: Iterable[str], purposes: Iterable[str], stages: Mapping[str, Demand] = _NO_STAGES) -> Words:
+        """Join in the actions of the routes, the codes of the catalogue, and the stages of the approvals."""
         words = {
             "role": frozenset(self.roles),
             "action": frozenset(actions),
@@ -74,7 +78,7 @@ class Vocabulary:
             "approval": frozenset({NONE, GRANTED}),
         }
         groups = {column: frozenset(self.groups.get(column, {})) for column in COLUMNS}
-        return Words(words=MappingProxyType(words), groups=MappingProxyType(groups))
+        return Words(words=MappingProxyType(words), groups=MappingProxyType(groups), stages=stages)
 
 
 class _Category(BaseModel):

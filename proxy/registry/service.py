@@ -105,6 +105,14 @@ class RegistryRecognizer:
         """Return everybody protected who is concerned, whoever asks. Raises as ``recognize`` does."""
         return self._loaded().protections(fields, self._clock)
 
+    def rank(self, person: str, agency: str) -> str:
+        """Return somebody's rank in an agency, or nothing where it is not known. Raises as ``recognize`` does."""
+        return self._loaded().colleagues.rank(person, agency)
+
+    def close(self, one: str, other: str) -> bool:
+        """Tell whether two of the personnel are close to one another. Raises as ``recognize`` does."""
+        return self._loaded().colleagues.close(one, other)
+
     def swap(self, snapshot: Snapshot) -> None:
         """Put a newly built state in place."""
         self._snapshot = snapshot

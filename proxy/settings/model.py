@@ -246,6 +246,7 @@ class Settings(Section):
     cases: CaseSettings = CaseSettings()
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()
+    notifications: File | None = None
     step_up: StepUpSettings = StepUpSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings | None = None
