@@ -40,11 +40,8 @@ GROUPS: Final = (
     Group(name="escalations", help="What waits for a supervisor."),
     Group(name="notices", help="Queries that somebody has to take note of."),
     Group(name="reviews", help="Answered queries that somebody else has to judge."),
-<<<<<<< HEAD
     Group(name="findings", help="Reviews that found a query wanting."),
-=======
     Group(name="notifications", help="Who is told, by which channel: try it."),
->>>>>>> main
     Group(name="audit", help="The audit log."),
 )
 

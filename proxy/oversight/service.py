@@ -38,7 +38,6 @@ from proxy.tlog.store import Cursor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from proxy.audit.event import AuditLog
@@ -46,12 +45,9 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
-<<<<<<< HEAD
     from proxy.oversight.duty import Task
-    from proxy.policy.budgets import Glass
-=======
     from proxy.oversight.store import Undone
->>>>>>> main
+    from proxy.policy.budgets import Glass
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
@@ -143,12 +139,8 @@ class Oversight:
     async def _measure(self) -> None:
         generation = self._store.generation()
         if generation != self._listed:
-<<<<<<< HEAD
-            self._waiting = await self._store.waiting()
-            self._metrics.findings_open.set(await self.book.findings.count_open())
-=======
             self._waiting = await self._store.undone()
->>>>>>> main
+            self._metrics.findings_open.set(await self.book.findings.count_open())
             self._listed = generation
         now = self.clock()
         for duty, waiting, overdue in (
@@ -159,14 +151,17 @@ class Oversight:
             waiting.set(len(times))
             overdue.set(sum(1 for due in times if due is not None and now >= due))
 
-<<<<<<< HEAD
+    def undone(self) -> Sequence[Undone]:
+        """Return what nobody has done, as of the last look."""
+        return self._waiting
+
     async def _tell(self) -> None:
         """Write down which reviews are overdue, and which findings were opened: the entries oblige whoever is next.
 
         A crash behind the entry tells nobody twice: the log is read before anything is told.
         """
         now = self.clock()
-        if any(duty is Duty.REVIEW and due is not None and now >= due for duty, due in self._waiting):
+        if any(each.duty is Duty.REVIEW and each.due_at is not None and now >= each.due_at for each in self._waiting):
             for task in await self._store.lapsed(self._origin, now):
                 await self.audit.record(Lapsed(task=task, decided=_index(task)))
         for task in await self.book.findings.untold():
@@ -201,11 +196,6 @@ class Oversight:
                 ) from error
             must_be_free(broken, found, allowance, self.clock())
             yield
-=======
-    def undone(self) -> Sequence[Undone]:
-        """Return what nobody has done, as of the last look."""
-        return self._waiting
->>>>>>> main
 
     async def listed(self, duty: Duty, principal: Principal, state: State | None) -> Sequence[Task]:
         """Return the duties of a person's role and agency that are theirs to see."""

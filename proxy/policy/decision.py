@@ -6,12 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-<<<<<<< HEAD
 from proxy.audit.owed import Duty, joined
-=======
-from proxy.audit.owed import Duty
 from proxy.policy.seats import filled
->>>>>>> main
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

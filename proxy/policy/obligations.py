@@ -71,11 +71,7 @@ _ELSEWHERE: Final = {
 }
 HELP: Final = (
     "obligations are: none, mask=class+class, tell=withheld, notify=role/15m, review=4h, quorum=2, approvers=role+role, "
-<<<<<<< HEAD
-    "exigent=never, exigent=allowed/4h; shows=class+class; alerts=role/15m, watermark=entry"
-=======
-    "stages=stage+stage, exigent=never, watermark=entry"
->>>>>>> main
+    "stages=stage+stage, exigent=never, exigent=allowed/4h; shows=class+class; alerts=role/15m, watermark=entry"
 )
 
 

@@ -11,12 +11,7 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-<<<<<<< HEAD
-from proxy.policy.decision import OPEN, Outcome
-=======
-from proxy.policy.decision import Outcome, suffice
-from proxy.policy.rows import OPEN
->>>>>>> main
+from proxy.policy.decision import OPEN, Outcome, suffice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,18 +45,8 @@ ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyTyp
     {
         "outcome": lambda before, after: after.outcome.severity > before.outcome.severity,
         "masked": lambda before, after: after.outcome in OPEN and not before.masked <= after.masked,
-<<<<<<< HEAD
         "owed": lambda before, after: _lost(before.owed, after.owed),
-        "demands": lambda before, after: (
-            after.outcome is Outcome.ESCALATE
-            and not all(any(other.covers(each) for other in after.demands) for each in before.demands)
-        ),
-=======
-        "owed": lambda before, after: any(
-            not any(other.order == each.order and _soon(other) <= _soon(each) for other in after.owed) for each in before.owed
-        ),
         "demands": lambda before, after: after.outcome is Outcome.ESCALATE and not suffice(after.demands, before.demands),
->>>>>>> main
         "tell": lambda before, after: after.tell and not before.tell,
         "marked": lambda before, after: after.outcome in OPEN and before.marked and not after.marked,
         "exigent": _breaks_more,
