@@ -12,6 +12,7 @@ from sqlalchemy import text
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.escalation.confirming import Confirmed, approval_of
+from proxy.escalation.eligibility import Authority
 from proxy.escalation.events import EscalationMove
 from proxy.escalation.lifecycle import EscalationMoved, Move, State
 from proxy.identity.evidence import prove
@@ -126,13 +127,12 @@ async def test_an_approval_signed_before_a_change_is_void(desk: Desk, change: di
     assertion = authenticator.get(await asked_to_confirm(desk, escalation))
     signed = Confirmed(approval_of(escalation, WHY), Assurance("webauthn", "pk-1"))
     await amend(desk, escalation, asked(**change))
+    by = Authority(person=SERGEANT.person, agency=SERGEANT.agency, role=SERGEANT.role)
 
     with pytest.raises(StepUpFailed, match="not what this would do"):
         await desk.escalations.decide(escalation.id, SERGEANT, Move.APPROVE, WHY, assertion)
     with pytest.raises(EscalationMoved, match="changed while you confirmed"):
-        await desk.escalations._moves.make(
-            escalation, Move.APPROVE, actor="sergeant", role="supervisor", reason=WHY, confirmed=signed
-        )
+        await desk.escalations._moves.make(escalation, Move.APPROVE, actor="sergeant", by=by, reason=WHY, confirmed=signed)
 
 
 async def test_another_reason_or_escalation_is_another_approval(desk: Desk) -> None:
