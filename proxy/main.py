@@ -61,8 +61,7 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
-from proxy.web.console.passkeys import PasskeyRoom
-from proxy.web.console.queue import QueueRoom
+from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
@@ -76,7 +75,8 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.purpose.directory import StoredCases
-    from proxy.settings import Settings, Tls, UpstreamSettings
+    from proxy.settings import Settings, UpstreamSettings
+    from proxy.settings.model import DoorSettings
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
@@ -223,6 +223,7 @@ class _Composition:
             holders=identities,
             colleagues=registry.recognizer,
             approvals=lambda: live.policies.approvals,
+            approvers=lambda: live.policies.approvers,
         )
         oversight = Oversight(
             database=database,
@@ -287,7 +288,15 @@ class _Composition:
             clock=clock,
             limits=self._limits,
             on_error=self._report,
-            rooms=[QueueRoom(escalations), PasskeyRoom(self._registration(database, body_key, audit))],
+            rooms=make_rooms(
+                Behind(
+                    escalations=escalations,
+                    cases=cases,
+                    registry=registry,
+                    policies=lambda: live.policies,
+                    registration=self._registration(database, body_key, audit),
+                )
+            ),
         )
         rooms = _Rooms(
             database=database,
@@ -305,21 +314,30 @@ class _Composition:
             notifier=self._make_notifier(database, escalations, oversight, audit),
         )
         await self._keep_house(rooms)
-        doors = settings.doors
-        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-        ops = Ops(metrics=metrics, ready=partial(self._ready, rooms), log=settings.log, token=token)
-        servers = Servers(
-            ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
-            console=await self._open_door("console", console.handle, doors.console.host, doors.console.port, doors.console.tls),
-            terminals=await self._open_door(
-                "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
-            ),
-            audit=audit,
-            policy=live,
-        )
-        stack.push_async_callback(_close, servers)
+        servers = await self._open_doors(partial(self._ready, rooms), console.handle, door(queries=True), audit, live)
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
+        return servers
+
+    async def _open_doors(
+        self,
+        ready: Callable[[], Awaitable[Sequence[Check]]],
+        console: Handler,
+        terminals: Handler,
+        audit: AuditTrail,
+        policy: LivePolicy,
+    ) -> Servers:
+        doors = self._settings.doors
+        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
+        ops = Ops(metrics=self._metrics, ready=ready, log=self._settings.log, token=token)
+        servers = Servers(
+            ops=await self._open_door("ops", ops.handle, doors.ops),
+            console=await self._open_door("console", console, doors.console),
+            terminals=await self._open_door("terminals", terminals, doors.terminals),
+            audit=audit,
+            policy=policy,
+        )
+        self._stack.push_async_callback(_close, servers)
         return servers
 
     @property
@@ -451,7 +469,8 @@ class _Composition:
         self._stack.push_async_callback(upstream.close)
         return upstream
 
-    async def _open_door(self, name: str, handler: Handler, host: str, port: int, tls: Tls | None) -> Door:
+    async def _open_door(self, name: str, handler: Handler, where: DoorSettings) -> Door:
+        host, port, tls = where.host, where.port, where.tls
         context: ssl.SSLContext | None = None
         if tls is not None:
             context = server_context(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.identity.passkeys import Thing
 
 if TYPE_CHECKING:
+    from proxy.escalation.eligibility import Authority
     from proxy.escalation.lifecycle import Escalation
     from proxy.identity.stepup import Assurance
 
@@ -22,11 +23,11 @@ class Confirmed:
     assurance: Assurance
 
 
-def approval_of(escalation: Escalation, reason: str) -> Thing:
-    """Return the approval that would be given now: all that was asked, with its words, its demands and the policy's version.
+def approval_of(escalation: Escalation, reason: str, by: Authority) -> Thing:
+    """Return the approval that would be given now, and in whose place: all that was asked, its words, demands, policy version.
 
     Whatever of it changes between the signature and the move, an amended statement too, leaves the signature without effect.
     """
     asked = asdict(escalation.asked)
     content = {"escalation": escalation.id, "fingerprint": escalation.fingerprint, "asked": asked, "reason": reason}
-    return Thing.of(APPROVE, escalation.id, content)
+    return Thing.of(APPROVE, escalation.id, {**content, "by": asdict(by)})

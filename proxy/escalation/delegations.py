@@ -35,13 +35,15 @@ class Delegations:
         database: Database,
         audit: AuditLog,
         holders: Holders | None,
+        approvers: Callable[[], frozenset[str]],
         clock: Clock,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        """Take the store, the log, and whoever knows who there is."""
+        """Take the store, the log, whoever knows who there is, and the roles that decide on anything."""
         self._store = DelegationStore(database)
         self._audit = audit
         self._holders = holders
+        self._approvers = approvers
         self._clock = clock
         self._randomness = randomness
 
@@ -52,6 +54,9 @@ class Delegations:
             DelegationInvalid: they cannot; the detail says why.
         """
         now = self._clock()
+        if principal.role not in self._approvers():
+            # Whom somebody hands on to decides on their queries no more: else an officer could so choose who may.
+            raise DelegationInvalid("Your role decides on nothing, so there is nothing to hand on.")
         starts = max(starts, now)
         require_other(principal.person, delegate)
         require_dates(starts, ends, now)

@@ -63,6 +63,32 @@ class Escalated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectRevealed(Event):
+    """Somebody who may decide is about to see whom an escalation is about, because they said why they have to."""
+
+    kind: ClassVar[str] = "subject-revealed"
+    escalation: Escalation
+    actor: str
+    reason: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return which escalation, and of how many people."""
+        return {"escalation": self.escalation.id, "count": len(self.escalation.asked.subjects)}
+
+    def parties(self) -> Iterable[Party]:
+        """Return who looks, whose query it is, under which case, and at whom."""
+        yield Party("actor", self.actor)
+        yield Party("officer", self.escalation.asked.person)
+        yield Party("case", self.escalation.asked.case)
+        for subject in self.escalation.asked.subjects:
+            yield Party("subject", subject)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return who looks, in clear, and the reason in words."""
+        return {"actor": self.actor, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationMove(Event):
     """An escalation is about to move; ``actor`` is a person, or ``clock`` for an expiry.
 

@@ -105,7 +105,7 @@ class Moves:
     ) -> tuple[Escalation, Escalation]:
         for _ in range(ATTEMPTS):
             current = await self._store.get(escalation.id) or escalation
-            if confirmed is not None and approval_of(current, reason) != confirmed.thing:
+            if confirmed is not None and approval_of(current, reason, by) != confirmed.thing:
                 raise EscalationMoved("It was changed while you confirmed it. Look at it again, and confirm anew.")
             moved, approval = self._after(current, move, actor=actor, by=by, reason=reason)
             event = EscalationMove(

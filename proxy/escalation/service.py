@@ -12,12 +12,12 @@ import hmac
 import secrets
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NoReturn, assert_never
+from typing import TYPE_CHECKING, Final, NoReturn, assert_never, cast
 
 from proxy.escalation.confirming import Confirmed, approval_of
 from proxy.escalation.delegations import Delegations
 from proxy.escalation.eligibility import Authority
-from proxy.escalation.events import Escalated
+from proxy.escalation.events import Escalated, SubjectRevealed
 from proxy.escalation.lifecycle import (
     ApproverIneligible,
     Asked,
@@ -33,9 +33,12 @@ from proxy.escalation.lifecycle import (
 )
 from proxy.escalation.moves import Moves
 from proxy.escalation.panel import Panel
+from proxy.escalation.pattern import pattern_of
 from proxy.escalation.store import EscalationStore
 from proxy.escalation.views import refused, view
+from proxy.identity.stepup import StepUpRequired
 from proxy.policy.approvals import USUAL
+from proxy.policy.obligations import REVIEWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from proxy.database import Database
     from proxy.escalation.eligibility import Colleagues, Decider, Holders
     from proxy.escalation.locks import Locks
+    from proxy.escalation.pattern import Pattern
     from proxy.identity.principal import Principal
     from proxy.identity.stepup import StepUp
     from proxy.policy.approvals import Approvals
@@ -54,6 +58,8 @@ if TYPE_CHECKING:
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000
 POLL_SECONDS: Final = 0.5
+PATTERN: Final = 200
+"""So many escalations are looked through for what somebody asks for."""
 
 
 class Escalations:
@@ -77,10 +83,12 @@ class Escalations:
         holders: Holders | None = None,
         colleagues: Colleagues | None = None,
         approvals: Callable[[], Approvals] = lambda: USUAL,
+        approvers: Callable[[], frozenset[str]] = lambda: frozenset({REVIEWER}),
     ) -> None:
         """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived.
 
-        ``holders`` knows who there is, ``colleagues`` the personnel directory, ``approvals`` what policy says of who decides.
+        ``holders`` knows who there is, ``colleagues`` the personnel directory, ``approvals`` what policy says of who decides,
+        and ``approvers`` which roles do.
         """
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
@@ -92,7 +100,7 @@ class Escalations:
         self._expires = expires
         self._most_pending = most_pending
         self._randomness = randomness
-        self.delegations = Delegations(database=database, audit=audit, holders=holders, clock=clock)
+        self.delegations = Delegations(database=database, audit=audit, holders=holders, approvers=approvers, clock=clock)
         self._panel = Panel(
             store=self._store,
             database=database,
@@ -217,9 +225,21 @@ class Escalations:
         if move is Move.APPROVE:
             self._locks.check_asked(escalation.asked, escalation.id)
             self._moves.require(escalation, move, by=authority)  # else a touch would be asked for in vain
-            thing = approval_of(escalation, words)
+            thing = approval_of(escalation, words, authority)
             confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
         return await self._moves.make(escalation, move, actor=principal.person, by=authority, reason=words, confirmed=confirmed)
+
+    async def confirmation(self, escalation: Escalation, principal: Principal, reason: str) -> Mapping[str, object] | None:
+        """Return the options for the passkey that has to confirm this approval, or None where their key alone suffices.
+
+        Raises:
+            ReasonMissing, PasskeyMissing, StepUpTooMany.
+        """
+        try:
+            await self._step_up.demand(principal, approval_of(escalation, _worded(reason)), None)
+        except StepUpRequired as required:
+            return cast("Mapping[str, object]", required.extras["challenge"])
+        return None
 
     async def revoke(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
         """Take an approval back before it has answered, as one who may decide, or as the oversight desk.
@@ -250,6 +270,25 @@ class Escalations:
     async def told(self, escalation: Escalation) -> Mapping[str, Json]:
         """Return what the requester is told of who may decide: ``deciders``, or nothing where policy has nothing told."""
         return await self._panel.told(escalation)
+
+    async def reveal(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
+        """Return an escalation to who may decide it and has to know whom it is about, recorded first.
+
+        Raises:
+            EscalationUnknown, ApproverIneligible, ReasonMissing.
+        """
+        escalation = await self._seen(escalation_id, principal)
+        await self._panel.authority(escalation, principal)
+        words = _worded(reason)
+        await self._audit.record(SubjectRevealed(escalation=escalation, actor=principal.person, reason=words))
+        return escalation
+
+    async def pattern(self, escalation: Escalation) -> Pattern:
+        """Return what the one who asked has asked for lately, and who else asked about the same."""
+        asked = escalation.asked
+        own = await self._store.listed(agency=asked.agency, person=asked.person, most=PATTERN)
+        all_ = await self._store.listed(agency=asked.agency, most=PATTERN)
+        return pattern_of(escalation, {each.id: each for each in (*own, *all_)}.values(), self._clock())
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
         """Take an escalation back, as the one who asked.

@@ -84,6 +84,11 @@ class PolicySet:
     contents: Mapping[str, bytes] = field(repr=False)
     overlays: tuple[str, ...] = ()
 
+    @property
+    def approvers(self) -> frozenset[str]:
+        """Return every role that some row lets decide on an escalation."""
+        return frozenset().union(*(demand.roles for row in self.sheet.rows for demand in row.demands))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from proxy.settings.oidc import OidcSettings  # noqa: TC001 -- pydantic reads the annotations at run time
 from proxy.settings.parts import Bytes, Count, File, Host, Port, Seconds, Section, is_loopback, number
+from proxy.settings.step_up import StepUpSettings
 
 
 def _upstream_url(url: str) -> str:
@@ -188,33 +189,6 @@ class EscalationSettings(Section):
     wait_seconds_max: Annotated[float, BeforeValidator(number), Field(ge=0, le=300, allow_inf_nan=False)] = 30
 
 
-class StepUpSettings(Section):
-    """How an approval is confirmed: with a passkey of ``rp_id``, or for those who have none, by their key alone. Seconds.
-
-    ``origins`` are the pages that may ask a passkey; without any, the console's own address.
-    """
-
-    mode: Literal["webauthn", "key"] = "webauthn"
-    rp_id: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}(\.[a-z0-9-]{1,63}){0,9})?$")] = "localhost"
-    origins: tuple[Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?$")], ...] = ()
-    challenge_seconds: Annotated[float, BeforeValidator(number), Field(ge=10, le=600, allow_inf_nan=False)] = 120
-    fresh_seconds: Annotated[float, BeforeValidator(number), Field(ge=10, le=3600, allow_inf_nan=False)] = 300
-
-    @field_validator("origins")
-    @classmethod
-    def _ours(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        rp_id = info.data.get("rp_id")
-        for origin in origins if rp_id is not None else ():
-            parts = urlsplit(origin)
-            if parts.hostname != rp_id and not str(parts.hostname).endswith(f".{rp_id}"):
-                msg = f"{origin} is not on {rp_id}, so no browser would use its passkeys there"
-                raise ValueError(msg)
-            if parts.scheme != "https" and not is_loopback(str(parts.hostname)):
-                msg = f"{origin} must be https: passkeys work nowhere else"
-                raise ValueError(msg)
-        return origins
-
-
 class LimitSettings(Section):
     """What a client may send to a door, and how long it may take. Bytes and seconds."""
 
@@ -253,6 +227,15 @@ class Settings(Section):
     presence_seconds: Seconds = 60
     root_seconds: Seconds = 300
     logging: LoggingSettings = LoggingSettings()
+
+    @field_validator("step_up")
+    @classmethod
+    def _reachable(cls, step_up: StepUpSettings, info: ValidationInfo) -> StepUpSettings:
+        doors = info.data.get("doors")
+        if doors and step_up.mode == "webauthn" and step_up.rp_id == "localhost" and not is_loopback(doors.console.host):
+            msg = "'rp_id' must be the domain of the console, or no browser offers a passkey there (mode: key does without)"
+            raise ValueError(msg)
+        return step_up
 
     @field_validator("shadow")
     @classmethod

@@ -30,6 +30,9 @@ OF_THE_CONNECTION: Final = frozenset(
 )
 OF_IDENTITY: Final = frozenset({"credential-missing", "credential-invalid"})
 OF_ESCALATIONS: Final = frozenset({"escalation-unknown", "escalation-moved", "approver-ineligible", "reason-missing"})
+OF_DUTIES: Final = frozenset({"duty-unknown", "duty-done", "outcome-unknown", "finding-unknown", "finding-closed"})
+OF_BREAKING: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing"})
+"""Whoever states an emergency may have to confirm it."""
 OF_STEP_UP: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing", "passkey-refused"})
 OF_A_BODY: Final = frozenset({"body-unreadable", "body-too-large", "media-type-unsupported", "parameter-duplicate"})
 
@@ -61,7 +64,7 @@ def document(policies: PolicySet) -> dict[str, Any]:
                 "key": {"type": "http", "scheme": "bearer", "description": "A key of `showcause identity add`."},
                 "certificate": {"type": "mutualTLS", "description": "A client certificate whose URI is enrolled."},
             },
-            "parameters": {"Query-Purpose": _purpose(policies), "Prefer": _prefer()},
+            "parameters": {"Query-Purpose": _purpose(policies), "Prefer": _prefer(), "Step-Up": _step_up()},
             "headers": _headers(),
             "schemas": _schemas(),
         },
@@ -70,7 +73,7 @@ def document(policies: PolicySet) -> dict[str, Any]:
 
 def slugs_of_queries() -> frozenset[str]:
     """Return the problem types that a query can be refused with."""
-    return frozenset(problems.PROBLEMS) - OF_ESCALATIONS - OF_STEP_UP
+    return (frozenset(problems.PROBLEMS) - OF_ESCALATIONS - OF_STEP_UP - OF_DUTIES) | OF_BREAKING
 
 
 # --- Queries ---
@@ -86,7 +89,7 @@ def _queries(policies: PolicySet) -> dict[str, dict[str, Any]]:
 def _query(route: Route, policies: PolicySet) -> dict[str, Any]:
     parameters = [*(_parameter(each, "path") for each in route.path_parameters)]
     parameters += [_parameter(each, "query") for each in route.query.values()]
-    parameters += [{"$ref": "#/components/parameters/Query-Purpose"}, {"$ref": "#/components/parameters/Prefer"}]
+    parameters += [{"$ref": f"#/components/parameters/{name}"} for name in ("Query-Purpose", "Prefer", "Step-Up")]
     operation: dict[str, Any] = {
         "operationId": route.id,
         "tags": ["queries"],
@@ -178,7 +181,10 @@ def _answers(route: Route) -> dict[str, Any]:
         "description": "The records that may leave, masked where policy says so.",
         "headers": {
             **headers,
-            **{name: {"$ref": f"#/components/headers/{name}"} for name in ("Disclosure", "Watermark", "Standing")},
+            **{
+                name: {"$ref": f"#/components/headers/{name}"}
+                for name in ("Disclosure", "Watermark", "Standing", "Break-Glass")
+            },
         },
         "content": content,
     }
@@ -260,6 +266,16 @@ def _prefer() -> dict[str, Any]:
     }
 
 
+def _step_up() -> dict[str, Any]:
+    return {
+        "name": "Step-Up",
+        "in": "header",
+        "required": False,
+        "description": "With an emergency: the passkey's answer to the challenge of `step-up-required`, as base64url.",
+        "schema": {"type": "string", "maxLength": 8192},
+    }
+
+
 def _headers() -> dict[str, Any]:
     return {
         "Audit-Entry": {
@@ -277,6 +293,10 @@ def _headers() -> dict[str, Any]:
         "Standing": {
             "description": "The case directory is down; this went on for officer safety, and is reviewed.",
             "schema": {"const": "unverified"},
+        },
+        "Break-Glass": {
+            "description": "Answered in a stated emergency: by when another person reviews it (an RFC 9651 date).",
+            "schema": {"type": "string", "pattern": "^review-due=@[0-9]+$"},
         },
         "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
         "WWW-Authenticate": {"schema": {"type": "string"}},

@@ -103,6 +103,8 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "escalation-refused": Problem(403, "A supervisor refused", "The detail holds the reason. Speak to your supervisor."),
     "escalation-unknown": Problem(404, "No such escalation", "It does not exist, or is none of yours."),
     "escalation-moved": Problem(409, "Not possible any more", "The escalation has been decided, canceled or has expired."),
+    "delegation-invalid": Problem(422, "Nobody can stand in like this", "The detail says why. Nothing was handed on."),
+    "delegation-unknown": Problem(404, "No such delegation", "It does not exist, is over, or is none of yours."),
     "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
     "reason-missing": Problem(422, "A decision needs its reason", 'Send {"reason": "…"}, eight characters or more.'),
     "break-glass-blocked": Problem(

@@ -28,7 +28,7 @@ from proxy.inquiry.inquiry import BodyUnreadable, Inbound, MethodNotAllowed, Par
 from proxy.oversight.findings import Findings
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
-from proxy.web import problems
+from proxy.web import delegations, problems
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.findings import ROOM, FindingsDoor
@@ -83,6 +83,7 @@ class Terminals:
         self._escalations = escalations
         self._duties = Duties(oversight)
         self._findings = FindingsDoor(Findings(oversight))
+        self._delegations = delegations.Delegations(escalations.delegations, clock)
         self._locks = locks
         self._documents = documents
         self._clock = clock
@@ -106,6 +107,8 @@ class Terminals:
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
         if room == "escalations":
             return await self._known(inbound, peer, partial(self._moved, inbound, path))
+        if room == delegations.ROOM:
+            return await self._known(inbound, peer, partial(self._delegations.answer, inbound, path))
         if room in DUTIES:
             return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
         if room == ROOM:

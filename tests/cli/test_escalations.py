@@ -13,7 +13,7 @@ from proxy.identity.principal import CredentialInvalid, CredentialMissing, Princ
 from proxy.web.limits import Limits
 from proxy.web.server import Door
 from proxy.web.terminals import Terminals
-from tests.escalation.conftest import Desk, asked, desk, person
+from tests.escalation.conftest import Desk, asked, desk, person, registered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -252,3 +252,16 @@ def test_the_door_is_found_in_the_configuration(office: Office, tmp_path: Path) 
     code, _, err = office.call(*arguments)
     assert code == 3
     assert "http://127.0.0.1:1 cannot be asked" in err
+
+
+async def test_who_has_a_passkey_is_sent_to_the_console(counter: Counter) -> None:
+    """A command line cannot ask a passkey: exit 2, with where to go; nothing is approved."""
+    await registered(counter.desk, "sergeant-9")
+    escalation = await counter.open()
+
+    code, out, err = await counter.call("approve", escalation.id, "--reason", "threat confirmed by dispatch")
+
+    assert (code, out) == (2, "")
+    assert "confirmed with a passkey, on the console" in err
+    assert f"/escalations/{escalation.id}" in err
+    assert (await counter.json("show", escalation.id))[1]["state"] == "pending"

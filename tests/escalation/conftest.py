@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.event import Event, Receipt
+from proxy.audit.outbox import Outbox
+from proxy.audit.sealing import Sealer
 from proxy.database import Database
 from proxy.escalation.lifecycle import Asked
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.identity.assertion import RelyingParty
+from proxy.identity.passkey_desk import PasskeyDesk
 from proxy.identity.principal import Principal
+from proxy.identity.registration import Registration
 from proxy.identity.stepup import StepUp
 from proxy.policy.decision import Demand
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
+from tests.identity.authenticator import Authenticator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -87,6 +92,20 @@ class Desk:
     def pass_time(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
 
+    def again(self, **more: Any) -> Escalations:
+        """Return the room once more over the same parts, with ``more`` of its surroundings."""
+        return Escalations(
+            database=self.database,
+            key=b"k" * 32,
+            audit=self.journal,
+            recognizer=self.relations,
+            locks=self.locks,
+            step_up=self.step_up,
+            clock=lambda: self.now,
+            metrics=self.metrics,
+            **more,
+        )
+
 
 def person(name: str, role: str = "patrol", agency: str = "MO0950000") -> Principal:
     return Principal(
@@ -121,6 +140,20 @@ def asked(**changes: object) -> Asked:
         "demands": (Demand(quorum=1, roles=frozenset({"supervisor"})),),
     }
     return Asked(**(values | changes))  # type: ignore[arg-type]
+
+
+async def registered(desk: Desk, name: str = "sergeant") -> Authenticator:
+    """Return an authenticator with a person's passkey."""
+    outbox = Outbox(desk.database, Sealer(index_key=b"i" * 32, body_key=b"b" * 32), lambda: desk.now, secrets.token_bytes)
+    common: Any = {
+        "database": desk.database, "key": PASSKEYS, "clock": lambda: desk.now, "randomness": secrets.token_bytes,
+    }  # fmt: skip
+    code, _ = await PasskeyDesk(outbox=outbox, actor="login:clerk", **common).invite(name, within=timedelta(hours=1))
+    registration = Registration(step_up=desk.step_up, audit=desk.journal, party=PARTY, **common)
+    made = Authenticator()
+    who = replace(person(name, "supervisor"), authenticated_at=desk.now)
+    await registration.finish(who, made.create(await registration.begin(who, code=code, assertion=None)))
+    return made
 
 
 @pytest.fixture

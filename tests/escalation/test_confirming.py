@@ -1,49 +1,29 @@
 from __future__ import annotations
 
-import secrets
-from dataclasses import asdict, replace
-from datetime import timedelta
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from sqlalchemy import text
 
-from proxy.audit.outbox import Outbox
-from proxy.audit.sealing import Sealer
 from proxy.escalation.confirming import Confirmed, approval_of
 from proxy.escalation.eligibility import Authority
 from proxy.escalation.events import EscalationMove
 from proxy.escalation.lifecycle import EscalationMoved, Move, State
 from proxy.identity.evidence import prove
-from proxy.identity.passkey_desk import PasskeyDesk
 from proxy.identity.passkey_events import PasskeyRegistered
 from proxy.identity.passkeys import StepUpFailed, StepUpRequired
-from proxy.identity.registration import Registration
 from proxy.identity.stepup import Assurance
 from proxy.policy.decision import Demand
-from tests.escalation.conftest import PARTY, PASSKEYS, Desk, asked, person
-from tests.identity.authenticator import Authenticator
+from tests.escalation.conftest import Desk, asked, person, registered
 
 if TYPE_CHECKING:
     from proxy.escalation.lifecycle import Asked, Escalation
 
+BY = Authority(person="sergeant", agency="MO0950000", role="supervisor")
 WHY = "the threat is on file"
 SERGEANT = person("sergeant", "supervisor")
-
-
-async def registered(desk: Desk) -> Authenticator:
-    """Return an authenticator with the sergeant's passkey."""
-    outbox = Outbox(desk.database, Sealer(index_key=b"i" * 32, body_key=b"b" * 32), lambda: desk.now, secrets.token_bytes)
-    common: Any = {
-        "database": desk.database, "key": PASSKEYS, "clock": lambda: desk.now, "randomness": secrets.token_bytes,
-    }  # fmt: skip
-    code, _ = await PasskeyDesk(outbox=outbox, actor="login:clerk", **common).invite("sergeant", within=timedelta(hours=1))
-    registration = Registration(step_up=desk.step_up, audit=desk.journal, party=PARTY, **common)
-    made = Authenticator()
-    who = replace(SERGEANT, authenticated_at=desk.now)
-    await registration.finish(who, made.create(await registration.begin(who, code=code, assertion=None)))
-    return made
 
 
 async def asked_to_confirm(desk: Desk, escalation: Escalation, why: str = WHY) -> Any:
@@ -125,14 +105,13 @@ async def test_an_approval_signed_before_a_change_is_void(desk: Desk, change: di
     authenticator = await registered(desk)
     escalation = await desk.escalations.open(asked(), "q")
     assertion = authenticator.get(await asked_to_confirm(desk, escalation))
-    signed = Confirmed(approval_of(escalation, WHY), Assurance("webauthn", "pk-1"))
+    signed = Confirmed(approval_of(escalation, WHY, BY), Assurance("webauthn", "pk-1"))
     await amend(desk, escalation, asked(**change))
-    by = Authority(person=SERGEANT.person, agency=SERGEANT.agency, role=SERGEANT.role)
 
     with pytest.raises(StepUpFailed, match="not what this would do"):
         await desk.escalations.decide(escalation.id, SERGEANT, Move.APPROVE, WHY, assertion)
     with pytest.raises(EscalationMoved, match="changed while you confirmed"):
-        await desk.escalations._moves.make(escalation, Move.APPROVE, actor="sergeant", by=by, reason=WHY, confirmed=signed)
+        await desk.escalations._moves.make(escalation, Move.APPROVE, actor="sergeant", by=BY, reason=WHY, confirmed=signed)
 
 
 async def test_another_reason_or_escalation_is_another_approval(desk: Desk) -> None:

@@ -22,7 +22,8 @@ Each noun has a module here and a template in ``templates/``. To add a page (``l
    raises a ``Refusal``, and the frame makes a page of it (``errors.py`` holds what to do next) and an entry in the log.
 2. Write ``templates/locks.html``, which ``extends "base.html"`` and fills ``main``. Everything is escaped. Forms begin with
    ``{{ form_token() }}``; times are written ``{{ moment | when }}``, ``| ago`` and ``| left``; macros stand in ``macros.html``.
-3. Hand the room to ``Console`` in ``proxy/main.py``; its tab appears for its roles, in the order of the rooms.
+3. Make the room in ``rooms.py``; its tab appears for its roles, in the order of the rooms. What it needs goes into ``Behind``,
+   which ``proxy/main.py`` fills.
 4. Add the page to ``PAGES`` of ``tests/browser/test_pages.py``: axe in light and dark, 360 px, and a screenshot.
 
 A page is GET and changes nothing. What changes something is POST, comes from a form of the same session (``forms.py``), and

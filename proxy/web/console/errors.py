@@ -28,6 +28,20 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
     "escalation-unknown": ("There is no such escalation among yours", _QUEUE),
     "escalation-moved": ("Somebody or the clock was faster", "Nothing was changed by you. " + _QUEUE),
     "approver-ineligible": ("Another person has to decide this", "Tell one of those who may; the page names them."),
+    "step-up-required": (
+        "Your passkey has to confirm this",
+        "Nothing was done. Go back to the escalation and approve again; scripts have to be allowed for that page.",
+    ),
+    "step-up-failed": ("Your passkey did not confirm this", "Nothing was done. Go back to the escalation and approve again."),
+    "passkey-missing": (
+        "You have no passkey yet",
+        "The identity desk makes you a code; then register one from your account.",
+    ),
+    "passkey-refused": (
+        "This passkey was not taken",
+        "Nothing was done. Try again from your account.",
+    ),
+    "locked": ("A lock stops this", "Nothing was done. The page of locks says who set it, and why."),
     "reason-missing": ("Your reason is missing", "Go back and say in a few words why. The officer and the auditor read it."),
     "body-unreadable": ("The form did not arrive whole", "Go back and send it again."),
     "body-too-large": ("That was too much text", "Go back and say it in fewer words."),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.escalation.lifecycle import State
+from proxy.escalation.lifecycle import ApproverIneligible, State
+from proxy.web.console.dossier import ACTIONS
 from proxy.web.console.visit import Page, Tab, go
 
 if TYPE_CHECKING:
@@ -36,14 +37,25 @@ class QueueRoom:
         return go("/queue")
 
     async def _queue(self, visit: Visit) -> web.StreamResponse:
-        return visit.show("queue.html", waiting=await self._waiting(visit))
+        return visit.show("queue.html", waiting=await self.waiting(visit), actions=ACTIONS)
 
     async def _live(self, visit: Visit) -> web.StreamResponse:
         async def html() -> str:
-            return visit.html("queue_list.html", waiting=await self._waiting(visit))
+            return visit.html("queue_list.html", waiting=await self.waiting(visit), actions=ACTIONS)
 
         return await visit.live(self._escalations.generation, html)
 
-    async def _waiting(self, visit: Visit) -> Sequence[Escalation]:
+    async def waiting(self, visit: Visit) -> Sequence[Escalation]:
+        """Return what waits for this person's decision, that which expires first before the others."""
         found = await self._escalations.listed(visit.principal, State.PENDING)
-        return [each for each in found if each.at(visit.now) is State.PENDING and each.asked.person != visit.principal.person]
+        mine = [each for each in found if each.at(visit.now) is State.PENDING and await self._theirs(each, visit)]
+        return sorted(mine, key=lambda each: (each.expires_at, each.created_at, each.id))
+
+    async def _theirs(self, escalation: Escalation, visit: Visit) -> bool:
+        if any(each.person == visit.principal.person for each in escalation.approvals):
+            return False
+        try:
+            await self._escalations.may_decide(escalation, visit.principal)
+        except ApproverIneligible:
+            return False
+        return True

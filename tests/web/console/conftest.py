@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from itertools import count
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -13,16 +16,26 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
-from tests.web.conftest import PURPOSE
+from proxy.demo import docket
+from tests.web.conftest import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from tests.web.conftest import House
 
 _FIELD = re.compile(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">')
 _CODE = re.compile(r"<(script|style).*?</\1>|<[^>]+>", re.DOTALL)
+
+
+class _Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,23 @@ class Sight:
     def words(self) -> str:
         """The text of a page."""
         return " ".join(html.unescape(_CODE.sub(" ", self.body)).split())
+
+    @property
+    def foreign(self) -> list[tuple[str, dict[str, str]]]:
+        """The elements that none of our templates makes: a script of their own, a handler, a way to elsewhere."""
+        parser = _Elements()
+        parser.feed(self.body)
+
+        def ours(tag: str, attributes: Mapping[str, str]) -> bool:
+            ways = [value for name, value in attributes.items() if name in {"src", "href", "action", "formaction", "data"}]
+            return (
+                not any(name.startswith(("on", "style")) for name in attributes)
+                and all(re.match(r"/(?!/)|#main$", way) for way in ways)
+                and (tag != "script" or attributes.get("src", "").startswith("/static/"))
+                and tag not in {"iframe", "object", "embed", "base", "style"}
+            )
+
+        return [(tag, attributes) for tag, attributes in parser.found if not ours(tag, attributes)]
 
     @property
     def hidden(self) -> dict[str, str]:
@@ -64,6 +94,28 @@ class Browser:
             "POST", path, fields or {}, own | {name.replace("_", "-"): each for name, each in headers.items()}
         )
 
+    async def send(self, path: str, fields: Sequence[tuple[str, str]]) -> Sight:
+        """Send a form in which a name may be there several times."""
+        form = aiohttp.FormData(fields)
+        return await self._send("POST", path, form, {"Origin": "null", "Sec-Fetch-Site": "same-origin"})
+
+    @asynccontextmanager
+    async def live(self, path: str) -> AsyncIterator[AsyncIterator[str]]:
+        """Open a stream; yield its messages."""
+        headers = {"Accept": "text/event-stream", "Cookie": f"__Host-showcause={self.cookie}"}
+        async with asyncio.timeout(60), self.client.get(self.base + path, headers=headers) as answer:
+
+            async def messages() -> AsyncIterator[str]:
+                said = ""
+                async for line in answer.content:
+                    said += line.decode()
+                    if line == b"\n":
+                        if said.strip(":\n"):
+                            yield said
+                        said = ""
+
+            yield messages()
+
     async def submit(self, page: Sight, path: str, **fields: str) -> Sight:
         """Fill in a form of a page, and send it."""
         return await self.post(path, {**page.hidden, **fields})
@@ -72,7 +124,9 @@ class Browser:
         """Sign in with a key."""
         return await self.post("/sign-in", {"key": key, "next": back})
 
-    async def _send(self, method: str, path: str, fields: Mapping[str, str] | None, headers: Mapping[str, str]) -> Sight:
+    async def _send(
+        self, method: str, path: str, fields: Mapping[str, str] | aiohttp.FormData | None, headers: Mapping[str, str]
+    ) -> Sight:
         sent = {"Accept": "text/html"} | {name: value for name, value in headers.items() if value}
         if self.cookie:
             sent["Cookie"] = f"__Host-showcause={self.cookie}"
@@ -92,6 +146,7 @@ class Desk:
     house: House
     keys: Mapping[str, str]
     client: aiohttp.ClientSession
+    spellings: Iterator[int] = field(default_factory=lambda: (number >> bit & 1 for number in count() for bit in range(9)))
 
     def stranger(self) -> Browser:
         """Return a browser in which nobody has signed in."""
@@ -103,13 +158,36 @@ class Desk:
         assert (await browser.sign_in(self.keys[who])).status == 303
         return browser
 
-    async def ask(self, *, case: str = "", statement: str = "", who: str = "officer", target: str = "") -> str:
-        """Have an officer ask for the mayor; return the escalation's id."""
-        purpose = PURPOSE if not statement else f'code=C, case="{case}", statement="{statement}"'
-        headers = {"Authorization": f"Bearer {self.keys[who]}", "Query-Purpose": purpose}
-        url = URL(self.house.door.url + (target or f"/records/persons/{self.house.mayor}"), encoded=True)
+    async def ask(self, statement: str = "paint thrown at front porch, calling on the residents") -> str:
+        """Have an officer ask for the mayor, each time spelled otherwise; return the escalation's id.
+
+        Nobody is recognized by capitals; but what was refused once stays refused for a while, and so does its very spelling.
+        """
+        spelled = "".join(letter.upper() if next(self.spellings) else letter for letter in "whitcombe")
+        said = statement.replace("\\", "\\\\").replace('"', '\\"')
+        headers = {
+            "Authorization": f"Bearer {self.keys['officer']}",
+            "Query-Purpose": f'code=C, case="{docket.PORCH}", statement="{said}"',
+        }
+        url = f"{self.house.door.url}/records/persons?given_name=Eleanor&surname={spelled}&dob=1971-03-08"
         async with self.client.get(url, headers=headers) as answer:
-            return str((await answer.json())["escalation"]["id"])
+            told = await answer.json()
+        assert "escalation" in told, told
+        return str(told["escalation"]["id"])
+
+    async def cancel_all(self) -> None:
+        """Take back whatever waits, as the officer."""
+        headers = {"Authorization": f"Bearer {self.keys['officer']}"}
+        url = self.house.door.url
+        async with self.client.get(f"{url}/escalations?state=pending", headers=headers) as answer:
+            waiting = (await answer.json())["escalations"]
+        for each in waiting:
+            async with self.client.post(f"{url}{each['href']}/cancel", headers=headers) as answer:
+                assert answer.status == 200
+
+    async def until_kind(self, kind: str) -> None:
+        """Wait until the log has an entry of a kind."""
+        await until(lambda: kind in self.kinds())
 
     def kinds(self) -> list[str]:
         """Return the kinds of all entries of the log."""
