@@ -39,6 +39,7 @@ GROUPS: Final = (
     Group(name="policy", help="The policy: check it before it is live."),
     Group(name="duty", help="Who is on duty when."),
     Group(name="escalations", help="What waits for a supervisor."),
+    Group(name="locks", help="Stop a person, terminal, case, subject or grant at once."),
     Group(name="delegations", help="Who stands in for whom."),
     Group(name="notices", help="Queries that somebody has to take note of."),
     Group(name="reviews", help="Answered queries that somebody else has to judge."),

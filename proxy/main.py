@@ -27,9 +27,11 @@ from proxy.audit.keys import load_key
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
+from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
@@ -61,6 +63,7 @@ from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
+from proxy.web.console.health import LogHead
 from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
@@ -118,6 +121,7 @@ class _Rooms:
     cases: StoredCases | CaseSystem
     upstream: Upstream
     locks: Locks
+    lock_desk: LockDesk
     escalations: Escalations
     oversight: Oversight
     notifier: Notifier | None
@@ -208,7 +212,7 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
-        locks = Locks(LockStore(database, hmac.digest(body_key, b"showcause locks", hashlib.sha256)))
+        locks = Locks(LockStore(database, _lock_key(body_key)))
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
@@ -257,6 +261,20 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
+        lock_desk = LockDesk(
+            locks=locks,
+            store=LockStore(database, _lock_key(body_key)),
+            database=database,
+            audit=audit,
+            table=lambda: live.policies.vocabulary.locks,
+            asked=escalations.asked,
+            recognizer=registry.recognizer,
+            step_up=self._step_up(database, body_key, audit),
+            clock=clock,
+            monotonic=time.monotonic,
+            metrics=metrics,
+        )
+        await lock_desk.recover(settings.log, settings.origin, sealer)
         await audit.start(version=__version__, policy=live.policies.version, sample=Lot(body_key).commitment)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
@@ -270,6 +288,7 @@ class _Composition:
                 escalations=escalations,
                 oversight=oversight,
                 locks=locks,
+                lock_desk=lock_desk,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -279,24 +298,6 @@ class _Composition:
 
         sessions = Sessions(
             database=database, audit=audit, outbox=outbox, identities=identities, clock=clock, randomness=os.urandom
-        )
-        console = Console(
-            api=door(queries=False),
-            gateway=gateway,
-            identities=identities,
-            sessions=sessions,
-            clock=clock,
-            limits=self._limits,
-            on_error=self._report,
-            rooms=make_rooms(
-                Behind(
-                    escalations=escalations,
-                    cases=cases,
-                    registry=registry,
-                    policies=lambda: live.policies,
-                    registration=self._registration(database, body_key, audit),
-                )
-            ),
         )
         rooms = _Rooms(
             database=database,
@@ -309,10 +310,12 @@ class _Composition:
             cases=cases,
             upstream=upstream,
             locks=locks,
+            lock_desk=lock_desk,
             escalations=escalations,
             oversight=oversight,
             notifier=self._make_notifier(database, escalations, oversight, audit),
         )
+        console = self._make_console(rooms, door(queries=False), gateway, sealer, body_key)
         await self._keep_house(rooms)
         servers = await self._open_doors(partial(self._ready, rooms), console.handle, door(queries=True), audit, live)
         stack.push_async_callback(escalations.end_waits)
@@ -344,6 +347,39 @@ class _Composition:
     def _party(self) -> RelyingParty:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
 
+    def _make_console(self, rooms: _Rooms, api: Handler, gateway: Gateway, sealer: Sealer, body_key: bytes) -> Console:
+        audit = rooms.audit
+
+        def head() -> LogHead:
+            newest = audit.log.head
+            return LogHead(self._settings.origin, newest.size, newest.root.hex())
+
+        return Console(
+            api=api,
+            gateway=gateway,
+            identities=rooms.identities,
+            sessions=rooms.sessions,
+            clock=self._clock,
+            limits=self._limits,
+            on_error=self._report,
+            rooms=make_rooms(
+                Behind(
+                    escalations=rooms.escalations,
+                    oversight=rooms.oversight,
+                    search=LogSearch(self._settings.log, sealer, audit),
+                    cases=rooms.cases,
+                    registry=rooms.registry,
+                    live=rooms.live,
+                    metrics=self._metrics,
+                    identities=rooms.identities,
+                    registration=self._registration(rooms.database, body_key, audit),
+                    ready=partial(self._ready, rooms),
+                    head=head,
+                    version=__version__,
+                )
+            ),
+        )
+
     async def _keep_house(self, rooms: _Rooms) -> None:
         """Begin what goes on beside the queries."""
         await self._keep(self._drain, rooms.outbox, rooms.audit)
@@ -356,6 +392,7 @@ class _Composition:
         await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
         await self._keep(rooms.live.turn, seconds=LOOK_SECONDS)
         await self._keep(rooms.escalations.sweep)
+        await self._keep(rooms.lock_desk.sweep)
         await self._keep(rooms.sessions.sweep, seconds=EXPIRY_SECONDS)
         await self._keep(rooms.oversight.follow, seconds=OVERSIGHT_SECONDS)
         if rooms.notifier is not None:
@@ -560,6 +597,10 @@ def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
         total_seconds=chosen.reply_seconds * 2,
         reply_bytes=chosen.max_bytes,
     )
+
+
+def _lock_key(body_key: bytes) -> bytes:
+    return hmac.digest(body_key, b"showcause locks", hashlib.sha256)
 
 
 async def _close(servers: Servers) -> None:

@@ -148,6 +148,7 @@ class Metrics:
         self.reviews_overdue = self._gauge("reviews_overdue", "Reviews whose time has passed")
         self.break_glass_total = self._counter("break_glass", "Queries answered in a stated emergency, before anybody agreed")
         self.findings_open = self._gauge("findings_open", "Findings of reviews that nobody has closed yet")
+        self.locks_active = self._gauge("locks_active", "Locks that hold, by what they stop", "kind")
         self.notifications_total = self._counter("notifications", "Notifications by what became of them", "outcome")
         self.notifications_waiting = self._gauge("notifications_waiting", "Notifications that no channel has taken yet")
         self.budget_spent_total = self._counter("budget_spent", "Queries refused since a budget was spent", "budget")

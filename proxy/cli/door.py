@@ -29,6 +29,7 @@ CaOption = Annotated[Path | None, typer.Option("--ca", help="The authority of th
 CertificateOption = Annotated[Path | None, typer.Option("--certificate", help="Your client certificate (PEM), key included.")]
 
 
+UNREACHED: Final = "is the server running, and is --url its terminals' door?"
 STEP_UP: Final = "/problems/step-up-required"
 
 
@@ -43,8 +44,10 @@ class Access:
     certificate: Path | None
 
 
-def ask(method: str, path: str, access: Access, body: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-    """Ask the door.
+def ask(
+    method: str, path: str, access: Access, body: Mapping[str, str] | None = None, *, unreached: str = UNREACHED
+) -> Mapping[str, Any]:
+    """Ask the door; ``unreached`` is what to do when nobody answers there.
 
     Raises:
         CommandFailed: it does not answer, or refuses; with the problem's own words.
@@ -63,7 +66,7 @@ def ask(method: str, path: str, access: Access, body: Mapping[str, str] | None =
         tls = client_context(access.ca, access.certificate, None) if door.startswith("https:") else None
         answer = exchange(door, method, path, headers=headers, body=sent, tls=tls)
     except ExchangeFailed as failed:
-        raise CommandFailed(str(failed), help="is the server running, and is --url its terminals' door?") from None
+        raise CommandFailed(str(failed), help=unreached) from None
     try:
         found = orjson.loads(answer.body)
     except orjson.JSONDecodeError:

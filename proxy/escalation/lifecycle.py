@@ -1,8 +1,8 @@
 """The life of an escalation: a table of states and moves, and what a grant is bound to.
 
-An approval is not a bearer grant. It is bound to principal, case, purpose, statement, action, criteria, recognized subjects and
-policy version; it is redeemed once, and only by a fresh evaluation of policy (AuthZEN Access Request and Approval
-Profile, draft 1: "approval only permits a new evaluation").
+An approval is not a bearer grant. It is bound to principal, case, purpose, statement, action, criteria, recognized subjects,
+the fields that it releases and the policy's version; it is redeemed once, and only by a fresh evaluation of policy (AuthZEN
+Access Request and Approval Profile, draft 1: "approval only permits a new evaluation").
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class Asked:
 
     ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about;
     ``recognized`` says why each subject is taken to be meant (``protection.explained``).
-    ``partial`` what narrowed the query and is no criterion, by parameter. All of ``demands`` have to be met.
+    ``partial`` what narrowed the query and is no criterion, by parameter. All of ``demands`` have to be met. ``fields`` are the
+    names of what would be released, and nothing else is.
     """
 
     person: str
@@ -136,6 +137,7 @@ class Asked:
     recognized: Sequence[Json] = ()
     partial: Mapping[str, str] = field(default_factory=dict)
     demands: tuple[Demand, ...] = ()
+    fields: tuple[str, ...] = ()
 
     def fingerprint(self, key: bytes) -> str:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""
@@ -183,6 +185,11 @@ class Escalation:
     grant_expires_at: datetime | None = None
     approvals: tuple[Approval, ...] = ()
 
+    @property
+    def agreed(self) -> tuple[str, ...]:
+        """Return everybody whose word it was: who agreed, and for whom they stood in."""
+        return tuple(name for each in self.approvals for name in (each.person, each.on_behalf_of) if name)
+
     def met(self, approvals: Iterable[Approval]) -> bool:
         """Tell whether these are enough: every person is counted once over all demands. Without a demand nothing is."""
         places, people = seats(self.asked.demands), list({each.person: each for each in approvals}.values())
@@ -202,6 +209,7 @@ class Escalation:
         return (
             self.asked.policy_version == asked.policy_version
             and self.asked.statement == asked.statement
+            and set(asked.fields) <= set(self.asked.fields)
             and set(asked.subjects) <= set(self.asked.subjects)
             and set(asked.relations) <= set(self.asked.relations)
             and suffice(self.asked.demands, asked.demands)

@@ -102,9 +102,13 @@ class LockStore:
         row = (await connection.execute(select(_locks).where(_locks.c.id == lock_id))).one_or_none()
         return self._whole(row) if row is not None else None
 
-    async def newest(self, connection: AsyncConnection, most: int) -> Sequence[tuple[Lock, Ending | None]]:
-        """Return locks and how they ended, the newest first; raises as ``get``."""
+    async def newest(
+        self, connection: AsyncConnection, most: int, *, active: bool | None = None
+    ) -> Sequence[tuple[Lock, Ending | None]]:
+        """Return locks and how they ended, the newest first: those that hold, that ended, or all; raises as ``get``."""
         statement = select(_locks).order_by(_locks.c.created_at.desc(), _locks.c.id).limit(most)
+        if active is not None:
+            statement = statement.where(_locks.c.sealed_end.is_(None) if active else _locks.c.sealed_end.is_not(None))
         return [self._whole(row) for row in await connection.execute(statement)]
 
     async def next(self, origin: str) -> int:

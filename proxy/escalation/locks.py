@@ -50,7 +50,7 @@ _TOLD: Final[Mapping[Kind, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """One lock. ``target`` is in its normal form (``target_of``); ``agency`` says whose queries it stops; times are in UTC.
+    """One lock. ``target`` is what is compared, ``named`` how it was said; ``agency`` says whose queries it stops.
 
     ``until`` is when it ends by itself, or None; it ends once that is in the log, and not before. ``by`` had ``role`` then.
     """
@@ -58,6 +58,7 @@ class Lock:
     id: str
     kind: Kind
     target: str
+    named: str
     agency: str
     by: str
     role: str
@@ -197,7 +198,7 @@ class Locks:
     @property
     def held(self) -> Sequence[Lock]:
         """Return the locks that are not in the store yet."""
-        return tuple(self._held.values())
+        return tuple(lock for lock in self._held.values() if lock.id not in self._settled)
 
     def _require(self, who: Principal | Asked, *, case: str | None, subjects: Iterable[str], grant: str | None) -> None:
         agency = who.agency

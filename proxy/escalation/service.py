@@ -233,10 +233,11 @@ class Escalations:
         """Return the options for the passkey that has to confirm this approval, or None where their key alone suffices.
 
         Raises:
-            ReasonMissing, PasskeyMissing, StepUpTooMany.
+            ApproverIneligible, ReasonMissing, PasskeyMissing, StepUpTooMany.
         """
+        authority = await self._panel.authority(escalation, principal)
         try:
-            await self._step_up.demand(principal, approval_of(escalation, _worded(reason)), None)
+            await self._step_up.demand(principal, approval_of(escalation, _worded(reason), authority), None)
         except StepUpRequired as required:
             return cast("Mapping[str, object]", required.extras["challenge"])
         return None
@@ -300,6 +301,11 @@ class Escalations:
         if escalation.asked.person != principal.person:
             raise ApproverIneligible("Only the person who asked can cancel; a supervisor can refuse.")
         return await self._moves.make(escalation, Move.CANCEL, actor=principal.person)
+
+    async def asked(self, escalation_id: str) -> Asked | None:
+        """Return what an escalation was opened for, or None: for whoever locks its grant, who is shown none of it."""
+        found = await self._store.get(escalation_id)
+        return found.asked if found is not None else None
 
     async def seen(self, escalation_id: str, principal: Principal) -> Escalation:
         """Return an escalation to the one who asked or to who may decide in the same agency.

@@ -195,8 +195,8 @@ class EscalationStore:
 
     def _read(self, row: Row[Any], approvals: Iterable[Approval]) -> Escalation:
         asked = orjson.loads(self._open(row.sealed, row.id, "asked"))
-        for member in ("categories", "subjects", "relations"):
-            asked[member] = tuple(asked[member])
+        for member in ("categories", "subjects", "relations", "fields"):
+            asked[member] = tuple(asked.get(member, ()))
         asked["demands"] = tuple(
             Demand(**each | {"roles": frozenset(each["roles"]), "ranks": tuple(each.get("ranks", ()))})
             for each in asked.get("demands", ())

@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Final
 from proxy.escalation.lifecycle import EscalationRefused, EscalationRequired, State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from proxy.escalation.lifecycle import Escalation
+    from proxy.audit.event import Json
+    from proxy.escalation.eligibility import Decider
+    from proxy.escalation.lifecycle import Approval, Escalation
 
 RETRY_AFTER_SECONDS: Final = 5
 _WHY: Final = ("category", "matched", "score", "threshold", "features")
 
 
-def required(escalation: Escalation, now: datetime) -> EscalationRequired:
-    """Return the refusal that tells where to wait."""
+def required(escalation: Escalation, now: datetime, told: Mapping[str, Json] | None = None) -> EscalationRequired:
+    """Return the refusal that tells where to wait; ``told`` is what policy has the requester told of who may decide."""
+    words = "A supervisor has to agree first. Poll the escalation's href, or send the query again once it is approved."
+    if nobody_there(told or {}):
+        words += " Nobody who may decide is on duty now."
     return EscalationRequired(
-        "A supervisor has to agree first. Poll the escalation's href, or send the query again once it is approved.",
-        escalation=view(escalation, now),
+        words,
+        escalation=view(escalation, now) | dict(told or {}),
         retry_after=RETRY_AFTER_SECONDS,
     )
 
@@ -64,5 +70,33 @@ def supervisor_view(escalation: Escalation, now: datetime) -> dict[str, object]:
         "because": asked.because,
         "decided_by": escalation.decided_by,
         "demands": tuple(demand.fact() for demand in asked.demands),
-        "approvals": [{"person": each.person, "role": each.role, "reason": each.reason} for each in escalation.approvals],
+        "fields": list(asked.fields),
+        "approvals": [_approval(each) for each in escalation.approvals],
     }
+
+
+def deciders_view(deciders: Sequence[Decider]) -> dict[str, object]:
+    """Return who may decide, for those who may: with names, since they have to find one another."""
+    return {
+        "deciders": [
+            {
+                "person": each.person,
+                "role": each.role,
+                "rank": each.rank,
+                "on_duty": each.on_duty,
+                **({"on_behalf_of": each.on_behalf_of} if each.on_behalf_of else {}),
+            }
+            for each in deciders
+        ]
+    }
+
+
+def nobody_there(told: Mapping[str, Json]) -> bool:
+    """Tell whether the requester is told that nobody who may decide is on duty."""
+    deciders = told.get("deciders")
+    return isinstance(deciders, dict) and deciders.get("on_duty") == 0
+
+
+def _approval(approval: Approval) -> dict[str, object]:
+    said: dict[str, object] = {"person": approval.person, "role": approval.role, "reason": approval.reason}
+    return said | ({"on_behalf_of": approval.on_behalf_of} if approval.on_behalf_of else {})

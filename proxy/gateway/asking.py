@@ -11,6 +11,7 @@ from proxy.disclosure.disclosure import Judgement
 from proxy.escalation.glass import Broken
 from proxy.escalation.lifecycle import Asked
 from proxy.escalation.locks import subjects_of
+from proxy.gateway.releasing import releasable, within
 from proxy.identity.stepup import Thing
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
@@ -50,6 +51,7 @@ class Asking:
     """A query that was understood: who asks, what about whom, why, and who is concerned.
 
     ``concealed`` is everybody concerned, and ``concealing`` the ruling on them, when ``recognition`` leaves somebody out.
+    ``releasing`` are the fields that an approval would release of the records of its reply, where only those told.
     """
 
     policies: PolicySet
@@ -60,6 +62,7 @@ class Asking:
     records: tuple[Mapping[str, Sequence[str]], ...] = ()
     concealed: Recognition | None = None
     concealing: tuple[Facts, Ruling] | None = None
+    releasing: frozenset[str] | None = None
 
     @property
     def unverified(self) -> bool:
@@ -167,16 +170,30 @@ class Asking:
         protected = frozenset().union(*(protection.fields for protection in recognition.protections))
         if protected:
             of_record = masking(of_record, protected, known=self.policies.fields)
+        if grant is not None:
+            of_record = within(of_record, grant.asked.fields, self.inquiry.route)
         if of_record.outcome in OPENS and locks.on_subject(subjects_of(recognition, fields), self.principal.agency) is not None:
             of_record = Ruling(outcome=Outcome.DENY, rule=LOCK, because="somebody whom it concerns is locked")
         return Judgement(ruling=of_record, recognition=recognition, fields=fields)
 
-    def concerning(self, judgements: Sequence[Judgement]) -> Asking:
-        """Return the same query about everybody whom these records of its reply concern."""
+    def concerning(self, judgements: Sequence[Judgement], ruling: Ruling) -> Asking:
+        """Return the same query, ruled on with ``ruling``, about everybody whom these records of its reply concern."""
         protections = {each.entry: each for judgement in judgements for each in judgement.recognition.protections}
         relations = frozenset().union(*(judgement.recognition.relations for judgement in judgements))
         recognition = Recognition(protections=tuple(protections.values()), relations=relations)
-        return replace(self, recognition=recognition, records=tuple(judgement.fields for judgement in judgements))
+        releasing = frozenset().union(*(self._releasable(judgement.recognition, ruling) for judgement in judgements))
+        records = tuple(judgement.fields for judgement in judgements)
+        return replace(self, recognition=recognition, records=records, releasing=releasing)
+
+    def _releasable(self, recognition: Recognition, ruling: Ruling | None = None) -> frozenset[str]:
+        """Return the fields that an approval would release of a record, or, without ``ruling``, of any of the reply."""
+        _, granted = self.ruled(recognition, approval="granted")
+        if ruling is None:
+            return releasable(self.inquiry.route, granted)
+        if ruling.outcome is Outcome.MASK:
+            granted = stricter(granted, ruling)
+        protected = frozenset().union(*(protection.fields for protection in recognition.protections))
+        return releasable(self.inquiry.route, granted, protected)
 
     def asked(self, ruling: Ruling) -> Asked:
         """Return what a supervisor is asked."""
@@ -200,6 +217,7 @@ class Asking:
             records=self.records,
             recognized=explained(self.recognition.protections),
             demands=ruling.demands,
+            fields=tuple(sorted(self.releasing if self.releasing is not None else self._releasable(self.recognition))),
         )
 
 

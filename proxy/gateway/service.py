@@ -225,7 +225,7 @@ class Gateway:
         if not cover.any and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
             # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead. A
             # broad search is silent: that somebody has to agree would answer every range and prefix that is tried.
-            asking = asking.concerning(waiting)
+            asking = asking.concerning(waiting, ruling)
             late = await self._told_late(query, asking, (reply, ruling, disclosure), wait)
             if late is None:
                 return await self._walk(query, 0)
@@ -454,7 +454,7 @@ class Gateway:
                 return None
             if escalation.state in {State.REFUSED, State.REVOKED}:
                 raise refused(escalation, self._clock())
-        raise required(escalation, self._clock())
+        raise required(escalation, self._clock(), await self._escalations.told(escalation))
 
     async def _record_decision(
         self,
@@ -489,7 +489,7 @@ class Gateway:
                 forward=forward,
                 escalation=grant.id if grant else "",
                 owed=joined((*owed, *ruling.owed, *drawn)),
-                approved_by=tuple(approval.person for approval in grant.approvals) if grant else (),
+                approved_by=grant.agreed if grant else (),
                 shadow=None if glass else self._shadowed(query, facts, recognition, ruling),
                 glass=glass.assurance if glass else None,
                 evidence=glass.evidence if glass else None,

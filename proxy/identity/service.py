@@ -104,6 +104,15 @@ class Identities:
         self._refresh()
         return [credential.holder for credential in self._credentials.values() if credential.good(now)]
 
+    def enrolled(self) -> list[Credential]:
+        """Return every credential, those that are no longer good as well.
+
+        Raises:
+            DatabaseUnusable: the store cannot be read.
+        """
+        self._refresh()
+        return list(self._by_id.values())
+
     def take_notices(self) -> list[SimultaneousUse]:
         """Return what was noticed since the last call, for the caller to count and record."""
         taken, self._notices = self._notices, []

@@ -85,7 +85,7 @@ class Delivery:
     @property
     def path(self) -> str:
         """Return where in the console it is answered."""
-        return f"/{PLACES[self.kind]}/{self.matter}"
+        return f"/{PLACES[self.kind]}" if self.kind is Kind.TEST else f"/{PLACES[self.kind]}/{self.matter}"
 
 
 def wanted(waiting: Iterable[Waiting], chains: Mapping[str, Sequence[Step]], now: datetime) -> Iterator[Delivery]:

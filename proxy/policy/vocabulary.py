@@ -8,6 +8,7 @@ is asked, so they are no words here: should one ever arrive, it is denied as an 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -40,6 +41,13 @@ _NO_STAGES: Final[Mapping[str, Demand]] = MappingProxyType({})
 GroupColumn = Literal["role", "category", "purpose", "action", "standing", "relation"]
 
 
+class Reach(StrEnum):
+    """Whose queries a role's locks stop: those of its agency, or everybody's."""
+
+    AGENCY = "agency"
+    EVERYWHERE = "everywhere"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """Column by column, the words a fact may hold and the names of groups that a row may say instead of one."""
@@ -55,12 +63,16 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """``vocabulary.yaml``: meanings by word. ``category_groups`` maps a category to its label in metrics."""
+    """``vocabulary.yaml``: meanings by word. ``category_groups`` maps a category to its label in metrics.
+
+    ``locks`` says which roles may lock and lift, and how far they reach.
+    """
 
     roles: Mapping[str, str]
     categories: Mapping[str, str]
     category_groups: Mapping[str, str]
     groups: Mapping[str, Mapping[str, str]]
+    locks: Mapping[str, Reach] = field(default_factory=dict)
 
     def category_group(self, category: str) -> str:
         """Return the label that metrics may carry for a category (never the category itself), or ``none``."""
@@ -94,6 +106,7 @@ class _Document(BaseModel):
     roles: dict[Word, Phrase]
     categories: dict[Word, _Category]
     groups: dict[GroupColumn, dict[Word, Phrase]]
+    locks: dict[Word, Literal["agency", "everywhere"]] = {}
 
 
 def load_vocabulary(path: Path) -> Vocabulary:
@@ -111,6 +124,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
         categories=MappingProxyType({name: entry.meaning for name, entry in document.categories.items()}),
         category_groups=MappingProxyType({name: entry.group for name, entry in document.categories.items()}),
         groups=MappingProxyType({column: MappingProxyType(dict(names)) for column, names in document.groups.items()}),
+        locks=MappingProxyType({role: Reach(reach) for role, reach in document.locks.items()}),
     )
 
 
@@ -125,6 +139,9 @@ def _mistakes(document: _Document, positions: Positions) -> Iterator[Mistake]:
     for section, column in (("roles", "role"), ("categories", "category")):
         for word in sorted(taken[column] & {ANY, NONE, GRANTED}):
             yield positions.mistake((section, word), f"'{word}' is a word of the policy itself", value=False)
+    for role in sorted(document.locks.keys() - document.roles.keys()):
+        hint = suggest(role, document.roles) or "declare it under roles:"
+        yield positions.mistake(("locks", role), f"unknown role '{role}'", value=False, hint=hint)
     for name, names in document.groups.items():
         for group in names:
             if group in taken.get(name, frozenset()) or group in {ANY, NONE, GRANTED}:

@@ -140,6 +140,10 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "Locked",
         "A supervisor or the oversight desk stopped this. Speak to your supervisor; another person than who locked lifts it.",
     ),
+    "lock-ineligible": Problem(403, "Not yours to lock or lift", "Another person has to; the detail says why."),
+    "lock-unknown": Problem(404, "No such lock", "It does not exist, or is none of yours."),
+    "lock-over": Problem(409, "The lock has ended", "Somebody has lifted it, or its time has passed."),
+    "lock-target-invalid": Problem(422, "Nothing that can be locked", "The detail says how it is named."),
     "locks-stale": Problem(
         503,
         "What is locked is not known",

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
-from proxy.escalation.views import supervisor_view, view
+from proxy.escalation.views import deciders_view, supervisor_view, view
 from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers, parse_object
@@ -32,6 +32,7 @@ from proxy.web import delegations, problems
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.findings import ROOM, FindingsDoor
+from proxy.web.locks import LOCKS, LockDoor
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.lock_service import LockDesk
     from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
@@ -71,6 +73,7 @@ class Terminals:
         escalations: Escalations,
         oversight: Oversight,
         locks: Locks,
+        lock_desk: LockDesk,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -81,10 +84,14 @@ class Terminals:
         self._gateway = gateway
         self._identities = identities
         self._escalations = escalations
-        self._duties = Duties(oversight)
-        self._findings = FindingsDoor(Findings(oversight))
-        self._delegations = delegations.Delegations(escalations.delegations, clock)
         self._locks = locks
+        self._rooms: Mapping[str, Callable[[Inbound, str, Principal], Awaitable[web.StreamResponse]]] = {
+            "escalations": self._moved,
+            LOCKS: LockDoor(lock_desk).answer,
+            delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
+            **dict.fromkeys(DUTIES, Duties(oversight).answer),
+            ROOM: FindingsDoor(Findings(oversight)).answer,
+        }
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -105,14 +112,8 @@ class Terminals:
         if path.startswith("/problems/"):
             return _problem_page(inbound)
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
-        if room == "escalations":
-            return await self._known(inbound, peer, partial(self._moved, inbound, path))
-        if room == delegations.ROOM:
-            return await self._known(inbound, peer, partial(self._delegations.answer, inbound, path))
-        if room in DUTIES:
-            return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
-        if room == ROOM:
-            return await self._known(inbound, peer, partial(self._findings.answer, inbound, path))
+        if room in self._rooms:
+            return await self._known(inbound, peer, partial(self._rooms[room], inbound, path))
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
         if not self._queries:
@@ -186,7 +187,7 @@ class Terminals:
             escalation = await self._escalations.decide(
                 escalation_id, principal, _DECISIONS[verb], _reason(inbound), inbound.header(STEP_UP)
             )
-        return self._shown(escalation, principal)
+        return await self._shown(escalation, principal)
 
     async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         if inbound.method != "GET":
@@ -203,8 +204,13 @@ class Terminals:
         rows = [self._view(escalation, principal) for escalation in found if state is None or escalation.at(now) is state]
         return respond(200, orjson.dumps({"escalations": rows}), "application/json")
 
-    def _shown(self, escalation: Escalation, principal: Principal) -> web.StreamResponse:
-        response = respond(200, orjson.dumps(self._view(escalation, principal)), "application/json")
+    async def _shown(self, escalation: Escalation, principal: Principal) -> web.StreamResponse:
+        seen = self._view(escalation, principal)
+        if escalation.at(self._clock()) is State.PENDING:
+            own = escalation.asked.person == principal.person
+            room = self._escalations
+            seen |= await room.told(escalation) if own else deciders_view(await room.deciders(escalation))
+        response = respond(200, orjson.dumps(seen), "application/json")
         if escalation.at(self._clock()) is State.PENDING:
             response.headers["Retry-After"] = "2"
         return response

@@ -43,6 +43,7 @@ async def call(tmp_path: Path, office: Office) -> AsyncIterator[Call]:
             escalations=cast(Any, None),
             oversight=room.oversight,
             locks=Locks(LockStore(room.database, b"l" * 32)),
+            lock_desk=cast(Any, None),
             documents=cast(Any, None),
             clock=lambda: overseen.now,
             limits=Limits(),

@@ -56,6 +56,7 @@ class Counter:
     desk: Desk
     office: Office
     url: str
+    group = "escalations"
 
     async def call(self, *arguments: str, key: str | None = "sergeant-key") -> tuple[int, str, str]:
         """Return exit code, standard output and standard error of ``escalations …``."""
@@ -65,7 +66,7 @@ class Counter:
             file.write_text(f"{key}\n", "ascii")
             file.chmod(0o600)
             more += ["--key", str(file)]
-        return await asyncio.to_thread(self.office.call, "escalations", *arguments, *more)
+        return await asyncio.to_thread(self.office.call, self.group, *arguments, *more)
 
     async def json(self, *arguments: str, key: str | None = "sergeant-key") -> tuple[int, dict[str, Any]]:
         """Return exit code and the object of ``escalations … --json``."""
@@ -100,6 +101,7 @@ async def opened(desk: Desk) -> AsyncIterator[str]:
         escalations=desk.escalations,
         oversight=cast(Any, None),
         locks=desk.locks,
+        lock_desk=desk.locking,
         documents=cast(Any, None),
         clock=lambda: desk.now,
         limits=Limits(),

@@ -15,6 +15,7 @@ from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.database import Database
 from proxy.escalation.lifecycle import Asked
+from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
@@ -24,6 +25,7 @@ from proxy.identity.principal import Principal
 from proxy.identity.registration import Registration
 from proxy.identity.stepup import StepUp
 from proxy.policy.decision import Demand
+from proxy.policy.vocabulary import Reach
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
 from tests.identity.authenticator import Authenticator
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from proxy.registry.thresholds import Thresholds
 
 LOCK_KEY = b"l" * 32
+LOCK_TABLE = {"supervisor": Reach.AGENCY, "oversight": Reach.EVERYWHERE}
 
 
 PASSKEYS = b"p" * 32
@@ -85,11 +88,18 @@ class Desk:
     metrics: Metrics
     database: Database
     locks: Locks
+    locking: LockDesk
     step_up: StepUp
     now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     random: bytes = b""
+    counted: float = 0.0
 
     def pass_time(self, **kwargs: float) -> None:
+        self.now += timedelta(**kwargs)
+        self.counted += timedelta(**kwargs).total_seconds()
+
+    def set_clock(self, **kwargs: float) -> None:
+        """Somebody sets the clock; no time passes."""
         self.now += timedelta(**kwargs)
 
     def again(self, **more: Any) -> Escalations:
@@ -187,6 +197,20 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         metrics=metrics,
         randomness=randomness,
     )
-    made.append(Desk(escalations, journal, relations, metrics, database, locks, step_up))
+    now, counted = datetime(2026, 11, 23, 3, 0, tzinfo=UTC), 0.0
+    locking = LockDesk(
+        locks=locks,
+        store=LockStore(database, LOCK_KEY),
+        database=database,
+        audit=journal,
+        table=lambda: LOCK_TABLE,
+        asked=escalations.asked,
+        recognizer=relations,
+        step_up=step_up,
+        clock=lambda: made[0].now if made else now,
+        monotonic=lambda: made[0].counted if made else counted,
+        metrics=metrics,
+    )
+    made.append(Desk(escalations, journal, relations, metrics, database, locks, locking, step_up))
     yield made[0]
     await database.close()

@@ -29,6 +29,7 @@ def lock(kind: Kind, target: str, *, agency: str = OFFICER.agency, name: str = "
         id=name,
         kind=kind,
         target=target,
+        named=target,
         agency=agency,
         by="sergeant-9",
         role="supervisor",

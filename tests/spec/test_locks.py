@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.spec.conftest import Answer, Street
 
+PORCH = 'code=C, case="26-004251", statement="threats painted on the porch, is the mayor at home"'
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -35,6 +37,7 @@ async def locked(street: Street, kind: Kind, target: str) -> AsyncIterator[Lock]
         id=secrets.token_hex(16),
         kind=kind,
         target=target,
+        named=target,
         agency=street.agency,
         by="badge-1005",
         role="supervisor",
@@ -143,3 +146,45 @@ async def test_a_locked_person_moves_nothing_at_the_doors(street: Street) -> Non
     async with locked(street, Kind.PRINCIPAL, street.person("supervisor")):
         for target in ("/escalations", "/notices", "/reviews", "/purposes"):
             assert (await street.ask("supervisor", target, purpose=None)).problem == "locked"
+
+
+async def test_a_supervisor_locks_at_the_door_and_another_lifts(street: Street) -> None:
+    """From the next query on, and back: both entries are in the log, whole; who locked is refused to lift."""
+    driver = street.town.cast["driver"].person_id
+    added = await street.post("supervisor", "/locks", {"kind": "terminal", "target": "car-12", "reason": "stolen from the car"})
+    assert (added.status, added.json["stops"]) == (200, street.agency)
+    assert (await street.ask("officer", f"/records/persons/{driver}")).problem == "locked"
+    lift, reason = f"/locks/{added.json['id']}/lift", {"reason": "found in the other car"}
+
+    assert (await street.post("supervisor", lift, reason)).problem == "lock-ineligible"
+    assert (await street.post("officer", lift, reason)).problem == "locked"
+    assert (await street.post("lieutenant", lift, reason)).status == 200
+
+    assert (await street.ask("officer", f"/records/persons/{driver}")).status == 200
+    told = [entry for entry in await street.entries() if entry.facts.get("lock") == added.json["id"]]
+    assert [entry.kind for entry in told] == ["lock-added", "refused", "refused", "lock-ended"]
+    assert (await street.ask("lieutenant", "/locks?state=active", purpose=None)).json == {"locks": []}
+
+
+async def test_a_query_under_way_when_a_lock_lands_is_not_answered(street: Street) -> None:
+    """A supervisor agrees to what an officer waits for, whom another has locked meanwhile: the answer stays here."""
+    mayor = street.town.cast["mayor"].person_id
+    held = {"Prefer": "wait=20"}
+    asking = asyncio.create_task(street.ask("colleague", f"/records/persons/{mayor}", headers=held, purpose=PORCH))
+    async with asyncio.timeout(30):
+        while not (waiting := await pending(street)):  # noqa: ASYNC110 -- another connection's state
+            await asyncio.sleep(0.02)
+
+    async with locked(street, Kind.PRINCIPAL, street.person("colleague")):
+        refused = await street.post("supervisor", f"/escalations/{waiting}/approve", {"reason": "the porch is theirs to watch"})
+        assert refused.problem == "locked"
+        await street.post("supervisor", f"/escalations/{waiting}/refuse", {"reason": "the officer is locked"})
+        answer = await asking
+
+    assert (answer.status, answer.problem) == (403, "locked")
+
+
+async def pending(street: Street) -> str:
+    """Return the id of what the colleague waits for, or nothing."""
+    found = (await street.ask("supervisor", "/escalations?state=pending", purpose=None)).json["escalations"]
+    return next((row["id"] for row in found if row["requested_by"] == street.person("colleague")), "")

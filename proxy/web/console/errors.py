@@ -28,6 +28,14 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
     "escalation-unknown": ("There is no such escalation among yours", _QUEUE),
     "escalation-moved": ("Somebody or the clock was faster", "Nothing was changed by you. " + _QUEUE),
     "approver-ineligible": ("Another person has to decide this", "Tell one of those who may; the page names them."),
+    "duty-unknown": ("There is nothing of that number for you", "Go back to the reviews; they show what still waits for you."),
+    "duty-done": ("Somebody has done it already", "Go back to the reviews; they show what still waits for you."),
+    "outcome-unknown": ("Your judgment is missing", "Go back and choose whether the query was justified."),
+    "case-unknown": ("There is no such case", "Check the number of the case under which you search. Nothing was searched."),
+    "statement-uninformative": (
+        "Your words say too little",
+        "Go back and say what happened and why you search, in a few words of your own. Nothing was searched.",
+    ),
     "step-up-required": (
         "Your passkey has to confirm this",
         "Nothing was done. Go back to the escalation and approve again; scripts have to be allowed for that page.",

@@ -19,5 +19,7 @@ NOTES: Final[Mapping[str, str]] = {
     "refused": "Refused. The officer reads your reason.",
     "passkey-registered": "Your passkey is registered. You confirm approvals with it from now on.",
     "passkey-revoked": "The passkey is revoked. It confirms nothing any more.",
+    "reviewed": "Your review is in the log.",
+    "noted": "Noted.",
     "refused-all": "Refused. The officers read your reason.",
 }
