@@ -175,3 +175,66 @@ async def test_a_role_that_is_claimed_in_the_purpose_is_no_role(town: Street) ->
     assert (forged.status, forged.problem) == (400, "purpose-malformed")
     assert auditor.status == 403
     assert "Break-Glass" not in auditor.headers
+
+
+async def test_what_a_supervisor_agreed_to_is_answered_by_that(town: Street) -> None:
+    """An approval shows more than an emergency, so it is what answers; nothing is broken beside it."""
+    target = town.path("/records/persons", ssn=town.town.cast["mayor"].ssn)
+    plain = stating(town, None)
+    href = (await town.ask("officer", target, purpose=plain)).json["escalation"]["href"]
+    approved = await town.post("supervisor", f"{href}/approve", {"reason": "agreed by phone, threat case"})
+    assert approved.status == 200
+
+    answer = await town.ask("officer", target, purpose=stating(town))
+
+    assert answer.status == 200
+    assert "Break-Glass" not in answer.headers
+    assert town.town.cast["mayor"].home.line in answer.body.decode()
+
+
+async def test_what_a_supervisor_just_refused_no_emergency_opens(town: Street) -> None:
+    """The supervisor heard of it and said no: that stands."""
+    target = town.path("/records/persons", phone=town.town.cast["mayor"].phone)
+    href = (await town.ask("officer", target, purpose=stating(town, None))).json["escalation"]["href"]
+    assert (await town.post("supervisor", f"{href}/refuse", {"reason": "not for this case, come and see me"})).status == 200
+
+    answer = await town.ask("officer", target, purpose=stating(town))
+
+    assert (answer.status, answer.problem) == (403, "escalation-refused")
+
+
+async def test_the_same_emergency_again_is_another_one(town: Street) -> None:
+    """Whoever replays the bytes breaks the glass once more: with an entry, a review, and a count of its own."""
+    target = f"/records/persons/{town.town.cast['mayor'].person_id}"
+
+    first, second = [await town.ask("officer", target, purpose=stating(town)) for _ in range(2)]
+
+    assert first.headers["Audit-Entry"] != second.headers["Audit-Entry"]
+    for answer in (first, second):
+        (review,) = await owed(town, "supervisor", "reviews", answer)
+        assert review["state"] == "due"
+    metrics = (await town.ops("/metrics")).body.decode()
+    counted = re.search(r"^showcause_break_glass_total (\d+)", metrics, re.MULTILINE)
+    assert counted is not None
+    assert int(counted[1]) >= 2
+
+
+async def test_one_that_was_found_unjustified_blocks_the_next(town: Street) -> None:
+    """The officer reads which review it is and who deals with it, and can still ask for a supervisor; the desk closes it."""
+    target = f"/records/persons/{town.town.cast['mayor'].person_id}"
+    answer = await town.ask("detective", target, purpose=stating(town, case="foreign"))
+    (review,) = await owed(town, "lieutenant", "reviews", answer)
+    closing = {"outcome": "unjustified", "reason": "the mayor was abroad and nobody was in danger"}
+    assert (await town.post("lieutenant", f"/reviews/{review['id']}/close", closing)).status == 200
+
+    blocked = await town.ask("detective", target, purpose=stating(town, case="foreign"))
+
+    assert (blocked.status, blocked.problem) == (403, "break-glass-blocked")
+    assert blocked.json["review"]["id"] == review["id"]
+    findings = (await town.ask("auditor", "/findings?state=open", purpose=None)).json["findings"]
+    (finding,) = [each for each in findings if each["review"] == review["id"]]
+    own = await town.post("lieutenant", f"/findings/{finding['id']}/close", {"outcome": "unfounded", "reason": "a mistake"})
+    assert (own.status, own.problem) == (404, "finding-unknown")
+    closed = await town.post("auditor", f"/findings/{finding['id']}/close", {"outcome": "sustained", "reason": "counseled"})
+    assert (closed.status, closed.json["state"]) == (200, "closed")
+    assert (await town.ask("detective", target, purpose=stating(town, case="foreign"))).status == 200
