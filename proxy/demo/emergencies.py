@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WORDS: Final = "man with a rifle at the town hall, the mayor is inside"
 FOUND: Final = {"outcome": "justified", "reason": "Rifle found at the town hall, the mayor was hurt."}
+MASKED: Final = frozenset({"email", "employer", "home_address", "identifier", "license", "phone", "photo", "ssn"})
 PATIENCE_SECONDS: Final = 10
 NAP_SECONDS: Final = 0.2
 
@@ -42,7 +43,7 @@ def emergencies(town: Town) -> Iterator[Step]:
 def _answered(ask: Query, holds: Mapping[str, str], lacks: Mapping[str, str]) -> Callable[[Stage], Awaitable[Seen]]:
     async def play(stage: Stage) -> Seen:
         answer = await stage.ask(ask)
-        expected = Expected(status=200, decision="mask", records=1, withheld=0, holds=holds, lacks=lacks)
+        expected = Expected(status=200, decision="mask", records=1, withheld=0, masked=MASKED, holds=holds, lacks=lacks)
         seen = stage.look(answer, expected, "an emergency is answered now, with little")
         if not answer.headers.get("break-glass", "").startswith("review-due=@"):
             return replace(seen, wrong=(*seen.wrong, "the answer does not say when the review is due"))
