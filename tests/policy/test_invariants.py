@@ -36,7 +36,7 @@ PLANTED: Final[tuple[tuple[str, tuple[str, ...], tuple[str, str], str, str], ...
     ("protected-only-with-approval", (), ("", ""), "mask, Z1, patrol, person.read, C, judicial, unassigned, none, none, mask=ssn", "category=judicial"),
     ("confidential-address-never-shown", (), ("ssn+home_address+phone+place+narrative,     the", "ssn+phone+place+narrative,     the"), "", "category=confidential_address"),
     ("broad-search-finds-nobody-protected", (), ("", ""), "mask, Z1, detective, person.browse, C, official, unassigned, none, none, mask=ssn", "action=person.browse"),
-    ("break-glass-never-reveals-the-hidden", (), ("exigent=never,", f"{EMERGENCY},"), "", "role=handler, purpose=C, category=informant, standing=assigned"),
+    ("break-glass-never-reveals-the-hidden", (), ("exigent=never,", f"{EMERGENCY},"), "", "category=informant, standing=assigned"),
     ("break-glass-shows-no-more-than-its-mask", (), ("", ""), f"escalate, Z1, patrol, person.read, C, official, unassigned, none, none, {EMERGENCY}", "standing=unassigned"),
     ("break-glass-opens-nobody-close", (), ("", ""), f"escalate, Z1, patrol, person.read, C, none, unassigned, colleague, none, {EMERGENCY}", "relation=colleague"),
     ("break-glass-needs-a-verified-case", (), ("", ""), f"escalate, Z1, patrol, person.read, C, official, unassigned, none, none, {EMERGENCY}", "standing=unassigned"),
