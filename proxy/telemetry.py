@@ -103,6 +103,9 @@ class Metrics:
             "decisions", "Decisions, of the inquiry and of each record", "outcome", "action", "purpose"
         )
         self.refusals_total = self._counter("refusals", "Queries refused, by problem type", "problem")
+        self.tokens_refused_total = self._counter(
+            "tokens_refused", "Tokens of the identity provider that were not taken, by what is wrong", "reason"
+        )
         self.roots_total = self._counter("root_queries", "Queries that were not caused by another query", "action")
         self.stage_seconds = self._histogram("stage_seconds", "Time in each stage of a query", "stage")
         self.query_seconds = self._histogram("query_seconds", "Time from request to answer", "outcome")

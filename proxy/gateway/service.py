@@ -34,7 +34,6 @@ from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
 from proxy.gateway.strangers import Strangers
 from proxy.identity.stepup import StepUpRequired
-from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import TooBroad
 from proxy.inquiry.service import inquire
 from proxy.policy.decide import strictest
@@ -59,7 +58,7 @@ if TYPE_CHECKING:
     from proxy.escalation.service import Escalations
     from proxy.gateway.spending import Charged
     from proxy.identity.principal import Principal
-    from proxy.identity.service import Identities
+    from proxy.identity.service import Authenticator
     from proxy.identity.stepup import StepUp
     from proxy.inquiry.inquiry import Inbound, Inquiry
     from proxy.policy.decision import Facts, Ruling
@@ -123,7 +122,7 @@ class Gateway:
         *,
         policies: Callable[[], PolicySet],
         shadow: Callable[[], Shadow | None] = lambda: None,
-        identities: Identities,
+        identities: Authenticator,
         purposes: Purposes,
         recognizer: Recognizer,
         escalations: Escalations,
@@ -336,7 +335,7 @@ class Gateway:
         """Learn who asks, what about whom, why, and who of those concerned is protected."""
         inbound, policies = query.inbound, self._policies_of(query)
         authorization = inbound.header("Authorization")
-        principal = query.principal = self._identities.authenticate(authorization, certificate_uris(query.peer), self._clock())
+        principal = query.principal = await self._identities.identify(authorization, query.peer, self._clock())
         self._locks.check(principal, case=None, subjects=(), grant=None)
         self._leave(query, "identity")
         inquiry = query.inquiry = inquire(policies.routes, inbound)

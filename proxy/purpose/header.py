@@ -127,14 +127,31 @@ def _value(data: bytes, name: str, member: object) -> str:
 def _text(data: bytes, name: str, text: str) -> str:
     if name == "root" and not ROOT_PATTERN.match(text):
         _refuse(data, name, "root is the Audit-Entry of the query that caused this one: <origin>/<index>.")
+    wrong = _unsayable(name, text)
+    if wrong is not None:
+        _refuse(data, name, wrong)
+    return text.strip()
+
+
+def spoken(name: str, text: str) -> str:
+    """Return a member's text that came otherwise than in the header, by the header's rules.
+
+    Raises:
+        PurposeMalformed: it is too long, empty, or holds what cannot be seen.
+    """
+    wrong = _unsayable(name, text)
+    if wrong is not None:
+        raise PurposeMalformed(wrong, position=0)
+    return text.strip()
+
+
+def _unsayable(name: str, text: str) -> str | None:
     most = STATEMENT_CHARACTERS if name in {"statement", "exigent"} else NAME_CHARACTERS
     if len(text) > most:
-        _refuse(data, name, f"{name} is longer than {most} characters.")
+        return f"{name} is longer than {most} characters."
     if not text.isprintable() and any(_invisible(character) for character in text):
-        _refuse(data, name, f"{name} holds a character that cannot be seen or printed.")
-    if not text.strip():
-        _refuse(data, name, f"{name} is empty; leave it out or fill it in.")
-    return text.strip()
+        return f"{name} holds a character that cannot be seen or printed."
+    return None if text.strip() else f"{name} is empty; leave it out or fill it in."
 
 
 def _case(data: bytes, text: str) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from proxy.document import suggest
-from proxy.purpose.header import Stated, parse
+from proxy.purpose.header import Stated, parse, spoken
 from proxy.purpose.memory import FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     Case,
@@ -178,6 +178,20 @@ class Purposes:
             permissible_use=code.permissible_use if action in self._catalogue().motor_vehicle_actions else None,
             subject_on_case=action in code.subject_on_case,
         )
+
+    def added(self, words: str, name: str, case: str) -> str:
+        """Return what is added to the statement of a query under code ``name``, held to the same rules as a statement.
+
+        Raises:
+            PurposeMalformed, PurposeUnknown, StatementUninformative.
+        """
+        said = spoken("statement", words)
+        catalogue = self._catalogue()
+        code = catalogue.codes.get(name)
+        if code is None:
+            raise PurposeUnknown("The code of this query is no longer in the catalogue. Cancel it, and ask anew.")
+        self._require_informative(said, case, code, catalogue)
+        return said
 
     def remember(self, reference: str, principal: Asker, purpose: Purpose, named: Subjects, now: datetime) -> None:
         """Keep an answered query's purpose, and whom its answer named, for queries that name its audit entry as their root."""

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from proxy.inquiry.body import check_headers, parse_object
-from proxy.inquiry.inquiry import BodyUnreadable, MethodNotAllowed, ParameterUnknown
+from proxy.inquiry.canonical import read_target
+from proxy.inquiry.inquiry import BodyUnreadable, ParameterUnknown
 from proxy.oversight.finding import FindingUnknown, Standing, finding_view
+from proxy.web.escalations import require
 from proxy.web.respond import respond
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiohttp import web
 
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inbound
     from proxy.oversight.findings import Findings
 
-ROOM: Final = "findings"
-_PATH: Final = re.compile(r"/findings(?:/([A-Za-z0-9_-]{1,64})(?:/(close))?)?\Z")
+FINDINGS: Final = "findings"
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
 class FindingsDoor:
@@ -30,42 +34,36 @@ class FindingsDoor:
         """Take the room."""
         self._findings = findings
 
-    async def answer(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
+    async def answer(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         """Answer one request of somebody known.
 
         Raises:
             Refusal: the door answers with it.
         """
-        named = _PATH.match(path)
-        if named is None:
-            raise FindingUnknown("There is no finding of that number for you to look at.")
-        finding_id, verb = named.groups()
-        _require(inbound, "POST" if verb else "GET")
-        if finding_id is None:
-            found = await self._findings.listed(principal, _state(inbound))
-            return respond(200, orjson.dumps({ROOM: [finding_view(each) for each in found]}), "application/json")
-        if "?" in inbound.target:
-            raise FindingUnknown("There is no finding of that number for you to look at.")
-        if verb is None:
-            finding = await self._findings.seen(finding_id, principal)
-        else:
-            outcome, reason = _said(inbound)
-            finding = await self._findings.close(finding_id, principal, outcome=outcome, words=reason)
+        target = read_target(inbound.target)
+        match target.segments:
+            case (_,):
+                require(inbound, "GET")
+                found = await self._findings.listed(principal, _state(target.query))
+                return respond(200, orjson.dumps({FINDINGS: [finding_view(each) for each in found]}), "application/json")
+            case (_, id_) if not target.query and _ID.match(id_):
+                require(inbound, "GET")
+                finding = await self._findings.seen(id_, principal)
+            case (_, id_, "close") if not target.query and _ID.match(id_):
+                require(inbound, "POST")
+                outcome, reason = _said(inbound)
+                finding = await self._findings.close(id_, principal, outcome=outcome, words=reason)
+            case _:
+                raise FindingUnknown("There is no finding of that number for you to look at.")
         return respond(200, orjson.dumps(finding_view(finding)), "application/json")
 
 
-def _require(inbound: Inbound, method: str) -> None:
-    if inbound.method != method:
-        raise MethodNotAllowed(f"Use {method} here.", allow=[method])
-
-
-def _state(inbound: Inbound) -> Standing | None:
-    name, equals, value = inbound.target.partition("?")[2].partition("=")
-    if not name and not equals:
+def _state(query: Mapping[str, str]) -> Standing | None:
+    if not query:
         return None
-    if name != "state" or value not in set(Standing):
+    if set(query) != {"state"} or query["state"] not in set(Standing):
         raise ParameterUnknown(f"The only parameter here is state, one of {', '.join(Standing)}.")
-    return Standing(value)
+    return Standing(query["state"])
 
 
 def _said(inbound: Inbound) -> tuple[str, str]:

@@ -29,6 +29,8 @@ LEGAL = {
     ("pending", "refuse"): "refused",
     ("pending", "expire"): "expired",
     ("pending", "cancel"): "canceled",
+    ("pending", "ask"): "pending",
+    ("pending", "amend"): "pending",
     ("approved", "redeem"): "redeemed",
     ("approved", "expire"): "expired",
     ("approved", "cancel"): "canceled",

@@ -12,6 +12,7 @@ import orjson
 
 from proxy.escalation.lifecycle import EscalationMoved, Move, ReasonMissing, State
 from proxy.escalation.service import MAX_REASON, MIN_REASON
+from proxy.escalation.words import amended
 from proxy.identity.passkeys import PasskeyMissing
 from proxy.inquiry.inquiry import BodyUnreadable
 from proxy.web.console.dossier import ON_CASE, seen
@@ -101,7 +102,12 @@ class EscalationRoom:
         escalation = await self._escalations.seen(visit.names["id"], visit.principal)
         self._require_same(escalation, visit)
         moved = await self._escalations.decide(
-            escalation.id, visit.principal, Move.APPROVE, visit.form.text("reason"), visit.step_up
+            escalation.id,
+            visit.principal,
+            Move.APPROVE,
+            visit.form.text("reason"),
+            visit.step_up,
+            amendments=amended(escalation.words),  # those that were shown: it is the same that they looked at
         )
         return visit.go("/queue", said="approved" if moved.state is State.APPROVED else "agreed")
 

@@ -13,6 +13,7 @@ NOTES: Final[Mapping[str, str]] = {
     "idle": "You were signed out because nothing was done for 15 minutes. Sign in to go on.",
     "absolute": "You were signed out because you signed in 12 hours ago. Sign in to go on.",
     "revoked": "You were signed out because your key or certificate is no longer good.",
+    "identity-provider": "You were signed out because the identity provider, or the identity desk, ended your session.",
     "ended": "Your sign-in is over: sign in again. Nothing was done.",
     "approved": "Approved. The officer's query answers now, once.",
     "agreed": "You agreed. Another person has to agree as well.",
