@@ -12,7 +12,7 @@ from proxy import __version__
 from proxy.web.openapi.delegations import delegations
 from proxy.web.openapi.parts import JSON, headers, schemas
 from proxy.web.openapi.queries import prefer, purpose, queries
-from proxy.web.openapi.rooms import rooms
+from proxy.web.openapi.rooms import STEP_UP, rooms
 
 if TYPE_CHECKING:
     from proxy.policy.service import PolicySet
@@ -46,7 +46,7 @@ def document(policies: PolicySet) -> dict[str, Any]:
                 "key": {"type": "http", "scheme": "bearer", "description": "A key of `showcause identity add`."},
                 "certificate": {"type": "mutualTLS", "description": "A client certificate whose URI is enrolled."},
             },
-            "parameters": {"Query-Purpose": purpose(policies), "Prefer": prefer()},
+            "parameters": {"Query-Purpose": purpose(policies), "Prefer": prefer(), "Step-Up": STEP_UP},
             "headers": headers(),
             "schemas": schemas(),
         },
