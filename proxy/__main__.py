@@ -37,9 +37,13 @@ GROUPS: Final = (
     Group(name="personnel", help="The personnel directory."),
     Group(name="registry", help="The registry of protected persons."),
     Group(name="policy", help="The policy: check it before it is live."),
+    Group(name="duty", help="Who is on duty when."),
     Group(name="escalations", help="What waits for a supervisor."),
+    Group(name="locks", help="Stop a person, terminal, case, subject or grant at once."),
+    Group(name="delegations", help="Who stands in for whom."),
     Group(name="notices", help="Queries that somebody has to take note of."),
     Group(name="reviews", help="Answered queries that somebody else has to judge."),
+    Group(name="notifications", help="Who is told, by which channel: try it."),
     Group(name="audit", help="The audit log."),
 )
 

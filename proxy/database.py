@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 from contextlib import asynccontextmanager, closing, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, event, select
@@ -216,6 +216,10 @@ class Database:
         now = time.monotonic()
         if now - self._looked < FRESH_SECONDS:
             return self._generations.get(subject, 0)
+        if not self._is_same_file():
+            # What others commit goes into the new file, and this one would never hear of it: no revocation, and no lock.
+            msg = f"{self.path} is {_REPLACED}"
+            raise DatabaseUnusable(msg)
         try:
             # data_version moves when another connection commits; this one never writes, so it sees every commit.
             version = self._watch.execute("PRAGMA data_version").fetchone()[0]
@@ -227,6 +231,21 @@ class Database:
             msg = f"{self.path} cannot be read: {error}"
             raise DatabaseUnusable(msg) from error
         return self._generations.get(subject, 0)
+
+    def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a SELECT, without waiting for other tasks: for the little that memory is loaded from.
+
+        Raises:
+            DatabaseUnusable: the file cannot be read.
+        """
+        if self._watch is None:
+            msg = "the store is not open"
+            raise DatabaseUnusable(msg)
+        try:
+            return self._watch.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            msg = f"{self.path} cannot be read: {error}"
+            raise DatabaseUnusable(msg) from error
 
 
 def _identity(path: Path) -> tuple[int, int]:

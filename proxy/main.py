@@ -17,6 +17,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
@@ -25,13 +26,25 @@ from proxy.audit.errors import AuditUnavailable
 from proxy.audit.keys import load_key
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
+from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.lock_service import LockDesk
+from proxy.escalation.lock_store import LockStore
+from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
+from proxy.identity.assertion import RelyingParty
+from proxy.identity.passkeys import passkey_key
+from proxy.identity.registration import Registration
 from proxy.identity.service import Identities
+from proxy.identity.sessions import Sessions
+from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context, trouble
+from proxy.oversight.channels import make_channel
+from proxy.oversight.notification_file import load_notifying
+from proxy.oversight.notifier import Notifier
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
@@ -48,6 +61,9 @@ from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.web.console.door import Console
+from proxy.web.console.health import LogHead
+from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
@@ -61,11 +77,14 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.purpose.directory import StoredCases
-    from proxy.settings import Settings, Tls, UpstreamSettings
+    from proxy.settings import Settings, UpstreamSettings
+    from proxy.settings.model import DoorSettings
     from proxy.web.protocol import Handler
 
 HOUSEKEEPING_SECONDS: Final = 0.5
 OVERSIGHT_SECONDS: Final = 2.0
+NOTIFY_SECONDS: Final = 1.0
+REPORT_SECONDS: Final = 5.0
 PROBE_SECONDS: Final = 10.0
 VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
@@ -85,6 +104,26 @@ class Servers:
     ops: Door
     audit: AuditTrail
     policy: LivePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """The rooms that have something to do, or to say, beside the queries."""
+
+    database: Database
+    outbox: Outbox
+    audit: AuditTrail
+    live: LivePolicy
+    registry: Registry
+    identities: Identities
+    sessions: Sessions
+    cases: StoredCases | CaseSystem
+    upstream: Upstream
+    locks: Locks
+    lock_desk: LockDesk
+    escalations: Escalations
+    oversight: Oversight
+    notifier: Notifier | None
 
 
 async def serve(settings: Settings) -> None:
@@ -116,8 +155,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     Raises:
         DocumentInvalid: the case system's mapping is wrong, or a policy file is and none was ever activated that could rule.
         PolicyUnreadable: the activated policy was altered, or this program cannot load it.
-        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, OSError: a part cannot be opened; the message says which
-            and what to do.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, ChannelUnusable, OSError: a part cannot be opened; the
+            message says which and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -172,15 +211,22 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
+        locks = Locks(LockStore(database, _lock_key(body_key)))
         escalations = Escalations(
             database=database,
             key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
+            step_up=self._step_up(database, body_key, audit),
+            locks=locks,
             clock=clock,
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+            holders=identities,
+            colleagues=registry.recognizer,
+            approvals=lambda: live.policies.approvals,
+            approvers=lambda: live.policies.approvers,
         )
         oversight = Oversight(
             database=database,
@@ -200,6 +246,7 @@ class _Composition:
             purposes=purposes,
             recognizer=registry.recognizer,
             escalations=escalations,
+            locks=locks,
             upstream=upstream,
             audit=audit,
             metrics=metrics,
@@ -209,14 +256,23 @@ class _Composition:
             chance=SystemRandom().random,
             on_error=self._report,
         )
+        lock_desk = LockDesk(
+            locks=locks,
+            store=LockStore(database, _lock_key(body_key)),
+            database=database,
+            audit=audit,
+            table=lambda: live.policies.vocabulary.locks,
+            asked=escalations.asked,
+            recognizer=registry.recognizer,
+            step_up=self._step_up(database, body_key, audit),
+            clock=clock,
+            monotonic=time.monotonic,
+            metrics=metrics,
+        )
+        await lock_desk.recover(settings.log, settings.origin, sealer)
         await audit.start(version=__version__, policy=live.policies.version)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
-
-        async def ready() -> Sequence[Check]:
-            checks = _readiness(await database.trouble(), audit, live, registry, self._upstream_trouble)
-            overseen = Check(name="oversight", ok=not oversight.trouble, reason=oversight.trouble)
-            return (*checks, overseen, _case_check(cases, checks[0]), *self._certificate_checks())
 
         documents = Documents(lambda: live.policies)
 
@@ -226,6 +282,8 @@ class _Composition:
                 identities=identities,
                 escalations=escalations,
                 oversight=oversight,
+                locks=locks,
+                lock_desk=lock_desk,
                 documents=documents,
                 clock=clock,
                 limits=self._limits,
@@ -233,40 +291,176 @@ class _Composition:
                 queries=queries,
             ).handle
 
-        await self._keep(self._drain, outbox, audit)
-        await self._keep(self._notice, identities, audit)
-        await self._keep(self._flush)
-        await self._keep(registry.refresh)
-        await self._keep(registry.verify, seconds=VERIFY_SECONDS)
-        stewards = Stewards(registry, database, Keyring.of(settings.keys.registry), self._clock, outbox=outbox)
-        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
-        await self._keep(live.turn, seconds=LOOK_SECONDS)
-        await self._keep(escalations.sweep)
-        await self._keep(oversight.follow, seconds=OVERSIGHT_SECONDS)
-        if isinstance(cases, CaseSystem):
-            await self._keep(cases.tend)
-        await self._keep(self._probe, upstream, seconds=PROBE_SECONDS)
-        doors = settings.doors
-        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-        ops = Ops(metrics=metrics, ready=ready, log=settings.log, token=token)
-        servers = Servers(
-            ops=await self._open_door("ops", ops.handle, doors.ops.host, doors.ops.port, doors.ops.tls),
-            console=await self._open_door(
-                "console", door(queries=False), doors.console.host, doors.console.port, doors.console.tls
-            ),
-            terminals=await self._open_door(
-                "terminals", door(queries=True), doors.terminals.host, doors.terminals.port, doors.terminals.tls
-            ),
-            audit=audit,
-            policy=live,
+        sessions = Sessions(
+            database=database, audit=audit, outbox=outbox, identities=identities, clock=clock, randomness=os.urandom
         )
-        stack.push_async_callback(_close, servers)
+        rooms = _Rooms(
+            database=database,
+            outbox=outbox,
+            audit=audit,
+            live=live,
+            registry=registry,
+            identities=identities,
+            sessions=sessions,
+            cases=cases,
+            upstream=upstream,
+            locks=locks,
+            lock_desk=lock_desk,
+            escalations=escalations,
+            oversight=oversight,
+            notifier=self._make_notifier(database, escalations, oversight, audit),
+        )
+        console = self._make_console(rooms, door(queries=False), gateway, sealer, body_key)
+        await self._keep_house(rooms)
+        servers = await self._open_doors(partial(self._ready, rooms), console.handle, door(queries=True), audit, live)
         stack.push_async_callback(escalations.end_waits)
+        stack.push_async_callback(console.end_streams)
         return servers
+
+    async def _open_doors(
+        self,
+        ready: Callable[[], Awaitable[Sequence[Check]]],
+        console: Handler,
+        terminals: Handler,
+        audit: AuditTrail,
+        policy: LivePolicy,
+    ) -> Servers:
+        doors = self._settings.doors
+        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
+        ops = Ops(metrics=self._metrics, ready=ready, log=self._settings.log, token=token)
+        servers = Servers(
+            ops=await self._open_door("ops", ops.handle, doors.ops),
+            console=await self._open_door("console", console, doors.console),
+            terminals=await self._open_door("terminals", terminals, doors.terminals),
+            audit=audit,
+            policy=policy,
+        )
+        self._stack.push_async_callback(_close, servers)
+        return servers
+
+    @property
+    def _party(self) -> RelyingParty:
+        return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
+
+    def _make_console(self, rooms: _Rooms, api: Handler, gateway: Gateway, sealer: Sealer, body_key: bytes) -> Console:
+        audit = rooms.audit
+
+        def head() -> LogHead:
+            newest = audit.log.head
+            return LogHead(self._settings.origin, newest.size, newest.root.hex())
+
+        return Console(
+            api=api,
+            gateway=gateway,
+            identities=rooms.identities,
+            sessions=rooms.sessions,
+            clock=self._clock,
+            limits=self._limits,
+            on_error=self._report,
+            rooms=make_rooms(
+                Behind(
+                    escalations=rooms.escalations,
+                    oversight=rooms.oversight,
+                    search=LogSearch(self._settings.log, sealer, audit),
+                    cases=rooms.cases,
+                    registry=rooms.registry,
+                    live=rooms.live,
+                    metrics=self._metrics,
+                    identities=rooms.identities,
+                    registration=self._registration(rooms.database, body_key, audit),
+                    ready=partial(self._ready, rooms),
+                    head=head,
+                    version=__version__,
+                )
+            ),
+        )
+
+    async def _keep_house(self, rooms: _Rooms) -> None:
+        """Begin what goes on beside the queries."""
+        await self._keep(self._drain, rooms.outbox, rooms.audit)
+        await self._keep(self._notice, rooms.identities, rooms.audit)
+        await self._keep(self._flush)
+        await self._keep(rooms.registry.refresh)
+        await self._keep(rooms.registry.verify, seconds=VERIFY_SECONDS)
+        keyring = Keyring.of(self._settings.keys.registry)
+        stewards = Stewards(rooms.registry, rooms.database, keyring, self._clock, outbox=rooms.outbox)
+        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
+        await self._keep(rooms.live.turn, seconds=LOOK_SECONDS)
+        await self._keep(rooms.escalations.sweep)
+        await self._keep(rooms.lock_desk.sweep)
+        await self._keep(rooms.sessions.sweep, seconds=EXPIRY_SECONDS)
+        await self._keep(rooms.oversight.follow, seconds=OVERSIGHT_SECONDS)
+        if rooms.notifier is not None:
+            await self._notify(rooms.notifier)
+        if isinstance(rooms.cases, CaseSystem):
+            await self._keep(rooms.cases.tend)
+        await self._keep(self._probe, rooms.upstream, seconds=PROBE_SECONDS)
+
+    async def _ready(self, rooms: _Rooms) -> Sequence[Check]:
+        trouble = await rooms.database.trouble()
+        checks = _readiness(trouble, rooms.audit, rooms.live, rooms.registry, self._upstream_trouble)
+        oversight, locks, notifier = rooms.oversight.trouble, rooms.locks.trouble, rooms.notifier
+        beside = [
+            Check(name="oversight", ok=not oversight, reason=oversight),
+            Check(name="locks", ok=not locks, reason=locks),
+            _case_check(rooms.cases, checks[0]),
+            _step_up_check(self._settings),
+        ]
+        if notifier is not None:
+            beside.append(Check(name="notifications", ok=True, reason=notifier.trouble))
+        return (*checks, *beside, *self._certificate_checks())
+
+    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+        return StepUp(
+            database=database,
+            key=passkey_key(body_key),
+            audit=audit,
+            clock=self._clock,
+            randomness=os.urandom,
+            mode=self._settings.step_up.mode,
+            party=self._party,
+            patience=timedelta(seconds=self._settings.step_up.challenge_seconds),
+        )
+
+    def _registration(self, database: Database, body_key: bytes, audit: AuditTrail) -> Registration:
+        return Registration(
+            database=database,
+            key=passkey_key(body_key),
+            step_up=self._step_up(database, body_key, audit),
+            audit=audit,
+            clock=self._clock,
+            randomness=os.urandom,
+            party=self._party,
+            fresh=timedelta(seconds=self._settings.step_up.fresh_seconds),
+        )
 
     @property
     def _limits(self) -> Limits:
         return Limits(**self._settings.limits.model_dump())
+
+    def _make_notifier(
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail
+    ) -> Notifier | None:
+        if self._settings.notifications is None:
+            return None
+        notifying = load_notifying(self._settings.notifications)
+        return Notifier(
+            notifying=notifying,
+            channels={name: make_channel(options, notifying) for name, options in notifying.channels.items()},
+            database=database,
+            escalations=escalations,
+            duties=oversight,
+            audit=audit,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+
+    async def _notify(self, notifier: Notifier) -> None:
+        """Plan, send and report from now on: each channel by itself, so that a slow one holds up no other."""
+        await self._keep(notifier.plan, seconds=NOTIFY_SECONDS)
+        for channel in notifier.channels:
+            await self._keep(notifier.send, channel, seconds=NOTIFY_SECONDS)
+        await self._keep(notifier.report, seconds=REPORT_SECONDS)
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
         metrics = self._metrics
@@ -307,7 +501,8 @@ class _Composition:
         self._stack.push_async_callback(upstream.close)
         return upstream
 
-    async def _open_door(self, name: str, handler: Handler, host: str, port: int, tls: Tls | None) -> Door:
+    async def _open_door(self, name: str, handler: Handler, where: DoorSettings) -> Door:
+        host, port, tls = where.host, where.port, where.tls
         context: ssl.SSLContext | None = None
         if tls is not None:
             context = server_context(
@@ -399,6 +594,10 @@ def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
     )
 
 
+def _lock_key(body_key: bytes) -> bytes:
+    return hmac.digest(body_key, b"showcause locks", hashlib.sha256)
+
+
 async def _close(servers: Servers) -> None:
     """Drain all doors at once, so that a stop takes one drain time and not three."""
     await asyncio.gather(servers.terminals.close(), servers.console.close(), servers.ops.close())
@@ -410,6 +609,12 @@ def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
         circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
         return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
     return replace(store, name="case_directory")
+
+
+def _step_up_check(settings: Settings) -> Check:
+    """Return how moves are confirmed. A key alone is a choice, not a fault: it is told, and the node is ready."""
+    alone = settings.step_up.mode == "key"
+    return Check(name="step_up", ok=True, reason="a key alone approves for who has no passkey (step_up.mode)" if alone else "")
 
 
 def _readiness(

@@ -146,6 +146,9 @@ class Metrics:
         self.notices_overdue = self._gauge("notices_overdue", "Unacknowledged notices whose time has passed")
         self.reviews_due = self._gauge("reviews_due", "Answered queries that wait for their review")
         self.reviews_overdue = self._gauge("reviews_overdue", "Reviews whose time has passed")
+        self.locks_active = self._gauge("locks_active", "Locks that hold, by what they stop", "kind")
+        self.notifications_total = self._counter("notifications", "Notifications by what became of them", "outcome")
+        self.notifications_waiting = self._gauge("notifications_waiting", "Notifications that no channel has taken yet")
         self.budget_spent_total = self._counter("budget_spent", "Queries refused since a budget was spent", "budget")
         self.budgets_forgotten_total = self._counter(
             "budgets_forgotten", "Budgets forgotten before their hour, for want of room"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Failed(Event):
     """Nothing was released, or (``unknown``) nobody can tell any more.
 
-    ``outcome`` is ``upstream``, ``audit``, ``aborted`` (the terminal went away) or ``unknown`` (the process died between the
-    decision and its end); ``problem`` is the slug that the terminal was sent, if any.
+    ``outcome`` is ``upstream``, ``audit``, ``locked``, ``aborted`` (the terminal went away) or ``unknown`` (the process died
+    between the decision and its end); ``problem`` is the slug that the terminal was sent, if any.
     """
 
     kind: ClassVar[str] = "failed"

@@ -23,6 +23,9 @@ POLICY: Final = "policy"
 UNVERIFIED: Final = "unverified"
 """A query was answered although the case system could not confirm its case."""
 
+NOBODY: Final = "nobody-on-duty"
+"""A query waits for a decision, and nobody who may decide is on duty."""
+
 
 class Duty(StrEnum):
     """What is to be done: ``notice`` is to take note of it, ``review`` is to judge it."""

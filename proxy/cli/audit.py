@@ -33,6 +33,7 @@ from proxy.cli.common import (
     say,
     settings_of,
 )
+from proxy.cli.confirmation import confirmation
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.keys import load_signer
@@ -298,6 +299,8 @@ def show(
         read = LogRead(about=entry.about, operator=operator(), case=case.strip(), statement=statement.strip(), first=index)
         asyncio.run(_record(config, read))
         shown["sealed"] = content
+        if isinstance(evidence := content.get("step_up"), dict):
+            shown["confirmed"] = confirmation(reader, entry, evidence)
     if as_json:
         emit(shown)
         return

@@ -21,9 +21,11 @@ from proxy.cli.common import (
 from proxy.document import DocumentInvalid, read_mapping
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from proxy.document import Mistake
+    from proxy.settings import Settings
 
 app = typer.Typer()
 
@@ -36,8 +38,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
     try:
         settings = settings_of(config)
         folder, candidate = settings.policies, settings.shadow
-        if settings.cases.system is not None:
-            mistakes.extend(_of_mapping(settings.cases.system))
+        mistakes.extend(_beside(settings))
     except DocumentInvalid as invalid:
         mistakes.extend(invalid.mistakes)
         folder = _policies_of(config)
@@ -65,14 +66,18 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
         raise done(Code.FOUND)
 
 
-def _of_mapping(path: Path) -> tuple[Mistake, ...]:
-    from proxy.purpose.mapping import load_case_system  # noqa: PLC0415 -- only who has a case system needs it
+def _beside(settings: Settings) -> Iterator[Mistake]:
+    """Yield the mistakes of the files that the configuration names beside the policies."""
+    from proxy.oversight.notification_file import load_notifying  # noqa: PLC0415 -- only who has them needs their readers
+    from proxy.purpose.mapping import load_case_system  # noqa: PLC0415
 
-    try:
-        load_case_system(path)
-    except DocumentInvalid as invalid:
-        return invalid.mistakes
-    return ()
+    readers = ((settings.cases.system, load_case_system), (settings.notifications, load_notifying))
+    for path, read in readers:
+        if path is not None:
+            try:
+                read(path)
+            except DocumentInvalid as invalid:
+                yield from invalid.mistakes
 
 
 def _policies_of(config: Path) -> Path | None:

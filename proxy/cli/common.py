@@ -169,6 +169,7 @@ def mistakes_as_json(mistakes: Iterable[Mistake]) -> list[Mapping[str, object]]:
 def _explained(error: BaseException) -> tuple[str, str | None, Code]:
     from proxy.database import DatabaseUnusable  # noqa: PLC0415 -- SQLAlchemy, wanted only once something has failed
     from proxy.identity.tls import CertificatesUnusable  # noqa: PLC0415
+    from proxy.oversight.channels import ChannelUnusable  # noqa: PLC0415
     from proxy.policy.activation import PolicyUnreadable  # noqa: PLC0415
     from proxy.purpose.case_system import CaseSystemUnusable  # noqa: PLC0415
     from proxy.tlog.errors import LogError  # noqa: PLC0415
@@ -178,7 +179,7 @@ def _explained(error: BaseException) -> tuple[str, str | None, Code]:
             return str(error), error.help, error.code
         case Refusal():
             return error.detail, None, Code.UNAVAILABLE
-        case DatabaseUnusable() | LogError() | CertificatesUnusable() | CaseSystemUnusable():
+        case DatabaseUnusable() | LogError() | CertificatesUnusable() | CaseSystemUnusable() | ChannelUnusable():
             return str(error), "`doctor` looks at every part and says what to do", Code.UNAVAILABLE
         case PolicyUnreadable():
             return str(error), "see the runbook, at `Changing the policy`", Code.UNAVAILABLE

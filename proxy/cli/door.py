@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import orjson
@@ -12,6 +12,7 @@ import typer
 
 from proxy.cli.common import Code, CommandFailed, emit, say, settings_of, table, visible
 from proxy.cli.wire import ExchangeFailed, client_context, exchange
+from proxy.document import DocumentInvalid
 from proxy.settings import is_loopback
 from proxy.tlog.errors import KeyUnusable
 from proxy.tlog.keys import load_secret
@@ -28,6 +29,10 @@ CaOption = Annotated[Path | None, typer.Option("--ca", help="The authority of th
 CertificateOption = Annotated[Path | None, typer.Option("--certificate", help="Your client certificate (PEM), key included.")]
 
 
+UNREACHED: Final = "is the server running, and is --url its terminals' door?"
+STEP_UP: Final = "/problems/step-up-required"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """Which door, and who knocks."""
@@ -39,8 +44,10 @@ class Access:
     certificate: Path | None
 
 
-def ask(method: str, path: str, access: Access, body: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-    """Ask the door.
+def ask(
+    method: str, path: str, access: Access, body: Mapping[str, str] | None = None, *, unreached: str = UNREACHED
+) -> Mapping[str, Any]:
+    """Ask the door; ``unreached`` is what to do when nobody answers there.
 
     Raises:
         CommandFailed: it does not answer, or refuses; with the problem's own words.
@@ -59,7 +66,7 @@ def ask(method: str, path: str, access: Access, body: Mapping[str, str] | None =
         tls = client_context(access.ca, access.certificate, None) if door.startswith("https:") else None
         answer = exchange(door, method, path, headers=headers, body=sent, tls=tls)
     except ExchangeFailed as failed:
-        raise CommandFailed(str(failed), help="is the server running, and is --url its terminals' door?") from None
+        raise CommandFailed(str(failed), help=unreached) from None
     try:
         found = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
@@ -67,11 +74,14 @@ def ask(method: str, path: str, access: Access, body: Mapping[str, str] | None =
     if not isinstance(found, dict):
         raise CommandFailed(f"{door} answered {answer.status}, and no JSON", help="is --url the terminals' door?")
     if answer.status != 200:
-        _raise_problem(answer.status, found)
+        _raise_problem(answer.status, found, path, access)
     return found
 
 
-def _raise_problem(status: int, problem: Mapping[str, Any]) -> None:
+def _raise_problem(status: int, problem: Mapping[str, Any], path: str, access: Access) -> None:
+    if problem.get("type") == STEP_UP:
+        help_ = f"open {_console(access)}{path.rpartition('/')[0]}"
+        raise CommandFailed("this has to be confirmed with a passkey, on the console", help=help_, code=Code.WRONG_USE)
     code = Code.UNAVAILABLE if status >= 500 or status == 429 else Code.WRONG_USE
     raise CommandFailed(
         f"{problem.get('title', status)}: {problem.get('detail', '')}".rstrip(": "),
@@ -89,6 +99,14 @@ def _secret(key: Path) -> str:
     if not text.isprintable() or not text:
         raise CommandFailed(f"{key} holds no key", code=Code.WRONG_USE)
     return text
+
+
+def _console(access: Access) -> str:
+    """Return where the console is, as far as this machine knows."""
+    try:
+        return settings_of(access.config).origins[0]
+    except (CommandFailed, DocumentInvalid):  # whoever asks from afar has no configuration
+        return "the console, at "
 
 
 def _door(url: str | None, config: Path) -> str:

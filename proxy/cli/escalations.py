@@ -68,7 +68,7 @@ def approve(
     certificate: CertificateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Approve: the same query then answers once."""
+    """Approve: the same query then answers once. Who has a passkey, or needs one, approves on the console."""
     body = ask(
         "POST",
         f"{_path(escalation)}/approve",
@@ -94,6 +94,28 @@ def refuse(
     body = ask(
         "POST",
         f"{_path(escalation)}/refuse",
+        Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
+        {"reason": reason},
+    )
+    show_one(body, as_json=as_json)
+
+
+@app.command()
+def revoke(
+    escalation: IdArgument,
+    *,
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take an approval back that has not answered yet: the one who asked is told the reason."""
+    body = ask(
+        "POST",
+        f"{_path(escalation)}/revoke",
         Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
         {"reason": reason},
     )

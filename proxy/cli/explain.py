@@ -136,7 +136,10 @@ def _print(loaded: PolicySet, explanation: Explanation) -> None:
         within = f" within {written_time(owed.within)}" if owed.within is not None else ""
         say(f"  {owed.duty}: {owed.role}{within}")
     for demand in ruling.demands:
-        say(f"  agreed by: {demand.quorum} of {', '.join(sorted(demand.roles))}")
+        stage = f"{demand.name}: " if demand.name else ""
+        rank = f", {' or '.join(demand.ranks)}" if demand.ranks else ""
+        agency = f", agency {demand.agency}" if demand.agency != "own" else ""
+        say(f"  agreed by: {stage}{demand.quorum} of {', '.join(sorted(demand.roles))}{rank}{agency}")
     if explanation.others:
         say("also matching, strictest first:")
         for row in explanation.others:

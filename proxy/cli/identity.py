@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
+from proxy.cli import passkeys
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(passkeys.app, name="passkey", help="What people confirm approvals with.")
 
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="Write the key to this new file, mode 0600, instead of printing it.")

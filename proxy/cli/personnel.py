@@ -37,10 +37,10 @@ def import_(
 ) -> None:
     """Import personnel and those close to them; again as often as you like.
 
-    A line is one person: `personnel` (the personnel id), `agency`, `squad`, `supervisor`, `household`, and identifiers as in
-    `registry import`. A line with `relation` household, family, former_partner or dispute (the other party to a case or a
-    protection order) is about somebody else: its `personnel` says whose. Exit 1 when lines were not taken: each is told with
-    its reasons.
+    A line is one person: `personnel` (the personnel id), `agency`, `squad`, `supervisor`, `household`, `rank` (a word of
+    approvals.yaml), and identifiers as in `registry import`. A line with `relation` household, family, former_partner or
+    dispute (the other party to a case or a protection order) is about somebody else: its `personnel` says whose. Exit 1 when
+    lines were not taken: each is told with its reasons.
     """
     report = asyncio.run(_import(settings_of(config), file, whole=whole))
     tell(report, file, as_json=as_json)

@@ -118,6 +118,8 @@ doors:
   terminals: {{port: {ports.terminals}}}
   console: {{port: {ports.console}}}
   ops: {{port: {ports.ops}}}
+step_up:
+  mode: key # the cast has no passkeys; whoever registers one has to use it
 logging:
   level: {level}
 """

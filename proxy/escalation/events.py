@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.audit.owed import Owed, owing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.event import Json
     from proxy.escalation.lifecycle import Escalation
+    from proxy.identity.stepup import Assurance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalated(Event):
-    """An escalation was opened."""
+    """An escalation was opened; ``owed`` says who has to hear of it, where nobody who may decide is on duty."""
 
     kind: ClassVar[str] = "escalated"
     escalation: Escalation
+    owed: tuple[Owed, ...] = ()
 
     def facts(self) -> Mapping[str, Json]:
         """Return which row escalated, for what."""
@@ -34,6 +37,7 @@ class Escalated(Event):
             "relations": asked.relations,
             "policy": asked.policy_version,
             "demands": tuple(demand.fact() for demand in asked.demands),
+            **owing(self.owed),
         }
 
     def parties(self) -> Iterable[Party]:
@@ -44,12 +48,52 @@ class Escalated(Event):
         for subject in asked.subjects:
             yield Party("subject", subject)
 
+    def sealed(self) -> Mapping[str, Json]:
+        """Return what whoever has to take note of it is shown, by the names that a decision's entry has."""
+        if not self.owed:
+            return {}
+        asked = self.escalation.asked
+        return {
+            "operator": asked.person,
+            "terminal": asked.terminal,
+            "case": asked.case,
+            "statement": asked.statement,
+            "criteria": {kind: list(values) for kind, values in asked.criteria.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectRevealed(Event):
+    """Somebody who may decide is about to see whom an escalation is about, because they said why they have to."""
+
+    kind: ClassVar[str] = "subject-revealed"
+    escalation: Escalation
+    actor: str
+    reason: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return which escalation, and of how many people."""
+        return {"escalation": self.escalation.id, "count": len(self.escalation.asked.subjects)}
+
+    def parties(self) -> Iterable[Party]:
+        """Return who looks, whose query it is, under which case, and at whom."""
+        yield Party("actor", self.actor)
+        yield Party("officer", self.escalation.asked.person)
+        yield Party("case", self.escalation.asked.case)
+        for subject in self.escalation.asked.subjects:
+            yield Party("subject", subject)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return who looks, in clear, and the reason in words."""
+        return {"actor": self.actor, "reason": self.reason}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationMove(Event):
     """An escalation is about to move; ``actor`` is a person, or ``clock`` for an expiry.
 
-    Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included.
+    Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included. Who stands in
+    for somebody decides ``on_behalf_of`` them, with their ``role`` and ``rank``; the entry has both names.
     """
 
     kind: ClassVar[str] = "escalation-move"
@@ -59,25 +103,35 @@ class EscalationMove(Event):
     actor: str
     reason: str = ""
     role: str = ""
+    rank: str = ""
+    on_behalf_of: str = ""
     approvals: int = 0
+    assurance: Assurance | None = None
 
     def facts(self) -> Mapping[str, Json]:
-        """Return the move."""
-        return {
+        """Return the move, and how surely it was its actor's."""
+        assurance: dict[str, Json] = {} if self.assurance is None else {"assurance": self.assurance.facts()}
+        return assurance | {
             "escalation": self.escalation.id,
             "move": self.move,
             "from": str(self.escalation.state),
             "to": self.to,
             "role": self.role,
+            **({"rank": self.rank} if self.rank else {}),
+            **({"delegated": True} if self.on_behalf_of else {}),
             "approvals": self.approvals,
         }
 
     def parties(self) -> Iterable[Party]:
         """Return who moved it, whose it is, and under which case."""
         yield Party("actor", self.actor)
+        if self.on_behalf_of:
+            yield Party("actor", self.on_behalf_of)
         yield Party("officer", self.escalation.asked.person)
         yield Party("case", self.escalation.asked.case)
 
     def sealed(self) -> Mapping[str, Json]:
-        """Return the actor in clear and the reason in words."""
-        return {"actor": self.actor, "reason": self.reason}
+        """Return the actor in clear, the reason in words, and what proves a confirmation."""
+        evidence: dict[str, Json] = self.assurance.sealed() if self.assurance is not None else {}
+        behalf: dict[str, Json] = {"on_behalf_of": self.on_behalf_of} if self.on_behalf_of else {}
+        return {"actor": self.actor, "reason": self.reason, **behalf, **({"step_up": evidence} if evidence else {})}

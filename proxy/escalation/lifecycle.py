@@ -1,8 +1,8 @@
 """The life of an escalation: a table of states and moves, and what a grant is bound to.
 
-An approval is not a bearer grant. It is bound to principal, case, purpose, statement, action, criteria, recognized subjects and
-policy version; it is redeemed once, and only by a fresh evaluation of policy (AuthZEN Access Request and Approval
-Profile, draft 1: "approval only permits a new evaluation").
+An approval is not a bearer grant. It is bound to principal, case, purpose, statement, action, criteria, recognized subjects,
+the fields that it releases and the policy's version; it is redeemed once, and only by a fresh evaluation of policy (AuthZEN
+Access Request and Approval Profile, draft 1: "approval only permits a new evaluation").
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from proxy.policy.decision import seats, suffice
+from proxy.policy.seats import filled
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class State(StrEnum):
     EXPIRED = "expired"
     CANCELED = "canceled"
     REDEEMED = "redeemed"
+    REVOKED = "revoked"
 
 
 class Move(StrEnum):
@@ -80,6 +83,7 @@ class Move(StrEnum):
     EXPIRE = "expire"
     CANCEL = "cancel"
     REDEEM = "redeem"
+    REVOKE = "revoke"
 
 
 MOVES: Final[Mapping[tuple[State, Move], State]] = {
@@ -90,8 +94,18 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.APPROVED, Move.REDEEM): State.REDEEMED,
     (State.APPROVED, Move.EXPIRE): State.EXPIRED,
     (State.APPROVED, Move.CANCEL): State.CANCELED,
+    (State.APPROVED, Move.REVOKE): State.REVOKED,
 }
 """What is absent is illegal."""
+
+PARTICIPLES: Final[Mapping[Move, str]] = {
+    Move.APPROVE: "approved",
+    Move.REFUSE: "refused",
+    Move.EXPIRE: "expired",
+    Move.CANCEL: "canceled",
+    Move.REDEEM: "redeemed",
+    Move.REVOKE: "taken back",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +114,8 @@ class Asked:
 
     ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about;
     ``recognized`` says why each subject is taken to be meant (``protection.explained``).
-    ``partial`` what narrowed the query and is no criterion, by parameter. All of ``demands`` have to be met.
+    ``partial`` what narrowed the query and is no criterion, by parameter. All of ``demands`` have to be met. ``fields`` are the
+    names of what would be released, and nothing else is.
     """
 
     person: str
@@ -122,6 +137,7 @@ class Asked:
     recognized: Sequence[Json] = ()
     partial: Mapping[str, str] = field(default_factory=dict)
     demands: tuple[Demand, ...] = ()
+    fields: tuple[str, ...] = ()
 
     def fingerprint(self, key: bytes) -> str:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""
@@ -135,12 +151,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """One person's agreement, who had this role when agreeing."""
+    """One person's agreement, who had this role, agency and rank then: their own, or those of whom they stood in for."""
 
     person: str
     role: str
     at: datetime
     reason: str
+    agency: str = ""
+    rank: str = ""
+    on_behalf_of: str = ""
+
+    def counts(self, demand: Demand, own: str) -> bool:
+        """Tell whether it counts for a demand; ``own`` is the requester's agency."""
+        return demand.admits(role=self.role, agency=self.agency, rank=self.rank, own=own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,10 +185,16 @@ class Escalation:
     grant_expires_at: datetime | None = None
     approvals: tuple[Approval, ...] = ()
 
+    @property
+    def agreed(self) -> tuple[str, ...]:
+        """Return everybody whose word it was: who agreed, and for whom they stood in."""
+        return tuple(name for each in self.approvals for name in (each.person, each.on_behalf_of) if name)
+
     def met(self, approvals: Iterable[Approval]) -> bool:
-        """Tell whether these are enough: every person is counted once for each demand. Without a demand nothing is."""
-        roles = {approval.person: approval.role for approval in approvals}
-        return bool(self.asked.demands) and all(demand.met(roles.values()) for demand in self.asked.demands)
+        """Tell whether these are enough: every person is counted once over all demands. Without a demand nothing is."""
+        places, people = seats(self.asked.demands), list({each.person: each for each in approvals}.values())
+        own = self.asked.agency
+        return bool(places) and filled(places, people, lambda one, place: one.counts(place, own)) == len(places)
 
     def at(self, now: datetime) -> State:
         """Return the state at ``now``: a deadline that has passed counts although nobody has written it down yet."""
@@ -180,7 +209,8 @@ class Escalation:
         return (
             self.asked.policy_version == asked.policy_version
             and self.asked.statement == asked.statement
+            and set(asked.fields) <= set(self.asked.fields)
             and set(asked.subjects) <= set(self.asked.subjects)
             and set(asked.relations) <= set(self.asked.relations)
-            and all(any(given.covers(demand) for given in self.asked.demands) for demand in asked.demands)
+            and suffice(self.asked.demands, asked.demands)
         )

@@ -11,21 +11,19 @@ import hashlib
 import hmac
 import secrets
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NoReturn, assert_never
+from typing import TYPE_CHECKING, Final, NoReturn, assert_never, cast
 
-from proxy.escalation.events import Escalated, EscalationMove
+from proxy.escalation.confirming import Confirmed, approval_of
+from proxy.escalation.delegations import Delegations
+from proxy.escalation.eligibility import Authority
+from proxy.escalation.events import Escalated, SubjectRevealed
 from proxy.escalation.lifecycle import (
-    MOVES,
-    Approval,
     ApproverIneligible,
     Asked,
     BudgetSpent,
     Escalation,
     EscalationMoved,
-    EscalationRefused,
-    EscalationRequired,
     EscalationUnknown,
     GrantMismatch,
     GrantSpent,
@@ -33,24 +31,35 @@ from proxy.escalation.lifecycle import (
     ReasonMissing,
     State,
 )
+from proxy.escalation.moves import Moves
+from proxy.escalation.panel import Panel
+from proxy.escalation.pattern import pattern_of
 from proxy.escalation.store import EscalationStore
-from proxy.registry.protection import OWN_CAUSE
+from proxy.escalation.views import refused, view
+from proxy.identity.stepup import StepUpRequired
+from proxy.policy.approvals import USUAL
+from proxy.policy.obligations import REVIEWER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
-    from proxy.audit.event import AuditLog
+    from proxy.audit.event import AuditLog, Json
     from proxy.clock import Clock
     from proxy.database import Database
+    from proxy.escalation.eligibility import Colleagues, Decider, Holders
+    from proxy.escalation.locks import Locks
+    from proxy.escalation.pattern import Pattern
     from proxy.identity.principal import Principal
+    from proxy.identity.stepup import StepUp
+    from proxy.policy.approvals import Approvals
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
-RETRY_AFTER_SECONDS: Final = 5
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000
 POLL_SECONDS: Final = 0.5
+PATTERN: Final = 200
+"""So many escalations are looked through for what somebody asks for."""
 
 
 class Escalations:
@@ -63,26 +72,46 @@ class Escalations:
         key: bytes,
         audit: AuditLog,
         recognizer: Recognizer,
+        locks: Locks,
+        step_up: StepUp,
         clock: Clock,
         metrics: Metrics,
         expires: timedelta = timedelta(minutes=15),
         grant: timedelta = timedelta(minutes=10),
         most_pending: int = 20,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
+        holders: Holders | None = None,
+        colleagues: Colleagues | None = None,
+        approvals: Callable[[], Approvals] = lambda: USUAL,
+        approvers: Callable[[], frozenset[str]] = lambda: frozenset({REVIEWER}),
     ) -> None:
-        """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived."""
+        """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived.
+
+        ``holders`` knows who there is, ``colleagues`` the personnel directory, ``approvals`` what policy says of who decides,
+        and ``approvers`` which roles do.
+        """
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
         self._audit = audit
-        self._recognizer = recognizer
+        self._locks = locks
+        self._step_up = step_up
         self._clock = clock
         self._metrics = metrics
         self._expires = expires
-        self._grant = grant
         self._most_pending = most_pending
         self._randomness = randomness
-        self._lock = asyncio.Lock()
-        self._changed = asyncio.Condition()
+        self.delegations = Delegations(database=database, audit=audit, holders=holders, approvers=approvers, clock=clock)
+        self._panel = Panel(
+            store=self._store,
+            database=database,
+            delegations=self.delegations,
+            recognizer=recognizer,
+            colleagues=colleagues,
+            holders=holders,
+            approvals=approvals,
+            clock=clock,
+        )
+        self._moves = Moves(store=self._store, audit=audit, clock=clock, metrics=metrics, grant=grant)
         self._closing = False
         self._open: Sequence[Escalation] = ()
         self._listed = -1
@@ -105,9 +134,9 @@ class Escalations:
             case State.APPROVED if found.fits(asked):
                 return found
             case State.APPROVED:
-                await self._move(found, Move.EXPIRE, actor="clock", about=about)
+                await self._moves.make(found, Move.EXPIRE, actor="clock", about=about)
                 raise GrantMismatch("What was approved is not what this query would do now. Send it again to ask anew.")
-            case State.REFUSED if found.decided_at is not None and now < found.decided_at + self._expires:
+            case State.REFUSED | State.REVOKED if found.decided_at is not None and now < found.decided_at + self._expires:
                 raise refused(found, now)
             case State.REDEEMED if found.grant_expires_at is not None and now < found.grant_expires_at:
                 raise GrantSpent(
@@ -115,7 +144,7 @@ class Escalations:
                     escalation=view(found, now),
                     retry_after=max(1, int((found.grant_expires_at - now).total_seconds())),
                 )
-            case State.EXPIRED | State.CANCELED | State.REFUSED | State.REDEEMED:
+            case State.EXPIRED | State.CANCELED | State.REFUSED | State.REDEEMED | State.REVOKED:
                 return None
             case unreachable:
                 assert_never(unreachable)
@@ -127,7 +156,7 @@ class Escalations:
             BudgetSpent: the principal has too many that wait.
         """
         now = self._clock()
-        async with self._lock:
+        async with self._moves.lock:
             # Two equal queries at once ask one supervisor once.
             twin = await self._store.latest(asked.fingerprint(self._fingerprint_key))
             if twin is not None and twin.at(now) is State.PENDING:
@@ -145,9 +174,10 @@ class Escalations:
                 created_at=now,
                 expires_at=now + self._expires,
             )
-            await self._audit.record(Escalated(about=about, escalation=escalation))
+            owed = await self._panel.owed(escalation)
+            await self._audit.record(Escalated(about=about, escalation=escalation, owed=owed))
             await self._store.insert(escalation)
-        await self._tell()
+        await self._moves.tell()
         return escalation
 
     async def void(self, escalation: Escalation, about: str) -> NoReturn:
@@ -157,7 +187,7 @@ class Escalations:
             GrantMismatch: always; the query has to be sent again.
         """
         with suppress(EscalationMoved):
-            await self._move(escalation, Move.EXPIRE, actor="clock", about=about)
+            await self._moves.make(escalation, Move.EXPIRE, actor="clock", about=about)
         raise GrantMismatch("The policy has changed since this was asked. Send it again to ask anew.")
 
     async def redeem(self, escalation: Escalation, actor: str, about: str) -> None:
@@ -165,24 +195,101 @@ class Escalations:
 
         Raises:
             GrantSpent: another query was faster.
+            EscalationRefused: it was taken back meanwhile.
+            Locked, LocksStale: a lock stops it.
         """
+        self._locks.check_asked(escalation.asked, escalation.id)
         try:
-            await self._move(escalation, Move.REDEEM, actor=actor, about=about)
+            await self._moves.make(escalation, Move.REDEEM, actor=actor, about=about)
         except EscalationMoved:
+            now = await self._store.get(escalation.id)
+            if now is not None and now.state is State.REVOKED:
+                raise refused(now, self._clock()) from None
             raise GrantSpent("This approval has answered once already.") from None
 
-    async def decide(self, escalation_id: str, principal: Principal, move: Move, reason: str) -> Escalation:
+    async def decide(
+        self, escalation_id: str, principal: Principal, move: Move, reason: str, assertion: str | None = None
+    ) -> Escalation:
         """Approve or refuse, as one who may. Where policy wants several, it is approved once the last of them agrees.
+
+        An approval has to be confirmed: ``assertion`` is the passkey's answer, for this very approval.
+
+        Raises:
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, Locked, LocksStale.
+            StepUpRequired, StepUpFailed, StepUpTooMany, PasskeyMissing: it is not confirmed.
+        """
+        escalation = await self._seen(escalation_id, principal)
+        authority = await self._panel.authority(escalation, principal)
+        words = _worded(reason)
+        confirmed = None
+        if move is Move.APPROVE:
+            self._locks.check_asked(escalation.asked, escalation.id)
+            self._moves.require(escalation, move, by=authority)  # else a touch would be asked for in vain
+            thing = approval_of(escalation, words, authority)
+            confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
+        return await self._moves.make(escalation, move, actor=principal.person, by=authority, reason=words, confirmed=confirmed)
+
+    async def confirmation(self, escalation: Escalation, principal: Principal, reason: str) -> Mapping[str, object] | None:
+        """Return the options for the passkey that has to confirm this approval, or None where their key alone suffices.
+
+        Raises:
+            ApproverIneligible, ReasonMissing, PasskeyMissing, StepUpTooMany.
+        """
+        authority = await self._panel.authority(escalation, principal)
+        try:
+            await self._step_up.demand(principal, approval_of(escalation, _worded(reason), authority), None)
+        except StepUpRequired as required:
+            return cast("Mapping[str, object]", required.extras["challenge"])
+        return None
+
+    async def revoke(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
+        """Take an approval back before it has answered, as one who may decide, or as the oversight desk.
 
         Raises:
             EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved.
         """
         escalation = await self._seen(escalation_id, principal)
-        self._must_be_eligible(escalation, principal)
-        words = reason.strip()
-        if not MIN_REASON <= len(words) <= MAX_REASON:
-            raise ReasonMissing(f"State the reason for your decision in {MIN_REASON} to {MAX_REASON} characters.")
-        return await self._move(escalation, move, actor=principal.person, role=principal.role, reason=words)
+        if await self._panel.revokes(escalation, principal):
+            authority = Authority(person=principal.person, agency=principal.agency, role=principal.role)
+        else:
+            authority = await self._panel.authority(escalation, principal)
+        words = _worded(reason)
+        return await self._moves.make(escalation, Move.REVOKE, actor=principal.person, by=authority, reason=words)
+
+    async def may_decide(self, escalation: Escalation, principal: Principal) -> None:
+        """Return when a person may decide this escalation.
+
+        Raises:
+            ApproverIneligible: they may not; the detail says why.
+        """
+        await self._panel.authority(escalation, principal)
+
+    async def deciders(self, escalation: Escalation) -> Sequence[Decider]:
+        """Return who may decide, those on duty first."""
+        return await self._panel.deciders(escalation)
+
+    async def told(self, escalation: Escalation) -> Mapping[str, Json]:
+        """Return what the requester is told of who may decide: ``deciders``, or nothing where policy has nothing told."""
+        return await self._panel.told(escalation)
+
+    async def reveal(self, escalation_id: str, principal: Principal, reason: str) -> Escalation:
+        """Return an escalation to who may decide it and has to know whom it is about, recorded first.
+
+        Raises:
+            EscalationUnknown, ApproverIneligible, ReasonMissing.
+        """
+        escalation = await self._seen(escalation_id, principal)
+        await self._panel.authority(escalation, principal)
+        words = _worded(reason)
+        await self._audit.record(SubjectRevealed(escalation=escalation, actor=principal.person, reason=words))
+        return escalation
+
+    async def pattern(self, escalation: Escalation) -> Pattern:
+        """Return what the one who asked has asked for lately, and who else asked about the same."""
+        asked = escalation.asked
+        own = await self._store.listed(agency=asked.agency, person=asked.person, most=PATTERN)
+        all_ = await self._store.listed(agency=asked.agency, most=PATTERN)
+        return pattern_of(escalation, {each.id: each for each in (*own, *all_)}.values(), self._clock())
 
     async def cancel(self, escalation_id: str, principal: Principal) -> Escalation:
         """Take an escalation back, as the one who asked.
@@ -193,7 +300,12 @@ class Escalations:
         escalation = await self._seen(escalation_id, principal)
         if escalation.asked.person != principal.person:
             raise ApproverIneligible("Only the person who asked can cancel; a supervisor can refuse.")
-        return await self._move(escalation, Move.CANCEL, actor=principal.person)
+        return await self._moves.make(escalation, Move.CANCEL, actor=principal.person)
+
+    async def asked(self, escalation_id: str) -> Asked | None:
+        """Return what an escalation was opened for, or None: for whoever locks its grant, who is shown none of it."""
+        found = await self._store.get(escalation_id)
+        return found.asked if found is not None else None
 
     async def seen(self, escalation_id: str, principal: Principal) -> Escalation:
         """Return an escalation to the one who asked or to who may decide in the same agency.
@@ -205,10 +317,17 @@ class Escalations:
 
     async def listed(self, principal: Principal, state: State | None) -> Sequence[Escalation]:
         """Return a person's own escalations, and those of the agency that are theirs to decide."""
-        own = await self._store.listed(state=state, agency=principal.agency, person=principal.person)
-        all_ = await self._store.listed(state=state, agency=principal.agency)
-        seen = {each.id: each for each in (*own, *(each for each in all_ if self._may_see(each, principal)))}
+        found = [
+            *await self._store.listed(state=state, agency=principal.agency, person=principal.person),
+            *await self._store.listed(state=state, agency=principal.agency),
+            *await self._store.listed(state=state),  # of other agencies, where a stage asks for people of any
+        ]
+        seen = {each.id: each for each in await self._panel.visible(found, principal)}
         return sorted(seen.values(), key=lambda each: (each.created_at, each.id))
+
+    def generation(self) -> int:
+        """Return a number that another one follows whenever an escalation has moved, in any process."""
+        return self._store.generation()
 
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
         """Return the escalation once it is no longer pending, or as it is after ``seconds`` or when nobody may wait."""
@@ -220,20 +339,20 @@ class Escalations:
             left = deadline - loop.time()
             if current.at(self._clock()) is not State.PENDING or left <= 0 or self._closing:
                 return current
-            async with self._changed:
+            async with self._moves.changed:
                 # A decision made in another process moves the generation, but wakes nobody here: hence the short nap.
                 if self._store.generation() == generation and not self._closing:
                     try:
                         async with asyncio.timeout(min(left, POLL_SECONDS)):
-                            await self._changed.wait()
+                            await self._moves.changed.wait()
                     except TimeoutError:
                         continue
 
     async def end_waits(self) -> None:
         """Let nobody wait any more: the node is about to stop, and its supervisors may decide elsewhere."""
         self._closing = True
-        async with self._changed:
-            self._changed.notify_all()
+        async with self._moves.changed:
+            self._moves.changed.notify_all()
 
     async def sweep(self) -> None:
         """Write down what has expired, and measure what waits."""
@@ -246,136 +365,27 @@ class Escalations:
         for escalation in self._open:
             if escalation.at(now) is State.EXPIRED:
                 try:
-                    await self._move(escalation, Move.EXPIRE, actor="clock")
+                    await self._moves.make(escalation, Move.EXPIRE, actor="clock")
                 except EscalationMoved:
                     continue
-        waiting = [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
+        waiting = self.pending()
         self._metrics.escalations_pending.set(len(waiting))
         self._metrics.escalation_oldest_seconds.set((now - waiting[0].created_at).total_seconds() if waiting else 0)
 
+    def pending(self) -> Sequence[Escalation]:
+        """Return what waits for a decision, as of the last sweep."""
+        now = self._clock()
+        return [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
+
     async def _seen(self, escalation_id: str, principal: Principal) -> Escalation:
         escalation = await self._store.get(escalation_id)
-        if escalation is None or not self._may_see(escalation, principal):
+        if escalation is None or not await self._panel.visible([escalation], principal):
             raise EscalationUnknown("There is no such escalation among yours.")
         return escalation
 
-    def _may_see(self, escalation: Escalation, principal: Principal) -> bool:
-        """Tell whether it is theirs, or theirs to decide. That they are asked about, nobody learns, nor their own people."""
-        asked = escalation.asked
-        if asked.person == principal.person:
-            return True
-        if principal.role not in self._approvers_of(escalation) or asked.agency != principal.agency:
-            return False
-        return not any(
-            self._recognizer.recognize(fields, principal).relations & OWN_CAUSE for fields in (asked.criteria, *asked.records)
-        )
 
-    def _approvers_of(self, escalation: Escalation) -> frozenset[str]:
-        return frozenset().union(*(demand.roles for demand in escalation.asked.demands))
-
-    def _must_be_eligible(self, escalation: Escalation, principal: Principal) -> None:
-        if principal.role not in (roles := self._approvers_of(escalation)):
-            raise ApproverIneligible(f"Only {', '.join(sorted(roles))} may decide this escalation.")
-        if principal.person == escalation.asked.person:
-            raise ApproverIneligible("Nobody decides on their own query; another supervisor has to.")
-
-    async def _move(
-        self, escalation: Escalation, move: Move, *, actor: str, role: str = "", reason: str = "", about: str = ""
-    ) -> Escalation:
-        async with self._lock:
-            now = self._clock()
-            current = await self._store.get(escalation.id) or escalation
-            state = current.state if move is Move.EXPIRE else current.at(now)
-            to = MOVES.get((state, move))
-            if to is None:
-                raise EscalationMoved(f"This escalation is {state}; it cannot be {_participle(move)} any more.")
-            approval = Approval(person=actor, role=role, at=now, reason=reason) if move is Move.APPROVE else None
-            given = current.approvals
-            if approval is not None:
-                if any(each.person == actor for each in given):
-                    raise ApproverIneligible("You have agreed already; another person has to as well.")
-                given = (*given, approval)
-                to = to if current.met(given) else state
-            event = EscalationMove(
-                about=about, escalation=current, move=move, to=to, actor=actor, reason=reason, role=role, approvals=len(given)
-            )
-            await self._audit.record(event)
-            decided = to in {State.APPROVED, State.REFUSED}
-            changes = {
-                "decided_by": actor if decided else None,
-                "reason": reason if decided else None,
-                "grant_expires_at": now + self._grant if to is State.APPROVED else None,
-            }
-            if not await self._store.move(current, to, now=now, approval=approval, **changes):  # type: ignore[arg-type]
-                raise EscalationMoved("Somebody else was faster; look at it again.")
-            moved = replace(current, state=to, decided_at=now if decided else current.decided_at, approvals=given)
-            moved = replace(moved, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
-        if move is not Move.REDEEM and to is not State.PENDING:
-            self._metrics.escalation_decision_seconds.labels(str(to)).observe((now - current.created_at).total_seconds())
-        await self._tell()
-        return moved
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-
-def required(escalation: Escalation, now: datetime) -> EscalationRequired:
-    """Return the refusal that tells where to wait."""
-    return EscalationRequired(
-        "A supervisor has to agree first. Poll the escalation's href, or send the query again once it is approved.",
-        escalation=view(escalation, now),
-        retry_after=RETRY_AFTER_SECONDS,
-    )
-
-
-def refused(escalation: Escalation, now: datetime) -> EscalationRefused:
-    """Return the refusal that holds the supervisor's reason."""
-    return EscalationRefused(f"A supervisor refused this query: {escalation.reason}", escalation=view(escalation, now))
-
-
-def view(escalation: Escalation, now: datetime) -> dict[str, object]:
-    """Return what the requester may see: never why the subject is protected."""
-    seen: dict[str, object] = {
-        "id": escalation.id,
-        "href": f"/escalations/{escalation.id}",
-        "state": str(escalation.at(now)),
-        "created_at": escalation.created_at.isoformat(),
-        "expires_at": escalation.expires_at.isoformat(),
-    }
-    if escalation.reason is not None:
-        seen["reason"] = escalation.reason
-    if escalation.grant_expires_at is not None:
-        seen["approved_until"] = escalation.grant_expires_at.isoformat()
-    return seen
-
-
-def supervisor_view(escalation: Escalation, now: datetime) -> dict[str, object]:
-    """Return what who decides may see: who asks, why, and why it escalated; the subject stays a category."""
-    asked = escalation.asked
-    return view(escalation, now) | {
-        "requested_by": asked.person,
-        "terminal": asked.terminal,
-        "case": asked.case,
-        "purpose": asked.purpose,
-        "statement": asked.statement,
-        "action": asked.action,
-        "criteria": sorted(asked.criteria),
-        "categories": list(asked.categories),
-        "relations": list(asked.relations),
-        "recognized": [{word: why[word] for word in _WHY if word in why} for why in asked.recognized if isinstance(why, dict)],
-        "rule": asked.rule,
-        "because": asked.because,
-        "decided_by": escalation.decided_by,
-        "demands": tuple(demand.fact() for demand in asked.demands),
-        "approvals": [{"person": each.person, "role": each.role, "reason": each.reason} for each in escalation.approvals],
-    }
-
-
-_WHY: Final = ("category", "matched", "score", "threshold", "features")
-
-
-def _participle(move: Move) -> str:
-    return {Move.APPROVE: "approved", Move.REFUSE: "refused", Move.EXPIRE: "expired", Move.CANCEL: "canceled"}.get(
-        move, "redeemed"
-    )
+def _worded(reason: str) -> str:
+    words = reason.strip()
+    if not MIN_REASON <= len(words) <= MAX_REASON:
+        raise ReasonMissing(f"State the reason for your decision in {MIN_REASON} to {MAX_REASON} characters.")
+    return words

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -10,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Index, LargeBinary, String, Table, func, select, update
+from sqlalchemy import Column, Index, LargeBinary, String, Table, func, or_, select, update
 
 from proxy.database import METADATA
 from proxy.escalation.lifecycle import Approval, Asked, Escalation, State
 from proxy.policy.decision import Demand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from sqlalchemy import Row, Select
 
@@ -44,15 +46,21 @@ _escalations: Final = Table(
     Index("escalations_by_state", "state", "agency", "created_at"),
 )
 
-_approvals: Final = Table(
-    "escalation_approvals",
+_agreements: Final = Table(
+    "agreements",
     METADATA,
     Column("escalation", String, primary_key=True),
     Column("person", String, primary_key=True),
-    Column("role", String, nullable=False),
+    Column("on_behalf_of", String, nullable=False),
     Column("at", String, nullable=False),
-    Column("sealed_reason", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("agreements_by_person", "person", "at"),
 )
+"""Who agreed to what. In what role, at what rank and why is sealed."""
+
+
+class Stale(Exception):  # noqa: N818 -- it names what the caller holds
+    """The escalation has changed since it was read."""
 
 
 class EscalationStore:
@@ -115,67 +123,83 @@ class EscalationStore:
         async with self._database.begin() as connection:
             return int((await connection.execute(statement)).scalar_one())
 
-    async def move(
-        self,
-        escalation: Escalation,
-        to: State,
-        *,
-        now: datetime,
-        decided_by: str | None = None,
-        reason: str | None = None,
-        grant_expires_at: datetime | None = None,
-        approval: Approval | None = None,
-    ) -> bool:
-        """Compare-and-swap from the state that ``escalation`` was read in; False when somebody was faster.
+    @asynccontextmanager
+    async def moving(self, before: Escalation, after: Escalation, approval: Approval | None = None) -> AsyncIterator[None]:
+        """Compare-and-swap from ``before`` to ``after``, committed at the end of the block unless that raises.
 
-        An ``approval`` is kept with it; ``to`` may then be the state it is in, while more people have to agree.
+        An ``approval`` is kept with it; the state may then be the same, while more people have to agree.
+
+        Raises:
+            Stale: it is not, or no longer, as ``before`` has it; nothing is written.
         """
-        values: dict[str, Any] = {"state": str(to)}
-        if decided_by is not None:
-            values |= {"decided_by": decided_by, "decided_at": _text(now)}
-        if reason is not None:
-            values["sealed_reason"] = self._seal(reason.encode(), escalation.id, "reason")
-        if grant_expires_at is not None:
-            values["grant_expires_at"] = _text(grant_expires_at)
-        statement = update(_escalations).where(
-            _escalations.c.id == escalation.id, _escalations.c.state == str(escalation.state)
-        )
+        statement = update(_escalations).where(_escalations.c.id == before.id, _escalations.c.state == str(before.state))
         async with self._database.begin() as connection:
-            moved = (await connection.execute(statement.values(values))).rowcount == 1
-            if moved and approval is not None:
-                await connection.execute(_approvals.insert().values(self._written(escalation.id, approval)))
-            if moved:
-                await self._database.bump(connection, SUBJECT)
-        return moved
+            if (await connection.execute(statement.values(self._changed(after)))).rowcount != 1:
+                raise Stale
+            if approval is not None:
+                # Under the write lock that the update took: of two who agree at once in two processes, the later counts both.
+                given = select(_agreements.c.person).where(_agreements.c.escalation == before.id)
+                if set((await connection.execute(given)).scalars()) != {each.person for each in before.approvals}:
+                    raise Stale
+                await connection.execute(_agreements.insert().values(self._written(before.id, approval)))
+            await self._database.bump(connection, SUBJECT)
+            yield
+
+    def _changed(self, after: Escalation) -> dict[str, Any]:
+        return {
+            "state": str(after.state),
+            "decided_by": after.decided_by,
+            "decided_at": _text(after.decided_at) if after.decided_at else None,
+            "sealed_reason": self._seal(after.reason.encode(), after.id, "reason") if after.reason is not None else None,
+            "grant_expires_at": _text(after.grant_expires_at) if after.grant_expires_at else None,
+        }
+
+    async def reciprocal(self, person: str, since: datetime, each: int) -> frozenset[str]:
+        """Return who has approved so many of a person's queries since then, and had as many approved by that person.
+
+        Who stood in counts as much as whom they stood in for.
+        """
+        asked, given, moment = _escalations.c.person, _agreements.c, _text(since)
+        whole = _agreements.join(_escalations, _escalations.c.id == given.escalation)
+        theirs = select(given.person, given.on_behalf_of).select_from(whole).where(asked == person, given.at >= moment)
+        mine = or_(given.person == person, given.on_behalf_of == person)
+        others = select(asked).select_from(whole).where(mine, given.at >= moment)
+        async with self._database.begin() as connection:
+            by_them = Counter(name for row in (await connection.execute(theirs)).all() for name in {*row} - {""})
+            for_them = Counter((await connection.execute(others)).scalars())
+        return frozenset(name for name, count in by_them.items() if min(count, for_them[name]) >= each)
 
     def _written(self, escalation_id: str, approval: Approval) -> dict[str, Any]:
-        sealed = self._seal(approval.reason.encode(), escalation_id, f"approval/{approval.person}")
+        facts = {"role": approval.role, "agency": approval.agency, "rank": approval.rank, "reason": approval.reason}
         return {
             "escalation": escalation_id,
             "person": approval.person,
-            "role": approval.role,
+            "on_behalf_of": approval.on_behalf_of,
             "at": _text(approval.at),
-            "sealed_reason": sealed,
+            "sealed": self._seal(orjson.dumps(facts), escalation_id, f"agreement/{approval.person}/{approval.on_behalf_of}"),
         }
+
+    def _agreement(self, row: Row[Any]) -> Approval:
+        facts = orjson.loads(self._open(row.sealed, row.escalation, f"agreement/{row.person}/{row.on_behalf_of}"))
+        return Approval(person=row.person, on_behalf_of=row.on_behalf_of, at=datetime.fromisoformat(row.at), **facts)
 
     async def _select(self, statement: Select[Any]) -> list[Escalation]:
         async with self._database.begin() as connection:
             rows = (await connection.execute(statement)).all()
-            wanted = select(_approvals).where(_approvals.c.escalation.in_([row.id for row in rows]))
-            given = (await connection.execute(wanted.order_by(_approvals.c.at, _approvals.c.person))).all() if rows else []
+            wanted = select(_agreements).where(_agreements.c.escalation.in_([row.id for row in rows]))
+            given = (await connection.execute(wanted.order_by(_agreements.c.at, _agreements.c.person))).all() if rows else []
         approvals: dict[str, list[Approval]] = {}
         for row in given:
-            reason = self._open(row.sealed_reason, row.escalation, f"approval/{row.person}").decode()
-            approval = Approval(person=row.person, role=row.role, at=datetime.fromisoformat(row.at), reason=reason)
-            approvals.setdefault(row.escalation, []).append(approval)
+            approvals.setdefault(row.escalation, []).append(self._agreement(row))
         return [self._read(row, approvals.get(row.id, ())) for row in rows]
 
     def _read(self, row: Row[Any], approvals: Iterable[Approval]) -> Escalation:
         asked = orjson.loads(self._open(row.sealed, row.id, "asked"))
-        for member in ("categories", "subjects", "relations"):
-            asked[member] = tuple(asked[member])
+        for member in ("categories", "subjects", "relations", "fields"):
+            asked[member] = tuple(asked.get(member, ()))
         asked["demands"] = tuple(
-            Demand(quorum=each["quorum"], roles=frozenset(each["roles"])) for each in asked.get("demands", ())
+            Demand(**each | {"roles": frozenset(each["roles"]), "ranks": tuple(each.get("ranks", ()))})
+            for each in asked.get("demands", ())
         )
         return Escalation(
             id=row.id,

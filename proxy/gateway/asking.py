@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from proxy.audit.owed import UNVERIFIED, Duty, Owed
 from proxy.disclosure.disclosure import Judgement
 from proxy.escalation.lifecycle import Asked
+from proxy.escalation.locks import subjects_of
+from proxy.gateway.releasing import releasable, within
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
@@ -19,7 +21,9 @@ from proxy.registry.protection import Recognition, explained
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from proxy.disclosure.disclosure import Disclosure
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.locks import Lock, Locks
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inquiry
     from proxy.policy.decision import Facts
@@ -29,12 +33,18 @@ if TYPE_CHECKING:
     from proxy.registry.protection import Recognizer
     from proxy.registry.thresholds import Thresholds
 
+OPENS: Final = frozenset({Outcome.ESCALATE, Outcome.MASK, Outcome.PERMIT})
+"""Outcomes that let somebody see something, now or later."""
+LOCK: Final = "lock"
+"""Stands where the policy's row does, for a record that a lock keeps here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """A query that was understood: who asks, what about whom, why, and who is concerned.
 
     ``concealed`` is everybody concerned, and ``concealing`` the ruling on them, when ``recognition`` leaves somebody out.
+    ``releasing`` are the fields that an approval would release of the records of its reply, where only those told.
     """
 
     policies: PolicySet
@@ -45,6 +55,7 @@ class Asking:
     records: tuple[Mapping[str, Sequence[str]], ...] = ()
     concealed: Recognition | None = None
     concealing: tuple[Facts, Ruling] | None = None
+    releasing: frozenset[str] | None = None
 
     @property
     def unverified(self) -> bool:
@@ -91,8 +102,10 @@ class Asking:
         fields: Mapping[str, Sequence[str]],
         recognizer: Recognizer,
         ruling: Ruling,
+        *,
         grant: Escalation | None,
         tally: Tally,
+        locks: Locks,
     ) -> Judgement:
         """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about."""
         recognition = recognizer.recognize(fields, self.principal, self.policies.thresholds)
@@ -110,14 +123,30 @@ class Asking:
         protected = frozenset().union(*(protection.fields for protection in recognition.protections))
         if protected:
             of_record = masking(of_record, protected, known=self.policies.fields)
+        if grant is not None:
+            of_record = within(of_record, grant.asked.fields, self.inquiry.route)
+        if of_record.outcome in OPENS and locks.on_subject(subjects_of(recognition, fields), self.principal.agency) is not None:
+            of_record = Ruling(outcome=Outcome.DENY, rule=LOCK, because="somebody whom it concerns is locked")
         return Judgement(ruling=of_record, recognition=recognition, fields=fields)
 
-    def concerning(self, judgements: Sequence[Judgement]) -> Asking:
-        """Return the same query about everybody whom these records of its reply concern."""
+    def concerning(self, judgements: Sequence[Judgement], ruling: Ruling) -> Asking:
+        """Return the same query, ruled on with ``ruling``, about everybody whom these records of its reply concern."""
         protections = {each.entry: each for judgement in judgements for each in judgement.recognition.protections}
         relations = frozenset().union(*(judgement.recognition.relations for judgement in judgements))
         recognition = Recognition(protections=tuple(protections.values()), relations=relations)
-        return replace(self, recognition=recognition, records=tuple(judgement.fields for judgement in judgements))
+        releasing = frozenset().union(*(self._releasable(judgement.recognition, ruling) for judgement in judgements))
+        records = tuple(judgement.fields for judgement in judgements)
+        return replace(self, recognition=recognition, records=records, releasing=releasing)
+
+    def _releasable(self, recognition: Recognition, ruling: Ruling | None = None) -> frozenset[str]:
+        """Return the fields that an approval would release of a record, or, without ``ruling``, of any of the reply."""
+        _, granted = self.ruled(recognition, approval="granted")
+        if ruling is None:
+            return releasable(self.inquiry.route, granted)
+        if ruling.outcome is Outcome.MASK:
+            granted = stricter(granted, ruling)
+        protected = frozenset().union(*(protection.fields for protection in recognition.protections))
+        return releasable(self.inquiry.route, granted, protected)
 
     def asked(self, ruling: Ruling) -> Asked:
         """Return what a supervisor is asked."""
@@ -141,7 +170,28 @@ class Asking:
             records=self.records,
             recognized=explained(self.recognition.protections),
             demands=ruling.demands,
+            fields=tuple(sorted(self.releasing if self.releasing is not None else self._releasable(self.recognition))),
         )
+
+
+def must_not_be_locked(locks: Locks, asking: Asking, ruling: Ruling, grant: Escalation | None = None) -> None:
+    """Return when no lock stops the query, whoever it is about being looked at only where policy lets it be told.
+
+    What policy conceals or denies stays so: a lock's refusal in its place would tell that there is somebody to lock.
+    """
+    told = asking.concealed is None and ruling.outcome in OPENS
+    subjects = subjects_of(asking.recognition, asking.inquiry.criteria) if told else ()
+    purpose = asking.verified.purpose
+    locks.check(asking.principal, case=purpose.case, subjects=subjects, grant=grant.id if grant else None)
+    if purpose.requestor is not None:
+        locks.check_person(purpose.requestor, asking.principal.agency)
+
+
+def stopping(locks: Locks, asking: Asking, disclosure: Disclosure) -> Lock | None:
+    """Return a lock that keeps a record of a reply here, or None."""
+    stopped = (judgement for judgement in disclosure.judgements if judgement.ruling.rule == LOCK)
+    found = (locks.on_subject(subjects_of(each.recognition, each.fields), asking.principal.agency) for each in stopped)
+    return next((lock for lock in found if lock is not None), None)
 
 
 def must_say_enough(inquiry: Inquiry, recognizer: Recognizer, thresholds: Thresholds) -> None:

@@ -21,9 +21,10 @@ from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
 from proxy.escalation.lifecycle import EscalationRequired, State
-from proxy.escalation.service import refused, required
+from proxy.escalation.locks import Locked, LocksStale
+from proxy.escalation.views import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
-from proxy.gateway.asking import Asking, must_concern_a_party, must_say_enough
+from proxy.gateway.asking import Asking, must_concern_a_party, must_not_be_locked, must_say_enough, stopping
 from proxy.gateway.cascade import named, sought
 from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.disclosure.disclosure import Disclosure, Judgement
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.spending import Charged
     from proxy.identity.principal import Principal
@@ -64,11 +66,14 @@ if TYPE_CHECKING:
 ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
 
-FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, PolicyDenied)
+FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, PolicyDenied, Locked)
 """Refusals that say something of whom was asked about."""
 
 REFERENCES: Final = (CaseUnknown, CaseClosed, CaseKindMismatch, StandingMissing)
 """Refusals that tell whoever tries numbers of cases which there are."""
+
+ENDS: Final[Mapping[type[Refusal], str]] = {AuditUnavailable: "audit", Locked: "locked", LocksStale: "locked"}
+"""How a forwarded query ended, by what refused it; every other is the records server's."""
 
 WITHHELD: Final = frozenset({Outcome.ESCALATE, Outcome.DENY})
 
@@ -92,6 +97,7 @@ class _Query:
     inquiry: Inquiry | None = None
     charged: Charged | None = None
     receipt: Receipt | None = None
+    size: int = 0
     closed: bool = False
     forwarded: bool = False
     ending: bool = False
@@ -112,6 +118,7 @@ class Gateway:
         purposes: Purposes,
         recognizer: Recognizer,
         escalations: Escalations,
+        locks: Locks,
         upstream: Upstream,
         audit: AuditLog,
         metrics: Metrics,
@@ -133,6 +140,7 @@ class Gateway:
         self._purposes = purposes
         self._recognizer = recognizer
         self._escalations = escalations
+        self._locks = locks
         self._upstream = upstream
         self._audit = audit
         self._metrics = metrics
@@ -181,6 +189,7 @@ class Gateway:
         if ruling.outcome is Outcome.CONCEAL:
             asking = asking.shown((facts, ruling))
             facts, ruling = asking.ruled(asking.recognition, approval="none")
+        must_not_be_locked(self._locks, asking, ruling)
         self._leave(query, "policy")
 
         grant = None
@@ -201,26 +210,27 @@ class Gateway:
         self._spending.opened(query.charged, receipt.reference, asking.principal.person, asking.inquiry, self._monotonic())
 
         reply = await self._upstream.forward(asking.inquiry, receipt)
-        size = len(reply.body)
+        query.size = len(reply.body)
         self._leave(query, "upstream")
         disclosure = await self._inspect(query, reply, asking, ruling, grant)
         if grant is None and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
             # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead. A
             # broad search is silent: that somebody has to agree would answer every range and prefix that is tried.
-            asking, withheld = asking.concerning(waiting), disclosure
+            asking, withheld = asking.concerning(waiting, ruling), disclosure
             grant = await self._agreed(
                 query,
                 asking,
                 strictest([judgement.ruling for judgement in waiting]),
                 wait,
-                lambda: self._record_disclosure(query, asking, withheld, len(reply.body)),
+                lambda: self._record_disclosure(query, asking, withheld, query.size),
             )
             if grant is None:
                 return await self._walk(query, 0)
             await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
             disclosure = await self._inspect(query, reply, asking, ruling, grant)
+        await self._must_not_be_stopped(query, asking, ruling, grant=grant, disclosure=disclosure)
         self._leave(query, "disclosure")
-        await self._record_disclosure(query, asking, disclosure, size)
+        await self._record_disclosure(query, asking, disclosure, query.size)
         subjects = named(asking.inquiry, disclosure.named)
         self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, subjects, self._clock())
         told = None if asking.inquiry.broad else _told(disclosure)
@@ -247,6 +257,7 @@ class Gateway:
         inbound, policies = query.inbound, self._policies_of(query)
         authorization = inbound.header("Authorization")
         principal = query.principal = self._identities.authenticate(authorization, certificate_uris(query.peer), self._clock())
+        self._locks.check(principal, case=None, subjects=(), grant=None)
         self._leave(query, "identity")
         inquiry = query.inquiry = inquire(policies.routes, inbound)
         must_say_enough(inquiry, self._recognizer, policies.thresholds)
@@ -289,9 +300,28 @@ class Gateway:
         tally = query.tally = Tally(query.shadow)
 
         def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
-            return asking.judged(fields, self._recognizer, ruling, grant, tally)
+            return asking.judged(fields, self._recognizer, ruling, grant=grant, tally=tally, locks=self._locks)
 
-        return await disclose(reply, asking.inquiry, judge, asking.policies.fields)
+        while True:
+            version = self._locks.version()
+            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields)
+            if self._locks.version() == version:  # others had their turn, and may have locked somebody it concerns
+                return disclosure
+            tally = query.tally = Tally(query.shadow)
+
+    async def _must_not_be_stopped(
+        self, query: _Query, asking: Asking, ruling: Ruling, *, grant: Escalation | None, disclosure: Disclosure
+    ) -> None:
+        """Return when no lock stops what is about to leave; time has passed since the decision.
+
+        A broad search is silent about whom a lock keeps out of it, as it is about everybody.
+        """
+        must_not_be_locked(self._locks, asking, ruling, grant)
+        if disclosure.records or disclosure.unjudged or asking.inquiry.broad:
+            return
+        if (lock := stopping(self._locks, asking, disclosure)) is not None:
+            await self._record_disclosure(query, asking, disclosure, query.size)
+            raise Locked(lock)
 
     def _settle(self, query: _Query, *, fruitless: bool, records: int = 0) -> None:
         """Charge what the terminal is about to see, and nothing that it is not."""
@@ -332,13 +362,14 @@ class Gateway:
         if wait > 0:
             escalation = await self._escalations.wait(escalation, wait)
             query.left = self._monotonic()
+            must_not_be_locked(self._locks, asking, ruling, escalation)
             if escalation.at(self._clock()) is State.APPROVED:
                 if self._policies().digest != asking.policies.digest:
                     await self._escalations.void(escalation, query.inbound.query_id)
                 return None
-            if escalation.state is State.REFUSED:
+            if escalation.state in {State.REFUSED, State.REVOKED}:
                 raise refused(escalation, self._clock())
-        raise required(escalation, self._clock())
+        raise required(escalation, self._clock(), await self._escalations.told(escalation))
 
     async def _record_decision(
         self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
@@ -364,7 +395,7 @@ class Gateway:
                 forward=forward,
                 escalation=grant.id if grant else "",
                 owed=joined((*owed, *ruling.owed)),
-                approved_by=tuple(approval.person for approval in grant.approvals) if grant else (),
+                approved_by=grant.agreed if grant else (),
                 shadow=self._shadowed(query, facts, recognition, ruling),
             ),
         )
@@ -455,7 +486,7 @@ class Gateway:
         about = query.inbound.query_id
         try:
             if query.receipt is not None and not query.closed:
-                outcome = "audit" if isinstance(refusal, AuditUnavailable) else "upstream"
+                outcome = ENDS.get(type(refusal), "upstream")
                 query.ending = True
                 await self._audit.record(Failed(about=about, outcome=outcome, problem=refusal.slug(), duration_ms=duration))
                 query.closed = True
@@ -474,6 +505,7 @@ class Gateway:
                     action=query.inquiry.action if query.inquiry else "",
                     policy_version=self._policies_of(query).version,
                     duration_ms=duration,
+                    lock=refusal.lock.id if isinstance(refusal, Locked) else "",
                 ),
             )
         except AuditUnavailable as unavailable:

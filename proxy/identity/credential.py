@@ -78,6 +78,10 @@ class Credential:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
 
+    def good(self, now: datetime) -> bool:
+        """Tell whether it is neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
     def require_good(self, now: datetime) -> None:
         """Return when the credential is good at ``now``.
 

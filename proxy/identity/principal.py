@@ -23,6 +23,10 @@ class CredentialInvalid(Refusal):
     """A credential was presented and is not, or no longer, good."""
 
 
+class AuthenticationInsufficient(Refusal):
+    """A sign-in is good, but too long ago or too weak (RFC 9470); ``challenge`` says what would do."""
+
+
 def require_person(person: str, agency: str) -> None:
     """Return when both are of their form.
 

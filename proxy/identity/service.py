@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from proxy.database import Database
+    from proxy.identity.credential import Holder
 
 NOTICES = 1000
 
@@ -44,6 +45,7 @@ class Identities:
         self._notices: list[SimultaneousUse] = []
         self._generation = -1
         self._credentials: dict[tuple[Kind, str], Credential] = {}
+        self._by_id: dict[str, Credential] = {}
 
     def authenticate(self, authorization: str | None, certificate_uris: tuple[str, ...], now: datetime) -> Principal:
         """Return who asks; no waiting, some microseconds.
@@ -80,6 +82,37 @@ class Identities:
             self._notices.extend(notices)
         return principal
 
+    def require_good(self, principal: Principal, now: datetime) -> None:
+        """Return when the credential that a principal came with is still good, and still theirs.
+
+        Raises:
+            CredentialInvalid: it was revoked, has expired, or is not known.
+            DatabaseUnusable: the store cannot be read, so no revocation would be seen.
+        """
+        self._refresh()
+        credential = self._by_id.get(principal.credential)
+        if credential is None or credential.holder.person != principal.person:
+            raise CredentialInvalid("This credential is not known here. Ask the identity desk for one.")
+        credential.require_good(now)
+
+    def holders(self, now: datetime) -> list[Holder]:
+        """Return whose good credentials there are, a person as often as they have roles, terminals or kinds of credential.
+
+        Raises:
+            DatabaseUnusable: the store cannot be read.
+        """
+        self._refresh()
+        return [credential.holder for credential in self._credentials.values() if credential.good(now)]
+
+    def enrolled(self) -> list[Credential]:
+        """Return every credential, those that are no longer good as well.
+
+        Raises:
+            DatabaseUnusable: the store cannot be read.
+        """
+        self._refresh()
+        return list(self._by_id.values())
+
     def take_notices(self) -> list[SimultaneousUse]:
         """Return what was noticed since the last call, for the caller to count and record."""
         taken, self._notices = self._notices, []
@@ -90,7 +123,9 @@ class Identities:
         if generation != self._generation:
             # The number is read before the rows: a commit in between costs one more load, never a missed revocation.
             # Oldest first, so that of a URI that was revoked and enrolled again the newest enrollment counts.
-            self._credentials = {(each.kind, each.mark): each for each in self._store.load()}
+            loaded = self._store.load()
+            self._credentials = {(each.kind, each.mark): each for each in loaded}
+            self._by_id = {each.id: each for each in loaded}
             self._generation = generation
 
     def _by_key(self, authorization: str, now: datetime) -> Credential:

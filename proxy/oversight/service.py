@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
+    from proxy.oversight.store import Undone
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
@@ -96,7 +97,7 @@ class Oversight:
         self._cursor: Cursor | None = None
         self._lock = asyncio.Lock()
         self._listed = -1
-        self._waiting: Sequence[tuple[Duty, datetime | None]] = ()
+        self._waiting: Sequence[Undone] = ()
         self.trouble = ""
 
     async def follow(self) -> None:
@@ -178,16 +179,20 @@ class Oversight:
     async def _measure(self) -> None:
         generation = self._store.generation()
         if generation != self._listed:
-            self._waiting = await self._store.waiting()
+            self._waiting = await self._store.undone()
             self._listed = generation
         now = self._clock()
         for duty, waiting, overdue in (
             (Duty.NOTICE, self._metrics.notices_unacknowledged, self._metrics.notices_overdue),
             (Duty.REVIEW, self._metrics.reviews_due, self._metrics.reviews_overdue),
         ):
-            times = [due for each, due in self._waiting if each is duty]
+            times = [each.due_at for each in self._waiting if each.duty is duty]
             waiting.set(len(times))
             overdue.set(sum(1 for due in times if due is not None and now >= due))
+
+    def undone(self) -> Sequence[Undone]:
+        """Return what nobody has done, as of the last look."""
+        return self._waiting
 
     async def listed(self, duty: Duty, principal: Principal, state: State | None) -> Sequence[Task]:
         """Return the duties of a person's role and agency that are theirs to see."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -56,6 +56,17 @@ _read: Final = Table(
     Column("origin", String, primary_key=True),
     Column("next", Integer, nullable=False),
 )
+
+
+class Undone(NamedTuple):
+    """A duty that nobody has done, as far as it lies open."""
+
+    id: str
+    duty: Duty
+    role: str
+    agency: str
+    opened_at: datetime
+    due_at: datetime | None
 
 
 class TaskStore:
@@ -128,11 +139,22 @@ class TaskStore:
             return await self._select(statement.order_by(_tasks.c.opened_at, _tasks.c.id).limit(most))
         return (await self._select(statement.order_by(_tasks.c.opened_at.desc(), _tasks.c.id).limit(most)))[::-1]
 
-    async def waiting(self) -> Sequence[tuple[Duty, datetime | None]]:
-        """Return what is to be done at all, and by when."""
+    async def undone(self) -> Sequence[Undone]:
+        """Return what is to be done at all, by whom, and by when."""
+        columns = (_tasks.c[name] for name in Undone._fields)
         async with self._database.begin() as connection:
-            rows = await connection.execute(select(_tasks.c.duty, _tasks.c.due_at).where(_tasks.c.done.is_(False)))
-            return [(Duty(duty), datetime.fromisoformat(due) if due else None) for duty, due in rows]
+            rows = await connection.execute(select(*columns).where(_tasks.c.done.is_(False)))
+            return [
+                Undone(
+                    row.id,
+                    Duty(row.duty),
+                    row.role,
+                    row.agency,
+                    datetime.fromisoformat(row.opened_at),
+                    datetime.fromisoformat(row.due_at) if row.due_at else None,
+                )
+                for row in rows
+            ]
 
     async def _one(self, connection: AsyncConnection, task_id: str) -> Task | None:
         row = (await connection.execute(select(_tasks).where(_tasks.c.id == task_id))).one_or_none()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from proxy.audit.owed import Duty
+from proxy.policy.seats import filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,33 +46,74 @@ class Facts(NamedTuple):
     approval: str
 
 
+OWN_AGENCY: Final = "own"
+ANY_AGENCY: Final = "any"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """Who has to agree: ``quorum`` different people, each of one of ``roles``."""
+    """Who has to agree: ``quorum`` different people, each of one of ``roles``.
+
+    A stage of approvals.yaml has a ``name``; what a row says by itself has none. ``agency`` is ``own`` (the requester's),
+    ``any`` or an ORI. ``ranks`` are those that are enough, lowest first; with none, no rank is asked for.
+    """
 
     quorum: int
     roles: frozenset[str]
+    name: str = ""
+    agency: str = OWN_AGENCY
+    ranks: tuple[str, ...] = ()
 
-    def met(self, roles: Iterable[str]) -> bool:
-        """Tell whether people of these roles, each named once, are enough."""
-        return sum(1 for role in roles if role in self.roles) >= self.quorum
+    def admits(self, *, role: str, agency: str, rank: str, own: str) -> bool:
+        """Tell whether somebody counts here; ``own`` is the requester's agency."""
+        if role not in self.roles or (self.ranks and rank not in self.ranks):
+            return False
+        return self.agency == ANY_AGENCY or agency == (own if self.agency == OWN_AGENCY else self.agency)
 
     def fact(self) -> dict[str, Json]:
         """Return its form in an entry, and for who decides."""
-        return {"quorum": self.quorum, "roles": tuple(sorted(self.roles))}
+        said: dict[str, Json] = {"quorum": self.quorum, "roles": tuple(sorted(self.roles))}
+        if self.name:
+            said["stage"] = self.name
+        if self.agency != OWN_AGENCY:
+            said["agency"] = self.agency
+        if self.ranks:
+            said["ranks"] = self.ranks
+        return said
+
+    def narrows(self, other: Demand) -> bool:
+        """Tell whether whoever counts here counts there."""
+        if other.ranks and not (self.ranks and set(self.ranks) <= set(other.ranks)):
+            return False
+        return self.roles <= other.roles and other.agency in {ANY_AGENCY, self.agency}
 
     def covers(self, other: Demand) -> bool:
-        """Tell whether whoever meets this one meets the other."""
-        return self.roles <= other.roles and self.quorum >= other.quorum
+        """Tell whether those who meet this one meet the other."""
+        return self.narrows(other) and self.quorum >= other.quorum
+
+
+def seats(demands: Iterable[Demand]) -> list[Demand]:
+    """Return each demand as often as it takes people."""
+    return [demand for demand in demands for _ in range(demand.quorum)]
+
+
+def suffice(given: Iterable[Demand], wanted: Iterable[Demand]) -> bool:
+    """Tell whether whoever meet everything ``given`` meet everything ``wanted``, each of them counted once."""
+    places = seats(wanted)
+    return filled(places, seats(given), Demand.narrows) == len(places)
 
 
 def demanded(demands: Iterable[Demand]) -> tuple[Demand, ...]:
-    """Return demands that all have to be met, of those for the same roles the largest."""
-    found: dict[tuple[str, ...], Demand] = {}
+    """Return demands that all have to be met: each stage once, and beside them what no other covers, the largest of a kind."""
+    found: dict[tuple[str, tuple[str, ...]], Demand] = {}
     for demand in demands:
-        roles = tuple(sorted(demand.roles))
-        found[roles] = max(demand, found.get(roles, demand), key=lambda each: each.quorum)
-    return tuple(found[roles] for roles in sorted(found))
+        key = demand.name, tuple(sorted(demand.roles))
+        found[key] = max(demand, found.get(key, demand), key=lambda each: each.quorum)
+    return tuple(
+        found[key]
+        for key in sorted(found)
+        if found[key].name or not any(other.covers(found[key]) for other in found.values() if other is not found[key])
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

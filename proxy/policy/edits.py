@@ -14,8 +14,10 @@ from math import log2
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from proxy.policy.approvals import TOLD
 from proxy.policy.differences import differences
 from proxy.policy.lattice import ruling_of
+from proxy.policy.obligations import written_time
 from proxy.policy.overlays import PATTERN
 from proxy.policy.strictness import opens
 from proxy.policy.vocabulary import NONE
@@ -23,6 +25,7 @@ from proxy.policy.vocabulary import NONE
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from proxy.audit.owed import Owed
     from proxy.inquiry.route import Broad, Route
     from proxy.policy.decision import Facts
     from proxy.policy.differences import Difference
@@ -96,6 +99,31 @@ def _overlays(before: PolicySet, after: PolicySet) -> Iterator[Told]:
     """What is switched on or off shows in the rulings, so by itself it is neither looser nor stricter."""
     for name in sorted({*before.overlays} ^ {*after.overlays}):
         yield False, f"{name} is switched {'on' if name in after.overlays else 'off'}; what that changes is told of policy.csv"
+
+
+def _approvals(before: PolicySet, after: PolicySet) -> Iterator[Told]:
+    """Compare what holds of everybody who decides; what stages demand shows in the rulings of the rows that name them."""
+    old, new = before.approvals, after.approvals
+    for name in sorted(old.stages.keys() | new.stages.keys()):
+        if old.stages.get(name) != new.stages.get(name):
+            was = "is another" if name in old.stages and name in new.stages else "comes or goes"
+            yield False, f"the stage {name} {was}; what that changes is told of policy.csv"
+    if old.ranks != new.ranks:
+        yield False, "the ranks are others; what that changes is told of policy.csv"
+    if old.within != new.within:
+        yield new.within < old.within, f"reciprocity: within {written_time(old.within)} becomes {written_time(new.within)}"
+    if old.each != new.each:
+        yield new.each > old.each, f"reciprocity: each {old.each} becomes {new.each}"
+    if old.nobody != new.nobody:
+        later = old.nobody.role != new.nobody.role or (new.nobody.within or 0) > (old.nobody.within or 0)
+        yield later, f"nobody_on_duty: {_page(old.nobody)} becomes {_page(new.nobody)}"
+    if old.told != new.told:
+        yield TOLD.index(new.told) > TOLD.index(old.told), f"told: {old.told} becomes {new.told}"
+    yield from _others(old, new, {"ranks", "stages", "within", "each", "nobody", "told"}, "it")
+
+
+def _page(owed: Owed) -> str:
+    return f"{owed.role}/{written_time(owed.within or 0)}"
 
 
 def _budgets(before: PolicySet, after: PolicySet) -> Iterator[Told]:
@@ -284,6 +312,7 @@ def _others(old: Any, new: Any, known: Collection[str], what: str) -> Iterator[T
 
 
 COMPARED: Final[Mapping[str, Callable[[PolicySet, PolicySet], Iterator[Told]]]] = {
+    "approvals.yaml": _approvals,
     "budgets.yaml": _budgets,
     "fields.yaml": _fields,
     "model.conf": _nothing,  # only the one model is ever loaded

@@ -174,7 +174,7 @@ class Explained(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Event):
-    """A query ended before it was ruled on, or was refused by the ruling's consequences."""
+    """A query ended before it was ruled on, or was refused by the ruling's consequences; ``lock`` is what stopped it."""
 
     kind: ClassVar[str] = "refused"
     problem: str
@@ -184,6 +184,7 @@ class Refused(Event):
     policy_version: str
     duration_ms: float
     suppressed: int = 0
+    lock: str = ""
 
     def facts(self) -> Mapping[str, Json]:
         """Return why and from where; ``suppressed`` counts the refusals before this one that were not written one by one."""
@@ -197,6 +198,7 @@ class Refused(Event):
             "bytes_in": len(self.inbound.body),
             "duration_ms": self.duration_ms,
             "suppressed": self.suppressed,
+            **({"lock": self.lock} if self.lock else {}),
         }
 
     def parties(self) -> Iterable[Party]:

@@ -56,10 +56,14 @@ class Lattice:
 
     def matching(self, facts: Facts) -> tuple[Row, ...]:
         """Return every row that matches, the deciding one first; none for words that are not in the vocabulary."""
+        return self.at(self.matched(facts))
+
+    def matched(self, facts: Facts) -> int:
+        """Return the rows that match, as bits: the same bits are the same ruling."""
         bits = -1
         for column, fact in zip(self._bits, facts, strict=True):
             bits &= column.get(fact, 0)
-        return self.at(bits)
+        return bits
 
     def at(self, bits: int) -> tuple[Row, ...]:
         """Return the rows of a set of bits, the deciding one first."""

@@ -7,6 +7,7 @@
 ``review=4h``                any but escalate    a supervisor who did not ask reviews it, within a time
 ``quorum=2``                 escalate            so many different people have to agree
 ``approvers=supervisor+…``   escalate            and of which roles; a supervisor, if nothing is said
+``stages=command+oversight`` escalate            instead of both: all of these stages of approvals.yaml, each by other people
 ``exigent=never``            escalate, deny      nobody breaks the glass
 ``exigent=allowed``          escalate, deny      not performed by this version
 ``watermark=entry``          mask, permit        the answer carries a mark of who was answered when, for the terminal to show
@@ -51,6 +52,7 @@ _GOES_WITH: Final[Mapping[str, frozenset[Outcome]]] = {
     "review": frozenset(Outcome) - {Outcome.ESCALATE},
     "quorum": frozenset({Outcome.ESCALATE}),
     "approvers": frozenset({Outcome.ESCALATE}),
+    "stages": frozenset({Outcome.ESCALATE}),
     "exigent": frozenset({Outcome.ESCALATE, Outcome.DENY}),
     "watermark": frozenset({Outcome.MASK, Outcome.PERMIT}),
 }
@@ -61,12 +63,13 @@ _ELSEWHERE: Final = {
     "review": ("is decided by somebody anyway", "put review= on the row that answers once it is approved"),
     "quorum": ("asks nobody", "quorum= goes with escalate"),
     "approvers": ("asks nobody", "approvers= goes with escalate"),
+    "stages": ("asks nobody", "stages= goes with escalate"),
     "exigent": ("refuses nothing that an emergency could need", "exigent= goes with escalate and deny"),
     "watermark": ("lets nothing out to be marked", "watermark= goes with mask and permit"),
 }
 HELP: Final = (
     "obligations are: none, mask=class+class, tell=withheld, notify=role/15m, review=4h, quorum=2, approvers=role+role, "
-    "exigent=never, watermark=entry"
+    "stages=stage+stage, exigent=never, watermark=entry"
 )
 
 
@@ -93,6 +96,7 @@ class Reading:
     wrong: Callable[[str, str | None], None]
     among: Callable[[str, Iterable[str], str], bool]
     near: Callable[[str, Iterable[str]], str | None]
+    stages: Mapping[str, Demand] = field(default_factory=dict)
 
     def read(self, outcome: Outcome, text: str) -> Obligations:
         """Read ``none``, or clauses ``name=value`` joined by ``;``. What is wrong is told; then the result is nothing."""
@@ -147,6 +151,9 @@ class Reading:
         elif name == "approvers":
             for value in values:
                 self.among(value, self.roles, "role")
+        elif name == "stages":
+            for value in values:
+                self.among(value, self.stages, "stage of approvals.yaml")
 
     def _notices(self, values: tuple[str, ...]) -> Iterable[Owed]:
         roles = [value.partition("/")[0] for value in values]
@@ -173,6 +180,10 @@ class Reading:
         return seconds
 
     def _demands(self, said: Mapping[str, tuple[str, ...]]) -> tuple[Demand, ...]:
+        if "stages" in said:
+            if not {"quorum", "approvers"}.isdisjoint(said):
+                self.wrong("stages= says how many and who", "take quorum= and approvers= away, or stages=")
+            return tuple(self.stages[name] for name in sorted(set(said["stages"])) if name in self.stages)
         number = "+".join(said.get("quorum", ("1",)))
         if number not in {str(each) for each in range(1, MOST_QUORUM + 1)}:
             self.wrong(f"'{number}' is no quorum", f"how many different people have to agree, 1 to {MOST_QUORUM}")
@@ -207,7 +218,11 @@ def written(obliged: Obligations) -> str:
     ]
     clauses += ["tell=withheld"] if obliged.tell else []
     clauses += ["watermark=entry"] if obliged.marked else []
+    named = [demand.name for demand in obliged.demands if demand.name]
+    clauses += [f"stages={'+'.join(sorted(named))}"] if named else []
     for demand in obliged.demands:
+        if demand.name:
+            continue
         clauses += [f"quorum={demand.quorum}"] if demand.quorum > 1 else []
         clauses += [f"approvers={'+'.join(sorted(demand.roles))}"] if demand.roles != {REVIEWER} else []
     return "; ".join(clauses) or "none"

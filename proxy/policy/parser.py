@@ -322,6 +322,7 @@ def _obligations(reading: _Reading, outcome: Outcome, cell: _Cell) -> Obligation
     return ObligationReading(
         fields=reading.fields,
         roles=reading.words.words["role"],
+        stages=reading.words.stages,
         wrong=lambda message, help_: reading.wrong(cell.column, message, help_),
         among=lambda word, choices, what: _among(reading, _Cell(word, cell.column), choices, what),
         near=suggest,

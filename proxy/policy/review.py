@@ -32,8 +32,8 @@ class Loss(NamedTuple):
 def dead_rows(lattice: Lattice) -> tuple[Row, ...]:
     """Return the rows that decide nothing and oblige to nothing that others of their outcome do not, anywhere."""
     alive: set[str] = set()
-    for facts in lattice.cells():
-        matching = lattice.matching(facts)
+    for bits in {lattice.matched(facts) for facts in lattice.cells()}:
+        matching = lattice.at(bits)
         if matching:
             alive.add(matching[0].rule)
             equals = [row for row in matching if row.outcome is matching[0].outcome]
@@ -59,8 +59,8 @@ def losses(sheet: Sheet, words: Words) -> tuple[Loss, ...]:
 
 def _row_losses(lattice: Lattice) -> Iterator[Loss]:
     found: set[str] = set()
-    for facts in lattice.cells():
-        matching = lattice.matching(facts)
+    for bits, facts in _examples(lattice).items():
+        matching = lattice.at(bits)
         before = ruling_of(matching)
         for row in matching:
             if row.rule in found or row.outcome is not before.outcome:
@@ -71,12 +71,25 @@ def _row_losses(lattice: Lattice) -> Iterator[Loss]:
                 yield Loss(row, facts, before, after)
 
 
+def _examples(lattice: Lattice) -> dict[int, Facts]:
+    """Return each set of rows that some question matches, with the first such question."""
+    found: dict[int, Facts] = {}
+    for facts in lattice.cells():
+        found.setdefault(lattice.matched(facts), facts)
+    return found
+
+
 def _grouping_losses(sheet: Sheet, words: Words, lattice: Lattice) -> Iterator[Loss]:
     for grouping in sheet.groupings:
         rest = tuple(other for other in sheet.groupings if other is not grouping)
         without = Lattice(Sheet(rows=sheet.rows, groupings=rest), words)
+        seen: set[tuple[int, int]] = set()
         for facts in lattice.cells(**{grouping.column: grouping.member}):
-            before, after = ruling_of(lattice.matching(facts)), ruling_of(without.matching(facts))
+            pair = lattice.matched(facts), without.matched(facts)
+            if pair in seen:
+                continue
+            seen.add(pair)
+            before, after = (ruling_of(lattice.at(bits)) for bits in pair)
             if opens(before, after):
                 yield Loss(grouping, facts, before, after)
                 break
@@ -88,7 +101,10 @@ def unanswered(lattice: Lattice, actions: frozenset[str], **fixed: str) -> tuple
     return tuple(
         action
         for action in sorted(actions)
-        if not any(ruling_of(lattice.matching(facts)).outcome in useful for facts in lattice.cells(action=action, **fixed))
+        if not any(
+            ruling_of(lattice.at(bits)).outcome in useful
+            for bits in {lattice.matched(facts) for facts in lattice.cells(action=action, **fixed)}
+        )
     )
 
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.inquiry.routes import load_routes
 from proxy.policy.activation import version_of
+from proxy.policy.approvals import load_approvals
 from proxy.policy.budgets import load_budgets
+from proxy.policy.decision import Demand
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
 from proxy.policy.folder import digest_of
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.inquiry.routes import RouteMap
+    from proxy.policy.approvals import Approvals
     from proxy.policy.budgets import Budgets
     from proxy.policy.decision import Facts, Policy, Ruling
     from proxy.policy.fields import FieldClass
@@ -46,8 +49,8 @@ if TYPE_CHECKING:
     from proxy.registry.thresholds import Thresholds
 
 FILES: Final = (
-    "budgets.yaml", "fields.yaml", "model.conf", "overlays.yaml", "policy.csv", "purposes.yaml", "recognition.yaml",
-    "routes.yaml", "vocabulary.yaml",
+    "approvals.yaml", "budgets.yaml", "fields.yaml", "model.conf", "overlays.yaml", "policy.csv", "purposes.yaml",
+    "recognition.yaml", "routes.yaml", "vocabulary.yaml",
 )  # fmt: skip
 """The files that every policy has; the version covers these, and the rows of the overlays that are switched on."""
 
@@ -66,6 +69,7 @@ class PolicySet:
     catalogue: Catalogue
     routes: RouteMap
     fields: Mapping[str, FieldClass]
+    approvals: Approvals
     budgets: Budgets
     vocabulary: Vocabulary
     words: Words
@@ -78,6 +82,11 @@ class PolicySet:
     text: str  # of policy.csv and of the overlays' rows behind it, as they were read
     contents: Mapping[str, bytes] = field(repr=False)
     overlays: tuple[str, ...] = ()
+
+    @property
+    def approvers(self) -> frozenset[str]:
+        """Return every role that some row lets decide on an escalation."""
+        return frozenset().union(*(demand.roles for row in self.sheet.rows for demand in row.demands))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,8 @@ def load_policies(
     fields = _attempt(mistakes, lambda: load_fields(directory / "fields.yaml"))
     vocabulary = _attempt(mistakes, lambda: load_vocabulary(directory / "vocabulary.yaml"))
     routes = _attempt(mistakes, lambda: load_routes(directory / "routes.yaml"))
+    roles = vocabulary.roles if vocabulary else None
+    approvals = _attempt(mistakes, lambda: load_approvals(directory / "approvals.yaml", roles=roles))
     catalogue = _attempt(mistakes, lambda: load_catalogue(directory / "purposes.yaml"))
     categories = vocabulary.categories if vocabulary else None
     thresholds = _attempt(mistakes, lambda: load_thresholds(directory / "recognition.yaml", categories=categories))
@@ -121,11 +132,13 @@ def load_policies(
     # Where a file that gives words is itself wrong, its words go unchecked for once, so that the mistakes of all the others
     # are told in the same run. Nothing is built from that.
     anything = frozenset(re.split(r"[,\s]+", contents["policy.csv"].decode("utf-8", "replace")))
+    said = frozenset(re.split(r"[,;+=\s]+", " ".join(anything)))
     words = (vocabulary or _unchecked(anything)).words(
         actions={action for action, _ in routes.actions} if routes else anything,
         purposes=catalogue.codes if catalogue else anything,
+        stages=approvals.stages if approvals else {each: Demand(quorum=1, roles=frozenset(), name=each) for each in said},
     )
-    known = frozenset(fields) if fields is not None else frozenset(re.split(r"[,;+=\s]+", " ".join(anything)))
+    known = frozenset(fields) if fields is not None else said
     path = directory / "policy.csv"
     sheet = _attempt(mistakes, lambda: parse_policy(path, contents["policy.csv"], words=words, fields=known))
     overlays = _attempt(mistakes, lambda: load_overlays(directory)) or ()
@@ -139,6 +152,7 @@ def load_policies(
         mistakes.append(Mistake(file=directory, line=1, column=1, message="a file changed while it was read", help="try again"))
     if mistakes:
         raise DocumentInvalid(mistakes)
+    assert approvals is not None
     assert budgets is not None
     assert fields is not None
     assert vocabulary is not None
@@ -160,6 +174,7 @@ def load_policies(
         catalogue=catalogue,
         routes=routes,
         fields=fields,
+        approvals=approvals,
         budgets=budgets,
         vocabulary=vocabulary,
         words=words,

@@ -11,7 +11,7 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from proxy.policy.decision import Outcome
+from proxy.policy.decision import Outcome, suffice
 from proxy.policy.rows import OPEN
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyTyp
         "owed": lambda before, after: any(
             not any(other.order == each.order and _soon(other) <= _soon(each) for other in after.owed) for each in before.owed
         ),
-        "demands": lambda before, after: (
-            after.outcome is Outcome.ESCALATE
-            and not all(any(other.covers(each) for other in after.demands) for each in before.demands)
-        ),
+        "demands": lambda before, after: after.outcome is Outcome.ESCALATE and not suffice(after.demands, before.demands),
         "tell": lambda before, after: after.tell and not before.tell,
         "marked": lambda before, after: after.outcome in OPEN and before.marked and not after.marked,
     },

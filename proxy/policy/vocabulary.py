@@ -7,7 +7,8 @@ is asked, so they are no words here: should one ever arrive, it is denied as an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.document import Mistake, Positions
+    from proxy.policy.decision import Demand
 
 ANY: Final = "any"
 NONE: Final = "none"
@@ -34,7 +36,16 @@ STANDINGS: Final = frozenset(
     for standing in (Standing.ASSIGNED, Standing.UNIT, Standing.DISPATCHED, Standing.UNASSIGNED, Standing.UNVERIFIED)
 )
 
+_NO_STAGES: Final[Mapping[str, Demand]] = MappingProxyType({})
+
 GroupColumn = Literal["role", "category", "purpose", "action", "standing", "relation"]
+
+
+class Reach(StrEnum):
+    """Whose queries a role's locks stop: those of its agency, or everybody's."""
+
+    AGENCY = "agency"
+    EVERYWHERE = "everywhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +54,7 @@ class Words:
 
     words: Mapping[str, frozenset[str]]
     groups: Mapping[str, frozenset[str]]
+    stages: Mapping[str, Demand] = field(default_factory=dict)  # of approvals.yaml: what a row may name as who has to agree
 
     def known(self, facts: Facts) -> bool:
         """Tell whether every fact is a word of its column."""
@@ -51,19 +63,23 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """``vocabulary.yaml``: meanings by word. ``category_groups`` maps a category to its label in metrics."""
+    """``vocabulary.yaml``: meanings by word. ``category_groups`` maps a category to its label in metrics.
+
+    ``locks`` says which roles may lock and lift, and how far they reach.
+    """
 
     roles: Mapping[str, str]
     categories: Mapping[str, str]
     category_groups: Mapping[str, str]
     groups: Mapping[str, Mapping[str, str]]
+    locks: Mapping[str, Reach] = field(default_factory=dict)
 
     def category_group(self, category: str) -> str:
         """Return the label that metrics may carry for a category (never the category itself), or ``none``."""
         return self.category_groups.get(category, NONE)
 
-    def words(self, *, actions: Iterable[str], purposes: Iterable[str]) -> Words:
-        """Join in the actions of the routes and the codes of the catalogue."""
+    def words(self, *, actions: Iterable[str], purposes: Iterable[str], stages: Mapping[str, Demand] = _NO_STAGES) -> Words:
+        """Join in the actions of the routes, the codes of the catalogue, and the stages of the approvals."""
         words = {
             "role": frozenset(self.roles),
             "action": frozenset(actions),
@@ -74,7 +90,7 @@ class Vocabulary:
             "approval": frozenset({NONE, GRANTED}),
         }
         groups = {column: frozenset(self.groups.get(column, {})) for column in COLUMNS}
-        return Words(words=MappingProxyType(words), groups=MappingProxyType(groups))
+        return Words(words=MappingProxyType(words), groups=MappingProxyType(groups), stages=stages)
 
 
 class _Category(BaseModel):
@@ -90,6 +106,7 @@ class _Document(BaseModel):
     roles: dict[Word, Phrase]
     categories: dict[Word, _Category]
     groups: dict[GroupColumn, dict[Word, Phrase]]
+    locks: dict[Word, Literal["agency", "everywhere"]] = {}
 
 
 def load_vocabulary(path: Path) -> Vocabulary:
@@ -107,6 +124,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
         categories=MappingProxyType({name: entry.meaning for name, entry in document.categories.items()}),
         category_groups=MappingProxyType({name: entry.group for name, entry in document.categories.items()}),
         groups=MappingProxyType({column: MappingProxyType(dict(names)) for column, names in document.groups.items()}),
+        locks=MappingProxyType({role: Reach(reach) for role, reach in document.locks.items()}),
     )
 
 
@@ -121,6 +139,9 @@ def _mistakes(document: _Document, positions: Positions) -> Iterator[Mistake]:
     for section, column in (("roles", "role"), ("categories", "category")):
         for word in sorted(taken[column] & {ANY, NONE, GRANTED}):
             yield positions.mistake((section, word), f"'{word}' is a word of the policy itself", value=False)
+    for role in sorted(document.locks.keys() - document.roles.keys()):
+        hint = suggest(role, document.roles) or "declare it under roles:"
+        yield positions.mistake(("locks", role), f"unknown role '{role}'", value=False, hint=hint)
     for name, names in document.groups.items():
         for group in names:
             if group in taken.get(name, frozenset()) or group in {ANY, NONE, GRANTED}:

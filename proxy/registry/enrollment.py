@@ -110,7 +110,8 @@ def plan_staff(
             report.notes.append((line.number, "the supervisor is not in the directory"))
         fresh = Staff(
             id=new_id(), personnel=line.personnel, declared=line.declared, agency=line.agency, squad=line.squad,
-            supervisor=line.supervisor, household=line.household, identifiers=line.identifiers,
+            supervisor=line.supervisor, household=line.household, rank=line.rank,
+            identifiers=line.identifiers,
         )  # fmt: skip
         same = known.get(_staff_key(fresh))
         if same is None:

@@ -9,6 +9,7 @@ name, its address behind a comma, or either alone. No message quotes a value.
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -31,7 +32,8 @@ LISTS: Final = ("alias", *NORMAL_FORMS, *HOME, *SITES)
 IDENTIFIERS: Final = (*SINGLE, *LISTS)
 FIELDS: Final = "fields"
 ENTRY_KEYS: Final = (*IDENTIFIERS, "category", "household", "basis", "expires", "review", FIELDS)
-STAFF_KEYS: Final = (*IDENTIFIERS, "personnel", "relation", "agency", "squad", "supervisor", "household")
+STAFF_KEYS: Final = (*IDENTIFIERS, "personnel", "relation", "agency", "squad", "supervisor", "household", "rank")
+RANK: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 
 _SEVERAL: Final = frozenset({"name", "address", "given_name", "surname", "dob", FIELDS, TEXT})
 MOST_TEXT: Final = normalize.MOST_CHARACTERS
@@ -82,6 +84,7 @@ class StaffLine:
     squad: str
     supervisor: str
     household: str
+    rank: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -196,8 +199,11 @@ def staff_line(number: int, raw: Mapping[str, Any]) -> StaffLine:
         reasons.append("agency is not a nine-character ORI")
     if supervisor and not PERSON_PATTERN.match(supervisor):
         reasons.append("supervisor is not a personnel id")
-    if relation != Declared.OWN and any(values.get(key) for key in ("agency", "squad", "supervisor", "household")):
-        reasons.append("agency, squad, supervisor and household belong to the line of the personnel themselves")
+    if relation != Declared.OWN and any(values.get(key) for key in ("agency", "squad", "supervisor", "household", "rank")):
+        reasons.append("agency, squad, supervisor, household and rank belong to the line of the personnel themselves")
+    rank = _one(values, "rank").lower().replace(" ", "_")
+    if rank and not RANK.match(rank):
+        reasons.append("rank is no word (letters, digits, _), as approvals.yaml has them")
     identifiers, notes = _identify(values, reasons)
     if not recognizable(identifiers):
         reasons.append(UNRECOGNIZABLE)
@@ -205,7 +211,8 @@ def staff_line(number: int, raw: Mapping[str, Any]) -> StaffLine:
         raise LineRefused("; ".join(reasons))
     return StaffLine(
         number=number, identifiers=identifiers, personnel=personnel, declared=Declared(relation), agency=agency,
-        squad=_one(values, "squad"), supervisor=supervisor, household=_one(values, "household"), notes=tuple(notes),
+        squad=_one(values, "squad"), supervisor=supervisor, household=_one(values, "household"), rank=rank,
+        notes=tuple(notes),
     )  # fmt: skip
 
 

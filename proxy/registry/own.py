@@ -34,6 +34,10 @@ class OwnEntries:
         if isinstance(owner := profile.owner, Staff) and owner.declared is Declared.OWN:
             del self._own[owner.personnel][owner.id]
 
+    def lines(self, personnel: str) -> Iterable[Profile]:
+        """Return one's own lines of the personnel directory."""
+        return self._own.get(personnel, {}).values()
+
     def of(self, personnel: str) -> Iterable[Profile]:
         """Return one's own entries; most have none or one."""
         lines = self._own.get(personnel, {}).values()

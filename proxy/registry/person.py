@@ -166,8 +166,8 @@ class Declared(StrEnum):
 class Staff:
     """A line of the personnel directory: one of the personnel, or (``declared``) somebody close to or against one of them.
 
-    ``personnel`` is the personnel id, as in ``Principal.person``. ``squad``, ``supervisor`` (a personnel id) and ``household``
-    belong to the personnel themselves.
+    ``personnel`` is the personnel id, as in ``Principal.person``. ``squad``, ``supervisor`` (a personnel id), ``household`` and
+    ``rank`` (a word of approvals.yaml) belong to the personnel themselves.
     """
 
     id: str
@@ -177,6 +177,7 @@ class Staff:
     squad: str = ""
     supervisor: str = ""
     household: str = ""
+    rank: str = ""
     identifiers: Identifiers
 
 

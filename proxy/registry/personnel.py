@@ -63,6 +63,10 @@ class Personnel:
         else:
             del self._lines[personnel], self._own[personnel]
 
+    def own(self, personnel: str) -> Staff | None:
+        """Return somebody's own line, or None."""
+        return self._own.get(personnel)
+
     def chain(self, personnel: str) -> frozenset[str]:
         """Return everybody above; a circle, or a chain longer than any department has, ends."""
         chain = self._chains.get(personnel)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from proxy.registry.closeness import Closeness
 from proxy.registry.evidence import BESIDE
 from proxy.registry.households import Households
 from proxy.registry.index import IN_TEXT, TEXT, TEXT_NUMBER, WEAK_NAMES, Index
@@ -84,6 +85,7 @@ class Snapshot:
         self._households = Households(self._index, tokens)
         self._own = OwnEntries(self._index)
         self._personnel = Personnel(self._households, self._own)
+        self.colleagues = Closeness(self._index, self._personnel, self._own, self._households)
         self._lines = 0
         self.size = 0
 

@@ -105,6 +105,14 @@ class RegistryRecognizer:
         """Return everybody protected who is concerned, whoever asks. Raises as ``recognize`` does."""
         return self._loaded().protections(fields, self._clock)
 
+    def rank(self, person: str, agency: str) -> str:
+        """Return somebody's rank in an agency, or nothing where it is not known. Raises as ``recognize`` does."""
+        return self._loaded().colleagues.rank(person, agency)
+
+    def close(self, one: str, other: str) -> bool:
+        """Tell whether two of the personnel are close to one another. Raises as ``recognize`` does."""
+        return self._loaded().colleagues.close(one, other)
+
     def swap(self, snapshot: Snapshot) -> None:
         """Put a newly built state in place."""
         self._snapshot = snapshot
@@ -198,6 +206,10 @@ class Registry:
     async def entries(self) -> list[Entry]:
         """Return every entry in clear, in the order of their ids, expired ones too. Raises as ``refresh``."""
         return await _everything(self._entries)
+
+    async def named(self, ids: Sequence[str]) -> list[Entry]:
+        """Return these entries in clear, as far as they are there: for whoever has recorded why. Raises as ``refresh``."""
+        return [self._entries.unpack(content) async for _, _, content in self._entries.table.read(sorted(ids))]
 
     async def reveal(self, *, by: str) -> list[Entry]:
         """Return every entry in clear to a steward; the log will say so. Raises as ``refresh``."""

@@ -11,16 +11,19 @@ from proxy.settings.model import (
     Settings,
     Tls,
     UpstreamSettings,
-    is_loopback,
 )
+from proxy.settings.oidc import ClaimSettings, OidcSettings
+from proxy.settings.parts import is_loopback
 
 __all__ = [
     "CaseSettings",
+    "ClaimSettings",
     "DoorSettings",
     "EscalationSettings",
     "Keys",
     "LimitSettings",
     "LoggingSettings",
+    "OidcSettings",
     "Settings",
     "Tls",
     "UpstreamSettings",

@@ -6,51 +6,15 @@ Secrets are named by file and never stand here. Whatever weakens a guarantee sta
 
 from __future__ import annotations
 
-import ipaddress
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations at run time
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-
-def is_loopback(host: str) -> bool:
-    """Return whether nothing sent to ``host`` can leave this machine; a name other than localhost is taken to leave it."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def _number(value: object) -> object:
-    # YAML's true would pass for 1, and `connections: true` is no bound.
-    if isinstance(value, bool):
-        msg = "must be a number, not true or false"
-        raise ValueError(msg)  # noqa: TRY004 -- pydantic collects ValueError, and lets TypeError through
-    return value
-
-
-def _named(path: Path) -> Path:
-    if not path.is_absolute() or "\0" in str(path):
-        msg = "must name a file or folder"
-        raise ValueError(msg)
-    return path
-
-
-def _host(host: str) -> str:
-    if not host or any(letter.isspace() or letter in "/@?#[]" for letter in host):
-        msg = "must be an address or a host name, like 127.0.0.1"
-        raise ValueError(msg)
-    return host
+from proxy.settings.oidc import OidcSettings  # noqa: TC001 -- pydantic reads the annotations at run time
+from proxy.settings.parts import Bytes, Count, File, Host, Port, Seconds, Section, is_loopback, number
+from proxy.settings.step_up import StepUpSettings
 
 
 def _upstream_url(url: str) -> str:
@@ -71,19 +35,7 @@ def _upstream_url(url: str) -> str:
     return url.rstrip("/")
 
 
-Count = Annotated[int, BeforeValidator(_number), Field(ge=1, le=1_000_000)]
-Bytes = Annotated[int, BeforeValidator(_number), Field(ge=1024, le=1 << 30)]
-Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=86_400, allow_inf_nan=False)]
-Port = Annotated[int, BeforeValidator(_number), Field(ge=0, le=65_535)]
-File = Annotated[Path, AfterValidator(_named)]
-Host = Annotated[str, AfterValidator(_host)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class Keys(_Section):
+class Keys(Section):
     """The secret files, mode 0600: one signs checkpoints, one makes search tokens, one seals entries, one the registry."""
 
     checkpoint: File
@@ -92,14 +44,14 @@ class Keys(_Section):
     registry: File
 
 
-class UpstreamSettings(_Section):
+class UpstreamSettings(Section):
     """The records server, and how long and how much we take from it. Seconds and bytes."""
 
     url: Annotated[str, AfterValidator(_upstream_url)]
     connect_seconds: Seconds = 2
     reply_seconds: Seconds = 10
     connections: Count = 64
-    queue: Annotated[int, BeforeValidator(_number), Field(ge=0, le=1_000_000)] = 256
+    queue: Annotated[int, BeforeValidator(number), Field(ge=0, le=1_000_000)] = 256
     max_bytes: Bytes = 8 << 20
     ca: File | None = None
     credential: File | None = None
@@ -133,7 +85,7 @@ class UpstreamSettings(_Section):
         return plaintext
 
 
-class Tls(_Section):
+class Tls(Section):
     """A door's certificate, and whose client certificates it believes. All PEM."""
 
     certificate: File
@@ -160,7 +112,7 @@ class Tls(_Section):
         return crl
 
 
-class DoorSettings(_Section):
+class DoorSettings(Section):
     """Where one door listens. Port 0 takes any free one."""
 
     host: Host = "127.0.0.1"
@@ -207,7 +159,7 @@ class OpsDoor(DoorSettings):
         return token
 
 
-class Doors(_Section):
+class Doors(Section):
     """The three addresses."""
 
     terminals: TerminalsDoor = TerminalsDoor()
@@ -223,25 +175,25 @@ class Doors(_Section):
         return self
 
 
-class CaseSettings(_Section):
+class CaseSettings(Section):
     """Where a reference is looked up: in the case system that a mapping file describes, or without one in the store."""
 
     system: File | None = None
 
 
-class EscalationSettings(_Section):
+class EscalationSettings(Section):
     """How long an escalation waits, a grant lasts, and a query may be held for a decision. Seconds."""
 
     expires_seconds: Seconds = 900
     grant_seconds: Seconds = 600
-    wait_seconds_max: Annotated[float, BeforeValidator(_number), Field(ge=0, le=300, allow_inf_nan=False)] = 30
+    wait_seconds_max: Annotated[float, BeforeValidator(number), Field(ge=0, le=300, allow_inf_nan=False)] = 30
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """What a client may send to a door, and how long it may take. Bytes and seconds."""
 
     body_bytes: Bytes = 65_536
-    header_bytes: Annotated[int, BeforeValidator(_number), Field(ge=1024, le=1 << 20)] = 16_384
+    header_bytes: Annotated[int, BeforeValidator(number), Field(ge=1024, le=1 << 20)] = 16_384
     connections: Count = 1024
     keepalive_seconds: Seconds = 15
     body_seconds: Seconds = 10
@@ -249,14 +201,14 @@ class LimitSettings(_Section):
     drain_seconds: Seconds = 20
 
 
-class LoggingSettings(_Section):
+class LoggingSettings(Section):
     """The operational log on standard error, which is never the audit log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that a start needs to know; paths are absolute."""
 
     origin: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,100})(:[0-9]{1,5})?(/[A-Za-z0-9._~-]{1,60}){0,5}$")]
@@ -268,10 +220,22 @@ class Settings(_Section):
     cases: CaseSettings = CaseSettings()
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()
+    notifications: File | None = None
+    step_up: StepUpSettings = StepUpSettings()
     limits: LimitSettings = LimitSettings()
+    oidc: OidcSettings | None = None
     presence_seconds: Seconds = 60
     root_seconds: Seconds = 300
     logging: LoggingSettings = LoggingSettings()
+
+    @field_validator("step_up")
+    @classmethod
+    def _reachable(cls, step_up: StepUpSettings, info: ValidationInfo) -> StepUpSettings:
+        doors = info.data.get("doors")
+        if doors and step_up.mode == "webauthn" and step_up.rp_id == "localhost" and not is_loopback(doors.console.host):
+            msg = "'rp_id' must be the domain of the console, or no browser offers a passkey there (mode: key does without)"
+            raise ValueError(msg)
+        return step_up
 
     @field_validator("shadow")
     @classmethod
@@ -280,6 +244,12 @@ class Settings(_Section):
             msg = "must be another folder than 'policies': a candidate is held against it"
             raise ValueError(msg)
         return shadow
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Return the pages that may ask a passkey."""
+        door, rp_id = self.doors.console, self.step_up.rp_id
+        return self.step_up.origins or (f"http{'s' if door.tls else ''}://{rp_id}:{door.port}",)
 
     @property
     def store(self) -> Path:

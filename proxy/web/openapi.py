@@ -30,6 +30,7 @@ OF_THE_CONNECTION: Final = frozenset(
 )
 OF_IDENTITY: Final = frozenset({"credential-missing", "credential-invalid"})
 OF_ESCALATIONS: Final = frozenset({"escalation-unknown", "escalation-moved", "approver-ineligible", "reason-missing"})
+OF_STEP_UP: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing", "passkey-refused"})
 OF_A_BODY: Final = frozenset({"body-unreadable", "body-too-large", "media-type-unsupported", "parameter-duplicate"})
 
 _LETTERS: Final = r"[^\W\d_]"
@@ -69,7 +70,7 @@ def document(policies: PolicySet) -> dict[str, Any]:
 
 def slugs_of_queries() -> frozenset[str]:
     """Return the problem types that a query can be refused with."""
-    return frozenset(problems.PROBLEMS) - OF_ESCALATIONS
+    return frozenset(problems.PROBLEMS) - OF_ESCALATIONS - OF_STEP_UP
 
 
 # --- Queries ---
@@ -374,11 +375,16 @@ def _escalations() -> dict[str, dict[str, Any]]:
     for verb, summary in (
         ("approve", "Agree, as a supervisor"),
         ("refuse", "Refuse, as a supervisor"),
+        ("revoke", "Take an approval back that has not answered yet"),
         ("cancel", "Take it back"),
     ):
-        operation = _plain(
-            f"escalation-{verb}", summary, shown, slugs | OF_ESCALATIONS | (OF_A_BODY if verb != "cancel" else set())
-        )
+        more = (OF_A_BODY if verb != "cancel" else set()) | (OF_STEP_UP if verb == "approve" else set())
+        operation = _plain(f"escalation-{verb}", summary, shown, slugs | OF_ESCALATIONS | more)
+        if verb == "approve":
+            said = "What a passkey answered to `challenge` of step-up-required: base64url of its JSON."
+            operation["parameters"] = [
+                {"name": "Step-Up", "in": "header", "description": said, "schema": {"type": "string", "maxLength": 8192}}
+            ]
         if verb != "cancel":
             body = {"schema": {**reason, "additionalProperties": False}}
             operation["requestBody"] = {"required": True, "content": {JSON: body}}

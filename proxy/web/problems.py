@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
+from proxy.identity.passkeys import StepUpRequired
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -30,11 +31,28 @@ class Problem(NamedTuple):
 
 
 PROBLEMS: Final[Mapping[str, Problem]] = {
-    "credential-missing": Problem(401, "No credential", "Send `Authorization: Bearer <key>`, or a client certificate."),
+    "credential-missing": Problem(
+        401, "No credential", "Send `Authorization: Bearer <key or access token>`, or a client certificate."
+    ),
     "credential-invalid": Problem(
         401,
         "Credential not valid",
-        "The key or certificate is unknown, revoked or expired. Ask your administrator for a new one.",
+        "The key, token or certificate is unknown, revoked or expired. Sign in again, or ask your administrator for a new one.",
+    ),
+    "authentication-insufficient": Problem(
+        401,
+        "Sign in again",
+        "The sign-in was too long ago, or without a second factor. Sign in again at the identity provider, with both.",
+    ),
+    "sign-in-refused": Problem(401, "Not signed in", "Sign in again; if it stays, ask the identity desk."),
+    "identity-provider-unavailable": Problem(
+        503,
+        "The identity provider does not answer",
+        "Nothing was released. Try again; keys go on working where they are allowed.",
+    ),
+    "sign-in-needed": Problem(401, "Signed out", "Sign in to go on; nothing was lost but what stood in a form."),
+    "form-forged": Problem(
+        403, "The form did not come from this console", "Open the page anew from the menu and do it again; nothing was done."
     ),
     "purpose-missing": Problem(
         400, "No purpose", 'Send the header `Query-Purpose: code=C, case="26-004217", statement="why this lookup"`.'
@@ -85,11 +103,42 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "escalation-refused": Problem(403, "A supervisor refused", "The detail holds the reason. Speak to your supervisor."),
     "escalation-unknown": Problem(404, "No such escalation", "It does not exist, or is none of yours."),
     "escalation-moved": Problem(409, "Not possible any more", "The escalation has been decided, canceled or has expired."),
+    "delegation-invalid": Problem(422, "Nobody can stand in like this", "The detail says why. Nothing was handed on."),
+    "delegation-unknown": Problem(404, "No such delegation", "It does not exist, is over, or is none of yours."),
     "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
     "reason-missing": Problem(422, "A decision needs its reason", 'Send {"reason": "…"}, eight characters or more.'),
+    "step-up-required": Problem(
+        401,
+        "Confirm it with your passkey",
+        "Approve on the console, or ask a passkey with `challenge` and send its answer in the header `Step-Up`.",
+    ),
+    "step-up-failed": Problem(
+        403, "Not confirmed", "The passkey's answer is not for this, was used, or has expired. Confirm again on the console."
+    ),
+    "step-up-too-many": Problem(429, "Too many confirmations open", "Wait for the time in Retry-After."),
+    "passkey-missing": Problem(
+        403,
+        "You have no passkey",
+        "Have the identity desk make you a code (`identity passkey invite`), then register a passkey on the console.",
+    ),
+    "passkey-refused": Problem(403, "Not with this passkey", "The detail says why. Ask the identity desk."),
     "duty-unknown": Problem(404, "No such notice or review", "It does not exist, or another person has to look at it."),
     "duty-done": Problem(409, "Done already", "Somebody has acknowledged or reviewed it."),
     "outcome-unknown": Problem(422, "No such outcome", "A review finds a query `justified` or `unjustified`."),
+    "locked": Problem(
+        403,
+        "Locked",
+        "A supervisor or the oversight desk stopped this. Speak to your supervisor; another person than who locked lifts it.",
+    ),
+    "lock-ineligible": Problem(403, "Not yours to lock or lift", "Another person has to; the detail says why."),
+    "lock-unknown": Problem(404, "No such lock", "It does not exist, or is none of yours."),
+    "lock-over": Problem(409, "The lock has ended", "Somebody has lifted it, or its time has passed."),
+    "lock-target-invalid": Problem(422, "Nothing that can be locked", "The detail says how it is named."),
+    "locks-stale": Problem(
+        503,
+        "What is locked is not known",
+        "Nothing was released. Try again after the time in Retry-After; if it stays, tell the operator: `/readyz` says why.",
+    ),
     "grant-spent": Problem(
         403, "The approval has been used", "An approval answers once. Ask again if you need the record again."
     ),
@@ -121,6 +170,10 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "transfer-coding-unsupported": Problem(501, "Transfer coding not supported", "Send a plain or chunked body."),
     "version-unsupported": Problem(505, "HTTP version not supported", "Use HTTP/1.1."),
 }
+
+
+class FormForged(Refusal):
+    """A form that this session's pages did not make, or that came from another site."""
 
 
 class BadRequest(Refusal):
@@ -155,7 +208,9 @@ def render(refusal: Refusal, *, instance: str | None, status: int | None = None)
     if allow is not None:
         headers["Allow"] = ", ".join(allow) if isinstance(allow, (list, tuple, set, frozenset)) else str(allow)
     if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="showcause"'
+        # RFC 9470: the credential is good, and more than a credential is wanted.
+        more = ', error="insufficient_user_authentication"' if slug == StepUpRequired.slug() else ""
+        headers["WWW-Authenticate"] = f'Bearer realm="showcause"{more}'
     body: dict[str, object] = {
         "type": f"/problems/{slug}",
         "title": problem.title,

@@ -16,19 +16,21 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
-from proxy.escalation.service import supervisor_view, view
+from proxy.escalation.views import deciders_view, supervisor_view, view
 from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.body import check_headers, parse_object
-from proxy.inquiry.inquiry import BodyTooLarge, BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.inquiry.inquiry import BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
-from proxy.web import problems
+from proxy.web import delegations, problems
+from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
+from proxy.web.locks import LOCKS, LockDoor
 from proxy.web.respond import COMMON_HEADERS, refuse, respond
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.lock_service import LockDesk
+    from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
     from proxy.identity.principal import Principal
@@ -45,9 +49,11 @@ if TYPE_CHECKING:
     from proxy.web.limits import Limits
 
 VIA: Final = "1.1 showcause"
+STEP_UP: Final = "Step-Up"
+"""What a passkey answered, base64url of its JSON."""
 PURPOSES: Final = "/purposes"
 _DOCUMENTS: Final = frozenset({PURPOSES, "/openapi.json"})
-_ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel))?\Z")
+_ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel|revoke))?\Z")
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")
 _ASYNC: Final = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])")
 _PREFER: Final = len("prefer")
@@ -64,6 +70,8 @@ class Terminals:
         identities: Identities,
         escalations: Escalations,
         oversight: Oversight,
+        locks: Locks,
+        lock_desk: LockDesk,
         documents: Documents,
         clock: Clock,
         limits: Limits,
@@ -74,7 +82,13 @@ class Terminals:
         self._gateway = gateway
         self._identities = identities
         self._escalations = escalations
-        self._duties = Duties(oversight, clock)
+        self._locks = locks
+        self._rooms: Mapping[str, Callable[[Inbound, str, Principal], Awaitable[web.StreamResponse]]] = {
+            "escalations": self._moved,
+            LOCKS: LockDoor(lock_desk).answer,
+            delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
+            **dict.fromkeys(DUTIES, Duties(oversight, clock).answer),
+        }
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -95,10 +109,8 @@ class Terminals:
         if path.startswith("/problems/"):
             return _problem_page(inbound)
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
-        if room == "escalations":
-            return await self._known(inbound, peer, partial(self._moved, inbound, path))
-        if room in DUTIES:
-            return await self._known(inbound, peer, partial(self._duties.answer, inbound, path))
+        if room in self._rooms:
+            return await self._known(inbound, peer, partial(self._rooms[room], inbound, path))
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
         if not self._queries:
@@ -130,6 +142,7 @@ class Terminals:
         try:
             authorization = inbound.header("Authorization")
             principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
+            self._locks.check(principal, case=None, subjects=(), grant=None)
             return await act(principal)
         except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
@@ -165,9 +178,13 @@ class Terminals:
             escalation = await self._escalations.seen(escalation_id, principal)
         elif verb == "cancel":
             escalation = await self._escalations.cancel(escalation_id, principal)
+        elif verb == "revoke":
+            escalation = await self._escalations.revoke(escalation_id, principal, _reason(inbound))
         else:
-            escalation = await self._escalations.decide(escalation_id, principal, _DECISIONS[verb], _reason(inbound))
-        return self._shown(escalation, principal)
+            escalation = await self._escalations.decide(
+                escalation_id, principal, _DECISIONS[verb], _reason(inbound), inbound.header(STEP_UP)
+            )
+        return await self._shown(escalation, principal)
 
     async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         if inbound.method != "GET":
@@ -184,8 +201,13 @@ class Terminals:
         rows = [self._view(escalation, principal) for escalation in found if state is None or escalation.at(now) is state]
         return respond(200, orjson.dumps({"escalations": rows}), "application/json")
 
-    def _shown(self, escalation: Escalation, principal: Principal) -> web.StreamResponse:
-        response = respond(200, orjson.dumps(self._view(escalation, principal)), "application/json")
+    async def _shown(self, escalation: Escalation, principal: Principal) -> web.StreamResponse:
+        seen = self._view(escalation, principal)
+        if escalation.at(self._clock()) is State.PENDING:
+            own = escalation.asked.person == principal.person
+            room = self._escalations
+            seen |= await room.told(escalation) if own else deciders_view(await room.deciders(escalation))
+        response = respond(200, orjson.dumps(seen), "application/json")
         if escalation.at(self._clock()) is State.PENDING:
             response.headers["Retry-After"] = "2"
         return response
@@ -207,34 +229,8 @@ class Terminals:
             method=request.method,
             target=request.raw_path,
             headers=tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]),
-            body=await self._body(request) if request.body_exists else b"",
+            body=await read_body(request, self._limits),
         )
-
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        parts: list[bytes] = []
-        left = self._limits.body_bytes
-        if (request.content_length or 0) > left:
-            raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                await _continue(request)
-                while part := await request.content.readany():
-                    left -= len(part)
-                    if left < 0:
-                        raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
-                    parts.append(part)
-        except TimeoutError:
-            raise problems.RequestTimeout("The body did not arrive in time.") from None
-        except OSError:
-            raise problems.BadRequest("The body did not arrive.") from None
-        return b"".join(parts)
-
-
-async def _continue(request: web.BaseRequest) -> None:
-    """Ask for a body that its sender holds back until then (RFC 9110 section 10.1.1)."""
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.version == HttpVersion11:
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _peer(request: web.BaseRequest) -> Mapping[str, Any]:

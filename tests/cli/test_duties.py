@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import orjson
 import pytest
 
+from proxy.escalation.lock_store import LockStore
+from proxy.escalation.locks import Locks
 from proxy.web.limits import Limits
 from proxy.web.server import Door
 from proxy.web.terminals import Terminals
@@ -40,6 +42,8 @@ async def call(tmp_path: Path, office: Office) -> AsyncIterator[Call]:
             identities=cast(Any, Keys()),
             escalations=cast(Any, None),
             oversight=room.oversight,
+            locks=Locks(LockStore(room.database, b"l" * 32)),
+            lock_desk=cast(Any, None),
             documents=cast(Any, None),
             clock=lambda: overseen.now,
             limits=Limits(),

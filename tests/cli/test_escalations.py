@@ -13,7 +13,7 @@ from proxy.identity.principal import CredentialInvalid, CredentialMissing, Princ
 from proxy.web.limits import Limits
 from proxy.web.server import Door
 from proxy.web.terminals import Terminals
-from tests.escalation.conftest import Desk, asked, desk, person
+from tests.escalation.conftest import Desk, asked, desk, person, registered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,6 +56,7 @@ class Counter:
     desk: Desk
     office: Office
     url: str
+    group = "escalations"
 
     async def call(self, *arguments: str, key: str | None = "sergeant-key") -> tuple[int, str, str]:
         """Return exit code, standard output and standard error of ``escalations …``."""
@@ -65,7 +66,7 @@ class Counter:
             file.write_text(f"{key}\n", "ascii")
             file.chmod(0o600)
             more += ["--key", str(file)]
-        return await asyncio.to_thread(self.office.call, "escalations", *arguments, *more)
+        return await asyncio.to_thread(self.office.call, self.group, *arguments, *more)
 
     async def json(self, *arguments: str, key: str | None = "sergeant-key") -> tuple[int, dict[str, Any]]:
         """Return exit code and the object of ``escalations … --json``."""
@@ -99,6 +100,8 @@ async def opened(desk: Desk) -> AsyncIterator[str]:
         identities=cast(Any, Keys()),
         escalations=desk.escalations,
         oversight=cast(Any, None),
+        locks=desk.locks,
+        lock_desk=desk.locking,
         documents=cast(Any, None),
         clock=lambda: desk.now,
         limits=Limits(),
@@ -251,3 +254,16 @@ def test_the_door_is_found_in_the_configuration(office: Office, tmp_path: Path) 
     code, _, err = office.call(*arguments)
     assert code == 3
     assert "http://127.0.0.1:1 cannot be asked" in err
+
+
+async def test_who_has_a_passkey_is_sent_to_the_console(counter: Counter) -> None:
+    """A command line cannot ask a passkey: exit 2, with where to go; nothing is approved."""
+    await registered(counter.desk, "sergeant-9")
+    escalation = await counter.open()
+
+    code, out, err = await counter.call("approve", escalation.id, "--reason", "threat confirmed by dispatch")
+
+    assert (code, out) == (2, "")
+    assert "confirmed with a passkey, on the console" in err
+    assert f"/escalations/{escalation.id}" in err
+    assert (await counter.json("show", escalation.id))[1]["state"] == "pending"

@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from proxy.oversight.notification_file import load_notifying
 from proxy.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -155,6 +156,11 @@ def test_the_example_configuration_is_valid_and_names_every_setting(deploy: Path
 
     missing = [name for name in _names(Settings) if not re.search(rf"^\s*(# )?{name}:", text, re.MULTILINE)]
     assert missing == ["unsafe_plaintext"] * missing.count("unsafe_plaintext")
+
+
+def test_the_example_of_notifications_is_valid(deploy: Path) -> None:
+    """Who begins with it has channels and chains that fit together."""
+    assert set(load_notifying(deploy / "notifications.example.yaml").chains) == {"supervisor", "oversight"}
 
 
 def test_what_the_example_comments_out_is_the_default(deploy: Path, tmp_path: Path) -> None:

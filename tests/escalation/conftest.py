@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.event import Event, Receipt
+from proxy.audit.outbox import Outbox
+from proxy.audit.sealing import Sealer
 from proxy.database import Database
 from proxy.escalation.lifecycle import Asked
+from proxy.escalation.lock_service import LockDesk
+from proxy.escalation.lock_store import LockStore
+from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
+from proxy.identity.assertion import RelyingParty
+from proxy.identity.passkey_desk import PasskeyDesk
 from proxy.identity.principal import Principal
+from proxy.identity.registration import Registration
+from proxy.identity.stepup import StepUp
 from proxy.policy.decision import Demand
+from proxy.policy.vocabulary import Reach
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
+from tests.identity.authenticator import Authenticator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from proxy.registry.thresholds import Thresholds
+
+LOCK_KEY = b"l" * 32
+LOCK_TABLE = {"supervisor": Reach.AGENCY, "oversight": Reach.EVERYWHERE}
+
+
+PASSKEYS = b"p" * 32
+PARTY = RelyingParty(id="localhost", origins=("http://localhost",))
 
 
 @dataclass
@@ -69,11 +87,34 @@ class Desk:
     relations: Relations
     metrics: Metrics
     database: Database
+    locks: Locks
+    locking: LockDesk
+    step_up: StepUp
     now: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     random: bytes = b""
+    counted: float = 0.0
 
     def pass_time(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
+        self.counted += timedelta(**kwargs).total_seconds()
+
+    def set_clock(self, **kwargs: float) -> None:
+        """Somebody sets the clock; no time passes."""
+        self.now += timedelta(**kwargs)
+
+    def again(self, **more: Any) -> Escalations:
+        """Return the room once more over the same parts, with ``more`` of its surroundings."""
+        return Escalations(
+            database=self.database,
+            key=b"k" * 32,
+            audit=self.journal,
+            recognizer=self.relations,
+            locks=self.locks,
+            step_up=self.step_up,
+            clock=lambda: self.now,
+            metrics=self.metrics,
+            **more,
+        )
 
 
 def person(name: str, role: str = "patrol", agency: str = "MO0950000") -> Principal:
@@ -111,6 +152,20 @@ def asked(**changes: object) -> Asked:
     return Asked(**(values | changes))  # type: ignore[arg-type]
 
 
+async def registered(desk: Desk, name: str = "sergeant") -> Authenticator:
+    """Return an authenticator with a person's passkey."""
+    outbox = Outbox(desk.database, Sealer(index_key=b"i" * 32, body_key=b"b" * 32), lambda: desk.now, secrets.token_bytes)
+    common: Any = {
+        "database": desk.database, "key": PASSKEYS, "clock": lambda: desk.now, "randomness": secrets.token_bytes,
+    }  # fmt: skip
+    code, _ = await PasskeyDesk(outbox=outbox, actor="login:clerk", **common).invite(name, within=timedelta(hours=1))
+    registration = Registration(step_up=desk.step_up, audit=desk.journal, party=PARTY, **common)
+    made = Authenticator()
+    who = replace(person(name, "supervisor"), authenticated_at=desk.now)
+    await registration.finish(who, made.create(await registration.begin(who, code=code, assertion=None)))
+    return made
+
+
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     database = Database(tmp_path / "store.sqlite3")
@@ -121,15 +176,41 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     def randomness(count: int) -> bytes:
         return (made[0].random * count)[:count] if made[0].random else secrets.token_bytes(count)
 
+    locks = Locks(LockStore(database, LOCK_KEY))
+    step_up = StepUp(
+        database=database,
+        key=PASSKEYS,
+        audit=journal,
+        clock=lambda: made[0].now,
+        randomness=secrets.token_bytes,
+        mode="key",
+        party=PARTY,
+    )
     escalations = Escalations(
         database=database,
         key=b"k" * 32,
         audit=journal,
         recognizer=relations,
+        locks=locks,
+        step_up=step_up,
         clock=lambda: made[0].now,
         metrics=metrics,
         randomness=randomness,
     )
-    made.append(Desk(escalations, journal, relations, metrics, database))
+    now, counted = datetime(2026, 11, 23, 3, 0, tzinfo=UTC), 0.0
+    locking = LockDesk(
+        locks=locks,
+        store=LockStore(database, LOCK_KEY),
+        database=database,
+        audit=journal,
+        table=lambda: LOCK_TABLE,
+        asked=escalations.asked,
+        recognizer=relations,
+        step_up=step_up,
+        clock=lambda: made[0].now if made else now,
+        monotonic=lambda: made[0].counted if made else counted,
+        metrics=metrics,
+    )
+    made.append(Desk(escalations, journal, relations, metrics, database, locks, locking, step_up))
     yield made[0]
     await database.close()

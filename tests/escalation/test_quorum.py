@@ -14,7 +14,7 @@ from proxy.escalation.lifecycle import (
     Move,
     State,
 )
-from proxy.escalation.service import supervisor_view, view
+from proxy.escalation.views import supervisor_view, view
 from proxy.policy.decision import Demand, demanded
 from proxy.registry.protection import Relation
 from tests.escalation.conftest import Desk, asked, person

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PURPOSE = f'code=C, case="{docket.STOP}", statement="stopped for no plates, driver has no licence on him"'
-WAIT = 30.0
+WAIT = 120.0
 GONE = (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError)
 
 
@@ -65,11 +65,17 @@ class Served:
     process: asyncio.subprocess.Process | None = None
     reading: asyncio.Task[None] | None = None
     pipe: asyncio.ReadTransport | None = None
+    other: Path | None = None
+
+    @property
+    def config(self) -> Path:
+        """Return the configuration: the home's, or another node's over the same store."""
+        return self.other or self.home.config
 
     async def start(self, *before: str) -> None:
         """Start a life; return when it is ready."""
         self.ports.clear()
-        command = [*before, sys.executable, "-m", "proxy", "serve", "--config", str(self.home.config)]
+        command = [*before, sys.executable, "-m", "proxy", "serve", "--config", str(self.config)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCAUSE_")}
         environment["SHOWCAUSE_LOGGING__LEVEL"] = "info"
         ours, theirs = os.pipe()

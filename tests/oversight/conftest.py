@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from email import message_from_bytes, policy
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from aiohttp import web
+from aiosmtpd.smtp import SMTP
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from standardwebhooks.webhooks import Webhook as Signature
 
 from proxy.audit.event import Event
 from proxy.audit.owed import Duty, Owed, owing
@@ -16,18 +22,25 @@ from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.database import Database
+from proxy.escalation.lifecycle import Escalation, State
+from proxy.oversight.channels import make_channel
+from proxy.oversight.notification_file import load_notifying
+from proxy.oversight.notifier import Notifier
 from proxy.oversight.service import Oversight
+from proxy.policy.decision import Demand
 from proxy.telemetry import Metrics
 from proxy.tlog.log import Log
 from proxy.tlog.note import Signer
-from tests.escalation.conftest import Relations
+from tests.escalation.conftest import Journal, Relations, asked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+    from email.message import EmailMessage
     from pathlib import Path
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Json
+    from proxy.oversight.store import Undone
 
 REVIEW = Owed(duty=Duty.REVIEW, role="supervisor", within=4 * 3600)
 NOTICE = Owed(duty=Duty.NOTICE, role="supervisor", within=15 * 60)
@@ -157,3 +170,152 @@ def office(tmp_path: Path) -> Office:
 async def room(office: Office) -> AsyncIterator[Room]:
     async with office.open() as room:
         yield room
+
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of the pager's desk, 32").decode()
+START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
+@dataclass
+class Pager:
+    """A receiver that verifies each request, and answers as it is told."""
+
+    status: int = 200
+    taken: list[tuple[str, Any]] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    port: int = 0
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        signed = replace_time(dict(request.headers), body)
+        self.taken.append((request.headers["webhook-id"], Signature(SECRET).verify(body, signed)))
+        self.arrived.set()
+        await self.answering.wait()
+        return web.Response(status=self.status, headers={"Location": "/elsewhere"})
+
+
+def replace_time(headers: dict[str, str], body: bytes) -> dict[str, str]:
+    """Check the signature of the test's own time, and sign anew for a verifier who looks at the real clock."""
+    sent = datetime.fromtimestamp(int(headers["webhook-timestamp"]), tz=UTC)
+    assert headers["webhook-signature"] == Signature(SECRET).sign(headers["webhook-id"], sent, body.decode())
+    now = datetime.now(UTC)
+    signature = Signature(SECRET).sign(headers["webhook-id"], now, body.decode())
+    return headers | {"webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
+
+
+@dataclass
+class Mailbox:
+    """A mail server that keeps what it takes."""
+
+    mails: list[EmailMessage] = field(default_factory=list)
+    refusing: bool = False
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 -- aiosmtpd calls it so
+        if self.refusing:
+            return "451 Mrs. Reed's mailbox is full"
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 taken"
+
+
+@dataclass
+class Telling:
+    """What waits, and one process's notifier or several on one store."""
+
+    folder: Path
+    database: Database
+    pager: Pager
+    mailbox: Mailbox
+    mail_port: int
+    journal: Journal = field(default_factory=Journal)
+    metrics: Metrics = field(default_factory=Metrics)
+    now: datetime = START
+    escalations: list[Escalation] = field(default_factory=list)
+    duties: list[Undone] = field(default_factory=list)
+
+    def pending(self) -> Sequence[Escalation]:
+        return [each for each in self.escalations if each.at(self.now) is State.PENDING]
+
+    def undone(self) -> Sequence[Undone]:
+        return self.duties
+
+    def open(self, text: str = "") -> Notifier:
+        path = self.folder / "notifications.yaml"
+        path.write_text(text or self.text())
+        notifying = load_notifying(path)
+        return Notifier(
+            notifying=notifying,
+            channels={name: make_channel(options, notifying) for name, options in notifying.channels.items()},
+            database=self.database,
+            escalations=self,
+            duties=self,
+            audit=self.journal,
+            clock=lambda: self.now,
+            metrics=self.metrics,
+        )
+
+    def text(self) -> str:
+        return f"""
+console: https://console.example.gov/
+channels:
+  mail: {{kind: email, host: 127.0.0.1, port: {self.mail_port}, tls: none, sender: desk@example.gov, to: [shift@example.gov]}}
+  pager: {{kind: webhook, url: "http://127.0.0.1:{self.pager.port}/hook", secret: pager.key}}
+chains:
+  supervisor:
+    - channels: [mail]
+    - {{after_seconds: 120, channels: [pager]}}
+  supervisor@MO0960000:
+    - channels: [pager]
+timeout_seconds: 5
+"""
+
+    def escalate(self, id_: str = "e1", agency: str = "MO0950000") -> None:
+        query = asked(agency=agency, demands=(Demand(quorum=1, roles=frozenset({"supervisor"})),))
+        self.escalations.append(
+            Escalation(
+                id=id_,
+                asked=query,
+                fingerprint="f",
+                state=State.PENDING,
+                created_at=self.now,
+                expires_at=self.now + timedelta(days=7),
+            )
+        )
+
+    async def turn(self, notifier: Notifier, **later: float) -> None:
+        self.now += timedelta(**later)
+        await notifier.plan()
+        for channel in notifier.channels:
+            await notifier.send(channel)
+
+    def count(self, outcome: str) -> float:
+        return self.metrics.registry.get_sample_value("showcause_notifications_total", {"outcome": outcome}) or 0
+
+
+@asynccontextmanager
+async def receiving(pager: Pager) -> AsyncIterator[None]:
+    app = web.Application()
+    app.router.add_post("/hook", pager.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    pager.port = runner.addresses[0][1]
+    pager.answering.set()
+    yield
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def telling(tmp_path: Path) -> AsyncIterator[Telling]:
+    (tmp_path / "pager.key").write_text(f"{SECRET}\n")
+    mailbox, pager = Mailbox(), Pager()
+    database = Database(tmp_path / "store.sqlite3")
+    await database.open()
+    async with receiving(pager):
+        server = await asyncio.get_running_loop().create_server(lambda: SMTP(mailbox), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        yield Telling(tmp_path, database, pager, mailbox, port)
+        server.close()
+        await server.wait_closed()
+    await database.close()

@@ -57,6 +57,9 @@ def edited(tmp_path: Path, shipped: PolicySet) -> Callable[..., tuple[Edit, ...]
 
 
 STRICTER = [
+    ("approvals.yaml", "each: 3", "each: 2"),
+    ("approvals.yaml", "page: supervisor, within: 15m", "page: supervisor, within: 10m"),
+    ("approvals.yaml", "told: roles", "told: nothing"),
     ("budgets.yaml", "queries: 900", "queries: 800"),
     ("budgets.yaml", "broad_counts: 3", "broad_counts: 4"),
     ("recognition.yaml", r"^  bits: [\d.]+", "  bits: 9"),
@@ -90,6 +93,8 @@ def test_what_is_stricter_needs_nobody_and_what_takes_it_back_needs_two(
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
+        ("approvals.yaml", "within: 30d", "within: 10d"),
+        ("approvals.yaml", "page: supervisor", "page: auditor"),
         ("routes.yaml", "max_length: 40", "max_length: 50"),
         ("routes.yaml", "class: ssn", "class: phone"),
         ("routes.yaml", "surname: {kind: surname, class: name}", "surname: {class: name}"),
@@ -111,6 +116,7 @@ def test_what_is_not_shown_to_be_stricter_counts_as_looser(
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
+        ("approvals.yaml", "# Who has to agree", "# Who must agree"),
         ("budgets.yaml", "# a dispatcher", "# the dispatcher"),
         ("fields.yaml", "label: Telephone", "label: Phone"),
         ("fields.yaml", r'mask: "\*\*\*-\*\*-\*\*\*\*"', 'mask: "[masked]"'),
@@ -129,6 +135,35 @@ def test_wording_changes_nothing(edited: Callable[..., tuple[Edit, ...]], file: 
 
     assert [edit.file for edit in found] == [file]
     assert not loosening(found)
+
+
+def test_a_stage_is_as_loose_as_the_rulings_of_the_rows_that_name_it(tmp_path: Path) -> None:
+    """A lower rank, another agency, a stage less or its only seat: each is told of the row, and takes two people."""
+    folder = tmp_path / "staged"
+    shutil.copytree(SHIPPED, folder)
+    sheet, stages = folder / "policy.csv", folder / "approvals.yaml"
+    rows, said = sheet.read_text("utf-8"), stages.read_text("utf-8")
+    row = re.search(r"^escalate,  E07,.*", rows, re.MULTILINE)
+    assert row is not None
+    staged = re.sub(r"none,(\s+)none,(\s+)none,(\s+)a hidden", r"none,\1none,\2stages=command+oversight,\3a hidden", row[0])
+    rows = rows.replace(row[0], staged)
+    sheet.write_text(rows, "utf-8")
+    before = load_policies(folder)
+    [loosened] = loosening(edits(before, load_policies(SHIPPED)))
+    assert "demands" in loosened.what
+
+    for old, new in (
+        ("rank: lieutenant+", "rank: sergeant+"),
+        ("roles: [auditor], agency: any", "roles: [auditor, supervisor], agency: any"),
+    ):
+        stages.write_text(said.replace(old, new), "utf-8")
+        found = edits(before, load_policies(folder))
+        assert [edit.file for edit in loosening(found)] == ["policy.csv"]
+        assert "demands" in loosening(found)[0].what
+        assert next(edit.what for edit in found if edit.file == "approvals.yaml").startswith("the stage ")
+    stages.write_text(said, "utf-8")
+    sheet.write_text(rows.replace("stages=command+oversight", "stages=command"), "utf-8")
+    assert loosening(edits(before, load_policies(folder)))
 
 
 def test_a_row_that_is_gone_is_told_by_the_questions_that_it_decided(edited: Callable[..., tuple[Edit, ...]]) -> None:

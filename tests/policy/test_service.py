@@ -92,6 +92,7 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
     _edit(folder / "purposes.yaml", "label: Criminal justice", "lable: Criminal justice")
     _edit(folder / "recognition.yaml", "name_alone_up_to", "name_alone_upto")
     _edit(folder / "budgets.yaml", "queries: 900", "queries: 0")
+    _edit(folder / "approvals.yaml", "told: roles", "told: all")
     _edit(folder / "overlays.yaml", "overlays: []", "overlays: [law]")
 
     with pytest.raises(DocumentInvalid) as caught:

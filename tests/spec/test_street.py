@@ -475,7 +475,16 @@ async def test_readiness_names_what_is_missing(street: Street) -> None:
     answer = await street.ops("/readyz")
 
     assert answer.status == 200
-    assert set(answer.json["checks"]) == {"store", "log", "policy", "registry", "upstream", "case_directory", "oversight"}
+    assert set(answer.json["checks"]) == {
+        "store",
+        "log",
+        "policy",
+        "registry",
+        "upstream",
+        "case_directory",
+        "oversight",
+        "step_up",
+    }
 
 
 async def test_metrics_hold_no_person_case_or_agency(street: Street) -> None:

@@ -31,7 +31,7 @@ from proxy.web.server import Door
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -202,6 +202,7 @@ class House:
     key: str
     supervisor: str
     mayor: str
+    keys: Mapping[str, str]
 
     @property
     def door(self) -> Door:
@@ -307,7 +308,7 @@ def opened(
             keys = home.read_keys()
             records.ready.set()
             mayor = town.cast["mayor"].person_id
-            yield House(servers, records, data / "store.sqlite3", keys["officer"], keys["supervisor"], mayor)
+            yield House(servers, records, data / "store.sqlite3", keys["officer"], keys["supervisor"], mayor, keys)
 
     return run
 

@@ -1,0 +1,102 @@
+"""``locks``: stop a person, terminal, case, subject or grant at once, over the terminals' door, with your own key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+from urllib.parse import quote
+
+import typer
+
+from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, warn
+from proxy.cli.door import UNREACHED, Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_list, show_one
+
+app = typer.Typer(no_args_is_help=True)
+
+IdArgument = Annotated[str, typer.Argument(help="The lock's id.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the log.")]
+COLUMNS: Final = ("id", "state", "kind", "target", "stops", "locked_by", "created_at", "until")
+# Somebody reads this at two in the morning. That the server is down is, for once, no reason to hurry.
+DOWN: Final = (
+    f"{UNREACHED} While no server runs, nobody is answered anything. To keep somebody out of the next start, revoke their keys"
+    " now: `identity revoke --person ID --reason …` works beside it; then start, and lock"
+)
+
+
+@app.command("list")
+def list_(
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    state: Annotated[str | None, typer.Option("--state", help="Only those active, or ended.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the locks that are yours to see. Exit 1 when some hold, 0 when none does."""
+    query = f"?state={quote(state, safe='')}" if state is not None else ""
+    body = ask("GET", f"/locks{query}", Access(config=config, key=key, url=url, ca=ca, certificate=certificate), unreached=DOWN)
+    show_list(body, "locks", COLUMNS, waiting={"active"}, as_json=as_json)
+
+
+@app.command()
+def show(
+    lock: IdArgument,
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one lock: whom or what it stops, who locked, why, and how it ended."""
+    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
+    show_one(ask("GET", _path(lock), access, unreached=DOWN), as_json=as_json)
+
+
+@app.command()
+def add(
+    kind: Annotated[str, typer.Argument(help="principal, terminal, case, subject or grant.")],
+    target: Annotated[
+        str, typer.Argument(help="badge-1234, car-12, a case's number, record/ID or entry/ID, an escalation's id.")
+    ],
+    *,
+    reason: ReasonOption,
+    until: Annotated[str | None, typer.Option("--until", help="When it ends by itself, as 2026-11-23T18:00:00Z.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Lock: from the next query on, on every process. Another person lifts it."""
+    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
+    said = {"kind": kind, "target": target, "reason": reason} | ({"until": until} if until is not None else {})
+    found = ask("POST", "/locks", access, said, unreached=DOWN)
+    show_one(found, as_json=as_json)
+    if found.get("only_here"):
+        warn("the store cannot be written: the lock holds on this server, and on the others once it can; `doctor` says more")
+        raise typer.Exit(int(Code.FOUND))
+
+
+@app.command()
+def lift(
+    lock: IdArgument,
+    *,
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Lift a lock, as another person than who locked and than who is locked. Who has a passkey does it on the console."""
+    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
+    show_one(ask("POST", f"{_path(lock)}/lift", access, {"reason": reason}, unreached=DOWN), as_json=as_json)
+
+
+def _path(lock: str) -> str:
+    return f"/locks/{quote(lock, safe='')}"

@@ -1,0 +1,48 @@
+"""How often somebody may fail to sign in. A key cannot be guessed; this bounds what trying costs us, and what it writes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from proxy.escalation.lifecycle import BudgetSpent
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+MOST_SOURCES: Final = 4096
+BURST: Final = 20
+SECONDS_EACH: Final = 5
+
+
+class Attempts:
+    """A leaky bucket for each address; the longest quiet is forgotten when there are too many."""
+
+    def __init__(self, burst: int = BURST, seconds_each: float = SECONDS_EACH) -> None:
+        """Take how many failures at once, and in how many seconds one is forgiven."""
+        self._burst = burst
+        self._seconds_each = seconds_each
+        self._failed: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
+
+    def require_left(self, source: str, now: datetime) -> None:
+        """Return when an address may try.
+
+        Raises:
+            BudgetSpent: it failed too often.
+        """
+        if self._level(source, now) >= self._burst:
+            raise BudgetSpent(
+                "Too many sign-ins from this address failed. Wait a minute, and copy the key anew.",
+                retry_after=round(self._seconds_each) + 1,
+            )
+
+    def failed(self, source: str, now: datetime) -> None:
+        """Count a failure."""
+        self._failed[source] = self._level(source, now) + 1, now
+        self._failed.move_to_end(source)
+        if len(self._failed) > MOST_SOURCES:
+            self._failed.popitem(last=False)
+
+    def _level(self, source: str, now: datetime) -> float:
+        level, at = self._failed.get(source, (0.0, now))
+        return max(level - abs((now - at).total_seconds()) / self._seconds_each, 0.0)

@@ -1,0 +1,25 @@
+"""What a page says after something was done: a closed list, so that no link can put words on our pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOTES: Final[Mapping[str, str]] = {
+    "signed-out": "You are signed out.",
+    "signed-out-everywhere": "You are signed out everywhere.",
+    "idle": "You were signed out because nothing was done for 15 minutes. Sign in to go on.",
+    "absolute": "You were signed out because you signed in 12 hours ago. Sign in to go on.",
+    "revoked": "You were signed out because your key or certificate is no longer good.",
+    "ended": "Your sign-in is over: sign in again. Nothing was done.",
+    "approved": "Approved. The officer's query answers now, once.",
+    "agreed": "You agreed. Another person has to agree as well.",
+    "refused": "Refused. The officer reads your reason.",
+    "passkey-registered": "Your passkey is registered. You confirm approvals with it from now on.",
+    "passkey-revoked": "The passkey is revoked. It confirms nothing any more.",
+    "reviewed": "Your review is in the log.",
+    "noted": "Noted.",
+    "refused-all": "Refused. The officers read your reason.",
+}

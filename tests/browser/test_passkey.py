@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxy.audit.keys import load_key
+from proxy.audit.reader import AuditReader
+from proxy.audit.sealing import Sealer
+from proxy.identity.evidence import prove
+
+if TYPE_CHECKING:
+    from proxy.demo.home import Home
+    from proxy.demo.town import Town
+    from tests.browser.conftest import Authenticator, Office, Person
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+APPROVE = """
+async ([href, key, passkeyed]) => {
+  const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (each) => each.charCodeAt(0));
+  const send = (more) => fetch(`${href}/approve`, {
+    method: "POST",
+    headers: { "Authorization": `Bearer ${key}`, "Content-Type": "application/json", ...more },
+    body: JSON.stringify({ reason: "the threat is on file" }),
+  });
+  const asked = await send({});
+  const problem = await asked.json();
+  if (!passkeyed) return problem;
+  const { challenge } = problem;
+  const publicKey = {
+    ...challenge,
+    challenge: bytes(challenge.challenge),
+    allowCredentials: challenge.allowCredentials.map((each) => ({ ...each, id: bytes(each.id) })),
+  };
+  const credential = await navigator.credentials.get({ publicKey });
+  const assertion = btoa(JSON.stringify(credential.toJSON())).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const first = await send({ "Step-Up": assertion });
+  const again = await send({ "Step-Up": assertion });
+  return [asked.status, asked.headers.get("WWW-Authenticate"), await first.json(), again.status];
+}
+"""
+
+
+async def registered(office: Office, who: str = "supervisor") -> tuple[Person, Authenticator]:
+    """Have somebody sign in and register a first passkey, as they would."""
+    code = await office.invite(who)
+    person = await office.person(who)
+    await person.sign_in()
+    authenticator = await person.authenticator()
+    await person.page.goto(f"{office.url}/passkeys")
+    await person.page.fill("input[name=code]", code)
+    await person.page.click("text=Go on")
+    await person.page.click("text=Make the passkey")
+    await person.page.wait_for_selector("text=Your passkey is registered")
+    return person, authenticator
+
+
+async def test_an_approval_is_confirmed_in_a_browser_and_proven_from_the_log(office: Office, world: tuple[Home, Town]) -> None:
+    """Code, sign-in, registration, challenge, touch, approval; once; and two entries of the log prove it."""
+    supervisor, authenticator = await registered(office)
+    assert len(await authenticator.credentials()) == 1
+    escalation = await office.desk.ask()
+    href = f"{office.url}/escalations/{escalation}"
+
+    status, authenticate, approved, again = await supervisor.page.evaluate(APPROVE, [href, supervisor.key, True])
+
+    assert (status, approved["state"], again) == (401, "approved", 409)
+    assert 'error="insufficient_user_authentication"' in authenticate
+    keys = world[0].keys
+    sealer = Sealer(index_key=load_key(keys / "index.key"), body_key=load_key(keys / "body.key"))
+    log = office.desk.house.servers.audit.log
+    entries = list(AuditReader(log.directory, sealer).entries(0, log.head.size))
+    move = next(each for each in entries if each.kind == "escalation-move")
+    registration = next(each for each in entries if each.kind == "passkey-registered")
+    evidence: Any = move.unseal(sealer)["step_up"]
+    key = bytes.fromhex(str(registration.unseal(sealer)["public_key"]))
+    proven = prove(evidence, str(registration.facts["credential"]), key)
+    assert (proven.thing.move, proven.thing.about, proven.origin) == ("approve", escalation, office.url)
+    assert "the threat is on file" in proven.thing.content
+    reading = ("--decrypt", "--case", "26-000001", "--statement", "the court asks who approved this")
+    shown = await office.command("audit", "show", str(move.index), *reading, "--json")
+    assert shown["confirmed"]["holds"] is True
+    assert (shown["confirmed"]["about"], shown["confirmed"]["registered"]) == (escalation, registration.index)
+    assert move.facts["assurance"] == {"method": "webauthn", "credential": proven.passkey, "user_verified": True}
+
+
+async def test_whoever_has_no_passkey_approves_nothing(office: Office) -> None:
+    """A good key is not enough; the problem says how to get a passkey."""
+    supervisor = await office.person("supervisor")
+    await supervisor.sign_in()
+    href = f"{office.url}/escalations/{await office.desk.ask()}"
+
+    problem = await supervisor.page.evaluate(APPROVE, [href, supervisor.key, False])
+
+    assert problem["type"] == "/problems/passkey-missing"
+
+
+async def test_a_form_is_confirmed_on_a_page_of_its_own(office: Office) -> None:
+    """Not known by the finger: nothing is done, and the page says so. Known: it is done, once, with what was written."""
+    supervisor, authenticator = await registered(office)
+    page = supervisor.page
+    await page.click("text=Revoke it")
+    await page.fill("input[name=reason]", "it is to be replaced")
+    await page.click("button:has-text('Revoke pk-')")
+    await authenticator.verify(verified=False)
+    await page.click("text=Confirm with your passkey >> visible=true >> nth=-1")
+    await page.wait_for_selector("[role=alert]:has-text('Nothing was done')")
+    assert "passkey-revoked" not in office.desk.kinds()
+
+    await authenticator.verify(verified=True)
+    await page.click("button:has-text('Confirm with your passkey')")
+    await page.wait_for_selector("text=The passkey is revoked")
+
+    assert office.desk.kinds().count("passkey-revoked") == 1
+    assert await page.locator("input[name=code]").count() == 1
+
+
+async def test_a_page_without_scripts_says_why_it_cannot_go_on(office: Office) -> None:
+    """Nothing is done, and nothing looks done."""
+    code = await office.invite("supervisor")
+    context = await office.browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{office.url}/sign-in?next=/passkeys")
+    await page.fill("input[name=key]", office.desk.keys["supervisor"])
+    await page.click("main button")
+    await page.fill("input[name=code]", code)
+    await page.click("text=Go on")
+
+    assert await page.locator("noscript").inner_text()
+    await page.click("text=Make the passkey")
+
+    assert "Not confirmed" in await page.inner_text("main")
+    assert "passkey-registered" not in office.desk.kinds()

@@ -1,0 +1,163 @@
+"""The pages that one reads: reviews and notices, the log, the policy, people, health; as a browser without scripts has them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from proxy.demo import docket
+
+if TYPE_CHECKING:
+    from proxy.demo.home import Home
+    from proxy.demo.town import Town
+    from tests.web.console.conftest import Browser, Desk, Sight
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WORDS = "complaint 26-118 about look-ups of the mayor's home"
+
+
+async def search(browser: Browser, **changes: str) -> Sight:
+    """Fill in the search as an auditor of a complaint does."""
+    form = await browser.get("/log")
+    days = dict.fromkeys(("since", "until"), "")
+    for name in days:
+        days[name] = form.body.partition(f'name="{name}" value="')[2].partition('"')[0]
+    fields = {"case": docket.STOP, "statement": WORDS, "by": "officer", "value": "badge-1001", **days, **changes}
+    return await browser.submit(form, "/log", **fields)
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "status"),
+    [
+        ("supervisor", "/log", 404),
+        ("officer", "/people", 404),
+        ("officer", "/reviews", 404),
+        ("steward", "/log", 404),
+        ("auditor", "/log", 200),
+        ("supervisor", "/people", 200),
+        ("officer", "/policy", 200),
+        ("officer", "/health", 200),
+    ],
+)
+async def test_pages_are_for_their_roles(desk: Desk, who: str, path: str, status: int) -> None:
+    """Who has no business with a page is not told that there is one."""
+    browser = await desk.signed_in(who)
+
+    assert (await browser.get(path)).status == status
+    assert (f'href="{path}"' in (await browser.get("/health")).body) == (status == 200)
+
+
+async def test_a_search_of_the_log_is_recorded_before_it_is_answered(desk: Desk) -> None:
+    """An auditor finds what an officer asked, with case and words but not whom it was about; the log has the search."""
+    await desk.ask()
+    auditor, before = await desk.signed_in("auditor"), len(desk.kinds())
+
+    found = await search(auditor)
+
+    assert found.status == 200
+    assert f"case {docket.STOP}" in found.words
+    assert "person.read" in found.words
+    assert desk.house.mayor not in found.body
+    entries = [entry for entry in desk.house.entries()[before:] if entry.kind == "log-searched"]
+    assert [entry.facts["by"] for entry in entries] == ["officer"]
+    assert "badge-1001" not in str(entries[0].facts)
+
+
+async def test_a_search_finds_by_case_in_the_days_that_were_named(desk: Desk) -> None:
+    """Of another officer, another case or earlier days there is nothing, and the page says how far it looked."""
+    await desk.ask()
+    auditor = await desk.signed_in("auditor")
+
+    assert "badge-1001" in (await search(auditor, by="case", value=docket.STOP.lower())).words
+    assert "No queries" in (await search(auditor, value="badge-1009")).words
+    early = await search(auditor, since="2020-01-01", until="2020-06-01")
+    assert "No queries" in early.words
+    assert "entries were looked at" in early.words
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"case": ""}, "There is no such case"),
+        ({"case": "26-999999"}, "There is no such case"),
+        ({"statement": "investigation"}, "Your words say too little"),
+        ({"value": ""}, "The form did not arrive whole"),
+        ({"by": "subject"}, "The form did not arrive whole"),
+        ({"since": "yesterday"}, "The form did not arrive whole"),
+        ({"since": "2027-01-02", "until": "2027-01-01"}, "The form did not arrive whole"),
+        ({"since": "1900-01-01"}, "The form did not arrive whole"),
+        ({"before": "-1"}, "The form did not arrive whole"),
+        ({"before": "9" * 400}, "The form did not arrive whole"),
+    ],
+)
+async def test_whoever_searches_shows_cause(desk: Desk, changes: dict[str, str], told: str) -> None:
+    """Without a case, without words of one's own, without bounds, nothing is searched, and the log has no search."""
+    auditor, before = await desk.signed_in("auditor"), len(desk.kinds())
+
+    answer = await search(auditor, **changes)
+
+    assert answer.status in {400, 422}
+    assert told in answer.words
+    assert "log-searched" not in desk.kinds()[before:]
+
+
+async def test_a_notice_is_acknowledged_on_its_page(desk: Desk, world: tuple[Home, Town]) -> None:
+    """The supervisor sees it, says that they have seen it, and it leaves the list; a second time is told so."""
+    informant = world[1].cast["informant"].person_id
+    await desk.house.ask(desk.house.request(target=f"/records/persons/{informant}"))
+    supervisor = await desk.signed_in()
+    async with asyncio.timeout(20):
+        while "/notices/" not in (lists := await supervisor.get("/reviews")).body:  # noqa: ASYNC110 -- oversight reads the log by turns
+            await asyncio.sleep(0.1)
+    href = "/notices/" + lists.body.partition('href="/notices/')[2].partition('"')[0]
+    notice = await supervisor.get(href)
+    assert "Take note of this query" in notice.words
+    assert informant not in notice.body
+
+    done = await supervisor.submit(notice, f"{href}/acknowledge", reason="")
+
+    assert (done.status, done.headers["Location"]) == (303, "/reviews?said=noted")
+    assert href not in (await supervisor.get("/reviews")).body
+    again = await supervisor.submit(notice, f"{href}/acknowledge", reason="")
+    assert (again.status, "Somebody has done it already" in again.words) == (409, True)
+
+
+async def test_foreign_and_unknown_duties_are_not_told_apart(desk: Desk) -> None:
+    """A number that is nobody's and one that is another role's get one answer."""
+    auditor = await desk.signed_in("auditor")
+
+    answers = [await auditor.get(f"/{place}/{'a' * 32}") for place in ("reviews", "notices")]
+    assert {(answer.status, "There is nothing of that number for you" in answer.words) for answer in answers} == {(404, True)}
+
+
+async def test_the_policy_is_read_without_scripts(desk: Desk) -> None:
+    """Version, rows and the grid; the grid answers for what was chosen, and a word that is none changes nothing."""
+    browser = await desk.signed_in("officer")
+
+    usual = await browser.get("/policy")
+    assert "The policy that rules" in usual.words
+    assert "E01" in usual.words
+    other = await browser.get("/policy?standing=unassigned")
+    assert other.body.count('<td class="permit"') < usual.body.count('<td class="permit"')
+    odd = await browser.get("/policy?standing=%3Cscript%3E&purpose=zz")
+    assert (odd.status, "<script>" in odd.body) == (200, False)
+
+
+async def test_people_are_those_of_one_s_agency(desk: Desk) -> None:
+    """A supervisor sees who may ask, by what and where, and no key."""
+    words = (await (await desk.signed_in()).get("/people")).words
+
+    assert "badge-1001" in words
+    assert "car-12" in words
+    assert "sc_" not in words
+
+
+async def test_health_says_what_works(desk: Desk) -> None:
+    """Each part with its reason, and the log's root to write down."""
+    words = (await (await desk.signed_in("officer")).get("/health")).words
+
+    assert "Everything works" in words
+    assert desk.house.servers.audit.log.head.root.hex() in words
