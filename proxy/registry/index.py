@@ -27,7 +27,7 @@ from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from proxy.registry.evidence import Evidence
     from proxy.registry.profile import Profile
@@ -53,7 +53,6 @@ TEXT_NUMBER: Final = "text_number"
 IN_TEXT: Final = frozenset({TEXT, TEXT_NUMBER})
 WEAK_NAMES: Final = frozenset({NAME, ALIAS})
 
-NO_LEAST: Final = float("-inf")
 MOST_NAMES: Final = 256
 MOST_COMPARED: Final = 64
 """So many look-alikes are compared, those first that share most."""
@@ -62,6 +61,11 @@ _NONE: Final[tuple[str, ...]] = ()
 
 class TooManyNames(ValueError):  # noqa: N818 -- reads as a sentence where it is raised
     """More names could be read from one record than it is worth trying; the caller refuses it."""
+
+
+def no_least() -> float:
+    """Say that there may be somebody for whom anything is enough."""
+    return float("-inf")
 
 
 class Index:
@@ -110,7 +114,7 @@ class Index:
         for token in facts.names if facts.dobs else ():
             yield from (other for other in self.at(token) if not set(other.facts.dobs).isdisjoint(facts.dobs))
 
-    def find(self, fields: Mapping[str, Sequence[str]], least: float = NO_LEAST) -> Findings:
+    def find(self, fields: Mapping[str, Sequence[str]], least: Callable[[], float] = no_least) -> Findings:
         """Return everybody whom criteria or a record could mean, and everybody who looks alike.
 
         Where nothing but names is told, whoever only resembles one of them is left out when all that names can say is less than
@@ -131,14 +135,14 @@ class Index:
         return found
 
     def _find(
-        self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], *, more: bool, least: float
+        self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], *, more: bool, least: Callable[[], float]
     ) -> Findings:
         """Return whom the fields mean; where there is ``more`` to be read, nobody is given up on."""
         mine = traits.of_fields(fields, self._tokens)
         exact = self._exact_tokens(fields, mine, named)
-        asked = exact + traits.keys(
-            mine, self._tokens.usual, enrolled=False, halves=traits.BOTH if more else self._halves(mine, least)
-        )
+        halves = traits.BOTH if more else self._halves(mine, least)
+        word, usual = self._tokens.word, self._tokens.usual
+        asked = exact + traits.keys(mine, word, enrolled=False, usual=usual, halves=halves)
         passing = self._known.passing(asked)
         if not passing:
             return {}
@@ -156,12 +160,13 @@ class Index:
                 found[profile] = (), evidence
         return found
 
-    def _halves(self, mine: Traits, least: float) -> tuple[bool, bool]:
+    def _halves(self, mine: Traits, least: Callable[[], float]) -> tuple[bool, bool]:
         """Return whether it is any use to look for who shares half of a name, as it is and exchanged."""
         if mine.births or mine.numbers or mine.spots or mine.sites:
             return traits.BOTH
         straight, exchanged = most(mine.names, self.rarity)
-        return straight >= least, exchanged >= least
+        enough = least()
+        return straight >= enough, exchanged >= enough
 
     def _exact_tokens(self, fields: Mapping[str, Sequence[str]], mine: Traits, named: list[tuple[Token, ...]]) -> list[Token]:
         """Return every token by which ``_exact`` may find somebody."""

@@ -141,7 +141,7 @@ class Snapshot:
             TooManyNames: there are more names than are worth trying; it must be treated as unreadable.
         """
         thresholds = under or self.thresholds
-        found = self._index.find(fields, self._least(thresholds))
+        found = self._index.find(fields, lambda: self._least(thresholds))
         if not found:
             return NOTHING
         return Recognition(
@@ -151,7 +151,7 @@ class Snapshot:
 
     def protections(self, fields: Mapping[str, Sequence[str]], clock: Callable[[], datetime]) -> tuple[Protection, ...]:
         """Return everybody protected who is concerned, whoever asks."""
-        return self._protections(self._index.find(fields, self._least(self.thresholds)), clock, self.thresholds)
+        return self._protections(self._index.find(fields, lambda: self._least(self.thresholds)), clock, self.thresholds)
 
     def _least(self, thresholds: Thresholds) -> float:
         """Return the fewest bits that are enough for anybody."""

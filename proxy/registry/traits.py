@@ -58,6 +58,7 @@ class Spot(NamedTuple):
 
 
 _NOWHERE: Final[tuple[Spot, ...]] = ()
+_UNKNOWN_BIRTHS: Final = frozenset(Born(*map(int, date.split("-"))) for date in normalize.UNKNOWN_BIRTHS)
 _NO_SITES: Final[tuple[Site, ...]] = ()
 
 BOTH: Final = (True, True)
@@ -227,7 +228,7 @@ def birth(text: str) -> Born | None:
 
 def tells(born: Born) -> bool:
     """Tell whether a date is one that can contradict another: whole, and none that stands for "not known"."""
-    return born.whole and f"{born.year:04}-{born.month:02}-{born.day:02}" not in normalize.UNKNOWN_BIRTHS
+    return born.whole and born not in _UNKNOWN_BIRTHS
 
 
 def pack(traits: Traits) -> bytes:
@@ -251,13 +252,22 @@ def unpack(content: bytes) -> Traits:
     )
 
 
-def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool, halves: tuple[bool, bool] = BOTH) -> list[int]:
+def keys(
+    traits: Traits,
+    word: Callable[[str], int],
+    *,
+    enrolled: bool,
+    usual: Callable[[str], int] | None = None,
+    halves: tuple[bool, bool] = BOTH,
+) -> list[int]:
     """Return where a person's look-alikes are found, some of it twice; ``word`` makes numbers of words, under a secret.
 
-    ``halves`` are whether to look where one name meets beside the beginning of the other, and where both are exchanged.
+    ``usual`` does the same for words that come again, as names do and numbers do not. ``halves`` are whether to look where one
+    name meets beside the beginning of the other, and where both are exchanged.
     A number's own ``hash``, and that of several, is the same in every process of one release of Python; no text's is.
     """
     found: list[tuple[int, ...]] = []
+    once, word = word, usual or word
     births = [born for born in traits.births if born.whole]
     numbers = traits.numbers
     # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
@@ -266,7 +276,7 @@ def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool, halves: 
         _name_keys(name, births, found, sounds, word, enrolled=enrolled, halves=halves)
         if name.surname and not name.given and not enrolled:
             found += _surname_keys(word(sound("".join(name.surname))), traits.births, word)
-    _number_keys(numbers, found, word, enrolled=enrolled)
+    _number_keys(numbers, found, once, enrolled=enrolled)
     for spot in traits.spots:
         _spot_keys(spot, found, word, enrolled=enrolled)
     if traits.names or births:
@@ -306,13 +316,8 @@ def _less_one(kind: int, salt: int, number: str, base: int) -> list[tuple[int, .
     """
     whole, length = int(number, base), len(number)
     found: list[tuple[int, ...]] = [(kind, salt, length, whole)]
-    length -= 1
-    below = 1
-    for _ in number:
-        rest = whole // below
-        found.append((kind, salt, length, (rest // base) * below + whole % below))
-        below *= base
-    return found
+    places = [base**place for place in range(length)]
+    return found + [(kind, salt, length - 1, whole // (below * base) * below + whole % below) for below in places]
 
 
 def _form(kind: str, text: str) -> str:
