@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.keys import load_key
+from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.audit.search import LogSearch
@@ -35,11 +36,13 @@ from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
+from proxy.gateway.strangers import Strangers
 from proxy.identity.assertion import RelyingParty
 from proxy.identity.passkeys import passkey_key
 from proxy.identity.registration import Registration
 from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
+from proxy.identity.sign_in import SignIn
 from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context, trouble
 from proxy.oversight.channels import make_channel
@@ -63,6 +66,7 @@ from proxy.tlog.log import Log
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
 from proxy.web.console.health import LogHead
+from proxy.web.console.provider import ProviderSignIn
 from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
 from proxy.web.limits import Limits
@@ -76,6 +80,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.clock import Clock
+    from proxy.identity.claims import Reason
     from proxy.purpose.directory import StoredCases
     from proxy.settings import Settings, UpstreamSettings
     from proxy.settings.model import DoorSettings
@@ -124,6 +129,7 @@ class _Rooms:
     escalations: Escalations
     oversight: Oversight
     notifier: Notifier | None
+    sign_in: SignIn | None
 
 
 async def serve(settings: Settings) -> None:
@@ -155,8 +161,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     Raises:
         DocumentInvalid: the case system's mapping is wrong, or a policy file is and none was ever activated that could rule.
         PolicyUnreadable: the activated policy was altered, or this program cannot load it.
-        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, ChannelUnusable, OSError: a part cannot be opened; the
-            message says which and what to do.
+        DatabaseUnusable, LogError, KeyUnusable, CaseSystemUnusable, ChannelUnusable, ProviderTrouble, OSError: a part cannot
+            be opened; the message says which and what to do.
     """
     async with AsyncExitStack() as stack:
         yield await _Composition(settings, clock, stack).compose()
@@ -198,7 +204,13 @@ class _Composition:
         )
         live.follow(lambda policies: registry.follow(policies.thresholds, policies.vocabulary.category_group))
         await registry.refresh()
-        identities = Identities(database=database, presence=timedelta(seconds=settings.presence_seconds))
+        sign_in = await self._open_sign_in(database, outbox)
+        identities = Identities(
+            database=database,
+            presence=timedelta(seconds=settings.presence_seconds),
+            tokens=sign_in.tokens if sign_in is not None else None,
+            keys=settings.oidc is None or settings.oidc.embedded_keys,
+        )
         cases = await stack.enter_async_context(
             case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
         )
@@ -223,6 +235,7 @@ class _Composition:
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
+            informative=purposes.added,
             holders=identities,
             colleagues=registry.recognizer,
             approvals=lambda: live.policies.approvals,
@@ -238,6 +251,7 @@ class _Composition:
             recognizer=registry.recognizer,
             clock=clock,
             metrics=metrics,
+            monotonic=time.perf_counter,
         )
         gateway = Gateway(
             policies=lambda: live.policies,
@@ -246,6 +260,9 @@ class _Composition:
             purposes=purposes,
             recognizer=registry.recognizer,
             escalations=escalations,
+            register=oversight,
+            step_up=self._step_up(database, body_key, audit),
+            lot=Lot(body_key),
             locks=locks,
             upstream=upstream,
             audit=audit,
@@ -270,7 +287,7 @@ class _Composition:
             metrics=metrics,
         )
         await lock_desk.recover(settings.log, settings.origin, sealer)
-        await audit.start(version=__version__, policy=live.policies.version)
+        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(body_key).commitment)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
@@ -289,10 +306,17 @@ class _Composition:
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
+                back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
 
         sessions = Sessions(
-            database=database, audit=audit, outbox=outbox, identities=identities, clock=clock, randomness=os.urandom
+            database=database,
+            audit=audit,
+            outbox=outbox,
+            identities=identities,
+            clock=clock,
+            randomness=os.urandom,
+            provider=sign_in.login if sign_in is not None else None,
         )
         rooms = _Rooms(
             database=database,
@@ -309,6 +333,7 @@ class _Composition:
             escalations=escalations,
             oversight=oversight,
             notifier=self._make_notifier(database, escalations, oversight, audit),
+            sign_in=sign_in,
         )
         console = self._make_console(rooms, door(queries=False), gateway, sealer, body_key)
         await self._keep_house(rooms)
@@ -349,11 +374,16 @@ class _Composition:
             newest = audit.log.head
             return LogHead(self._settings.origin, newest.size, newest.root.hex())
 
+        provider = None
+        if rooms.sign_in is not None:
+            provider = ProviderSignIn(login=rooms.sign_in.login, sessions=rooms.sessions, sealer=sealer)
+            rooms.sign_in.back_channel.subscribe(lambda _ended: rooms.sessions.sweep())
         return Console(
             api=api,
             gateway=gateway,
             identities=rooms.identities,
             sessions=rooms.sessions,
+            admit=partial(rooms.locks.check, case=None, subjects=(), grant=None),
             clock=self._clock,
             limits=self._limits,
             on_error=self._report,
@@ -373,6 +403,7 @@ class _Composition:
                     version=__version__,
                 )
             ),
+            provider=provider,
         )
 
     async def _keep_house(self, rooms: _Rooms) -> None:
@@ -394,6 +425,8 @@ class _Composition:
             await self._notify(rooms.notifier)
         if isinstance(rooms.cases, CaseSystem):
             await self._keep(rooms.cases.tend)
+        if rooms.sign_in is not None:
+            await self._keep(rooms.sign_in.keys.tend)
         await self._keep(self._probe, rooms.upstream, seconds=PROBE_SECONDS)
 
     async def _ready(self, rooms: _Rooms) -> Sequence[Check]:
@@ -408,6 +441,8 @@ class _Composition:
         ]
         if notifier is not None:
             beside.append(Check(name="notifications", ok=True, reason=notifier.trouble))
+        if rooms.sign_in is not None:  # ready without it: keys and proven tokens go on, and no other node would do better
+            beside.append(Check(name="identity_provider", ok=True, reason=rooms.sign_in.trouble))
         return (*checks, *beside, *self._certificate_checks())
 
     def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
@@ -494,6 +529,30 @@ class _Composition:
         copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
         self._stack.push_async_callback(self._flush)
         return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+
+    async def _open_sign_in(self, database: Database, outbox: Outbox) -> SignIn | None:
+        chosen = self._settings.oidc
+        if chosen is None:
+            return None
+        lines = Strangers(per_second=1, burst=20)
+
+        def tell(reason: Reason, said: str) -> None:
+            self._metrics.tokens_refused_total.labels(str(reason)).inc()
+            if (suppressed := lines.admit(time.monotonic())) is not None:
+                self._logger.warning("token refused", kind=str(reason), reason=said, count=suppressed + 1)
+
+        sign_in = SignIn(
+            chosen.options(),
+            database=database,
+            outbox=outbox,
+            clock=self._clock,
+            monotonic=time.monotonic,
+            randomness=os.urandom,
+            tell=tell,
+        )
+        self._stack.push_async_callback(sign_in.close)
+        await sign_in.open()
+        return sign_in
 
     async def _open_upstream(self) -> Upstream:
         upstream = Upstream(upstream_options(self._settings.upstream), metrics=self._metrics)

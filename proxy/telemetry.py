@@ -103,6 +103,9 @@ class Metrics:
             "decisions", "Decisions, of the inquiry and of each record", "outcome", "action", "purpose"
         )
         self.refusals_total = self._counter("refusals", "Queries refused, by problem type", "problem")
+        self.tokens_refused_total = self._counter(
+            "tokens_refused", "Tokens of the identity provider that were not taken, by what is wrong", "reason"
+        )
         self.roots_total = self._counter("root_queries", "Queries that were not caused by another query", "action")
         self.stage_seconds = self._histogram("stage_seconds", "Time in each stage of a query", "stage")
         self.query_seconds = self._histogram("query_seconds", "Time from request to answer", "outcome")
@@ -146,6 +149,8 @@ class Metrics:
         self.notices_overdue = self._gauge("notices_overdue", "Unacknowledged notices whose time has passed")
         self.reviews_due = self._gauge("reviews_due", "Answered queries that wait for their review")
         self.reviews_overdue = self._gauge("reviews_overdue", "Reviews whose time has passed")
+        self.break_glass_total = self._counter("break_glass", "Queries answered in a stated emergency, before anybody agreed")
+        self.findings_open = self._gauge("findings_open", "Findings of reviews that nobody has closed yet")
         self.locks_active = self._gauge("locks_active", "Locks that hold, by what they stop", "kind")
         self.notifications_total = self._counter("notifications", "Notifications by what became of them", "outcome")
         self.notifications_waiting = self._gauge("notifications_waiting", "Notifications that no channel has taken yet")

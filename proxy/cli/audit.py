@@ -299,8 +299,8 @@ def show(
         read = LogRead(about=entry.about, operator=operator(), case=case.strip(), statement=statement.strip(), first=index)
         asyncio.run(_record(config, read))
         shown["sealed"] = content
-        if isinstance(evidence := content.get("step_up"), dict):
-            shown["confirmed"] = confirmation(reader, entry, evidence)
+        if (confirmed := confirmation(reader, entry, content)) is not None:
+            shown["confirmed"] = confirmed
     if as_json:
         emit(shown)
         return

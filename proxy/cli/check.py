@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -39,6 +40,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
         settings = settings_of(config)
         folder, candidate = settings.policies, settings.shadow
         mistakes.extend(_beside(settings))
+        mistakes.extend(_of_provider(settings, config))
     except DocumentInvalid as invalid:
         mistakes.extend(invalid.mistakes)
         folder = _policies_of(config)
@@ -78,6 +80,17 @@ def _beside(settings: Settings) -> Iterator[Mistake]:
                 read(path)
             except DocumentInvalid as invalid:
                 yield from invalid.mistakes
+
+
+def _of_provider(settings: Settings, config: Path) -> Iterator[Mistake]:
+    """Yield the groups of an identity provider that give a role which policy does not know."""
+    from proxy.cli.provider import role_mistakes  # noqa: PLC0415 -- only who has a provider needs it
+    from proxy.policy.vocabulary import load_vocabulary  # noqa: PLC0415
+
+    if settings.oidc is not None:
+        with suppress(DocumentInvalid):  # the policies' own mistakes are told beside
+            roles = load_vocabulary(settings.policies / "vocabulary.yaml").roles
+            yield from role_mistakes(settings.oidc, roles, read_mapping(config)[1])
 
 
 def _policies_of(config: Path) -> Path | None:

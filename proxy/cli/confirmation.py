@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from proxy.identity.evidence import EvidenceBroken, prove
 from proxy.identity.passkey_events import PasskeyRegistered
@@ -15,13 +15,22 @@ if TYPE_CHECKING:
     from proxy.audit.reader import AuditReader
 
 
-def confirmation(reader: AuditReader, entry: Entry, evidence: Mapping[str, Json]) -> dict[str, Json]:
+_PLACES: Final = ("step_up", "assurance")
+"""Where entries hold how surely it was they, in the open, and what was signed, sealed."""
+
+
+def confirmation(reader: AuditReader, entry: Entry, content: Mapping[str, Json]) -> dict[str, Json] | None:
     """Return whether a passkey confirmed what the entry says, and which, by the key of its registration earlier in the log.
+
+    ``content`` is the entry's sealed part; None where nothing in it was signed.
 
     Raises:
         SealBroken: the registration's sealed part was altered.
     """
-    match entry.facts.get("assurance"):
+    evidence = next((each for name in _PLACES if isinstance(each := content.get(name), dict)), None)
+    if not evidence:
+        return None
+    match next((each for name in _PLACES if isinstance(each := entry.facts.get(name), dict)), None):
         case {"credential": str(passkey)}:
             registration = _registration(reader, passkey, before=entry.index)
         case _:
@@ -33,7 +42,8 @@ def confirmation(reader: AuditReader, entry: Entry, evidence: Mapping[str, Json]
         proven = prove(evidence, passkey, bytes.fromhex(str(sealed.get("public_key"))))
     except (EvidenceBroken, ValueError) as broken:
         return {"holds": False, "why": str(broken)}
-    if proven.who.person != sealed.get("person") or proven.thing.about != entry.facts.get("escalation", proven.thing.about):
+    about = {entry.facts.get("escalation"), entry.facts.get("lock"), content.get("case")} - {None}
+    if proven.who.person != sealed.get("person") or proven.thing.about not in about:
         return {"holds": False, "why": "it was signed by another person, or for another thing"}
     return {
         "holds": True,

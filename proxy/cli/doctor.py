@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated
 
 import typer
 
 from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, done, emit, progress, say, settings_of
 from proxy.cli.examination import Level, examine
+from proxy.cli.provider import examine_provider
 from proxy.clock import utc_now
 
 app = typer.Typer()
@@ -19,13 +21,13 @@ _MARKS = {Level.OK: "ok", Level.WARNING: "warn", Level.FAILURE: "FAIL"}
 def doctor(
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,  # noqa: FBT002 -- typer's way
-    network: Annotated[bool, typer.Option(help="Ask the records server, too.")] = True,  # noqa: FBT002
+    network: Annotated[bool, typer.Option(help="Ask the records server, and others that it depends on, too.")] = True,  # noqa: FBT002
 ) -> None:
     """Try policies, keys, certificates, store, log, disk, doors, upstream and clock. Exit 1 when something is to be done."""
     settings = settings_of(config)
     with progress("Looking") as advance:
         found = []
-        for seen in examine(settings, utc_now, network=network):
+        for seen in chain(examine(settings, utc_now, network=network), examine_provider(settings, utc_now, network=network)):
             found.append(seen)
             advance(1)
     well = all(seen.level is Level.OK for seen in found)

@@ -45,7 +45,7 @@ class Access:
 
 
 def ask(
-    method: str, path: str, access: Access, body: Mapping[str, str] | None = None, *, unreached: str = UNREACHED
+    method: str, path: str, access: Access, body: Mapping[str, object] | None = None, *, unreached: str = UNREACHED
 ) -> Mapping[str, Any]:
     """Ask the door; ``unreached`` is what to do when nobody answers there.
 

@@ -5,19 +5,24 @@ There is no way around the door: the command line decides nothing that the serve
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
 
-from proxy.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption
+from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, emit, say
 from proxy.cli.door import Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_list, show_one
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 app = typer.Typer(no_args_is_help=True)
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why: the one who asked and the auditor read it.")]
 IdArgument = Annotated[str, typer.Argument(help="The escalation's id.")]
 
+WATCH_SECONDS: Final = 2.0
 COLUMNS: Final = ("id", "state", "expires_at", "requested_by", "case", "purpose", "action", "because")
 
 
@@ -50,7 +55,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one escalation."""
-    show_one(
+    _show(
         ask("GET", _path(escalation), Access(config=config, key=key, url=url, ca=ca, certificate=certificate)),
         as_json=as_json,
     )
@@ -61,6 +66,9 @@ def approve(
     escalation: IdArgument,
     *,
     reason: ReasonOption,
+    amendments: Annotated[
+        int, typer.Option("--amendments", min=0, help="How many additions to the statement you have seen, as `show` says.")
+    ] = 0,
     config: ConfigOption = DEFAULT_CONFIG,
     key: KeyOption = None,
     url: UrlOption = None,
@@ -73,9 +81,9 @@ def approve(
         "POST",
         f"{_path(escalation)}/approve",
         Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
-        {"reason": reason},
+        {"reason": reason, **({"amendments": amendments} if amendments else {})},
     )
-    show_one(body, as_json=as_json)
+    _show(body, as_json=as_json)
 
 
 @app.command()
@@ -97,7 +105,84 @@ def refuse(
         Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
         {"reason": reason},
     )
-    show_one(body, as_json=as_json)
+    _show(body, as_json=as_json)
+
+
+@app.command("ask")
+def ask_more(
+    escalation: IdArgument,
+    *,
+    words: Annotated[str, typer.Option("--words", help="What you have to know before you decide; the one who asked reads it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask for more, as one who may decide: it goes on waiting, and the one who asked can add to the statement."""
+    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
+    _show(ask("POST", f"{_path(escalation)}/ask", access, {"words": words}), as_json=as_json)
+
+
+@app.command()
+def amend(
+    escalation: IdArgument,
+    *,
+    words: Annotated[str, typer.Option("--words", help="What is added to your statement; what was said stays.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add to your statement when a supervisor asks for more. Who had agreed already is asked again."""
+    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
+    _show(ask("POST", f"{_path(escalation)}/amend", access, {"words": words}), as_json=as_json)
+
+
+@app.command()
+def cancel(
+    escalation: IdArgument,
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take your own query back."""
+    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
+    _show(ask("POST", f"{_path(escalation)}/cancel", access), as_json=as_json)
+
+
+@app.command()
+def watch(
+    escalation: IdArgument,
+    *,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, help="For how long at most.")] = 1800,
+    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    url: UrlOption = None,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Wait until it is decided, and tell of each change. Exit 0 once it is approved, 1 when it ended or still waits."""
+    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
+    deadline, told = time.monotonic() + seconds, ""
+    while True:
+        found = ask("GET", _path(escalation), access)
+        state, asked = str(found.get("state", "")), str(found.get("asked", ""))
+        if (now := f"{state}: {asked}" if asked else state) != told:
+            told = now
+            emit(found) if as_json else say(f"{now} {found.get('reason', '')}".rstrip())
+        left = deadline - time.monotonic()
+        if state != "pending" or left <= 0:
+            raise typer.Exit(int(Code.DONE if state in {"approved", "redeemed"} else Code.FOUND))
+        time.sleep(min(WATCH_SECONDS, left))
 
 
 @app.command()
@@ -119,7 +204,18 @@ def revoke(
         Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
         {"reason": reason},
     )
-    show_one(body, as_json=as_json)
+    _show(body, as_json=as_json)
+
+
+def _show(found: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one escalation: what was asked and added reads as it was said, a line for each turn."""
+    if as_json:
+        emit(found)
+        return
+    show_one({name: value for name, value in found.items() if name != "exchange"}, as_json=False)
+    for said in found.get("exchange", ()):
+        verb = "asked" if said.get("move") == "ask" else "added"
+        say(f"{said.get('at', '')}  {said.get('person', '')} {verb}: {said.get('words', '')}".replace("   ", "  "))
 
 
 def _path(escalation: str) -> str:

@@ -103,7 +103,7 @@ def _policies(settings: Settings) -> Iterator[Seen]:
         if folder is None:
             continue
         try:
-            loaded = load_policies(folder)
+            policies = load_policies(folder)
         except DocumentInvalid as invalid:
             count = len(invalid.mistakes)
             yield Seen(
@@ -113,8 +113,8 @@ def _policies(settings: Settings) -> Iterator[Seen]:
                 next="run `check`, which shows each with its line",
             )
         else:
-            digest = loaded.digest if part == "policies" else digest
-            yield Seen(part=part, level=Level.OK, detail=f"version {loaded.version}")
+            digest = policies.digest if part == "policies" else digest
+            yield Seen(part=part, level=Level.OK, detail=f"version {policies.version}")
     yield from _activated(settings, digest)
 
 
@@ -145,14 +145,14 @@ def _activated(settings: Settings, digest: str) -> Iterator[Seen]:
 
 def _keys(settings: Settings) -> Iterator[Seen]:
     keys = settings.keys
-    yield _loaded(
+    yield loaded(
         "keys.checkpoint",
         lambda: f"the log's verifier key is {load_signer(keys.checkpoint, settings.origin).verifier.vkey}",
         made="openssl genpkey -algorithm ed25519",
     )
     for part, key in (("keys.index", keys.index), ("keys.body", keys.body)):
-        yield _loaded(part, partial(load_key, key), made="openssl rand -hex 32")
-    yield _loaded("keys.registry", lambda: _rotating(keys.registry), made="openssl rand -hex 32")
+        yield loaded(part, partial(load_key, key), made="openssl rand -hex 32")
+    yield loaded("keys.registry", lambda: _rotating(keys.registry), made="openssl rand -hex 32")
     secrets = {
         "upstream.credential": settings.upstream.credential,
         "upstream.key": settings.upstream.key,
@@ -160,7 +160,7 @@ def _keys(settings: Settings) -> Iterator[Seen]:
     } | {f"doors.{name}.tls.key": tls.key for name, tls in _tls_of(settings)}
     for part, path in secrets.items():
         if path is not None:
-            yield _loaded(part, partial(load_secret, path))
+            yield loaded(part, partial(load_secret, path))
 
 
 def _rotating(path: Path) -> str | None:
@@ -170,15 +170,16 @@ def _rotating(path: Path) -> str | None:
     return "holds two keys: `registry rotate-key` is at work, or was stopped and has to be run again"
 
 
-def _loaded(part: str, load: Callable[[], object], *, made: str = "") -> Seen:
+def loaded(part: str, load: Callable[[], object], *, made: str = "") -> Seen:
+    """Return whether a secret file can be used."""
     try:
-        loaded = load()
+        found = load()
     except LogError as error:
         hint = "put back the file that belongs there, owned by the service, mode 0600"
         if made:
             hint += f"; before the very first start, make it: {made}"
         return Seen(part=part, level=Level.FAILURE, detail=str(error), next=hint)
-    return Seen(part=part, level=Level.OK, detail=loaded if isinstance(loaded, str) else "can be read by its owner only")
+    return Seen(part=part, level=Level.OK, detail=found if isinstance(found, str) else "can be read by its owner only")
 
 
 def _certificates(settings: Settings, now: datetime) -> Iterator[Seen]:
@@ -216,6 +217,11 @@ def _dated(
     if until - now < soon:
         return Seen(part=part, level=Level.WARNING, detail=f"expires at {day}", next="renew it; a restart is not needed")
     return Seen(part=part, level=Level.OK, detail=f"valid until {day}")
+
+
+def dated(part: str, path: Path, now: datetime) -> Seen:
+    """Return until when a file of certificates can be used."""
+    return _dated(part, path, now, _earliest_end)
 
 
 def _store(settings: Settings) -> Iterator[Seen]:
@@ -393,7 +399,7 @@ def _case_mapping(settings: Settings, now: datetime) -> Generator[Seen, None, Ca
     yield Seen(part=part, level=Level.OK, detail=f"{len(options.shape.readings)} columns of a case are mapped")
     for name, path in (("secret_headers", options.secret_headers), ("key", options.key)):
         if path is not None:
-            yield _loaded(f"{part}.{name}", partial(load_secret, path))
+            yield loaded(f"{part}.{name}", partial(load_secret, path))
     for name, path in (("ca", options.ca), ("certificate", options.certificate)):
         if path is not None:
             yield _dated(f"{part}.{name}", path, now, _earliest_end)

@@ -28,6 +28,7 @@ from proxy.clock import stamp, utc_now
 from proxy.document import suggest
 from proxy.identity.credential import Holder
 from proxy.identity.desk import EnrollmentRefused, IdentityDesk
+from proxy.identity.principal import PERSON_PATTERN
 from proxy.policy.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
@@ -149,6 +150,34 @@ def revoke(
         emit([_row(each) for each in revoked])
     else:
         say(f"revoked {', '.join(each.id for each in revoked)}" if revoked else "this person had no credential that was good")
+
+
+@app.command("sign-out")
+def sign_out(
+    person: Annotated[str, typer.Argument(help="Personnel id, like badge-1234.")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the log.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """End what a person began at the identity provider: sessions and access tokens, at once and in every process."""
+    settings = settings_of(config)
+    if settings.oidc is None:
+        raise CommandFailed(
+            "there is no identity provider in the configuration", help="`identity revoke` ends keys", code=Code.WRONG_USE
+        )
+    if len(reason.strip()) < MIN_REASON:
+        help_ = f"give --reason with {MIN_REASON} characters or more"
+        raise CommandFailed("signing somebody out needs its reason", help=help_, code=Code.WRONG_USE)
+    if not PERSON_PATTERN.match(person):
+        help_ = "it is the claim that oidc.claims.person names, like badge-1234"
+        raise CommandFailed(f"{person} is not a personnel id", help=help_, code=Code.WRONG_USE)
+    until = utc_now() + timedelta(seconds=settings.oidc.max_age_seconds + settings.oidc.skew_seconds)
+    _at_desk(settings, lambda desk: desk.sign_out(person, reason=reason.strip(), until=until))
+    if as_json:
+        emit({"person": person, "until": stamp(until)})
+    else:
+        say(f"{person} has to sign in anew; to keep them out, close their account at the identity provider")
 
 
 def _at_desk(settings: Settings, use: Callable[[IdentityDesk], Awaitable[T]]) -> T:

@@ -133,7 +133,7 @@ def _respond_async(town: Town, secret: Mapping[str, str]) -> Callable[[Stage], A
 
     async def play(stage: Stage) -> Seen:
         answer = await stage.ask(ask)
-        expected = Expected(status=202, problem="escalation-required", decision="escalate", lacks=secret)
+        expected = Expected(status=202, decision="escalate", lacks=secret)
         seen = stage.look(answer, expected, "the officer need not wait")
         href = _escalation(answer).get("href")
         if not href or answer.headers.get("location") != href or "retry-after" not in answer.headers:

@@ -163,6 +163,11 @@ def _tell(console: Console, running: Demo) -> None:
     ):
         line(f"  {name:<10} {url:<24} {what}")
     line()
+    # By this name, and not by the address: a passkey belongs to a name (WebAuthn Level 3, 5.1.3).
+    line(f"  Sign in to the console at http://localhost:{servers.console.port}/ with a supervisor's key:")
+    for who in ("supervisor", "lieutenant"):
+        line(f"  {who:<10} {running.keys[who]}")
+    line()
     doors = Doors(terminals=servers.terminals.url, console=servers.console.url)
     program = f"{_relative(Path(sys.executable))} -m proxy"
     for suggestion in suggestions(running.town, running.keys, doors, program, _relative(running.home.config)):

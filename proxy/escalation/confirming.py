@@ -28,6 +28,12 @@ def approval_of(escalation: Escalation, reason: str, by: Authority) -> Thing:
 
     Whatever of it changes between the signature and the move, an amended statement too, leaves the signature without effect.
     """
-    asked = asdict(escalation.asked)
-    content = {"escalation": escalation.id, "fingerprint": escalation.fingerprint, "asked": asked, "reason": reason}
-    return Thing.of(APPROVE, escalation.id, {**content, "by": asdict(by)})
+    content = {
+        "escalation": escalation.id,
+        "fingerprint": escalation.fingerprint,
+        "asked": asdict(escalation.asked),
+        "exchange": [said.fact() for said in escalation.words],
+        "reason": reason,
+        "by": asdict(by),
+    }
+    return Thing.of(APPROVE, escalation.id, content)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
 from proxy.audit.owed import Owed, owing
+from proxy.escalation.lifecycle import Move
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,7 +94,8 @@ class EscalationMove(Event):
     """An escalation is about to move; ``actor`` is a person, or ``clock`` for an expiry.
 
     Where more people have to agree, an approval leaves it pending; ``approvals`` counts them, this one included. Who stands in
-    for somebody decides ``on_behalf_of`` them, with their ``role`` and ``rank``; the entry has both names.
+    for somebody decides ``on_behalf_of`` them, with their ``role`` and ``rank``; the entry has both names. An addition to the
+    statement makes approvals given before it void; ``reason`` holds it, or the question that it answers.
     """
 
     kind: ClassVar[str] = "escalation-move"
@@ -120,6 +122,7 @@ class EscalationMove(Event):
             **({"rank": self.rank} if self.rank else {}),
             **({"delegated": True} if self.on_behalf_of else {}),
             "approvals": self.approvals,
+            **({"void": len(self.escalation.approvals)} if self.move == Move.AMEND else {}),
         }
 
     def parties(self) -> Iterable[Party]:

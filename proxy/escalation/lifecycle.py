@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from proxy.audit.event import Json
+    from proxy.escalation.words import Said
     from proxy.policy.decision import Demand
 
 
@@ -84,6 +85,8 @@ class Move(StrEnum):
     CANCEL = "cancel"
     REDEEM = "redeem"
     REVOKE = "revoke"
+    ASK = "ask"
+    AMEND = "amend"
 
 
 MOVES: Final[Mapping[tuple[State, Move], State]] = {
@@ -91,6 +94,8 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.PENDING, Move.REFUSE): State.REFUSED,
     (State.PENDING, Move.EXPIRE): State.EXPIRED,
     (State.PENDING, Move.CANCEL): State.CANCELED,
+    (State.PENDING, Move.ASK): State.PENDING,
+    (State.PENDING, Move.AMEND): State.PENDING,
     (State.APPROVED, Move.REDEEM): State.REDEEMED,
     (State.APPROVED, Move.EXPIRE): State.EXPIRED,
     (State.APPROVED, Move.CANCEL): State.CANCELED,
@@ -105,6 +110,8 @@ PARTICIPLES: Final[Mapping[Move, str]] = {
     Move.CANCEL: "canceled",
     Move.REDEEM: "redeemed",
     Move.REVOKE: "taken back",
+    Move.ASK: "asked about",
+    Move.AMEND: "added to",
 }
 
 
@@ -170,7 +177,8 @@ class Approval:
 class Escalation:
     """One escalation as it stands. ``decided_by`` and ``reason`` are the last decider's; times are aware, in UTC.
 
-    ``approvals`` are those given so far, one for each person; it is approved once they meet every demand.
+    ``approvals`` are those given so far, one for each person; it is approved once they meet every demand. ``words`` are what
+    was asked of the requester and added to the statement, in their order.
     """
 
     id: str
@@ -184,6 +192,7 @@ class Escalation:
     reason: str | None = None
     grant_expires_at: datetime | None = None
     approvals: tuple[Approval, ...] = ()
+    words: tuple[Said, ...] = ()
 
     @property
     def agreed(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from proxy.escalation.lifecycle import (
     State,
 )
 from proxy.escalation.store import Stale
+from proxy.escalation.words import Said, must_have_seen, must_have_turn
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 ATTEMPTS: Final = 5
 DECISIONS: Final = frozenset({Move.APPROVE, Move.REFUSE, Move.REVOKE})
 """Moves that are somebody's decision, with a reason."""
+SPOKEN: Final = frozenset({Move.ASK, Move.AMEND})
+"""Moves that leave it as it is, but for what has been said."""
 
 
 class Moves:
@@ -53,13 +56,13 @@ class Moves:
         self.lock = asyncio.Lock()
         self.changed = asyncio.Condition()
 
-    def require(self, escalation: Escalation, move: Move, *, by: Authority) -> None:
+    def require(self, escalation: Escalation, move: Move, *, by: Authority, amendments: int = 0) -> None:
         """Return when the move could be made now.
 
         Raises:
-            EscalationMoved, ApproverIneligible: as ``make`` would.
+            EscalationMoved, ApproverIneligible, EscalationAmended: as ``make`` would.
         """
-        self._after(escalation, move, actor=by.person, by=by, reason="")
+        self._after(escalation, move, actor=by.person, by=by, reason="", amendments=amendments)
 
     async def make(
         self,
@@ -71,12 +74,16 @@ class Moves:
         reason: str = "",
         about: str = "",
         confirmed: Confirmed | None = None,
+        amendments: int = 0,
     ) -> Escalation:
         """Move an escalation; ``by`` says in which role somebody decides, and for whom they stand in.
 
         What was confirmed must still be what the move does.
 
+        ``amendments`` is how many additions to the statement whoever approves has seen.
+
         Raises:
+            AskedEnough, NothingAsked, EscalationAmended: it is not the turn of this move, or of other words.
             EscalationMoved: it is in no state that allows this move, or others were faster again and again.
             ApproverIneligible: they have agreed already.
             AuditUnavailable: it could not be recorded, and has not moved.
@@ -84,7 +91,14 @@ class Moves:
         by = by or Authority(person=actor, agency="", role="")
         async with self.lock:
             before, moved = await self._make(
-                escalation, move, actor=actor, by=by, reason=reason, about=about, confirmed=confirmed
+                escalation,
+                move,
+                actor=actor,
+                by=by,
+                reason=reason,
+                about=about,
+                confirmed=confirmed,
+                amendments=amendments,
             )
         if move not in {Move.REDEEM, Move.REVOKE} and moved.state is not State.PENDING:
             seconds = (self._clock() - before.created_at).total_seconds()
@@ -102,12 +116,13 @@ class Moves:
         reason: str,
         about: str,
         confirmed: Confirmed | None,
+        amendments: int,
     ) -> tuple[Escalation, Escalation]:
         for _ in range(ATTEMPTS):
             current = await self._store.get(escalation.id) or escalation
             if confirmed is not None and approval_of(current, reason, by) != confirmed.thing:
                 raise EscalationMoved("It was changed while you confirmed it. Look at it again, and confirm anew.")
-            moved, approval = self._after(current, move, actor=actor, by=by, reason=reason)
+            moved, approval = self._after(current, move, actor=actor, by=by, reason=reason, amendments=amendments)
             event = EscalationMove(
                 about=about,
                 escalation=current,
@@ -128,7 +143,7 @@ class Moves:
         raise EscalationMoved("Somebody else was faster; look at it again.")
 
     def _after(
-        self, current: Escalation, move: Move, *, actor: str, by: Authority, reason: str
+        self, current: Escalation, move: Move, *, actor: str, by: Authority, reason: str, amendments: int
     ) -> tuple[Escalation, Approval | None]:
         """Return what a move makes of an escalation, and the agreement that it adds."""
         now = self._clock()
@@ -136,8 +151,12 @@ class Moves:
         to = MOVES.get((state, move))
         if to is None:
             raise EscalationMoved(f"This escalation is {state}; it cannot be {PARTICIPLES[move]} any more.")
+        must_have_turn(current.words, move)
+        said = (Said(move=move, person=actor, role=by.role, at=now, words=reason),) if move in SPOKEN else ()
+        if move is Move.APPROVE:
+            must_have_seen(current.words, amendments)
         approval = _agreed(current, by, now, reason) if move is Move.APPROVE else None
-        given = current.approvals if approval is None else (*current.approvals, approval)
+        given = () if move is Move.AMEND else current.approvals if approval is None else (*current.approvals, approval)
         if approval is not None and not current.met(given):
             to = state
         decided = move in DECISIONS and to is not State.PENDING
@@ -145,6 +164,7 @@ class Moves:
             current,
             state=to,
             approvals=given,
+            words=(*current.words, *said),
             decided_at=now if decided else current.decided_at,
             decided_by=actor if decided else current.decided_by,
             reason=reason if decided else current.reason,

@@ -6,7 +6,6 @@ between processes. Whoever decides is somebody else: not the requester, not the 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import secrets
@@ -35,7 +34,9 @@ from proxy.escalation.moves import Moves
 from proxy.escalation.panel import Panel
 from proxy.escalation.pattern import pattern_of
 from proxy.escalation.store import EscalationStore
+from proxy.escalation.sweep import Sweep
 from proxy.escalation.views import refused, view
+from proxy.escalation.waits import Waits
 from proxy.identity.stepup import StepUpRequired
 from proxy.policy.approvals import USUAL
 from proxy.policy.obligations import REVIEWER
@@ -55,9 +56,10 @@ if TYPE_CHECKING:
     from proxy.registry.protection import Recognizer
     from proxy.telemetry import Metrics
 
+    Informative = Callable[[str, str, str], str]
+
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000
-POLL_SECONDS: Final = 0.5
 PATTERN: Final = 200
 """So many escalations are looked through for what somebody asks for."""
 
@@ -79,6 +81,7 @@ class Escalations:
         expires: timedelta = timedelta(minutes=15),
         grant: timedelta = timedelta(minutes=10),
         most_pending: int = 20,
+        informative: Informative,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
         holders: Holders | None = None,
         colleagues: Colleagues | None = None,
@@ -88,7 +91,8 @@ class Escalations:
         """Wire the room; ``key`` is 32 secret bytes from which its own two keys are derived.
 
         ``holders`` knows who there is, ``colleagues`` the personnel directory, ``approvals`` what policy says of who decides,
-        and ``approvers`` which roles do.
+        and ``approvers`` which roles do. ``informative`` returns what is added to a statement, given the words, the code and
+        the case, or refuses it.
         """
         self._store = EscalationStore(database, hmac.digest(key, b"showcause escalation seal", hashlib.sha256))
         self._fingerprint_key = hmac.digest(key, b"showcause escalation fingerprint", hashlib.sha256)
@@ -96,9 +100,9 @@ class Escalations:
         self._locks = locks
         self._step_up = step_up
         self._clock = clock
-        self._metrics = metrics
         self._expires = expires
         self._most_pending = most_pending
+        self._informative = informative
         self._randomness = randomness
         self.delegations = Delegations(database=database, audit=audit, holders=holders, approvers=approvers, clock=clock)
         self._panel = Panel(
@@ -112,9 +116,8 @@ class Escalations:
             clock=clock,
         )
         self._moves = Moves(store=self._store, audit=audit, clock=clock, metrics=metrics, grant=grant)
-        self._closing = False
-        self._open: Sequence[Escalation] = ()
-        self._listed = -1
+        self.waits = Waits(self._store, self._moves.changed, clock)
+        self._sweep = Sweep(store=self._store, moves=self._moves, clock=clock, metrics=metrics)
 
     async def current(self, asked: Asked, about: str) -> Escalation | None:
         """Return this very query's escalation if it waits or is approved, or None when a new one has to be opened.
@@ -208,14 +211,22 @@ class Escalations:
             raise GrantSpent("This approval has answered once already.") from None
 
     async def decide(
-        self, escalation_id: str, principal: Principal, move: Move, reason: str, assertion: str | None = None
+        self,
+        escalation_id: str,
+        principal: Principal,
+        move: Move,
+        reason: str,
+        assertion: str | None = None,
+        *,
+        amendments: int = 0,
     ) -> Escalation:
-        """Approve or refuse, as one who may. Where policy wants several, it is approved once the last of them agrees.
+        """Approve, refuse, or ask for more, as one who may. Where policy wants several, it is approved once the last agrees.
 
         An approval has to be confirmed: ``assertion`` is the passkey's answer, for this very approval.
 
         Raises:
-            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, Locked, LocksStale.
+            EscalationUnknown, ApproverIneligible, ReasonMissing, EscalationMoved, AskedEnough, Locked, LocksStale.
+            EscalationAmended: ``amendments``, the additions to the statement that whoever approves has seen, are not all.
             StepUpRequired, StepUpFailed, StepUpTooMany, PasskeyMissing: it is not confirmed.
         """
         escalation = await self._seen(escalation_id, principal)
@@ -224,10 +235,33 @@ class Escalations:
         confirmed = None
         if move is Move.APPROVE:
             self._locks.check_asked(escalation.asked, escalation.id)
-            self._moves.require(escalation, move, by=authority)  # else a touch would be asked for in vain
+            # Else a touch would be asked for in vain.
+            self._moves.require(escalation, move, by=authority, amendments=amendments)
             thing = approval_of(escalation, words, authority)
             confirmed = Confirmed(thing, await self._step_up.demand(principal, thing, assertion))
-        return await self._moves.make(escalation, move, actor=principal.person, by=authority, reason=words, confirmed=confirmed)
+        return await self._moves.make(
+            escalation,
+            move,
+            actor=principal.person,
+            by=authority,
+            reason=words,
+            confirmed=confirmed,
+            amendments=amendments,
+        )
+
+    async def amend(self, escalation_id: str, principal: Principal, words: str) -> Escalation:
+        """Add to the statement, as the one who asked, when a supervisor asks for more. Approvals given before are void.
+
+        Raises:
+            EscalationUnknown, ApproverIneligible, EscalationMoved, NothingAsked.
+            PurposeMalformed, PurposeUnknown, StatementUninformative: the words cannot be shown, or say nothing.
+        """
+        escalation = await self._seen(escalation_id, principal)
+        asked = escalation.asked
+        if asked.person != principal.person:
+            raise ApproverIneligible("Only the person who asked can add to the statement; a supervisor can ask for more.")
+        added = self._informative(words, asked.purpose, asked.case)
+        return await self._moves.make(escalation, Move.AMEND, actor=principal.person, by=_asker(principal), reason=added)
 
     async def confirmation(self, escalation: Escalation, principal: Principal, reason: str) -> Mapping[str, object] | None:
         """Return the options for the passkey that has to confirm this approval, or None where their key alone suffices.
@@ -331,51 +365,19 @@ class Escalations:
 
     async def wait(self, escalation: Escalation, seconds: float) -> Escalation:
         """Return the escalation once it is no longer pending, or as it is after ``seconds`` or when nobody may wait."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while True:
-            generation = self._store.generation()
-            current = await self._store.get(escalation.id) or escalation
-            left = deadline - loop.time()
-            if current.at(self._clock()) is not State.PENDING or left <= 0 or self._closing:
-                return current
-            async with self._moves.changed:
-                # A decision made in another process moves the generation, but wakes nobody here: hence the short nap.
-                if self._store.generation() == generation and not self._closing:
-                    try:
-                        async with asyncio.timeout(min(left, POLL_SECONDS)):
-                            await self._moves.changed.wait()
-                    except TimeoutError:
-                        continue
+        return await self.waits.decided(escalation, seconds)
 
     async def end_waits(self) -> None:
         """Let nobody wait any more: the node is about to stop, and its supervisors may decide elsewhere."""
-        self._closing = True
-        async with self._moves.changed:
-            self._moves.changed.notify_all()
+        await self.waits.end()
 
     async def sweep(self) -> None:
         """Write down what has expired, and measure what waits."""
-        generation = self._store.generation()
-        if generation != self._listed:
-            pending = await self._store.listed(state=State.PENDING, most=1000)
-            self._open = (*pending, *await self._store.listed(state=State.APPROVED, most=1000))
-            self._listed = generation
-        now = self._clock()
-        for escalation in self._open:
-            if escalation.at(now) is State.EXPIRED:
-                try:
-                    await self._moves.make(escalation, Move.EXPIRE, actor="clock")
-                except EscalationMoved:
-                    continue
-        waiting = self.pending()
-        self._metrics.escalations_pending.set(len(waiting))
-        self._metrics.escalation_oldest_seconds.set((now - waiting[0].created_at).total_seconds() if waiting else 0)
+        await self._sweep.turn()
 
     def pending(self) -> Sequence[Escalation]:
         """Return what waits for a decision, as of the last sweep."""
-        now = self._clock()
-        return [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
+        return self._sweep.pending()
 
     async def _seen(self, escalation_id: str, principal: Principal) -> Escalation:
         escalation = await self._store.get(escalation_id)
@@ -384,8 +386,12 @@ class Escalations:
         return escalation
 
 
+def _asker(principal: Principal) -> Authority:
+    return Authority(person=principal.person, agency=principal.agency, role=principal.role)
+
+
 def _worded(reason: str) -> str:
     words = reason.strip()
     if not MIN_REASON <= len(words) <= MAX_REASON:
-        raise ReasonMissing(f"State the reason for your decision in {MIN_REASON} to {MAX_REASON} characters.")
+        raise ReasonMissing(f"State your reason, or your question, in {MIN_REASON} to {MAX_REASON} characters.")
     return words

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Index, LargeBinary, String, Table, func, or_, select, update
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, delete, func, or_, select, update
 
 from proxy.database import METADATA
-from proxy.escalation.lifecycle import Approval, Asked, Escalation, State
+from proxy.escalation.lifecycle import Approval, Asked, Escalation, Move, State
+from proxy.escalation.words import Said
 from proxy.policy.decision import Demand
 
 if TYPE_CHECKING:
@@ -57,6 +58,18 @@ _agreements: Final = Table(
     Index("agreements_by_person", "person", "at"),
 )
 """Who agreed to what. In what role, at what rank and why is sealed."""
+
+_words: Final = Table(
+    "escalation_words",
+    METADATA,
+    Column("escalation", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("move", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""What was asked and added, in turn. What was said, and in what role, is sealed."""
 
 
 class Stale(Exception):  # noqa: N818 -- it names what the caller holds
@@ -127,12 +140,18 @@ class EscalationStore:
     async def moving(self, before: Escalation, after: Escalation, approval: Approval | None = None) -> AsyncIterator[None]:
         """Compare-and-swap from ``before`` to ``after``, committed at the end of the block unless that raises.
 
-        An ``approval`` is kept with it; the state may then be the same, while more people have to agree.
+        An ``approval`` is kept with it; the state may then be the same, while more people have to agree. So is what was said;
+        approvals given before something was added to the statement are gone then.
 
         Raises:
             Stale: it is not, or no longer, as ``before`` has it; nothing is written.
         """
-        statement = update(_escalations).where(_escalations.c.id == before.id, _escalations.c.state == str(before.state))
+        spoken = select(func.count()).where(_words.c.escalation == before.id).scalar_subquery()
+        statement = update(_escalations).where(
+            _escalations.c.id == before.id,
+            _escalations.c.state == str(before.state),
+            spoken == len(before.words),  # who agrees in one process while something is added in another agrees to other words
+        )
         async with self._database.begin() as connection:
             if (await connection.execute(statement.values(self._changed(after)))).rowcount != 1:
                 raise Stale
@@ -142,6 +161,10 @@ class EscalationStore:
                 if set((await connection.execute(given)).scalars()) != {each.person for each in before.approvals}:
                     raise Stale
                 await connection.execute(_agreements.insert().values(self._written(before.id, approval)))
+            for number, said in enumerate(after.words[len(before.words) :], len(before.words)):
+                await connection.execute(_words.insert().values(self._spoken(before.id, number, said)))
+                if said.move is Move.AMEND:
+                    await connection.execute(delete(_agreements).where(_agreements.c.escalation == before.id))
             await self._database.bump(connection, SUBJECT)
             yield
 
@@ -183,17 +206,38 @@ class EscalationStore:
         facts = orjson.loads(self._open(row.sealed, row.escalation, f"agreement/{row.person}/{row.on_behalf_of}"))
         return Approval(person=row.person, on_behalf_of=row.on_behalf_of, at=datetime.fromisoformat(row.at), **facts)
 
+    def _spoken(self, escalation_id: str, number: int, said: Said) -> dict[str, Any]:
+        facts = orjson.dumps({"role": said.role, "words": said.words})
+        return {
+            "escalation": escalation_id,
+            "number": number,
+            "move": str(said.move),
+            "person": said.person,
+            "at": _text(said.at),
+            "sealed": self._seal(facts, escalation_id, f"words/{number}/{said.move}/{said.person}"),
+        }
+
+    def _heard(self, row: Row[Any]) -> Said:
+        facts = orjson.loads(self._open(row.sealed, row.escalation, f"words/{row.number}/{row.move}/{row.person}"))
+        return Said(move=Move(row.move), person=row.person, at=datetime.fromisoformat(row.at), **facts)
+
     async def _select(self, statement: Select[Any]) -> list[Escalation]:
         async with self._database.begin() as connection:
             rows = (await connection.execute(statement)).all()
-            wanted = select(_agreements).where(_agreements.c.escalation.in_([row.id for row in rows]))
+            ids = [row.id for row in rows]
+            wanted = select(_agreements).where(_agreements.c.escalation.in_(ids))
             given = (await connection.execute(wanted.order_by(_agreements.c.at, _agreements.c.person))).all() if rows else []
+            heard = select(_words).where(_words.c.escalation.in_(ids)).order_by(_words.c.number)
+            said = (await connection.execute(heard)).all() if rows else []
         approvals: dict[str, list[Approval]] = {}
         for row in given:
             approvals.setdefault(row.escalation, []).append(self._agreement(row))
-        return [self._read(row, approvals.get(row.id, ())) for row in rows]
+        words: dict[str, list[Said]] = {}
+        for row in said:
+            words.setdefault(row.escalation, []).append(self._heard(row))
+        return [self._read(row, approvals.get(row.id, ()), words.get(row.id, ())) for row in rows]
 
-    def _read(self, row: Row[Any], approvals: Iterable[Approval]) -> Escalation:
+    def _read(self, row: Row[Any], approvals: Iterable[Approval], words: Iterable[Said]) -> Escalation:
         asked = orjson.loads(self._open(row.sealed, row.id, "asked"))
         for member in ("categories", "subjects", "relations", "fields"):
             asked[member] = tuple(asked.get(member, ()))
@@ -213,6 +257,7 @@ class EscalationStore:
             reason=self._open(row.sealed_reason, row.id, "reason").decode() if row.sealed_reason else None,
             grant_expires_at=datetime.fromisoformat(row.grant_expires_at) if row.grant_expires_at else None,
             approvals=tuple(approvals),
+            words=tuple(words),
         )
 
     def _seal(self, plain: bytes, row: str, column: str) -> bytes:

@@ -1,10 +1,15 @@
-"""What is told of an escalation: to the one who asked, to who decides, and in the refusals that say where to wait."""
+"""What of an escalation is shown: little to the one who asked, and what it takes to decide to who may decide.
+
+Whoever asked learns nothing of the subject: neither how many have to agree and who they are, where that is other than one
+supervisor, nor by whom a question was put, since roles and numbers follow from what the subject is.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from proxy.escalation.lifecycle import EscalationRefused, EscalationRequired, State
+from proxy.escalation.words import amended, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +21,13 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_SECONDS: Final = 5
 _WHY: Final = ("category", "matched", "score", "threshold", "features")
+_STATUS: Final[Mapping[State, str]] = {
+    State.REFUSED: "denied",
+    State.CANCELED: "cancelled",
+    State.REDEEMED: "expired",
+    State.REVOKED: "cancelled",
+}
+"""The words of AuthZEN's profile where they are not ours; an approval that was used is one that can be used no more."""
 
 
 def required(escalation: Escalation, now: datetime, told: Mapping[str, Json] | None = None) -> EscalationRequired:
@@ -38,10 +50,11 @@ def refused(escalation: Escalation, now: datetime) -> EscalationRefused:
 
 def view(escalation: Escalation, now: datetime) -> dict[str, object]:
     """Return what the requester may see: never why the subject is protected."""
+    state = escalation.at(now)
     seen: dict[str, object] = {
         "id": escalation.id,
         "href": f"/escalations/{escalation.id}",
-        "state": str(escalation.at(now)),
+        "state": str(state),
         "created_at": escalation.created_at.isoformat(),
         "expires_at": escalation.expires_at.isoformat(),
     }
@@ -49,6 +62,11 @@ def view(escalation: Escalation, now: datetime) -> dict[str, object]:
         seen["reason"] = escalation.reason
     if escalation.grant_expires_at is not None:
         seen["approved_until"] = escalation.grant_expires_at.isoformat()
+    if escalation.words:
+        seen["amendments"] = amended(escalation.words)
+        seen["exchange"] = [said.told() for said in escalation.words]
+    if state is State.PENDING and (questions := waiting(escalation.words)):
+        seen["asked"] = " / ".join(said.words for said in questions)
     return seen
 
 
@@ -72,6 +90,8 @@ def supervisor_view(escalation: Escalation, now: datetime) -> dict[str, object]:
         "demands": tuple(demand.fact() for demand in asked.demands),
         "fields": list(asked.fields),
         "approvals": [_approval(each) for each in escalation.approvals],
+        "amendments": amended(escalation.words),
+        "exchange": [said.fact() for said in escalation.words],
     }
 
 
@@ -100,3 +120,23 @@ def nobody_there(told: Mapping[str, Json]) -> bool:
 def _approval(approval: Approval) -> dict[str, object]:
     said: dict[str, object] = {"person": approval.person, "role": approval.role, "reason": approval.reason}
     return said | ({"on_behalf_of": approval.on_behalf_of} if approval.on_behalf_of else {})
+
+
+def task(seen: Mapping[str, object]) -> dict[str, object]:
+    """Return what a requester sees in the words of AuthZEN's Access Request and Approval Profile, draft 1.
+
+    A status of ``approved`` comes with ``result``: it permits a new evaluation, and is no grant for whoever bears it.
+    """
+    state, href = State(str(seen["state"])), str(seen["href"])
+    handle: dict[str, object] = {
+        "id": seen["id"],
+        "status": _STATUS.get(state, str(state)),
+        "status_endpoint": href,
+        "expires_at": seen["expires_at"],
+    }
+    if state is State.PENDING:
+        handle["links"] = {"cancel": f"{href}/cancel", "events": f"{href}/events"}
+    found: dict[str, object] = {"task": handle}
+    if state is State.APPROVED:
+        found["result"] = {"mode": "reevaluate", "approval": {"id": seen["id"], "approved_until": seen["approved_until"]}}
+    return found

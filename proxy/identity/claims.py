@@ -42,6 +42,7 @@ class Reason(StrEnum):
     REVOKED = "revoked"
     INSUFFICIENT = "insufficient"
     REPLAYED = "replayed"
+    PROVIDER = "provider"
 
 
 class Unfit(Exception):  # noqa: N818 -- reads as a sentence where it is raised

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxy.identity.credential import KEY_BYTES, Credential, Holder, Kind, digest, make_key, well_formed_uri
-from proxy.identity.events import IdentityAdded, IdentityRevoked
+from proxy.identity.denylist import Denylist, Of
+from proxy.identity.events import IdentityAdded, IdentityRevoked, IdentitySignedOut
 from proxy.identity.store import CredentialStore
 
 if TYPE_CHECKING:
@@ -84,6 +85,16 @@ class IdentityDesk:
                     await self._outbox.put(connection, IdentityRevoked(credential=gone, actor=self._actor, reason=reason))
                     revoked.append(gone)
         return revoked
+
+    async def sign_out(self, person: str, *, reason: str, until: datetime) -> None:
+        """End every session that a person began at the identity provider, and every token of theirs, in every process.
+
+        They have to sign in anew, for a refreshed token does not do; that they cannot is the provider's to see to. ``until`` is
+        when nothing that was issued by now could be presented any more.
+        """
+        async with self._database.begin() as connection:
+            await Denylist(self._database).add(connection, Of.PERSON, person, before=self._clock(), until=until)
+            await self._outbox.put(connection, IdentitySignedOut(actor=self._actor, person=person, reason=reason))
 
     async def listed(self, *, person: str | None = None) -> Sequence[Credential]:
         """Return credentials, oldest first, revoked ones too."""

@@ -66,3 +66,37 @@ class IdentityRevoked(_CredentialEvent):
             "terminal": holder.terminal,
             "reason": self.reason,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySignedOut(Event):
+    """Tokens and sessions were ended: of an account or a session by the identity provider, of a person by the identity desk."""
+
+    kind: ClassVar[str] = "identity-signed-out"
+    actor: str
+    account: str | None = None
+    session: str | None = None
+    person: str | None = None
+    reason: str = ""
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return what was ended, as closed words."""
+        ended = {"account": self.account, "session": self.session, "person": self.person}
+        return {"ended": tuple(name for name, value in ended.items() if value is not None)}
+
+    def parties(self) -> Iterable[Party]:
+        """Return who did it, and whose they were."""
+        yield Party("actor", self.actor)
+        for kind, value in (("account", self.account), ("officer", self.person)):
+            if value is not None:
+                yield Party(kind, value)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return the names and the reason in clear."""
+        return {
+            "actor": self.actor,
+            "account": self.account,
+            "session": self.session,
+            "person": self.person,
+            "reason": self.reason,
+        }

@@ -12,7 +12,7 @@ import hmac
 import re
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proxy.clock import Clock
+    from proxy.identity.denylist import Denylist
     from proxy.identity.discovery import Metadata
     from proxy.identity.jwks import Keys
     from proxy.identity.proof import Proof
     from proxy.identity.provider import Provider
+    from proxy.identity.session import Session
     from proxy.identity.token import TokenRules
 
 TERMINAL: Final = "console"
@@ -78,6 +80,12 @@ class Login:
     amr: tuple[str, ...]
     sid: str | None
     sub: str
+    issued_at: datetime
+
+    @property
+    def name(self) -> str:
+        """Return what a session of the console keeps: when by the provider's clock, the account, and its session there."""
+        return f"{self.issued_at.timestamp():.0f} {self.sub} {self.sid or ''}"
 
 
 class OidcLogin:
@@ -89,14 +97,16 @@ class OidcLogin:
         provider: Provider,
         keys: Keys,
         rules: TokenRules,
-        proof: Proof,
+        proof: Callable[[], Proof],
+        denylist: Denylist,
         redirect: str,
         scopes: tuple[str, ...],
         clock: Clock,
         randomness: Callable[[int], bytes],
         tell: Callable[[Reason, str], None],
     ) -> None:
-        """Take the provider, and what its tokens have to be. ``tell`` is told, for the operator, why a sign-in was refused."""
+        """Take the provider, and what its tokens have to be. ``tell`` hears why a sign-in was refused, for the operator."""
+        self._denylist = denylist
         self._provider = provider
         self._keys = keys
         self._rules = rules
@@ -154,7 +164,7 @@ class OidcLogin:
         now, metadata = self._clock(), await self._metadata()
         code = self._code(transaction, query, metadata, now)
         self._use_up(transaction)
-        fields, headers = self._proof.applied(metadata, now)
+        fields, headers = self._proof().applied(metadata, now)
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -166,7 +176,7 @@ class OidcLogin:
             answer = await self._provider.tokens(form, headers)
             return await self._login(answer, transaction)
         except ProviderTrouble as trouble:
-            self._tell(Reason.CLAIMS, str(trouble))
+            self._tell(Reason.PROVIDER, str(trouble))
             raise SignInRefused("The identity provider did not confirm the sign-in. Sign in again.") from trouble
         except Unfit as unfit:
             self._tell(unfit.reason, str(unfit))
@@ -218,6 +228,14 @@ class OidcLogin:
         if transaction.again and read.signed_in.at < transaction.begun_at - self._rules.skew:
             raise Unfit(Reason.INSUFFICIENT, "the provider did not ask for a new sign-in although it had to")
         who = identity_of(claims, self._rules.claims)
+        if self._denylist.refuses(
+            account=read.subject,
+            person=who.person,
+            issued_at=read.issued_at,
+            signed_in_at=read.signed_in.at,
+            session=read.session,
+        ):
+            raise Unfit(Reason.REVOKED, "the account, session or person was signed out since; a new sign-in is needed")
         mark = hashlib.sha256(f"{read.subject}\0{read.session}\0{transaction.state}".encode()).hexdigest()
         principal = Principal(
             person=who.person,
@@ -235,6 +253,33 @@ class OidcLogin:
             amr=read.signed_in.amr,
             sid=read.session,
             sub=read.subject,
+            issued_at=read.issued_at,
+        )
+
+    def ended(self, login: Login) -> bool:
+        """Tell whether the provider or the identity desk has ended what a login began; no waiting, some microseconds.
+
+        Raises:
+            DatabaseUnusable: the store cannot be read, so nobody can tell.
+        """
+        return self._denylist.refuses(
+            account=login.sub,
+            person=login.principal.person,
+            issued_at=login.issued_at,
+            signed_in_at=login.auth_time,
+            session=login.sid,
+        )
+
+    def session_ended(self, session: Session) -> bool:
+        """Tell the same of a session of the console that was begun with a login's ``name``."""
+        # Neither holds a space (``identifier``), and times are the provider's, so that its clock alone counts.
+        issued, account, name = (session.sid or "0  ").split(" ", 2)
+        return self._denylist.refuses(
+            account=account,
+            person=session.principal.person,
+            issued_at=datetime.fromtimestamp(int(issued), UTC),
+            signed_in_at=session.principal.authenticated_at,
+            session=name or None,
         )
 
     async def _metadata(self) -> Metadata:
@@ -252,7 +297,7 @@ class OidcLogin:
 def _refused(unfit: Unfit) -> SignInRefused:
     """Say what the person can do about it; what exactly was wrong is for the operator."""
     match unfit.reason:
-        case Reason.INSUFFICIENT:
+        case Reason.INSUFFICIENT | Reason.REVOKED:
             return SignInRefused("The sign-in was too long ago, or without a second factor. Sign in again, with both.")
         case Reason.PERSON | Reason.AGENCY | Reason.ROLE | Reason.UNIT:
             return SignInRefused("The identity provider does not say who you are here. Ask the identity desk.")

@@ -1,23 +1,29 @@
 """Who asks: an ``Authorization`` header, a client certificate's URI, or both, become the one person they belong to.
 
 Nothing else a client sends says who it is. Credentials lie in memory; the store's generation, which costs microseconds,
-tells when another process has added or revoked one, so a revocation takes effect at the next query.
+tells when another process has added or revoked one, so a revocation takes effect at the next query. Where there is an
+identity provider, what looks like its token goes to ``tokens.py``; a key still costs no waiting.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from proxy.identity.credential import Credential, Kind, bearer, digest
 from proxy.identity.presence import WINDOW, Presence, SimultaneousUse
 from proxy.identity.principal import CredentialInvalid, CredentialMissing, Principal
 from proxy.identity.store import CredentialStore
+from proxy.identity.tls import THUMBPRINT, certificate_uris
+from proxy.identity.token import token_of
+from proxy.identity.tokens import Presented
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from proxy.database import Database
     from proxy.identity.credential import Holder
+    from proxy.identity.tokens import Tokens
 
 NOTICES = 1000
 
@@ -25,21 +31,30 @@ NOTICES = 1000
 class Authenticator(Protocol):
     """Whoever can tell a principal from credentials; an identity provider's tokens come in by this door."""
 
-    def authenticate(self, authorization: str | None, certificate_uris: tuple[str, ...], now: datetime) -> Principal:
-        """Return the principal.
+    async def identify(self, authorization: str | None, peer: Mapping[str, Any], now: datetime) -> Principal:
+        """Return the principal. ``peer`` is what the handshake verified of the client's certificate, empty without one.
 
         Raises:
             CredentialMissing: there is no credential.
             CredentialInvalid: a credential is not, or no longer, good, or two of them disagree.
+            AuthenticationInsufficient: the sign-in was too long ago, or too weak.
+            IdentityProviderUnavailable: the provider does not answer, and nobody else can tell.
         """
         ...
 
 
 class Identities:
-    """The embedded authenticator: opaque keys and enrolled certificates."""
+    """The authenticator: opaque keys and enrolled certificates, and where there is a provider, its access tokens."""
 
-    def __init__(self, *, database: Database, presence: timedelta = WINDOW) -> None:
-        """Take the store, and how close in time two terminals of one person are noticed."""
+    def __init__(
+        self, *, database: Database, presence: timedelta = WINDOW, tokens: Tokens | None = None, keys: bool = True
+    ) -> None:
+        """Take the store, and how close in time two terminals of one person are noticed.
+
+        ``keys`` is false where tokens alone are taken, and an enrolled certificate only beside one.
+        """
+        self._tokens = tokens
+        self.takes_keys = keys
         self._store = CredentialStore(database)
         self._presence = Presence(presence)
         self._notices: list[SimultaneousUse] = []
@@ -47,8 +62,22 @@ class Identities:
         self._credentials: dict[tuple[Kind, str], Credential] = {}
         self._by_id: dict[str, Credential] = {}
 
+    async def identify(self, authorization: str | None, peer: Mapping[str, Any], now: datetime) -> Principal:
+        """Return who asks, by whatever was sent; waits only for a provider's key that is not known yet.
+
+        Raises:
+            CredentialMissing, CredentialInvalid, DatabaseUnusable: as ``authenticate``.
+            AuthenticationInsufficient, IdentityProviderUnavailable: as ``Tokens.principal``.
+        """
+        token = token_of(authorization) if self._tokens is not None else None
+        if self._tokens is None or token is None:
+            return self.authenticate(authorization, certificate_uris(peer), now)
+        principal = await self._tokens.principal(token, self._presented(peer, now), now)
+        self._notice(principal.person, principal.terminal, now)
+        return principal
+
     def authenticate(self, authorization: str | None, certificate_uris: tuple[str, ...], now: datetime) -> Principal:
-        """Return who asks; no waiting, some microseconds.
+        """Return who asks by a key or a certificate; no waiting, some microseconds.
 
         Raises:
             CredentialMissing: there is no credential.
@@ -57,6 +86,8 @@ class Identities:
         """
         if authorization is None and not certificate_uris:
             raise CredentialMissing("Send a key (Authorization: Bearer <key>) or use an enrolled client certificate.")
+        if not self.takes_keys:
+            raise CredentialInvalid("Only access tokens of the identity provider are taken here. Sign in there.")
         self._refresh()
         found = []
         # Every credential that was sent has to be good: a bad one is never passed over because another is fine.
@@ -78,8 +109,7 @@ class Identities:
             methods=tuple([str(each.kind) for each in found]),
             authenticated_at=now,
         )
-        if (notices := self._presence.seen(holder.person, holder.terminal, now)) and len(self._notices) < NOTICES:
-            self._notices.extend(notices)
+        self._notice(holder.person, holder.terminal, now)
         return principal
 
     def require_good(self, principal: Principal, now: datetime) -> None:
@@ -117,6 +147,21 @@ class Identities:
         """Return what was noticed since the last call, for the caller to count and record."""
         taken, self._notices = self._notices, []
         return taken
+
+    def _notice(self, person: str, terminal: str, now: datetime) -> None:
+        if (notices := self._presence.seen(person, terminal, now)) and len(self._notices) < NOTICES:
+            self._notices.extend(notices)
+
+    def _presented(self, peer: Mapping[str, Any], now: datetime) -> Presented:
+        """Return what a client certificate beside a token says; one that was enrolled has to be good."""
+        if not peer:
+            return Presented()
+        self._refresh()
+        uris = tuple(value for kind, value in peer.get("subjectAltName", ()) if kind == "URI")
+        credential = self._credentials.get((Kind.CERTIFICATE, uris[0])) if len(uris) == 1 else None
+        if credential is not None:
+            credential.require_good(now)
+        return Presented(peer.get(THUMBPRINT, ""), credential.holder if credential is not None else None)
 
     def _refresh(self) -> None:
         generation = self._store.generation()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from proxy.audit.outbox import Outbox
     from proxy.clock import Clock
     from proxy.database import Database
+    from proxy.identity.oidc import OidcLogin
     from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
 
@@ -41,6 +42,7 @@ TOUCH: Final = timedelta(seconds=20)
 _SAYS: Final = {
     Ending.IDLE: "You were signed out because nothing was done for 15 minutes.",
     Ending.ABSOLUTE: "You were signed out because you signed in 12 hours ago.",
+    Ending.PROVIDER: "You were signed out because the identity provider, or the identity desk, ended your session.",
     Ending.REVOKED: "You were signed out because your key or certificate is no longer good.",
 }
 
@@ -57,8 +59,13 @@ class Sessions:
         identities: Identities,
         clock: Clock,
         randomness: Callable[[int], bytes],
+        provider: OidcLogin | None = None,
     ) -> None:
-        """Wire the room; ``randomness`` must be fit for secrets (``os.urandom``)."""
+        """Wire the room; ``randomness`` must be fit for secrets (``os.urandom``).
+
+        ``provider`` tells which of the sessions begun there have been ended.
+        """
+        self._provider = provider
         self._database = database
         self._store = SessionStore(database)
         self._audit = audit
@@ -153,7 +160,8 @@ class Sessions:
 
     def _revoked(self, session: Session, now: datetime) -> Ending | None:
         if not session.enrolled:
-            return None
+            ended = self._provider is None or self._provider.session_ended(session)
+            return Ending.PROVIDER if ended else None
         try:
             self._identities.require_good(session.principal, now)
         except CredentialInvalid:

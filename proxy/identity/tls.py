@@ -6,6 +6,8 @@ The common name is never read: it is free text that a certification authority fo
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ssl
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+THUMBPRINT: Final = "x5t#S256"
 _PROTOCOLS: Final = ["http/1.1"]
 
 
@@ -74,6 +77,11 @@ def certificate_uris(peer: Mapping[str, Any]) -> tuple[str, ...]:
     if not well_formed_uri(uris[0]):
         raise CredentialInvalid("The client certificate's URI is not spiffe://… or showcause://… in its plain form.")
     return uris
+
+
+def with_thumbprint(peer: Mapping[str, Any], certificate: bytes) -> Mapping[str, Any]:
+    """Return ``getpeercert()`` with the SHA-256 of the certificate itself (DER), to which a token can be bound (RFC 8705)."""
+    return {**peer, THUMBPRINT: base64.urlsafe_b64encode(hashlib.sha256(certificate).digest()).rstrip(b"=").decode()}
 
 
 class _FollowingContext(ssl.SSLContext):

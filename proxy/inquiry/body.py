@@ -31,12 +31,18 @@ MAX_BODY: Final = 65536
 MAX_DEPTH: Final = 8
 MAX_MEMBERS: Final = 256
 MAX_DIGITS: Final = 128
+SMALL_DIGITS: Final = 9
 
 
 class _Number(str):
     """A number as its text."""
 
     __slots__ = ()
+
+
+def whole(value: object) -> int | None:
+    """Return a member's value as the small whole number that it is, or None for anything else."""
+    return int(value) if isinstance(value, _Number) and len(value) <= SMALL_DIGITS and value.isdecimal() else None
 
 
 class _Float(str):

@@ -1,4 +1,4 @@
-"""``Query-Purpose`` as text: an RFC 9651 dictionary of six strings and a token, read once and in one way.
+"""``Query-Purpose`` as text: an RFC 9651 dictionary of seven strings and a token, read once and in one way.
 
 ``http-sf`` parses; what it lets pass and we do not is found here: duplicate members (RFC 9651 keeps the last, so two readers
 of one header could disagree), parameters, inner lists, unknown members, other types, invisible characters. Every mistake
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 4096
 STATEMENT_CHARACTERS: Final = 1000
 NAME_CHARACTERS: Final = 128
-MEMBERS: Final = ("code", "case", "statement", "requestor", "recipient", "location", "root")
+MEMBERS: Final = ("code", "case", "statement", "exigent", "requestor", "recipient", "location", "root")
 CASE_PATTERN: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 ./:_#-]{0,62}[A-Z0-9])?\Z")
 ROOT_PATTERN: Final = re.compile(r"[!-.0-~][!-~]{0,254}/(?:0|[1-9][0-9]{0,18})\Z")
 
@@ -43,6 +43,7 @@ class Stated:
     code: str | None = None
     case: str | None = None
     statement: str | None = None
+    exigent: str | None = None
     requestor: str | None = None
     recipient: str | None = None
     location: str | None = None
@@ -126,14 +127,31 @@ def _value(data: bytes, name: str, member: object) -> str:
 def _text(data: bytes, name: str, text: str) -> str:
     if name == "root" and not ROOT_PATTERN.match(text):
         _refuse(data, name, "root is the Audit-Entry of the query that caused this one: <origin>/<index>.")
-    most = STATEMENT_CHARACTERS if name == "statement" else NAME_CHARACTERS
-    if len(text) > most:
-        _refuse(data, name, f"{name} is longer than {most} characters.")
-    if not text.isprintable() and any(_invisible(character) for character in text):
-        _refuse(data, name, f"{name} holds a character that cannot be seen or printed.")
-    if not text.strip():
-        _refuse(data, name, f"{name} is empty; leave it out or fill it in.")
+    wrong = _unsayable(name, text)
+    if wrong is not None:
+        _refuse(data, name, wrong)
     return text.strip()
+
+
+def spoken(name: str, text: str) -> str:
+    """Return a member's text that came otherwise than in the header, by the header's rules.
+
+    Raises:
+        PurposeMalformed: it is too long, empty, or holds what cannot be seen.
+    """
+    wrong = _unsayable(name, text)
+    if wrong is not None:
+        raise PurposeMalformed(wrong, position=0)
+    return text.strip()
+
+
+def _unsayable(name: str, text: str) -> str | None:
+    most = STATEMENT_CHARACTERS if name in {"statement", "exigent"} else NAME_CHARACTERS
+    if len(text) > most:
+        return f"{name} is longer than {most} characters."
+    if not text.isprintable() and any(_invisible(character) for character in text):
+        return f"{name} holds a character that cannot be seen or printed."
+    return None if text.strip() else f"{name} is empty; leave it out or fill it in."
 
 
 def _case(data: bytes, text: str) -> str:

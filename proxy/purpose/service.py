@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from proxy.document import suggest
-from proxy.purpose.header import Stated, parse
+from proxy.purpose.header import Stated, parse, spoken
 from proxy.purpose.memory import FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     Case,
@@ -27,7 +27,7 @@ from proxy.purpose.purpose import (
     VerifiedPurpose,
 )
 from proxy.purpose.standing import standings
-from proxy.purpose.statement import objection, signatures
+from proxy.purpose.statement import exigent_objection, objection, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,6 +71,7 @@ class Purposes:
         self._words = Words(key)
         self._parse = lru_cache(maxsize=KEPT)(parse)
         self._objection = lru_cache(maxsize=KEPT)(objection)
+        self._exigent_objection = lru_cache(maxsize=KEPT)(exigent_objection)
         self._signatures = lru_cache(maxsize=KEPT)(signatures)
 
     async def verify(
@@ -120,6 +121,7 @@ class Purposes:
             statement, derived = stated.statement or "", inherited is not None and inherited.derived
         _require_recent(case, code)
         _require_members(stated, code)
+        self._require_emergency(stated, code, catalogue)
         _require_fit(case, code)
         _require_open(case, code.grace, now)
         standing = _standing(case, code, principal)
@@ -132,6 +134,7 @@ class Purposes:
             location=stated.location,
             root=stated.root,
             derived=derived,
+            exigent=stated.exigent,
         )
         own = statement and not (derived or inherited)
         return VerifiedPurpose(
@@ -155,6 +158,7 @@ class Purposes:
         if stated.statement is None:
             _refuse_incomplete(stated, "the case directory is down, so nothing else can speak for this query")
         _require_members(stated, code)
+        self._require_emergency(stated, code, self._catalogue())
         purpose = Purpose(
             code=code.name,
             case=stated.case,
@@ -164,6 +168,7 @@ class Purposes:
             location=stated.location,
             root=stated.root,
             derived=inherited is not None and inherited.derived,
+            exigent=stated.exigent,
         )
         return VerifiedPurpose(
             purpose=purpose,
@@ -173,6 +178,20 @@ class Purposes:
             permissible_use=code.permissible_use if action in self._catalogue().motor_vehicle_actions else None,
             subject_on_case=action in code.subject_on_case,
         )
+
+    def added(self, words: str, name: str, case: str) -> str:
+        """Return what is added to the statement of a query under code ``name``, held to the same rules as a statement.
+
+        Raises:
+            PurposeMalformed, PurposeUnknown, StatementUninformative.
+        """
+        said = spoken("statement", words)
+        catalogue = self._catalogue()
+        code = catalogue.codes.get(name)
+        if code is None:
+            raise PurposeUnknown("The code of this query is no longer in the catalogue. Cancel it, and ask anew.")
+        self._require_informative(said, case, code, catalogue)
+        return said
 
     def remember(self, reference: str, principal: Asker, purpose: Purpose, named: Subjects, now: datetime) -> None:
         """Keep an answered query's purpose, and whom its answer named, for queries that name its audit entry as their root."""
@@ -199,6 +218,13 @@ class Purposes:
     def _require_informative(self, statement: str, case: str, code: Code, catalogue: Catalogue) -> None:
         words, empty = code.statement_words, catalogue.empty_words
         wrong = self._objection(statement, case=case, label=code.label, words=words, empty=empty)
+        if wrong is not None:
+            raise StatementUninformative(wrong)
+
+    def _require_emergency(self, stated: Stated, code: Code, catalogue: Catalogue) -> None:
+        if stated.exigent is None or stated.case is None:
+            return
+        wrong = self._exigent_objection(stated.exigent, case=stated.case, label=code.label, empty=catalogue.empty_words)
         if wrong is not None:
             raise StatementUninformative(wrong)
 
@@ -235,7 +261,10 @@ class Purposes:
 
 
 def _joined(stated: Stated, inherited: Purpose) -> Stated:
-    """Return what a query that names its root says: the root's purpose, and further members of its own where it has them."""
+    """Return what a query that names its root says: the root's purpose, and further members of its own where it has them.
+
+    An emergency is not among them: it opened one answer, about whom it was stated, and is stated anew for another.
+    """
     return replace(
         stated,
         code=inherited.code,

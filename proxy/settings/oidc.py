@@ -7,12 +7,19 @@ change hands and are typed by people.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations at run time
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
+from proxy.identity.claims import ClaimRules
+from proxy.identity.credential import ROLE_PATTERN
+from proxy.identity.principal import ORI_PATTERN
+from proxy.identity.provider import ProviderOptions
+from proxy.identity.sign_in import OidcOptions
+from proxy.identity.token import TokenRules
 from proxy.settings.parts import File, Seconds, Section, is_loopback, number
 
 Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
@@ -52,11 +59,25 @@ def _claim(name: str) -> str:
     return name
 
 
+def _ori(value: str) -> str:
+    if not ORI_PATTERN.match(value):
+        msg = "must be a nine-character ORI, like KY0429900"
+        raise ValueError(msg)
+    return value
+
+
+def _role(value: str) -> str:
+    if not ROLE_PATTERN.match(value):
+        msg = "must be a role of vocabulary.yaml, in lower-case letters"
+        raise ValueError(msg)
+    return value
+
+
 Url = Annotated[str, AfterValidator(_url)]
 Claim = Annotated[str, AfterValidator(_claim)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
-Ori = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{9}$")]
-Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Ori = Annotated[str, AfterValidator(_ori)]
+Role = Annotated[str, AfterValidator(_role)]
 
 
 class ClaimSettings(Section):
@@ -93,7 +114,7 @@ class OidcSettings(Section):
     redirect: Url
     client_secret: File | None = None
     client_key: File | None = None
-    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("RS256", "PS256", "ES256", "EdDSA")
+    algorithms: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256", "EdDSA")
     scopes: tuple[Text, ...] = ("openid",)
     claims: ClaimSettings = ClaimSettings()
     agencies: Annotated[dict[Text, Ori], Field(min_length=1)]
@@ -129,6 +150,14 @@ class OidcSettings(Section):
             raise ValueError(msg)
         return key
 
+    @field_validator("algorithms")
+    @classmethod
+    def _some(cls, algorithms: tuple[Algorithm, ...]) -> tuple[Algorithm, ...]:
+        if not algorithms:
+            msg = "must name one or more of RS256, PS256, ES256, EdDSA"
+            raise ValueError(msg)
+        return algorithms
+
     @field_validator("scopes")
     @classmethod
     def _openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,3 +175,37 @@ class OidcSettings(Section):
             msg = "'amr' or 'acr' must demand a second factor (or say unsafe_single_factor: true)"
             raise ValueError(msg)
         return self
+
+    def options(self) -> OidcOptions:
+        """Return the settings as the identity room takes them."""
+        rules = TokenRules(
+            issuer=self.issuer,
+            client_id=self.client_id,
+            audience=self.audience,
+            algorithms=frozenset(self.algorithms),
+            amr=frozenset(self.amr),
+            acr=frozenset(self.acr),
+            max_age=timedelta(seconds=self.max_age_seconds),
+            skew=timedelta(seconds=self.skew_seconds),
+            lifetime=timedelta(seconds=self.token_seconds),
+            claims=ClaimRules(**self.claims.model_dump(), agencies=self.agencies, roles=self.roles),
+            unsafe_untyped=self.unsafe_untyped_tokens,
+        )
+        provider = ProviderOptions(
+            issuer=self.issuer,
+            ca=self.ca,
+            private_key=self.client_key is not None,
+            connect_seconds=self.connect_seconds,
+            total_seconds=self.total_seconds,
+        )
+        return OidcOptions(
+            rules=rules,
+            provider=provider,
+            redirect=self.redirect,
+            scopes=self.scopes,
+            secret=self.client_secret,
+            key=self.client_key,
+            fresh_seconds=self.keys_fresh_seconds,
+            stale_seconds=self.keys_stale_seconds,
+            embedded_keys=self.embedded_keys,
+        )

@@ -11,6 +11,7 @@ import orjson
 
 from proxy.escalation.delegation import DelegationInvalid, DelegationUnknown, view
 from proxy.inquiry.body import check_headers, parse_object
+from proxy.inquiry.canonical import read_target
 from proxy.inquiry.inquiry import BodyUnreadable, MethodNotAllowed, ParameterUnknown
 from proxy.web.respond import respond
 
@@ -35,16 +36,17 @@ class Delegations:
         self._room = room
         self._clock = clock
 
-    async def answer(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
+    async def answer(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         """Answer one request of somebody known.
 
         Raises:
             Refusal: the door answers with it.
         """
-        named = _PATH.match(path)
+        target = read_target(inbound.target)
+        named = _PATH.match("/" + "/".join(target.segments))
         if named is None:
             raise DelegationUnknown("There is no such delegation of yours, or to you.")
-        if "?" in inbound.target:
+        if target.query:
             raise ParameterUnknown("There are no parameters here.")
         if named[1] is not None:
             if inbound.method != "POST":

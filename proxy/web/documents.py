@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from proxy.web import forms, openapi
+from proxy.web.respond import unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from proxy.policy.service import PolicySet
 
 KEPT: Final = 64
-_ANY: Final = "*"
 
 
 class Document(NamedTuple):
@@ -27,9 +27,8 @@ class Document(NamedTuple):
     etag: str
 
     def unchanged(self, if_none_match: str | None) -> bool:
-        """Tell whether a client has it already; the comparison is the weak one, as RFC 9110 section 13.1.2 has it."""
-        held = {each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")}
-        return bool(held & {self.etag, _ANY})
+        """Tell whether a client has it already."""
+        return unchanged(self.etag, if_none_match)
 
 
 class Documents:

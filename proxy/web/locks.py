@@ -11,6 +11,7 @@ import orjson
 from proxy.escalation.lock_rules import LockUnknown
 from proxy.escalation.locks import Kind
 from proxy.inquiry.body import check_headers, parse_object
+from proxy.inquiry.canonical import read_target
 from proxy.inquiry.inquiry import BodyUnreadable, MethodNotAllowed, ParameterUnknown
 from proxy.web.respond import respond
 
@@ -37,14 +38,15 @@ class LockDoor:
         """Take the room."""
         self._desk = desk
 
-    async def answer(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
+    async def answer(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         """Answer one request of somebody known.
 
         Raises:
             Refusal: the door answers with it.
         """
-        named = _PATH.match(path)
-        if named is None or (named[1] is not None and "?" in inbound.target):
+        target = read_target(inbound.target)
+        named = _PATH.match("/" + "/".join(target.segments))
+        if named is None or (named[1] is not None and target.query):
             raise LockUnknown("There is no such lock among yours.")
         lock_id, verb = named.groups()
         if lock_id is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import orjson
 
@@ -45,6 +45,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "The sign-in was too long ago, or without a second factor. Sign in again at the identity provider, with both.",
     ),
     "sign-in-refused": Problem(401, "Not signed in", "Sign in again; if it stays, ask the identity desk."),
+    "logout-refused": Problem(400, "Nobody was signed out", "Look at the operator's log; it says what of the token is wrong."),
     "identity-provider-unavailable": Problem(
         503,
         "The identity provider does not answer",
@@ -64,7 +65,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "statement-uninformative": Problem(
         422,
         "The statement says nothing",
-        "Say in a few words who or what it is about and what happened, as you would tell a judge.",
+        "Say in a few words who or what it is about and what happened, as you would tell a judge. So for an emergency, too.",
     ),
     "case-missing": Problem(
         400, "No case", 'Add `case="…"` to Query-Purpose: the number of the incident, CAD event, case, warrant or docket.'
@@ -103,10 +104,27 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "escalation-refused": Problem(403, "A supervisor refused", "The detail holds the reason. Speak to your supervisor."),
     "escalation-unknown": Problem(404, "No such escalation", "It does not exist, or is none of yours."),
     "escalation-moved": Problem(409, "Not possible any more", "The escalation has been decided, canceled or has expired."),
+    "escalation-amended": Problem(
+        409, "The statement was added to", "Look at the escalation again; approve it with `amendments` as it says then."
+    ),
+    "asked-enough": Problem(409, "Asked often enough", "Approve the escalation, or refuse it and say why."),
+    "nothing-asked": Problem(
+        409, "Nobody has asked for more", "Wait until a supervisor asks, or cancel and send the query with another statement."
+    ),
     "delegation-invalid": Problem(422, "Nobody can stand in like this", "The detail says why. Nothing was handed on."),
     "delegation-unknown": Problem(404, "No such delegation", "It does not exist, is over, or is none of yours."),
     "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
     "reason-missing": Problem(422, "A decision needs its reason", 'Send {"reason": "…"}, eight characters or more.'),
+    "break-glass-blocked": Problem(
+        403,
+        "No emergency is answered for you now",
+        "`review` says which one has to be dealt with, and who can. Send the query without `exigent`: a supervisor can agree.",
+    ),
+    "reviews-unreadable": Problem(
+        503, "Earlier emergencies cannot be looked at", "Send the query without `exigent`, or try again. Nothing was released."
+    ),
+    "finding-unknown": Problem(404, "No such finding", "It does not exist, or another person has to look at it."),
+    "finding-closed": Problem(409, "Closed already", "Somebody has closed this finding."),
     "step-up-required": Problem(
         401,
         "Confirm it with your passkey",
@@ -124,7 +142,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "passkey-refused": Problem(403, "Not with this passkey", "The detail says why. Ask the identity desk."),
     "duty-unknown": Problem(404, "No such notice or review", "It does not exist, or another person has to look at it."),
     "duty-done": Problem(409, "Done already", "Somebody has acknowledged or reviewed it."),
-    "outcome-unknown": Problem(422, "No such outcome", "A review finds a query `justified` or `unjustified`."),
+    "outcome-unknown": Problem(422, "No such outcome", "The detail says how this can end."),
     "locked": Problem(
         403,
         "Locked",
@@ -207,10 +225,12 @@ def render(refusal: Refusal, *, instance: str | None, status: int | None = None)
     allow = extras.pop("allow", None)
     if allow is not None:
         headers["Allow"] = ", ".join(allow) if isinstance(allow, (list, tuple, set, frozenset)) else str(allow)
+    bearer = cast("Mapping[str, str]", extras.pop("bearer", {}))
     if status == 401:
-        # RFC 9470: the credential is good, and more than a credential is wanted.
-        more = ', error="insufficient_user_authentication"' if slug == StepUpRequired.slug() else ""
-        headers["WWW-Authenticate"] = f'Bearer realm="showcause"{more}'
+        # RFC 6750 section 3: what is wrong with a token; RFC 9470: the credential is good, and more than it is wanted.
+        more = {"error": "insufficient_user_authentication"} if slug == StepUpRequired.slug() else bearer
+        told = {"realm": "showcause", **more}
+        headers["WWW-Authenticate"] = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in told.items())
     body: dict[str, object] = {
         "type": f"/problems/{slug}",
         "title": problem.title,

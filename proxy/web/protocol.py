@@ -72,6 +72,11 @@ class Connection(web.RequestHandler):
         """Tell whether a request is under way; one whose head has not arrived yet is not."""
         return self._waiter is None or self._waiter.done()
 
+    @property
+    def ended(self) -> bool:
+        """Tell whether the client has closed its half: it asks nothing more, and a stream's reader most likely has gone."""
+        return self._ended
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept the connection, or close it when there are too many."""
         assert isinstance(transport, asyncio.Transport)

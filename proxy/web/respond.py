@@ -34,3 +34,14 @@ def respond(status: int, body: bytes, media_type: str, **headers: str) -> web.Re
     """Return a body with the headers that every answer carries; underscores in names stand for hyphens."""
     more = {name.replace("_", "-"): value for name, value in headers.items()}
     return web.Response(status=status, body=body, headers={**COMMON_HEADERS, "Content-Type": media_type, **more})
+
+
+def unchanged(etag: str, if_none_match: str | None) -> bool:
+    """Tell whether a client has it already; the comparison is the weak one, as RFC 9110 section 13.1.2 has it."""
+    held = {each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")}
+    return bool(held & {etag, "*"})
+
+
+def not_modified(headers: Mapping[str, str]) -> web.Response:
+    """Return 304 with the headers that 200 would have had."""
+    return web.Response(status=304, headers={**COMMON_HEADERS, **headers})

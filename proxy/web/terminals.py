@@ -9,7 +9,6 @@ Nothing of a client's request is forwarded but what the route map matched; so a 
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from functools import partial
 from itertools import count
@@ -19,45 +18,47 @@ import orjson
 from aiohttp import web
 
 from proxy.database import DatabaseUnusable
-from proxy.escalation.lifecycle import EscalationRequired, EscalationUnknown, Move, State
-from proxy.escalation.views import deciders_view, supervisor_view, view
+from proxy.escalation.lifecycle import EscalationRequired
+from proxy.escalation.views import task
 from proxy.gateway.answer import Answer, Declined, store_unusable
-from proxy.identity.tls import certificate_uris
-from proxy.inquiry.body import check_headers, parse_object
-from proxy.inquiry.inquiry import BodyUnreadable, Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.identity.tls import with_thumbprint
+from proxy.inquiry.inquiry import Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.oversight.findings import Findings
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import delegations, problems
+from proxy.web.back_channel import LOGOUT, sign_out
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
+from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
+from proxy.web.findings import FINDINGS, FindingsDoor
 from proxy.web.locks import LOCKS, LockDoor
-from proxy.web.respond import COMMON_HEADERS, refuse, respond
+from proxy.web.prefer import read_preferences
+from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
+from proxy.web.streams import Reader, Streams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from proxy.clock import Clock
-    from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.lock_service import LockDesk
     from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.service import Gateway
+    from proxy.identity.logout import BackChannel
     from proxy.identity.principal import Principal
-    from proxy.identity.service import Identities
+    from proxy.identity.service import Authenticator
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
     from proxy.web.limits import Limits
 
+    _Act = Callable[[Principal], Awaitable[web.StreamResponse]]
+
 VIA: Final = "1.1 showcause"
-STEP_UP: Final = "Step-Up"
-"""What a passkey answered, base64url of its JSON."""
 PURPOSES: Final = "/purposes"
+STREAMS_SHARE: Final = 4
+"""One connection of so many can be a stream, so that streams keep no query out."""
 _DOCUMENTS: Final = frozenset({PURPOSES, "/openapi.json"})
-_ESCALATION: Final = re.compile(r"/escalations/([A-Za-z0-9_-]{1,64})(?:/(approve|refuse|cancel|revoke))?\Z")
-_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")
-_ASYNC: Final = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])")
-_PREFER: Final = len("prefer")
-_DECISIONS: Final = {"approve": Move.APPROVE, "refuse": Move.REFUSE}
 
 
 class Terminals:
@@ -67,7 +68,7 @@ class Terminals:
         self,
         *,
         gateway: Gateway,
-        identities: Identities,
+        identities: Authenticator,
         escalations: Escalations,
         oversight: Oversight,
         locks: Locks,
@@ -77,18 +78,24 @@ class Terminals:
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
+        back_channel: BackChannel | None = None,
     ) -> None:
-        """Wire the door; ``queries`` is false where only escalations, notices and reviews are served."""
+        """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
+
+        ``back_channel`` is where an identity provider signs people out.
+        """
+        self._back_channel = back_channel
         self._gateway = gateway
         self._identities = identities
-        self._escalations = escalations
-        self._locks = locks
-        self._rooms: Mapping[str, Callable[[Inbound, str, Principal], Awaitable[web.StreamResponse]]] = {
-            "escalations": self._moved,
+        self._streams = Streams(escalations, clock, most=max(1, limits.connections // STREAMS_SHARE))
+        self._rooms: Mapping[str, Callable[[Inbound, Principal], Awaitable[web.StreamResponse]]] = {
+            ROOM: EscalationsRoom(escalations, clock).answer,
             LOCKS: LockDoor(lock_desk).answer,
             delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
-            **dict.fromkeys(DUTIES, Duties(oversight, clock).answer),
+            **dict.fromkeys(DUTIES, Duties(oversight).answer),
+            FINDINGS: FindingsDoor(Findings(oversight)).answer,
         }
+        self._locks = locks
         self._documents = documents
         self._clock = clock
         self._limits = limits
@@ -109,45 +116,71 @@ class Terminals:
         if path.startswith("/problems/"):
             return _problem_page(inbound)
         room = path.split("/", 2)[1] if path.startswith("/") else ""  # "*" and "host:port" are targets of other kinds
-        if room in self._rooms:
-            return await self._known(inbound, peer, partial(self._rooms[room], inbound, path))
+        if (act := self._room(room, request, inbound)) is not None:
+            return await self._known(inbound, peer, act)
         if path in _DOCUMENTS and self._queries:
             return await self._known(inbound, peer, partial(self._document, inbound, path))
-        if not self._queries:
-            raise RouteUnknown("Queries are answered at the terminals' door.")
-        return await self._query(inbound, peer)
+        return await (self._query(inbound, peer) if self._queries else self._signed_out(inbound, path))
+
+    def _room(self, room: str, request: web.BaseRequest, inbound: Inbound) -> _Act | None:
+        """Return what answers in a room, or None where there is none of that name."""
+        if room == ROOM and (streamed := STREAM.match(inbound.target)) is not None:
+            return partial(self._stream, request, inbound, streamed[1])
+        answer = self._rooms.get(room)
+        return partial(answer, inbound) if answer is not None else None
 
     async def _query(self, inbound: Inbound, peer: Mapping[str, Any]) -> web.StreamResponse:
-        # A list, so it may come in several lines (RFC 7240 section 2).
-        prefer = ", ".join([value for name, value in inbound.headers if len(name) == _PREFER and name.lower() == "prefer"])
-        asked = _WAIT.search(prefer)
-        wait = min(float(asked[1]), self._wait_seconds_max) if asked else 0
-        answer = await self._gateway.answer(inbound, peer, wait=wait)
+        preferred = read_preferences(inbound.headers, self._wait_seconds_max)
+        answer = await self._gateway.answer(inbound, peer, wait=preferred.wait)
         match answer:
             case Answer():
-                return _answered(answer)
+                response, accepted = _answered(answer), False
             case Declined(refusal=refusal, entry=entry):
-                status = 202 if isinstance(refusal, EscalationRequired) and _ASYNC.search(prefer) else None
-                response = _declined(refusal, entry, status)
-                if status == 202:
-                    response.headers["Preference-Applied"] = "respond-async"
-                    response.headers["Location"] = str(_member(refusal.extras.get("escalation"), "href"))
-                return response
+                accepted = preferred.respond_async and isinstance(refusal, EscalationRequired)
+                response = _accepted(refusal, entry) if accepted else _declined(refusal, entry)
+        if applied := preferred.applied(accepted=accepted):
+            response.headers["Preference-Applied"] = applied
+        return response
 
-    async def _known(
-        self, inbound: Inbound, peer: Mapping[str, Any], act: Callable[[Principal], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def _known(self, inbound: Inbound, peer: Mapping[str, Any], act: _Act) -> web.StreamResponse:
         """Answer somebody whom we know; what is refused is remembered."""
         principal: Principal | None = None
         try:
             authorization = inbound.header("Authorization")
-            principal = self._identities.authenticate(authorization, certificate_uris(peer), self._clock())
+            principal = await self._identities.identify(authorization, peer, self._clock())
             self._locks.check(principal, case=None, subjects=(), grant=None)
             return await act(principal)
         except (Refusal, DatabaseUnusable) as error:
             # Who tries to approve their own query, or somebody else's, is somebody to know of.
             refusal = error if isinstance(error, Refusal) else store_unusable()
             declined = await self._gateway.refused(inbound, principal, refusal)
+            return _declined(declined.refusal, declined.entry)
+
+    async def _stream(self, request: web.BaseRequest, inbound: Inbound, id_: str, principal: Principal) -> web.StreamResponse:
+        """Send an escalation's events to somebody known, for as long as they are."""
+        require(inbound, "GET")
+
+        async def still() -> None:
+            # Asked anew as at the first time: a key that was revoked, a token that has expired, a person signed out.
+            same = await self._identities.identify(inbound.header("Authorization"), _peer(request), self._clock())
+            self._locks.check(same, case=None, subjects=(), grant=None)
+
+        last = inbound.header("Last-Event-ID") or ""
+        remember = partial(self._gateway.refused, inbound, principal)
+        return await self._streams.serve(
+            id_, Reader(request=request, principal=principal, last=last, still=still, remember=remember)
+        )
+
+    async def _signed_out(self, inbound: Inbound, path: str) -> web.StreamResponse:
+        """Have the identity provider sign somebody out, where no queries are answered; nothing else is left there."""
+        back_channel = self._back_channel
+        if back_channel is None or path != LOGOUT:
+            raise RouteUnknown("Queries are answered at the terminals' door.")
+        try:
+            return await sign_out(inbound, back_channel)
+        except (Refusal, DatabaseUnusable) as error:
+            refusal = error if isinstance(error, Refusal) else store_unusable()
+            declined = await self._gateway.refused(inbound, None, refusal)
             return _declined(declined.refusal, declined.entry)
 
     async def _document(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
@@ -161,60 +194,8 @@ class Terminals:
         # Kept, and asked about again each time: the next to use the terminal may have another role, or a revoked key.
         kept = {"ETag": found.etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
         if found.unchanged(inbound.header("If-None-Match")):
-            return web.Response(status=304, headers={**COMMON_HEADERS, **kept})
+            return not_modified(kept)
         return respond(200, found.body, found.media_type, **kept)
-
-    async def _moved(self, inbound: Inbound, path: str, principal: Principal) -> web.StreamResponse:
-        if path == "/escalations":
-            return await self._listed(inbound, principal)
-        named = _ESCALATION.match(path)
-        if named is None or "?" in inbound.target:
-            raise EscalationUnknown("There is no such escalation among yours.")
-        escalation_id, verb = named.groups()
-        wanted = "POST" if verb else "GET"
-        if inbound.method != wanted:
-            raise MethodNotAllowed(f"Use {wanted} here.", allow=[wanted])
-        if verb is None:
-            escalation = await self._escalations.seen(escalation_id, principal)
-        elif verb == "cancel":
-            escalation = await self._escalations.cancel(escalation_id, principal)
-        elif verb == "revoke":
-            escalation = await self._escalations.revoke(escalation_id, principal, _reason(inbound))
-        else:
-            escalation = await self._escalations.decide(
-                escalation_id, principal, _DECISIONS[verb], _reason(inbound), inbound.header(STEP_UP)
-            )
-        return await self._shown(escalation, principal)
-
-    async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
-        if inbound.method != "GET":
-            raise MethodNotAllowed("Use GET here.", allow=["GET"])
-        query = inbound.target.partition("?")[2]
-        state = None
-        if query:
-            name, _, value = query.partition("=")
-            if name != "state" or value not in set(State):
-                raise ParameterUnknown(f"The only parameter here is state, one of {', '.join(State)}.")
-            state = State(value)
-        found = await self._escalations.listed(principal, state)
-        now = self._clock()
-        rows = [self._view(escalation, principal) for escalation in found if state is None or escalation.at(now) is state]
-        return respond(200, orjson.dumps({"escalations": rows}), "application/json")
-
-    async def _shown(self, escalation: Escalation, principal: Principal) -> web.StreamResponse:
-        seen = self._view(escalation, principal)
-        if escalation.at(self._clock()) is State.PENDING:
-            own = escalation.asked.person == principal.person
-            room = self._escalations
-            seen |= await room.told(escalation) if own else deciders_view(await room.deciders(escalation))
-        response = respond(200, orjson.dumps(seen), "application/json")
-        if escalation.at(self._clock()) is State.PENDING:
-            response.headers["Retry-After"] = "2"
-        return response
-
-    def _view(self, escalation: Escalation, principal: Principal) -> dict[str, object]:
-        own = escalation.asked.person == principal.person
-        return (view if own else supervisor_view)(escalation, self._clock())
 
     async def _read(self, request: web.BaseRequest) -> Inbound:
         """Read one request within the door's bounds.
@@ -235,11 +216,26 @@ class Terminals:
 
 def _peer(request: web.BaseRequest) -> Mapping[str, Any]:
     transport = request.transport
-    return (transport.get_extra_info("peercert") if transport is not None else None) or {}
+    peer = transport.get_extra_info("peercert") if transport is not None else None
+    if transport is None or not peer:
+        return {}
+    return with_thumbprint(peer, transport.get_extra_info("ssl_object").getpeercert(binary_form=True))
 
 
-def _declined(refusal: Refusal, entry: str | None, status: int | None = None) -> web.Response:
-    response = refuse(refusal, instance=entry, status=status)
+def _accepted(refusal: Refusal, entry: str | None) -> web.Response:
+    """Return the task that stands for a query which waits for a supervisor (RFC 7240 section 4.1)."""
+    escalation = refusal.extras["escalation"]
+    assert isinstance(escalation, dict)
+    body = task(escalation) | {"escalation": escalation, "detail": refusal.detail, "instance": entry}
+    headers = {"Location": str(escalation["href"]), "Retry-After": str(refusal.extras["retry_after"])}
+    response = respond(202, orjson.dumps(body), "application/json", **headers)
+    if entry is not None:
+        response.headers["Audit-Entry"] = entry
+    return response
+
+
+def _declined(refusal: Refusal, entry: str | None) -> web.Response:
+    response = refuse(refusal, instance=entry)
     if entry is not None:
         response.headers["Audit-Entry"] = entry
     return response
@@ -258,6 +254,8 @@ def _answered(answer: Answer) -> web.Response:
         headers["Watermark"] = f'"{answer.watermark}"'
     if answer.unverified:
         headers["Standing"] = str(Standing.UNVERIFIED)
+    if answer.review_due is not None:
+        headers["Break-Glass"] = f"review-due=@{int(answer.review_due.timestamp())}"  # an RFC 9651 date
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
@@ -266,16 +264,3 @@ def _problem_page(inbound: Inbound) -> web.Response:
     if body is None or inbound.method != "GET":
         raise RouteUnknown("There is no such problem type.")
     return respond(200, body, "text/html; charset=utf-8")
-
-
-def _reason(inbound: Inbound) -> str:
-    check_headers(inbound)
-    body = parse_object(inbound.body)
-    reason = body.get("reason")
-    if set(body) != {"reason"} or type(reason) is not str:
-        raise BodyUnreadable('Send {"reason": "…"} as JSON.')
-    return reason
-
-
-def _member(value: object, name: str) -> object:
-    return value.get(name, "") if isinstance(value, dict) else ""

@@ -130,5 +130,22 @@ async def test_a_page_without_scripts_says_why_it_cannot_go_on(office: Office) -
     assert await page.locator("noscript").inner_text()
     await page.click("text=Make the passkey")
 
-    assert "Not confirmed" in await page.inner_text("main")
+    assert "Your passkey did not confirm this" in await page.inner_text("main")
     assert "passkey-registered" not in office.desk.kinds()
+
+
+async def test_a_supervisor_approves_on_the_page_with_a_touch(office: Office) -> None:
+    """Looked at, said why, checked, confirmed with the passkey: approved, once the touch is there and not before."""
+    supervisor, _ = await registered(office)
+    page = supervisor.page
+    escalation = await office.desk.ask()
+    await page.goto(f"{office.url}/escalations/{escalation}")
+    await page.fill("textarea[name=reason]", "the threat is on file")
+    await page.click("button[name=move][value=approve]")
+    await page.wait_for_selector("h1:has-text('Approve this?')")
+    assert "escalation-move" not in office.desk.kinds()
+
+    await page.click("button:has-text('Approve now')")
+    await page.wait_for_selector("text=Approved.")
+
+    assert office.desk.kinds().count("escalation-move") == 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import orjson
@@ -40,7 +41,7 @@ async def call(tmp_path: Path, office: Office) -> AsyncIterator[Call]:
         terminals = Terminals(
             gateway=cast(Any, Remembering()),
             identities=cast(Any, Keys()),
-            escalations=cast(Any, None),
+            escalations=cast(Any, SimpleNamespace(delegations=None)),
             oversight=room.oversight,
             locks=Locks(LockStore(room.database, b"l" * 32)),
             lock_desk=cast(Any, None),

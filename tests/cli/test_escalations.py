@@ -16,7 +16,7 @@ from proxy.web.terminals import Terminals
 from tests.escalation.conftest import Desk, asked, desk, person, registered
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -37,10 +37,10 @@ KEYS = {
 class Keys:
     """An authenticator that knows three keys."""
 
-    def authenticate(self, authorization: str | None, certificate_uris: tuple[str, ...], now: datetime) -> Principal:
+    async def identify(self, authorization: str | None, peer: Mapping[str, Any], now: datetime) -> Principal:
         """Return whose key it is."""
         assert now.tzinfo is not None
-        assert certificate_uris == ()
+        assert peer == {}
         if authorization is None:
             raise CredentialMissing("Send a key.")
         found = KEYS.get(authorization.removeprefix("Bearer "))
@@ -152,6 +152,38 @@ async def test_a_refusal_carries_its_reason(counter: Counter) -> None:
     assert shown["reason"] == "no threat is on record"
 
 
+async def test_a_supervisor_asks_for_more_and_approves_what_was_added(counter: Counter) -> None:
+    """Both sides see the exchange; an approval that does not say how much of it was seen is refused, with what to do."""
+    id_ = (await counter.open()).id
+    question, added = "which threat, and who reported it?", "the neighbor reported a man with a rifle at the gate"
+    assert (await counter.call("amend", id_, "--words", added, key="officer-key"))[0] == 2
+
+    code, asked = await counter.json("ask", id_, "--words", question)
+    assert (code, asked["state"], asked["asked"]) == (0, "pending", question)
+    code, out, _ = await counter.call("amend", id_, "--words", added, key="officer-key")
+    assert (code, f"added: {added}" in out) == (0, True)
+
+    code, _, err = await counter.call("approve", id_, "--reason", "threat confirmed by dispatch")
+    assert (code, "Look at it again" in err) == (2, True)
+    _, out, _ = await counter.call("show", id_)
+    assert f"sergeant-9 asked: {question}" in out
+    code, decided = await counter.json("approve", id_, "--reason", "threat confirmed by dispatch", "--amendments", "1")
+    assert (code, decided["state"]) == (0, "approved")
+
+
+async def test_an_officer_watches_and_takes_a_query_back(counter: Counter) -> None:
+    """Exit 1 while it waits or when it ended otherwise, with the state in words; 0 once it is approved."""
+    first, second = await counter.open(), await counter.desk.escalations.open(asked(case="26-2"), "query-2")
+    assert (await counter.call("watch", first.id, "--seconds", "0", key="officer-key"))[:2] == (1, "pending\n")
+
+    assert (await counter.call("cancel", first.id, key="officer-key"))[0] == 0
+    assert (await counter.call("watch", first.id, key="officer-key"))[:2] == (1, "canceled\n")
+
+    await counter.call("approve", second.id, "--reason", "threat confirmed by dispatch")
+    code, out, _ = await counter.call("watch", second.id, key="officer-key")
+    assert (code, out.startswith("approved")) == (0, True)
+
+
 async def test_nobody_decides_in_their_own_cause_by_the_command_line(counter: Counter) -> None:
     """The door refuses, and its words are shown; exit 2."""
     escalation = await counter.open()
@@ -178,7 +210,7 @@ async def test_whatever_chance_yields_an_id_is_a_word_of_the_command_line(counte
     ("arguments", "key", "says"),
     [
         (("show", "nothing-of-that-name"), "sergeant-key", "no such escalation"),
-        (("show", "../records/persons"), "sergeant-key", "no such escalation"),
+        (("show", "../records/persons"), "sergeant-key", "an encoded dot, slash"),
         (("list", "--state", "pending&person=x"), "sergeant-key", "state"),
         (("list",), "wrong-key", "not known"),
         (("list",), None, "--key FILE"),

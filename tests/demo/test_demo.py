@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import http.client
 import re
 import shlex
 import signal
@@ -8,6 +10,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from tests.demo.conftest import Processes
 
 LAST_LINE = "Ctrl-C stops everything."
+SIGN_IN = re.compile(
+    r"  Sign in to the console at (http://localhost:\d+/) with a supervisor's key:\n  supervisor +(sc_\S{43})\n"
+)
 DOOR = re.compile(r"  (records|terminals|console|ops) +(http://127\.0\.0\.1:(\d+)) ")
 
 
@@ -57,6 +63,17 @@ def _start(processes: Processes, home: Path, *more: str) -> Running:
         if line.startswith(LAST_LINE):
             return Running(process=process, text="".join(lines))
     pytest.fail("".join(lines) + process.communicate()[1])
+
+
+def _sign_in(link: str, key: str) -> tuple[int, str | None]:
+    """Send the console's form as a browser does; return the status, and where it leads."""
+    host = link.removeprefix("http://").rstrip("/")
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin", "Origin": "null"}
+    connection = http.client.HTTPConnection(host, timeout=30)
+    connection.request("POST", "/sign-in", urlencode({"key": key}), headers)
+    answer = connection.getresponse()
+    connection.close()
+    return answer.status, answer.getheader("Location")
 
 
 def _query(words: list[str]) -> tuple[str, Query]:
@@ -153,6 +170,9 @@ async def test_usual_ports_that_are_taken_are_left_to_who_has_them(processes: Pr
     config = (tmp_path / "demo" / "config.yaml").read_text()
     assert all(str(port) in config for port in ports)
     assert (await _ask(running.curls()[0])).status == 200
+    told = SIGN_IN.search(running.text)
+    assert told is not None
+    assert await asyncio.to_thread(_sign_in, told[1], told[2]) == (303, "/")
     assert (await send(running.urls["ops"], Query(who="", target="/readyz"), None)).document["ready"]
     assert running.stop(signal.SIGTERM) == 0
 

@@ -26,6 +26,8 @@ from proxy.identity.registration import Registration
 from proxy.identity.stepup import StepUp
 from proxy.policy.decision import Demand
 from proxy.policy.vocabulary import Reach
+from proxy.purpose.purpose import StatementUninformative
+from proxy.purpose.statement import objection
 from proxy.registry.protection import Recognition, Relation
 from proxy.telemetry import Metrics
 from tests.identity.authenticator import Authenticator
@@ -112,6 +114,7 @@ class Desk:
             locks=self.locks,
             step_up=self.step_up,
             clock=lambda: self.now,
+            informative=informative,
             metrics=self.metrics,
             **more,
         )
@@ -150,6 +153,14 @@ def asked(**changes: object) -> Asked:
         "demands": (Demand(quorum=1, roles=frozenset({"supervisor"})),),
     }
     return Asked(**(values | changes))  # type: ignore[arg-type]
+
+
+def informative(words: str, code: str, case: str) -> str:
+    """Hold words to the rules of a statement, under any code."""
+    wrong = objection(words, case=case, label=code)
+    if wrong is not None:
+        raise StatementUninformative(wrong)
+    return words.strip()
 
 
 async def registered(desk: Desk, name: str = "sergeant") -> Authenticator:
@@ -195,6 +206,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         step_up=step_up,
         clock=lambda: made[0].now,
         metrics=metrics,
+        informative=informative,
         randomness=randomness,
     )
     now, counted = datetime(2026, 11, 23, 3, 0, tzinfo=UTC), 0.0

@@ -31,13 +31,23 @@ ACTORS = {
     Move.CANCEL: "officer-1",
     Move.REDEEM: "officer-1",
     Move.EXPIRE: "clock",
+    Move.ASK: SERGEANT.person,
+    Move.AMEND: "officer-1",
 }
+
+
+async def about_to(desk: Desk, state: State, move: Move) -> Escalation:
+    """Bring a new escalation into a state; a question is open where the move is to answer one."""
+    escalation = await in_state(desk, state)
+    if (state, move) == (State.PENDING, Move.AMEND):
+        return await desk.escalations.decide(escalation.id, SERGEANT, Move.ASK, WHY)
+    return escalation
 
 
 async def make(desk: Desk, escalation: Escalation, move: Move) -> None:
     """Make a move by the road that there is for it; nobody is asked first whether it is legal."""
     match move:
-        case Move.APPROVE | Move.REFUSE:
+        case Move.APPROVE | Move.REFUSE | Move.ASK:
             await desk.escalations.decide(escalation.id, SERGEANT, move, WHY)
         case Move.REVOKE:
             await desk.escalations.revoke(escalation.id, SERGEANT, WHY)
@@ -45,6 +55,8 @@ async def make(desk: Desk, escalation: Escalation, move: Move) -> None:
             await desk.escalations.cancel(escalation.id, person("officer-1"))
         case Move.REDEEM:
             await desk.escalations.redeem(escalation, "officer-1", "q")
+        case Move.AMEND:
+            await desk.escalations.amend(escalation.id, person("officer-1"), "the neighbor saw a man with a rifle")
         case Move.EXPIRE:
             desk.pass_time(hours=1)
             await desk.escalations.sweep()
@@ -58,7 +70,7 @@ async def state_of(desk: Desk, escalation: Escalation) -> State:
 @pytest.mark.parametrize(("state", "move"), list(product(State, Move)))
 async def test_every_move_from_every_state_does_what_the_table_says(desk: Desk, state: State, move: Move) -> None:
     """A legal move arrives at its state, with one entry that names its actor; an illegal one moves and records nothing."""
-    escalation = await in_state(desk, state)
+    escalation = await about_to(desk, state, move)
     before = len(desk.journal.events)
 
     if (state, move) in MOVES:
@@ -81,7 +93,7 @@ async def test_every_move_from_every_state_does_what_the_table_says(desk: Desk, 
 @pytest.mark.parametrize(("state", "move"), sorted(MOVES))
 async def test_without_its_entry_no_move_takes_effect(desk: Desk, state: State, move: Move) -> None:
     """The log fails between the decision and its effect: the state is what it was, and the move can be made once it is back."""
-    escalation = await in_state(desk, state)
+    escalation = await about_to(desk, state, move)
     desk.journal.down = True
 
     with pytest.raises(AuditUnavailable):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from sqlalchemy import text
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.event import Event
     from proxy.identity.principal import Principal
+    from proxy.identity.session import Session
     from tests.identity.conftest import Office
 
 
@@ -37,6 +38,14 @@ class Journal:
             raise AuditUnavailable("The log is not available.")
         self.events.append(event)
         return Receipt(origin="log.test", index=len(self.events), kind=event.kind, about=event.about)
+
+
+class Provider:
+    """An identity provider that has ended nothing."""
+
+    def session_ended(self, _session: Session) -> bool:
+        """Tell so."""
+        return False
 
 
 @dataclass
@@ -67,6 +76,7 @@ def console(office: Office) -> Console:
         audit=journal,
         outbox=Outbox(office.database, sealer, lambda: office.now, os.urandom),
         identities=office.identities,
+        provider=cast("Any", Provider()),
         clock=lambda: office.now,
         randomness=os.urandom,
     )

@@ -80,7 +80,10 @@ async def test_whoever_asked_learns_nothing_of_it(street: Street) -> None:
         ("PUT", "/reviews", "method-not-allowed"),
         ("GET", "/reviews/x/close", "method-not-allowed"),
         ("GET", "/reviews/x/acknowledge", "duty-unknown"),
-        ("GET", "/reviews/../notices", "duty-unknown"),
+        ("GET", "/reviews/../notices", "request-not-canonical"),
+        ("GET", "/escalations/../notices", "request-not-canonical"),
+        ("GET", "/escalations/%2e%2e/notices", "request-not-canonical"),
+        ("GET", "/notices?state=due&state=done", "parameter-duplicate"),
         ("GET", "/reviewsx", "route-unknown"),
     ],
 )

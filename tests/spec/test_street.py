@@ -183,11 +183,19 @@ async def test_a_query_can_wait_for_the_supervisor(street: Street) -> None:
 
 
 async def test_a_query_can_be_left_with_the_supervisor(street: Street) -> None:
-    """`Prefer: respond-async` is answered 202 with the escalation's address."""
+    """`Prefer: respond-async` is answered 202 with the escalation's address, and a task in the words of AuthZEN's profile."""
     answer = await street.ask("officer", mayor_queries(street)["phone"], headers={"Prefer": "respond-async"})
 
-    assert answer.status == 202
-    assert answer.headers["Location"] == answer.json["escalation"]["href"]
+    assert (answer.status, answer.headers["Preference-Applied"]) == (202, "respond-async")
+    href = answer.json["escalation"]["href"]
+    assert (answer.headers["Location"], answer.headers["Retry-After"]) == (href, "5")
+    assert answer.json["task"] == {
+        "id": answer.json["escalation"]["id"],
+        "status": "pending",
+        "status_endpoint": href,
+        "expires_at": answer.json["escalation"]["expires_at"],
+        "links": {"cancel": f"{href}/cancel", "events": f"{href}/events"},
+    }
 
 
 async def test_what_the_registry_masks_stays_masked_whatever_policy_permits(street: Street) -> None:

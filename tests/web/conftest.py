@@ -287,11 +287,14 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Town]:
 def opened(
     world: tuple[Home, Town], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., AbstractAsyncContextManager[House]]:
-    """Return how to run the product on a store and a log of its own; names are settings, ``__`` between section and name."""
+    """Return how to run the product on a store and a log of its own; names are settings, ``__`` between section and name.
+
+    ``more`` is put at the end of the configuration file.
+    """
     home, town = world
 
     @asynccontextmanager
-    async def run(**settings: Any) -> AsyncIterator[House]:
+    async def run(more: str = "", **settings: Any) -> AsyncIterator[House]:
         data = tmp_path_factory.mktemp("data")
         for path in home.data.glob("store.sqlite3*"):
             shutil.copy(path, data)
@@ -302,6 +305,8 @@ def opened(
             stack.push_async_callback(records.end)
             records.port = server.sockets[0].getsockname()[1]
             home.write_config(Ports(terminals=0, console=0, ops=0, records=records.port), level="error")
+            with home.config.open("a", encoding="utf-8") as config:
+                config.write(more)
             chosen = {"data": data, **settings}
             environ = {f"SHOWCAUSE_{name.upper()}": str(value) for name, value in chosen.items()}
             servers = await stack.enter_async_context(main.running(load_settings(home.config, environ)))

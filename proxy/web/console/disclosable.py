@@ -1,21 +1,17 @@
-"""What an approval would let out, by the names of fields: never a value.
-
-It is worked out by the policy that rules now, as the query will be. The officer's relation to the case is looked at anew then;
-so what any relation that the purpose accepts would show is shown here, and no answer holds more.
-"""
+"""What an approval would let out, by the names of fields, never a value: the grant is bound to them, no answer holds more."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from proxy.policy.decide import decide
-from proxy.policy.decision import Outcome
-from proxy.registry.protection import Protection, Recognition, Relation
+from proxy.gateway.releasing import OPAQUE
 
 if TYPE_CHECKING:
     from proxy.escalation.lifecycle import Asked
     from proxy.policy.service import PolicySet
+
+DOCUMENT: Final = "a whole document, which is not looked into"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,40 +26,18 @@ class Disclosable:
 
 def disclosable(policies: PolicySet, asked: Asked) -> Disclosable:
     """Return what the answer to an approved query would hold."""
-    classes, names = set[str](), dict[str, str]()
-    for route in policies.routes.routes:
-        if route.action == asked.action or (route.broad is not None and route.broad.action == asked.action):
-            for name, each in route.fields.items():
-                classes.add(each.field_class)
-                names[name] = each.field_class
-    shown = classes - _always_masked(policies, asked)
-    labels = policies.fields
+    classes = {
+        name: each.field_class
+        for route in policies.routes.routes
+        if route.action == asked.action or (route.broad is not None and route.broad.action == asked.action)
+        for name, each in route.fields.items()
+    }
+    shown = {classes[name] for name in asked.fields if name in classes}
+    labels = {name: policies.fields[name].label for name in classes.values() if name in policies.fields}
+    document = (DOCUMENT,) if OPAQUE in asked.fields else ()
     return Disclosable(
-        shown=tuple(sorted(labels[name].label for name in shown)),
-        masked=tuple(sorted(labels[name].label for name in classes - shown)),
-        fields=tuple(sorted(name for name, field_class in names.items() if field_class in shown)),
+        shown=(*sorted(labels.get(name, name) for name in shown), *document),
+        masked=tuple(sorted(labels.get(name, name) for name in set(classes.values()) - shown)),
+        fields=asked.fields,
         current=policies.version == asked.policy_version,
     )
-
-
-def _always_masked(policies: PolicySet, asked: Asked) -> frozenset[str]:
-    """Return the classes that no answer shows, whatever the officer's relation to the case is by then."""
-    code = policies.catalogue.codes.get(asked.purpose)
-    everything = frozenset(policies.fields)
-    masked: list[frozenset[str]] = []
-    for standing in code.standings if code is not None else ():
-        recognition = Recognition(
-            protections=tuple(Protection(entry=name, category=name, basis="") for name in asked.categories),
-            relations=frozenset(Relation(name) for name in asked.relations),
-        )
-        _, ruling = decide(
-            policies.policy,
-            role=asked.role,
-            action=asked.action,
-            purpose=asked.purpose,
-            standing=str(standing),
-            approval="granted",
-            recognition=recognition,
-        )
-        masked.append(ruling.masked if ruling.outcome in {Outcome.PERMIT, Outcome.MASK} else everything)
-    return frozenset.intersection(*masked) if masked else everything

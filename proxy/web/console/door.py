@@ -17,11 +17,13 @@ from aiohttp import web
 
 from proxy.database import DatabaseUnusable
 from proxy.gateway.answer import InternalError, store_unusable
+from proxy.identity.oidc import SignInRefused
 from proxy.identity.passkeys import StepUpRequired
 from proxy.identity.principal import CredentialInvalid, CredentialMissing
 from proxy.identity.session import SignInNeeded
 from proxy.inquiry.inquiry import Inbound, MethodNotAllowed, RouteUnknown
 from proxy.refusal import Refusal
+from proxy.web.back_channel import LOGOUT
 from proxy.web.body import read_body
 from proxy.web.console.attempts import Attempts
 from proxy.web.console.errors import trouble
@@ -29,6 +31,7 @@ from proxy.web.console.files import PREFIX, Files
 from proxy.web.console.forms import FORM, NO_FORM, read_form, require_own_site, require_token
 from proxy.web.console.notes import NOTES
 from proxy.web.console.passkeys import confirmation
+from proxy.web.console.provider import BEGIN, CALLBACK
 from proxy.web.console.render import Pages
 from proxy.web.console.respond import secured
 from proxy.web.console.sign_in import COOKIE, SignIn
@@ -41,10 +44,12 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.gateway.service import Gateway
+    from proxy.identity.principal import Principal
     from proxy.identity.service import Identities
     from proxy.identity.session import Session
     from proxy.identity.sessions import Sessions
     from proxy.web.console.forms import Form
+    from proxy.web.console.provider import ProviderSignIn
     from proxy.web.console.visit import Page, Room
     from proxy.web.limits import Limits
     from proxy.web.protocol import Handler
@@ -56,9 +61,10 @@ SESSION_TURNS: Final = 10
 LIVE: Final = "/live"
 """How the paths of streams end: they keep no session alive, and none is begun by them."""
 OVER: Final = b"event: over\ndata: over\n\n"
-SIGN_IN_TROUBLES: Final = (CredentialInvalid, CredentialMissing)
+SIGN_IN_TROUBLES: Final = (CredentialInvalid, CredentialMissing, SignInRefused)
 _SAFE: Final = frozenset({"GET", "HEAD"})
-_OWN_PATHS: Final = frozenset({"/", "/sign-in", "/favicon.ico"})
+_STRANGERS: Final = frozenset({"/sign-in", BEGIN, CALLBACK})
+_OWN_PATHS: Final = _STRANGERS | {"/", "/favicon.ico"}
 
 
 @dataclass(slots=True)
@@ -80,22 +86,37 @@ class Console:
         gateway: Gateway,
         identities: Identities,
         sessions: Sessions,
+        admit: Callable[[Principal], None],
         clock: Clock,
         limits: Limits,
         on_error: Callable[[BaseException], None],
         rooms: Sequence[Room],
+        provider: ProviderSignIn | None = None,
     ) -> None:
-        """Wire the door; ``on_error`` is told of errors that nobody foresaw."""
+        """Wire the door; ``admit`` refuses who is locked, ``on_error`` is told of errors that nobody foresaw.
+
+        ``provider`` signs in whom another knows.
+        """
         self._api = api
         self._gateway = gateway
         self._sessions = sessions
+        self._admit = admit
         self._clock = clock
         self._limits = limits
         self._on_error = on_error
         self._files = Files()
         self._pages = Pages(self._files, [room.tab for room in rooms if room.tab is not None])
-        self._sign_in = SignIn(identities=identities, sessions=sessions, clock=clock, pages=self._pages, attempts=Attempts())
+        self._sign_in = SignIn(
+            identities=identities,
+            sessions=sessions,
+            clock=clock,
+            pages=self._pages,
+            attempts=Attempts(),
+            provider=provider,
+        )
         self._routes = [(each.pattern(), each) for room in (*rooms, self._sign_in) for each in room.pages()]
+        # Who is locked can still sign out, and does nothing else.
+        self._ways_out = [each.handler for each in self._sign_in.pages()]
         self._closing = asyncio.Event()
 
     async def end_streams(self) -> None:
@@ -126,7 +147,7 @@ class Console:
             if request.method not in _SAFE:
                 require_own_site(request)
                 came.form = read_form(request.headers.get("Content-Type", ""), await read_body(request, self._limits))
-            if path == "/sign-in":
+            if path in _STRANGERS:
                 return await self._sign_in.answer(request, came.form)
             came.session = await self._sessions.resume(came.cookie, seen=not path.endswith(LIVE))
             return await self._visited(request, path, came, came.session)
@@ -140,6 +161,8 @@ class Console:
 
     async def _visited(self, request: web.BaseRequest, path: str, came: _Came, session: Session) -> web.StreamResponse:
         found, names = self._page(request.method, path, session.principal.role)
+        if found.handler not in self._ways_out:
+            self._admit(session.principal)
         if request.method not in _SAFE:
             require_token(came.form, came.cookie)
         visit = Visit(
@@ -209,6 +232,7 @@ class Console:
                 if turn % SESSION_TURNS == 0 or sessions != self._sessions.generation():
                     sessions = self._sessions.generation()
                     await self._sessions.resume(visit.cookie, seen=False)
+                self._admit(visit.principal)
                 current = (key(),)
                 if current != last:
                     last = current
@@ -217,7 +241,7 @@ class Console:
                     await response.write(b":\n\n")
                 if await self._closed_within(LOOK_SECONDS):
                     return
-        except (SignInNeeded, DatabaseUnusable):
+        except (Refusal, DatabaseUnusable):
             await response.write(OVER)
 
     async def _closed_within(self, seconds: float) -> bool:
@@ -231,7 +255,7 @@ class Console:
 def _for_program(request: web.BaseRequest, path: str) -> bool:
     """Tell whether a program asks: with a credential of its own, or for something else than a page."""
     headers = request.headers
-    if "Authorization" in headers or path.startswith("/problems/"):
+    if "Authorization" in headers or path.startswith("/problems/") or path == LOGOUT:
         return True
     accept = headers.get("Accept", "")
     wants_page = "text/html" in accept or "text/event-stream" in accept

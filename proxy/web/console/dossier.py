@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from proxy.escalation.lifecycle import ApproverIneligible, State
+from proxy.policy.decision import ANY_AGENCY, OWN_AGENCY
 from proxy.purpose.purpose import CaseDirectoryUnavailable
 from proxy.registry.parties import OnCase, on_case
 from proxy.web.console.disclosable import Disclosable, disclosable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from proxy.escalation.pattern import Pattern
     from proxy.escalation.service import Escalations
     from proxy.identity.principal import Principal
+    from proxy.policy.decision import Demand
     from proxy.policy.service import PolicySet
     from proxy.purpose.directory import CaseDirectory
     from proxy.purpose.purpose import Case
@@ -106,7 +108,7 @@ class Dossiers:
             relations=tuple(RELATIONS[each] for each in asked.relations if each in RELATIONS),
             categories=tuple((each, meanings.get(each, "")) for each in asked.categories),
             recognized=tuple(each for each in asked.recognized if isinstance(each, dict)),
-            demands=tuple(_demand(demand.quorum, sorted(demand.roles)) for demand in asked.demands),
+            demands=tuple(map(_demand, asked.demands)),
             deciders=await self._escalations.deciders(escalation),
             pattern=await self._escalations.pattern(escalation),
             case=await self._case(asked),
@@ -153,7 +155,8 @@ ACTIONS: Final[Mapping[str, str]] = {
 
 def seen(escalation: Escalation) -> str:
     """Return what stands for all that who decides was shown: when it is another, they look again before they decide."""
-    shown = [escalation.id, asdict(escalation.asked), [each.person for each in escalation.approvals]]
+    agreed, said = [each.person for each in escalation.approvals], [each.fact() for each in escalation.words]
+    shown = [escalation.id, asdict(escalation.asked), agreed, said]
     return hashlib.sha256(orjson.dumps(shown, default=sorted, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -171,6 +174,9 @@ def _view(case: Case, asked: Asked) -> CaseView:
     )
 
 
-def _demand(quorum: int, roles: Sequence[str]) -> str:
-    who = " or ".join(roles)
-    return f"one {who}" if quorum == 1 else f"{quorum} different people, each {who}"
+def _demand(demand: Demand) -> str:
+    who = " or ".join(sorted(demand.roles))
+    ranks = f" ({demand.ranks[0]} or above)" if demand.ranks else ""
+    where = {OWN_AGENCY: "", ANY_AGENCY: ", of any agency"}.get(demand.agency, f", of {demand.agency}")
+    said = f"one {who}{ranks}{where}" if demand.quorum == 1 else f"{demand.quorum} different people, each {who}{ranks}{where}"
+    return f"{demand.name}: {said}" if demand.name else said

@@ -9,6 +9,7 @@ from proxy.identity.principal import CredentialInvalid, CredentialMissing
 from proxy.identity.session import Ending, SignInNeeded
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import MethodNotAllowed
+from proxy.web.console.provider import BEGIN, CALLBACK
 from proxy.web.console.visit import Page, go, local, page
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from proxy.refusal import Refusal
     from proxy.web.console.attempts import Attempts
     from proxy.web.console.forms import Form
+    from proxy.web.console.provider import ProviderSignIn
     from proxy.web.console.render import Pages
     from proxy.web.console.visit import Visit
 
@@ -36,8 +38,18 @@ class SignIn:
 
     tab = None
 
-    def __init__(self, *, identities: Identities, sessions: Sessions, clock: Clock, pages: Pages, attempts: Attempts) -> None:
-        """Wire the page."""
+    def __init__(
+        self,
+        *,
+        identities: Identities,
+        sessions: Sessions,
+        clock: Clock,
+        pages: Pages,
+        attempts: Attempts,
+        provider: ProviderSignIn | None = None,
+    ) -> None:
+        """Wire the page; ``provider`` is where people sign in whom an identity provider knows."""
+        self._provider = provider
         self._identities = identities
         self._sessions = sessions
         self._clock = clock
@@ -58,7 +70,11 @@ class SignIn:
             BudgetSpent: too many attempts failed.
             CredentialInvalid: the log's entry of a failure; it is shown on the form.
         """
-        query = dict(parse_qsl(request.raw_path.partition("?")[2]))
+        path, _, text = request.raw_path.partition("?")
+        if path in {BEGIN, CALLBACK} and self._provider is not None:
+            response, cookie = await self._provider.answer(request, path, request.cookies.get(COOKIE, ""))
+            return response if cookie is None else _entered(response, cookie)
+        query = dict(parse_qsl(text))
         if request.method == "GET":
             return await self._form(request, query)
         if request.method != "POST":
@@ -82,9 +98,7 @@ class SignIn:
             self._attempts.failed(source, now)
             raise
         cookie, _ = await self._sessions.begin(principal, replaces=request.cookies.get(COOKIE, ""))
-        response = go(local(form.text("next")))
-        response.headers["Set-Cookie"] = f"{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Lax"
-        return response
+        return _entered(go(local(form.text("next"))), cookie)
 
     def _principal(self, request: web.BaseRequest, key: str) -> Principal:
         uris = _uris(request)
@@ -98,7 +112,15 @@ class SignIn:
         return self._shown(request, back=local(form.text("next")), wrong=refusal.detail)
 
     def _shown(self, request: web.BaseRequest, *, back: str, said: str = "", wrong: str = "") -> str:
-        return self._pages.render("sign_in.html", back=back, said=said, wrong=wrong, certificate=bool(_peer_uris(request)))
+        return self._pages.render(
+            "sign_in.html",
+            back=back,
+            said=said,
+            wrong=wrong,
+            certificate=bool(_peer_uris(request)),
+            provider=self._provider is not None,
+            keys=self._identities.takes_keys,
+        )
 
     async def _account(self, visit: Visit) -> web.StreamResponse:
         sessions = await self._sessions.listed(visit.principal.person)
@@ -114,6 +136,11 @@ class SignIn:
 
     async def _stay(self, visit: Visit) -> web.StreamResponse:
         return page(visit.session.id)
+
+
+def _entered(response: web.Response, cookie: str) -> web.Response:
+    response.headers.add("Set-Cookie", f"{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Lax")
+    return response
 
 
 def _out(said: str) -> web.Response:
