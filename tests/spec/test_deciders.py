@@ -50,7 +50,7 @@ async def put_on_duty(street: Street, *keys: str) -> None:
 
 
 async def test_the_officer_learns_at_once_who_may_decide_and_that_nobody_is_there(tmp_path: Path) -> None:
-    """The answer says how many, of which roles, on duty or not; without anybody, a page is owed; both stages have to be filled."""
+    """The answer says how many, of which roles, on duty or not; without anybody, a page is owed; both stages count."""
     async with open_street(tmp_path, staged(tmp_path / "policies")) as street:
         mayor = f"/records/persons/{street.town.cast['mayor'].person_id}"
         await put_on_duty(street, "supervisor")
