@@ -19,11 +19,13 @@ IDENTIFIERS: Final = (
     "given_name", "middle_name", "surname", "suffix", "alias", "dob", "person_id", "ssn", "phone", "email", "plate", "vin",
     "license", "street", "unit", "city", "state", "postal_code",
 )  # fmt: skip
-STAFF_COLUMNS: Final = ("personnel", "relation", "agency", "squad", "supervisor", *IDENTIFIERS)
+STAFF_COLUMNS: Final = ("personnel", "relation", "agency", "squad", "supervisor", "rank", *IDENTIFIERS)
 ENTRY_COLUMNS: Final = ("category", "household", "basis", *IDENTIFIERS)
 
 CHIEF: Final = "badge-1005"
 SERGEANT: Final = "badge-1004"
+RANKS: Final[Mapping[str, str]] = {CHIEF: "lieutenant", SERGEANT: "sergeant"}
+"""Of all others it is officer; they are words of approvals.yaml."""
 
 PROTECTED: Final[Sequence[tuple[str, str, str]]] = (
     ("mayor", "official", "Fairmont City Ordinance 12-4, elected officials"),
@@ -45,8 +47,9 @@ def personnel(town: Town) -> Iterator[Line]:
     for number, household in enumerate(town.officers, start=FIRST_BADGE):
         badge = f"badge-{number}"
         above = {CHIEF: "", SERGEANT: CHIEF}.get(badge, SERGEANT)
+        rank = RANKS.get(badge, "officer")
         own = {"personnel": badge, "relation": "self", "agency": AGENCY, "squad": units.get(badge, ""), "supervisor": above}
-        yield own | _identifiers(household.head, vehicles)
+        yield own | {"rank": rank} | _identifiers(household.head, vehicles)
         for person in household.family:
             yield {"personnel": badge, "relation": "family"} | _identifiers(person, vehicles)
     badges = {sign_in.key: sign_in.person for sign_in in SIGN_INS}

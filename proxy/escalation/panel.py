@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 
 from proxy.escalation.eligibility import Circumstances, Eligibility, enough
@@ -86,7 +86,7 @@ class Panel:
         around = await self._around(escalation)
         if around.on_duty is None:
             return ()
-        there = [each for each in self._rules.deciders(escalation, around) if each.on_duty]
+        there = list(takewhile(lambda each: each.on_duty, self._rules.deciders(escalation, around)))  # who is there comes first
         return () if enough(escalation, there) else (around.approvals.nobody,)
 
     async def told(self, escalation: Escalation) -> dict[str, Json]:

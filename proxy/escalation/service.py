@@ -34,6 +34,7 @@ from proxy.escalation.moves import Moves
 from proxy.escalation.panel import Panel
 from proxy.escalation.pattern import pattern_of
 from proxy.escalation.store import EscalationStore
+from proxy.escalation.sweep import Sweep
 from proxy.escalation.views import refused, view
 from proxy.escalation.waits import Waits
 from proxy.identity.stepup import StepUpRequired
@@ -99,7 +100,6 @@ class Escalations:
         self._locks = locks
         self._step_up = step_up
         self._clock = clock
-        self._metrics = metrics
         self._expires = expires
         self._most_pending = most_pending
         self._informative = informative
@@ -117,8 +117,7 @@ class Escalations:
         )
         self._moves = Moves(store=self._store, audit=audit, clock=clock, metrics=metrics, grant=grant)
         self.waits = Waits(self._store, self._moves.changed, clock)
-        self._open: Sequence[Escalation] = ()
-        self._listed = -1
+        self._sweep = Sweep(store=self._store, moves=self._moves, clock=clock, metrics=metrics)
 
     async def current(self, asked: Asked, about: str) -> Escalation | None:
         """Return this very query's escalation if it waits or is approved, or None when a new one has to be opened.
@@ -374,26 +373,11 @@ class Escalations:
 
     async def sweep(self) -> None:
         """Write down what has expired, and measure what waits."""
-        generation = self._store.generation()
-        if generation != self._listed:
-            pending = await self._store.listed(state=State.PENDING, most=1000)
-            self._open = (*pending, *await self._store.listed(state=State.APPROVED, most=1000))
-            self._listed = generation
-        now = self._clock()
-        for escalation in self._open:
-            if escalation.at(now) is State.EXPIRED:
-                try:
-                    await self._moves.make(escalation, Move.EXPIRE, actor="clock")
-                except EscalationMoved:
-                    continue
-        waiting = self.pending()
-        self._metrics.escalations_pending.set(len(waiting))
-        self._metrics.escalation_oldest_seconds.set((now - waiting[0].created_at).total_seconds() if waiting else 0)
+        await self._sweep.turn()
 
     def pending(self) -> Sequence[Escalation]:
         """Return what waits for a decision, as of the last sweep."""
-        now = self._clock()
-        return [escalation for escalation in self._open if escalation.at(now) is State.PENDING]
+        return self._sweep.pending()
 
     async def _seen(self, escalation_id: str, principal: Principal) -> Escalation:
         escalation = await self._store.get(escalation_id)

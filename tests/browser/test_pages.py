@@ -86,7 +86,7 @@ async def asked(desk: Desk) -> AsyncIterator[str]:
 async def lock(desk: Desk) -> str:
     """A lock of another supervisor's, on what stops nobody here."""
     words = "averylongwordwithoutanyspace" * 6 + " left open in the car"
-    return str((await desk.lock("lieutenant", "terminal", "car-77", words))["id"])
+    return str((await desk.stop("lieutenant", "terminal", "car-77", words))["id"])
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_the_example_configuration_is_valid_and_names_every_setting(deploy: Path
     load_settings(deploy / "showcause.example.yaml", {})
     text = (deploy / "showcause.example.yaml").read_text("utf-8")
 
-    missing = [name for name in _names(Settings) if not re.search(rf"^\s*(# )?{name}:", text, re.MULTILINE)]
+    missing = [name for name in _names(Settings) if not re.search(rf"^[\s#]*{name}:", text, re.MULTILINE)]
     assert missing == ["unsafe_plaintext"] * missing.count("unsafe_plaintext")
 
 
@@ -175,6 +175,22 @@ def test_what_the_example_comments_out_is_the_default(deploy: Path, tmp_path: Pa
     shutil.copy(deploy / "showcause.example.yaml", tmp_path / "showcause.yaml")
 
     assert load_settings(file, {}) == load_settings(tmp_path / "showcause.yaml", {})
+
+
+def test_the_example_of_an_identity_provider_is_valid_and_says_the_defaults(deploy: Path, tmp_path: Path) -> None:
+    """Who takes the hash signs away has a section that is right, and what needs no value has its default."""
+    text = (deploy / "showcause.example.yaml").read_text("utf-8")
+    begun = text.index("# oidc:")
+    block = text[begun : text.index("\n\n", begun)]
+    file = tmp_path / "showcause.yaml"
+    file.write_text(text.replace(block, re.sub(r"^# ", "", block, flags=re.MULTILINE)), "utf-8")
+
+    found = load_settings(file, {}).oidc
+
+    assert found is not None
+    needed = {"issuer", "client_id", "client_secret", "audience", "redirect", "agencies", "roles"}
+    for name, each in type(found).model_fields.items():
+        assert name in needed or getattr(found, name) == each.default
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -195,6 +195,7 @@ async def test_a_grant_is_bound_to_the_very_query(desk: Desk, changed: dict[str,
         {"policy_version": "abd"},
         {"statement": "the neighbors say that she is back in town"},
         {"subjects": ("entry-1", "entry-2")},
+        {"fields": ("surname", "ssn")},
         {"relations": ("family",)},
     ],
 )

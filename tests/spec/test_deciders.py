@@ -50,7 +50,7 @@ async def put_on_duty(street: Street, *keys: str) -> None:
 
 
 async def test_the_officer_learns_at_once_who_may_decide_and_that_nobody_is_there(tmp_path: Path) -> None:
-    """The answer says how many, of which roles, on duty or not; without anybody, a page is owed; both stages count."""
+    """The answer says how many, of which roles, on duty or not; without anybody a page is owed; every stage is filled."""
     async with open_street(tmp_path, staged(tmp_path / "policies")) as street:
         mayor = f"/records/persons/{street.town.cast['mayor'].person_id}"
         await put_on_duty(street, "supervisor")
@@ -79,8 +79,8 @@ async def test_the_officer_learns_at_once_who_may_decide_and_that_nobody_is_ther
         assert "Nobody who may decide is on duty now." in again.json["detail"]
 
 
-async def test_what_a_steward_opens_meanwhile_is_not_what_was_agreed_to(tmp_path: Path) -> None:
-    """A photograph of the field set is taken when the query is asked: the grant is good for those fields, or for nothing."""
+async def test_what_leaves_is_among_the_fields_that_the_supervisor_was_shown(tmp_path: Path) -> None:
+    """The grant is bound to them by name; what is not among them arrives masked."""
     async with open_street(tmp_path, shutil.copytree(shipped_policies(), tmp_path / "policies")) as street:
         mayor = f"/records/persons/{street.town.cast['mayor'].person_id}"
         href = (await street.ask("officer", mayor)).json["escalation"]["href"]

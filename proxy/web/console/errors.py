@@ -49,7 +49,6 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
         "This passkey was not taken",
         "Nothing was done. Try again from your account.",
     ),
-    "locked": ("A lock stops this", "Nothing was done. The page of locks says who set it, and why."),
     "lock-ineligible": ("Another person has to do this", "Nothing was done. Ask another supervisor, or the oversight desk."),
     "lock-unknown": ("There is no such lock among yours", "Go back to the locks; the page shows what holds now."),
     "lock-over": (
@@ -59,6 +58,10 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
     "lock-target-invalid": ("This cannot be locked as you wrote it", "Nothing was locked. Go back and correct it."),
     "delegation-invalid": ("Nobody can stand in like this", "Nothing was handed on. Go back and correct it."),
     "delegation-unknown": ("There is no such delegation of yours", "Go back to your delegations; they show what holds now."),
+    "locked": ("A lock stops this", "Nothing was done. Ask a supervisor or the oversight desk."),
+    "asked-enough": ("Enough has been asked", "Nothing was done. Approve it, or refuse it and say why."),
+    "nothing-asked": ("Nobody has asked for more", "Nothing was done. What you said stands as it is."),
+    "escalation-amended": ("The officer has added something", "Nothing was done. Go back to the escalation and read it first."),
     "reason-missing": ("Your reason is missing", "Go back and say in a few words why. The officer and the auditor read it."),
     "body-unreadable": ("The form did not arrive whole", "Go back and send it again."),
     "body-too-large": ("That was too much text", "Go back and say it in fewer words."),
