@@ -391,6 +391,7 @@ class _Composition:
                 Behind(
                     escalations=rooms.escalations,
                     oversight=rooms.oversight,
+                    locks=rooms.lock_desk,
                     search=LogSearch(self._settings.log, sealer, audit),
                     cases=rooms.cases,
                     registry=rooms.registry,
