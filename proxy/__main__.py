@@ -43,6 +43,7 @@ GROUPS: Final = (
     Group(name="delegations", help="Who stands in for whom."),
     Group(name="notices", help="Queries that somebody has to take note of."),
     Group(name="reviews", help="Answered queries that somebody else has to judge."),
+    Group(name="findings", help="Reviews that found a query wanting."),
     Group(name="notifications", help="Who is told, by which channel: try it."),
     Group(name="audit", help="The audit log."),
 )

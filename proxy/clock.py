@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
 
@@ -16,3 +16,34 @@ def utc_now() -> datetime:
 def stamp(moment: datetime) -> str:
     """Return RFC 3339 in UTC with hundredths of a second (CJIS AU-8)."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:22] + "Z"
+
+
+class Steady:
+    """A clock that never goes back: set back, it goes on from where it was, by the monotonic one.
+
+    A deadline that has passed would otherwise lie ahead again.
+    """
+
+    def __init__(self, clock: Clock, monotonic: Callable[[], float]) -> None:
+        """Take the clock, and seconds that only grow."""
+        self._clock = clock
+        self._monotonic = monotonic
+        self._latest = clock()
+        self._at = monotonic()
+
+    def __call__(self) -> datetime:
+        """Return the time: the clock's, or what has gone by since the latest that was seen, whichever is later."""
+        at = self._monotonic()
+        self._latest = max(self._clock(), self._latest + timedelta(seconds=max(0.0, at - self._at)))
+        self._at = at
+        return self._latest
+
+    def reach(self, moment: datetime | None) -> None:
+        """Never be earlier than ``moment``, which is known to have been."""
+        if moment is not None and moment > self():
+            self._latest = moment
+
+
+def steady(clock: Clock, monotonic: Callable[[], float]) -> Steady:
+    """Return a clock that never goes back."""
+    return Steady(clock, monotonic)

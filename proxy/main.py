@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.keys import load_key
+from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.audit.search import LogSearch
@@ -250,6 +251,7 @@ class _Composition:
             recognizer=registry.recognizer,
             clock=clock,
             metrics=metrics,
+            monotonic=time.perf_counter,
         )
         gateway = Gateway(
             policies=lambda: live.policies,
@@ -258,6 +260,9 @@ class _Composition:
             purposes=purposes,
             recognizer=registry.recognizer,
             escalations=escalations,
+            register=oversight,
+            step_up=self._step_up(database, body_key, audit),
+            lot=Lot(body_key),
             locks=locks,
             upstream=upstream,
             audit=audit,
@@ -282,7 +287,7 @@ class _Composition:
             metrics=metrics,
         )
         await lock_desk.recover(settings.log, settings.origin, sealer)
-        await audit.start(version=__version__, policy=live.policies.version)
+        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(body_key).commitment)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 

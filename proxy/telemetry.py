@@ -149,6 +149,8 @@ class Metrics:
         self.notices_overdue = self._gauge("notices_overdue", "Unacknowledged notices whose time has passed")
         self.reviews_due = self._gauge("reviews_due", "Answered queries that wait for their review")
         self.reviews_overdue = self._gauge("reviews_overdue", "Reviews whose time has passed")
+        self.break_glass_total = self._counter("break_glass", "Queries answered in a stated emergency, before anybody agreed")
+        self.findings_open = self._gauge("findings_open", "Findings of reviews that nobody has closed yet")
         self.locks_active = self._gauge("locks_active", "Locks that hold, by what they stop", "kind")
         self.notifications_total = self._counter("notifications", "Notifications by what became of them", "outcome")
         self.notifications_waiting = self._gauge("notifications_waiting", "Notifications that no channel has taken yet")

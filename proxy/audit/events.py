@@ -22,14 +22,16 @@ class Started(Event):
     policy: str
     orphans: int = 0
     torn_bytes: int = 0
+    sample: str = ""
 
     def facts(self) -> Mapping[str, Json]:
-        """Return which program and policy, how many orphans were closed, and what recovery cut off."""
+        """Return which program and policy, orphans closed, what recovery cut off, and the commitment to the lot's key."""
         return {
             "version": self.version,
             "policy": self.policy,
             "orphans": self.orphans,
             "torn_bytes": self.torn_bytes,
+            **({"sample": self.sample} if self.sample else {}),
         }
 
 

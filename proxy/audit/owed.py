@@ -22,6 +22,8 @@ POLICY: Final = "policy"
 """A row of the policy obliges to it."""
 UNVERIFIED: Final = "unverified"
 """A query was answered although the case system could not confirm its case."""
+BREAK_GLASS: Final = "break-glass"
+"""An officer stated an emergency and was answered before anybody agreed."""
 
 NOBODY: Final = "nobody-on-duty"
 """A query waits for a decision, and nobody who may decide is on duty."""

@@ -140,12 +140,24 @@ def _print(loaded: PolicySet, explanation: Explanation) -> None:
         rank = f", {' or '.join(demand.ranks)}" if demand.ranks else ""
         agency = f", agency {demand.agency}" if demand.agency != "own" else ""
         say(f"  agreed by: {stage}{demand.quorum} of {', '.join(sorted(demand.roles))}{rank}{agency}")
+    if ruling.exigent is not None:
+        say(f"  in a stated emergency: {', '.join(_opened(loaded, explanation)) or 'nothing'}")
+        for owed in ruling.exigent.owed:
+            say(f"    {owed.duty}: {owed.role}{f' within {written_time(owed.within)}' if owed.within is not None else ''}")
     if explanation.others:
         say("also matching, strictest first:")
         for row in explanation.others:
             say(f"  {row.outcome}  {place_of(loaded, row)}: {row.because}")
     _print_nearest("looser", explanation.nearest.looser)
     _print_nearest("stricter", explanation.nearest.stricter)
+
+
+def _opened(loaded: PolicySet, explanation: Explanation) -> list[str]:
+    """Return what an emergency shows of these facts: no more than an approval would."""
+    from proxy.policy.exigent import opened  # noqa: PLC0415
+
+    approved = loaded.policy.rule(explanation.facts._replace(approval="granted"))
+    return sorted(opened(explanation.ruling, approved))
 
 
 def _print_nearest(direction: str, neighbors: Sequence[Neighbor]) -> None:
@@ -179,6 +191,7 @@ def _as_json(loaded: PolicySet, explanation: Explanation) -> dict[str, object]:
         "owed": [owed.fact() for owed in ruling.owed],
         "demands": [demand.fact() for demand in ruling.demands],
         "tell": ruling.tell,
+        "exigent": _opened(loaded, explanation),
         "others": [
             {"outcome": row.outcome, "rule": row.rule, "because": row.because, "line": row.line} for row in explanation.others
         ],

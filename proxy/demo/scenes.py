@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.demo.agreement import the_supervisor
 from proxy.demo.cast import MAYOR_STREET
 from proxy.demo.docket import CALL, CLOSED, NOBODYS, STOP, THEIRS
+from proxy.demo.emergencies import emergencies
 from proxy.demo.likenesses import look_alikes
 from proxy.demo.questions import (
     ADDRESSES,
@@ -41,6 +42,7 @@ def story(town: Town) -> Iterator[Step]:
     yield from look_alikes(town)
     yield from _nobody_serves_himself(town)
     yield from _side_doors(town)
+    yield from emergencies(town)
 
 
 def _an_ordinary_stop(town: Town) -> Iterator[Step]:

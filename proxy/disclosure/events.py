@@ -31,7 +31,8 @@ class Disclosed(Event):
 
     ``bytes_in`` is what came from upstream, ``sha256`` the hex digest of the body released; times are milliseconds. ``met`` is
     how often the principal has met somebody protected of these records lately, by whatever road. ``owed`` is what
-    somebody has to do afterwards, and ``decided`` the index of the decision that this is the end of.
+    somebody has to do afterwards, and ``decided`` the index of the decision that this is the end of. ``glass`` says how surely
+    it was the officer who broke the glass, None where nobody did.
     """
 
     kind: ClassVar[str] = "disclosed"
@@ -47,6 +48,7 @@ class Disclosed(Event):
     owed: tuple[Owed, ...] = ()
     decided: int = 0
     ruled: Mapping[str, Json] = field(default_factory=dict)
+    glass: Mapping[str, Json] | None = None
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: counts, sizes, times, field classes, categories and the policy's rows."""
@@ -75,6 +77,7 @@ class Disclosed(Event):
             "upstream_ms": self.upstream_ms,
             "sha256": self.sha256,
             **({"decided": self.decided, **owing(self.owed)} if self.owed else {}),
+            **({"break_glass": True, "assurance": dict(self.glass)} if self.glass is not None else {}),
             **self.ruled,
         }
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from proxy.refusal import Refusal
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class PolicyDenied(Refusal):
@@ -31,7 +35,7 @@ class Answer:
     """What the terminal gets. ``withheld`` is the count that policy lets it know, else None.
 
     ``watermark`` is for the terminal to show across the records. ``unverified``: the case directory is down, and the query
-    went on for officer safety.
+    went on for officer safety. ``review_due``: the glass was broken for it, and by then somebody else reviews it.
     """
 
     entry: str
@@ -42,6 +46,7 @@ class Answer:
     withheld: int | None
     watermark: str = ""
     unverified: bool = False
+    review_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, assert_never
 
 from proxy.audit.owed import UNVERIFIED, Duty, Owed
 from proxy.disclosure.disclosure import Judgement
+from proxy.escalation.glass import Broken
 from proxy.escalation.lifecycle import Asked
 from proxy.escalation.locks import subjects_of
 from proxy.gateway.releasing import releasable, within
+from proxy.identity.stepup import Thing
 from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
+from proxy.policy.exigent import broken, opened, review_within
 from proxy.policy.obligations import REVIEWER
 from proxy.purpose.purpose import Standing, SubjectNotOnCase
 from proxy.registry.parties import OnCase, on_case
@@ -20,11 +24,14 @@ from proxy.registry.protection import Recognition, explained
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from proxy.disclosure.disclosure import Disclosure
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.locks import Lock, Locks
+    from proxy.gateway.cover import Cover
     from proxy.identity.principal import Principal
+    from proxy.identity.stepup import Assurance
     from proxy.inquiry.inquiry import Inquiry
     from proxy.policy.decision import Facts
     from proxy.policy.service import PolicySet
@@ -70,6 +77,42 @@ class Asking:
         within = round(self.policies.catalogue.officer_safety.review.total_seconds())
         return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=UNVERIFIED, within=within),)
 
+    def emergency(self, ruling: Ruling) -> bool:
+        """Tell whether an emergency was stated that the row answers; a broad search is none, whatever is stated."""
+        if self.verified.purpose.exigent is None or ruling.exigent is None or self.inquiry.broad:
+            return False
+        return ruling.outcome is Outcome.ESCALATE and bool(opened(ruling, self._approved(self.recognition)))
+
+    def _approved(self, recognition: Recognition) -> Ruling:
+        """Return what would be ruled if a supervisor agreed: no emergency opens more."""
+        return self.ruled(recognition, approval="granted")[1]
+
+    def confirmed(self) -> Thing:
+        """Return what an officer confirms who breaks the glass: the case, the words, and all that is asked."""
+        purpose, inquiry = self.verified.purpose, self.inquiry
+        content = {
+            "action": inquiry.action,
+            "case": purpose.case,
+            "criteria": {kind: sorted(values) for kind, values in inquiry.criteria.items()},
+            "exigent": purpose.exigent,
+            "partial": dict(inquiry.partial),
+            "statement": purpose.statement,
+        }
+        return Thing.of("break-glass", purpose.case, content)
+
+    def broken(self, ruling: Ruling, assured: Assurance, now: datetime) -> tuple[Ruling, Broken]:
+        """Return the ruling under which an emergency is answered, and what was broken for it."""
+        answered = broken(ruling, self._approved(self.recognition), self.policies.fields)
+        glass = Broken(
+            subjects=frozenset(each.entry for each in self.recognition.protections),
+            relations=frozenset(str(each) for each in self.recognition.relations),
+            owed=answered.owed,
+            review_due=now + timedelta(seconds=review_within(answered)),
+            assurance=assured.facts(),
+            evidence=assured.sealed(),
+        )
+        return answered, glass
+
     def shown(self, truth: tuple[Facts, Ruling]) -> Asking:
         """Return the query as if it meant nobody we know, since policy conceals somebody; the log keeps ``truth``.
 
@@ -103,14 +146,15 @@ class Asking:
         recognizer: Recognizer,
         ruling: Ruling,
         *,
-        grant: Escalation | None,
+        cover: Cover,
         tally: Tally,
         locks: Locks,
     ) -> Judgement:
-        """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about."""
+        """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about, and so does a glass."""
         recognition = recognizer.recognize(fields, self.principal, self.policies.thresholds)
         if ruling.outcome is Outcome.CONCEAL:
             return Judgement(ruling=ruling, recognition=recognition)
+        grant, glass = cover.grant, cover.glass
         covered = (
             grant is not None
             and {protection.entry for protection in recognition.protections} <= set(grant.asked.subjects)
@@ -118,6 +162,9 @@ class Asking:
         )
         facts, of_record = self.ruled(recognition, approval="granted" if covered else "none")
         tally.add(facts, recognition, of_record)
+        if glass is not None and glass.covers(recognition):
+            approved = self._approved(recognition)
+            of_record = broken(of_record, approved, self.policies.fields) if opened(of_record, approved) else of_record
         if ruling.outcome is Outcome.MASK:
             of_record = stricter(of_record, ruling)
         protected = frozenset().union(*(protection.fields for protection in recognition.protections))

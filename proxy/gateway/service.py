@@ -11,46 +11,55 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.failed import Failed
-from proxy.audit.owed import joined
+from proxy.audit.lot import SAMPLE
+from proxy.audit.owed import Duty, Owed, joined
 from proxy.database import DatabaseUnusable
 from proxy.disclosure.events import Disclosed, Withheld
 from proxy.disclosure.service import disclose
-from proxy.escalation.lifecycle import EscalationRequired, State
+from proxy.escalation.glass import BreakGlassBlocked
+from proxy.escalation.lifecycle import EscalationRefused, EscalationRequired, GrantMismatch, GrantSpent, State
 from proxy.escalation.locks import Locked, LocksStale
 from proxy.escalation.views import refused, required
 from proxy.gateway.answer import Answer, Declined, InternalError, NotReady, PolicyDenied, store_unusable
 from proxy.gateway.asking import Asking, must_concern_a_party, must_not_be_locked, must_say_enough, stopping
 from proxy.gateway.cascade import named, sought
+from proxy.gateway.cover import UNCOVERED, Cover
 from proxy.gateway.pace import Pace
 from proxy.gateway.spending import Spending
 from proxy.gateway.strangers import Strangers
+from proxy.identity.stepup import StepUpRequired
 from proxy.inquiry.inquiry import TooBroad
 from proxy.inquiry.service import inquire
 from proxy.policy.decide import strictest
 from proxy.policy.decision import Outcome
 from proxy.policy.events import Decided, Refused
+from proxy.policy.obligations import REVIEWER
 from proxy.policy.shadow import Tally, difference
 from proxy.purpose.purpose import CaseClosed, CaseKindMismatch, CaseUnknown, Standing, StandingMissing, SubjectNotOnCase
 from proxy.refusal import Refusal
 from proxy.telemetry import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from proxy.audit.event import AuditLog, Event, Json, Receipt
+    from proxy.audit.lot import Lot
     from proxy.clock import Clock
     from proxy.disclosure.disclosure import Disclosure, Judgement
+    from proxy.escalation.glass import Register
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.locks import Locks
     from proxy.escalation.service import Escalations
     from proxy.gateway.spending import Charged
     from proxy.identity.principal import Principal
     from proxy.identity.service import Authenticator
+    from proxy.identity.stepup import StepUp
     from proxy.inquiry.inquiry import Inbound, Inquiry
     from proxy.policy.decision import Facts, Ruling
     from proxy.policy.service import PolicySet
@@ -65,7 +74,7 @@ if TYPE_CHECKING:
 ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
 """Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
 
-FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, PolicyDenied, Locked)
+FRUITLESS: Final = (TooBroad, SubjectNotOnCase, EscalationRequired, BreakGlassBlocked, PolicyDenied, Locked, StepUpRequired)
 """Refusals that say something of whom was asked about."""
 
 REFERENCES: Final = (CaseUnknown, CaseClosed, CaseKindMismatch, StandingMissing)
@@ -117,6 +126,9 @@ class Gateway:
         purposes: Purposes,
         recognizer: Recognizer,
         escalations: Escalations,
+        register: Register,
+        step_up: StepUp,
+        lot: Lot,
         locks: Locks,
         upstream: Upstream,
         audit: AuditLog,
@@ -131,6 +143,8 @@ class Gateway:
 
         ``policies`` returns the set in force, and ``shadow`` the candidate that rules beside it, if there is one.
 
+        ``register`` knows who broke the glass before, and ``step_up`` makes sure who does; ``lot`` draws what is reviewed.
+
         ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1.
         """
         self._policies = policies
@@ -139,6 +153,9 @@ class Gateway:
         self._purposes = purposes
         self._recognizer = recognizer
         self._escalations = escalations
+        self._register = register
+        self._step_up = step_up
+        self._lot = lot
         self._locks = locks
         self._upstream = upstream
         self._audit = audit
@@ -191,18 +208,10 @@ class Gateway:
         must_not_be_locked(self._locks, asking, ruling)
         self._leave(query, "policy")
 
-        grant = None
-        if ruling.outcome is Outcome.ESCALATE:
-            grant = await self._agreed(
-                query, asking, ruling, wait, lambda: self._record_decision(query, asking, facts, ruling, None)
-            )
-            if grant is None:
-                return await self._walk(query, 0)  # approved while we held the query: everything is evaluated afresh
-            facts, ruling = asking.ruled(asking.recognition, approval="granted")
-            if ruling.outcome in ANSWERED:
-                await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
-
-        receipt = await self._record_decision(query, asking, facts, ruling, grant)
+        decision = await self._decide(query, asking, facts, ruling, wait)
+        if decision is None:
+            return await self._walk(query, 0)  # approved while we held the query: everything is evaluated afresh
+        ruling, cover, receipt = decision
         if ruling.outcome not in ANSWERED:
             raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
         assert query.charged is not None
@@ -211,25 +220,17 @@ class Gateway:
         reply = await self._upstream.forward(asking.inquiry, receipt)
         query.size = len(reply.body)
         self._leave(query, "upstream")
-        disclosure = await self._inspect(query, reply, asking, ruling, grant)
-        if grant is None and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
+        disclosure = await self._inspect(query, reply, asking, ruling, cover)
+        if not cover.any and not asking.inquiry.broad and (waiting := _waiting(disclosure)):
             # Only the reply told whom this is about. To say "no such record" would mislead an honest officer: ask, instead. A
             # broad search is silent: that somebody has to agree would answer every range and prefix that is tried.
-            asking, withheld = asking.concerning(waiting, ruling), disclosure
-            grant = await self._agreed(
-                query,
-                asking,
-                strictest([judgement.ruling for judgement in waiting]),
-                wait,
-                lambda: self._record_disclosure(query, asking, withheld, query.size),
-            )
-            if grant is None:
+            asking = asking.concerning(waiting, ruling)
+            late = await self._told_late(query, asking, (reply, ruling, disclosure), wait)
+            if late is None:
                 return await self._walk(query, 0)
-            await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
-            disclosure = await self._inspect(query, reply, asking, ruling, grant)
-        await self._must_not_be_stopped(query, asking, ruling, grant=grant, disclosure=disclosure)
-        self._leave(query, "disclosure")
-        await self._record_disclosure(query, asking, disclosure, query.size)
+            disclosure, cover = late
+        else:
+            await self._end(query, asking, ruling, disclosure, cover)
         subjects = named(asking.inquiry, disclosure.named)
         self._purposes.remember(receipt.reference, asking.principal, asking.verified.purpose, subjects, self._clock())
         told = None if asking.inquiry.broad else _told(disclosure)
@@ -245,7 +246,86 @@ class Gateway:
             withheld=told,
             watermark=self._watermark(receipt, asking) if disclosure.marked else "",
             unverified=asking.unverified,
+            review_due=cover.glass.review_due if cover.glass else None,
         )
+
+    async def _decide(
+        self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, wait: float
+    ) -> tuple[Ruling, Cover, Receipt] | None:
+        """Return what rules, by whose leave, and the decision's receipt; None when it was approved while the query was held."""
+        if await self._in_emergency(query, asking, ruling):
+            async with self._breaking(query, asking, ruling) as (opened, cover):
+                return opened, cover, await self._record_decision(query, asking, facts, opened, cover)
+        cover = UNCOVERED
+        if ruling.outcome is Outcome.ESCALATE:
+            grant = await self._agreed(
+                query, asking, ruling, wait, lambda: self._record_decision(query, asking, facts, ruling, UNCOVERED)
+            )
+            if grant is None:
+                return None
+            cover = Cover(grant=grant)
+            facts, ruling = asking.ruled(asking.recognition, approval="granted")
+            if ruling.outcome in ANSWERED:
+                await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
+        return ruling, cover, await self._record_decision(query, asking, facts, ruling, cover)
+
+    async def _told_late(
+        self, query: _Query, asking: Asking, so_far: tuple[Reply, Ruling, Disclosure], wait: float
+    ) -> tuple[Disclosure, Cover] | None:
+        """Return what may leave of a reply whose records all wait, recorded, and by whose leave; None as ``_decide``."""
+        reply, ruling, withheld = so_far
+        of_records = strictest([judgement.ruling for judgement in _waiting(withheld)])
+        if await self._in_emergency(query, asking, of_records):
+            async with self._breaking(query, asking, of_records) as (_, cover):
+                disclosure = await self._inspect(query, reply, asking, ruling, cover)
+                await self._end(query, asking, ruling, disclosure, cover)
+            return disclosure, cover
+        grant = await self._agreed(
+            query, asking, of_records, wait, lambda: self._record_disclosure(query, asking, withheld, UNCOVERED)
+        )
+        if grant is None:
+            return None
+        await self._escalations.redeem(grant, asking.principal.person, query.inbound.query_id)
+        cover = Cover(grant=grant)
+        disclosure = await self._inspect(query, reply, asking, ruling, cover)
+        await self._end(query, asking, ruling, disclosure, cover)
+        return disclosure, cover
+
+    async def _end(self, query: _Query, asking: Asking, ruling: Ruling, disclosure: Disclosure, cover: Cover) -> None:
+        """Write down what is about to leave, unless a lock stops it."""
+        await self._must_not_be_stopped(query, asking, ruling, disclosure, cover)
+        self._leave(query, "disclosure")
+        await self._record_disclosure(query, asking, disclosure, cover)
+
+    async def _in_emergency(self, query: _Query, asking: Asking, ruling: Ruling) -> bool:
+        """Tell whether the glass is to be broken: an emergency was stated, the row answers it, and nobody has decided already.
+
+        What a supervisor agreed to is answered by that, with more than an emergency shows; what one has just refused stays so.
+        """
+        if not asking.emergency(ruling):
+            return False
+        try:
+            escalation = await self._escalations.current(asking.asked(ruling), query.inbound.query_id)
+        except EscalationRefused:
+            return False
+        except (GrantSpent, GrantMismatch):
+            return True
+        return escalation is None or escalation.state is not State.APPROVED
+
+    @asynccontextmanager
+    async def _breaking(self, query: _Query, asking: Asking, ruling: Ruling) -> AsyncIterator[tuple[Ruling, Cover]]:
+        """Yield the ruling in an emergency, and what was broken for it; the entry is written inside, one officer at a time.
+
+        Raises:
+            BreakGlassBlocked, BudgetSpent, ReviewsUnreadable: this officer breaks none now.
+            Refusal: the officer has not confirmed it.
+        """
+        principal, allowance = asking.principal, asking.policies.budgets.glass
+        async with self._register.breaking(principal.person, allowance):
+            assured = await self._step_up.demand(principal, asking.confirmed(), query.inbound.header("Step-Up"))
+            opened, glass = asking.broken(ruling, assured, self._clock())
+            yield opened, Cover(glass=glass)
+        self._metrics.break_glass_total.inc()
 
     def _watermark(self, receipt: Receipt, asking: Asking) -> str:
         """Return what a leaked photograph or print of an answer is traced by: the entry, who was answered, and when."""
@@ -294,12 +374,17 @@ class Gateway:
         return query.policies
 
     async def _inspect(
-        self, query: _Query, reply: Reply, asking: Asking, ruling: Ruling, grant: Escalation | None
+        self,
+        query: _Query,
+        reply: Reply,
+        asking: Asking,
+        ruling: Ruling,
+        cover: Cover,
     ) -> Disclosure:
         tally = query.tally = Tally(query.shadow)
 
         def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
-            return asking.judged(fields, self._recognizer, ruling, grant=grant, tally=tally, locks=self._locks)
+            return asking.judged(fields, self._recognizer, ruling, cover=cover, tally=tally, locks=self._locks)
 
         while True:
             version = self._locks.version()
@@ -309,17 +394,17 @@ class Gateway:
             tally = query.tally = Tally(query.shadow)
 
     async def _must_not_be_stopped(
-        self, query: _Query, asking: Asking, ruling: Ruling, *, grant: Escalation | None, disclosure: Disclosure
+        self, query: _Query, asking: Asking, ruling: Ruling, disclosure: Disclosure, cover: Cover
     ) -> None:
         """Return when no lock stops what is about to leave; time has passed since the decision.
 
         A broad search is silent about whom a lock keeps out of it, as it is about everybody.
         """
-        must_not_be_locked(self._locks, asking, ruling, grant)
+        must_not_be_locked(self._locks, asking, ruling, cover.grant)
         if disclosure.records or disclosure.unjudged or asking.inquiry.broad:
             return
         if (lock := stopping(self._locks, asking, disclosure)) is not None:
-            await self._record_disclosure(query, asking, disclosure, query.size)
+            await self._record_disclosure(query, asking, disclosure, cover)
             raise Locked(lock)
 
     def _settle(self, query: _Query, *, fruitless: bool, records: int = 0) -> None:
@@ -371,10 +456,19 @@ class Gateway:
         raise required(escalation, self._clock(), await self._escalations.told(escalation))
 
     async def _record_decision(
-        self, query: _Query, asking: Asking, facts: Facts, ruling: Ruling, grant: Escalation | None
+        self,
+        query: _Query,
+        asking: Asking,
+        facts: Facts,
+        ruling: Ruling,
+        cover: Cover,
     ) -> Receipt:
+        grant, glass = cover.grant, cover.glass
         forward = query.forwarded = ruling.outcome in ANSWERED  # from here on: whoever is cancelled has still appended
         shown, owed = ruling.outcome, (*ruling.owed, *(asking.owed if forward else ()))
+        # Drawn before anybody looks at whom it conceals: a hidden person's query is drawn as often as any other.
+        sample = self._sample(asking, owed) if forward and not cover.any else 0
+        drawn = self._drawn(query, asking, sample)
         facts, ruling = asking.concealing or (facts, ruling)
         recognition = asking.concealed or asking.recognition
         receipt = await self._audit.record(
@@ -393,9 +487,12 @@ class Gateway:
                 destination=self._upstream.origin,
                 forward=forward,
                 escalation=grant.id if grant else "",
-                owed=joined((*owed, *ruling.owed)),
+                owed=joined((*owed, *ruling.owed, *drawn)),
                 approved_by=grant.agreed if grant else (),
-                shadow=self._shadowed(query, facts, recognition, ruling),
+                shadow=None if glass else self._shadowed(query, facts, recognition, ruling),
+                glass=glass.assurance if glass else None,
+                evidence=glass.evidence if glass else None,
+                sample=sample,
             ),
         )
         query.receipt, query.closed, query.ending = receipt, not forward, False
@@ -408,7 +505,19 @@ class Gateway:
         self._leave(query, "decided")
         return receipt
 
-    async def _record_disclosure(self, query: _Query, asking: Asking, disclosure: Disclosure, bytes_in: int) -> None:
+    def _sample(self, asking: Asking, owed: Sequence[Owed]) -> int:
+        """Return of how many answers such as this one is drawn for review; 0 where it is reviewed anyway."""
+        if any(each.duty is Duty.REVIEW for each in owed):
+            return 0
+        return asking.policies.budgets.sample.rate(asking.verified.purpose.code, asking.inquiry.action)
+
+    def _drawn(self, query: _Query, asking: Asking, sample: int) -> tuple[Owed, ...]:
+        if not self._lot.drawn(query.inbound.query_id, sample):
+            return ()
+        return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=SAMPLE, within=asking.policies.budgets.sample.within),)
+
+    async def _record_disclosure(self, query: _Query, asking: Asking, disclosure: Disclosure, cover: Cover) -> None:
+        glass = cover.glass
         kind = Withheld if disclosure.withheld and not disclosure.records else Disclosed
         event = kind(
             about=query.inbound.query_id,
@@ -416,14 +525,17 @@ class Gateway:
             officer=asking.principal.person,
             case=asking.verified.purpose.case,
             terminal=asking.principal.terminal,
-            bytes_in=bytes_in,
+            bytes_in=query.size,
             met=self._met(query, asking.principal.person, (judgement.recognition for judgement in disclosure.judgements)),
             duration_ms=round((self._monotonic() - query.started) * 1000, 2),
             upstream_ms=round(sum(seconds for stage, seconds in query.stages if stage == "upstream") * 1000, 2),
             sha256=hashlib.sha256(disclosure.body).hexdigest(),
-            owed=joined(owed for judgement in disclosure.judgements for owed in judgement.ruling.owed),
+            owed=joined(
+                (*(glass.owed if glass else ()), *(owed for each in disclosure.judgements for owed in each.ruling.owed))
+            ),
             decided=query.receipt.index if query.receipt is not None else 0,
             ruled=query.tally.facts() if query.tally else {},
+            glass=glass.assurance if glass else None,
         )
         query.ending = True
         await self._audit.record(event)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from proxy.audit.lot import SAMPLE
 from proxy.audit.owed import Duty, Owed
 from proxy.refusal import Refusal
 
@@ -45,24 +46,30 @@ class State(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What it came to: a notice is acknowledged, a review finds the query justified or not."""
+    """What it came to: a notice is acknowledged, a review finds the query justified or not.
+
+    One that was drawn by lot is attested, or questioned: nobody said before that anything about it was special.
+    """
 
     ACKNOWLEDGED = "acknowledged"
     JUSTIFIED = "justified"
     UNJUSTIFIED = "unjustified"
+    ATTESTED = "attested"
+    QUESTIONED = "questioned"
 
 
-OUTCOMES: Final[Mapping[Duty, frozenset[Outcome]]] = {
-    Duty.NOTICE: frozenset({Outcome.ACKNOWLEDGED}),
-    Duty.REVIEW: frozenset({Outcome.JUSTIFIED, Outcome.UNJUSTIFIED}),
-}
+_NOTICED: Final = frozenset({Outcome.ACKNOWLEDGED})
+_REVIEWED: Final = frozenset({Outcome.JUSTIFIED, Outcome.UNJUSTIFIED})
+_SAMPLED: Final = frozenset({Outcome.ATTESTED, Outcome.QUESTIONED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
     """The query that is to be looked at, as its entries have it: who asked, why, and what came of it.
 
-    ``criteria`` and ``records`` say whom it concerns, and are shown to nobody: by them it is known whose own cause it is.
+    ``emergency`` is what the officer stated who broke the glass, ``disclosed`` the field classes that left, ``shown`` the
+    outcome that the terminal saw. ``criteria`` and ``records`` say whom it concerns, and are shown to nobody: by them it is
+    known whose own cause it is.
     """
 
     person: str
@@ -76,13 +83,19 @@ class Matter:
     outcome: str = ""
     rules: Sequence[str] = ()
     categories: Sequence[str] = ()
+    emergency: str = ""
+    disclosed: Sequence[str] = ()
+    shown: str = ""
     criteria: Mapping[str, Sequence[str]] = field(default_factory=dict)
     records: Sequence[Mapping[str, Sequence[str]]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One duty as it stands. ``reference`` is the decision's entry, ``<origin>/<index>``; times are aware, in UTC."""
+    """One duty as it stands. ``reference`` is the decision's entry, ``<origin>/<index>``; times are aware, in UTC.
+
+    ``overdue``: the log says so already, and a clock that is set back does not undo it.
+    """
 
     id: str
     duty: Duty
@@ -98,12 +111,21 @@ class Task:
     done_at: datetime | None = None
     done_by: str | None = None
     words: str | None = None
+    overdue: bool = False
+
+    @property
+    def outcomes(self) -> frozenset[Outcome]:
+        """Return what it can come to."""
+        if self.duty is Duty.NOTICE:
+            return _NOTICED
+        return _SAMPLED if self.why == SAMPLE else _REVIEWED
 
     def at(self, now: datetime) -> State:
         """Return where it stands at ``now``."""
         if self.done:
             return State.DONE
-        return State.OVERDUE if self.due_at is not None and now >= self.due_at else State.DUE
+        late = self.overdue or (self.due_at is not None and now >= self.due_at)
+        return State.OVERDUE if late else State.DUE
 
 
 def task_id(reference: str, owed: Owed) -> str:
@@ -128,7 +150,6 @@ def make_task(owed: Owed, *, reference: str, agency: str, at: datetime, matter: 
 
 def view(task: Task, now: datetime) -> dict[str, object]:
     """Return what whoever has the duty may see: who asked, why, and what came of it; the subject stays a category."""
-    matter = task.matter
     seen: dict[str, object] = {
         "id": task.id,
         "state": str(task.at(now)),
@@ -137,18 +158,8 @@ def view(task: Task, now: datetime) -> dict[str, object]:
         "opened_at": task.opened_at.isoformat(),
         "due_at": task.due_at.isoformat() if task.due_at is not None else None,
         "entry": task.reference,
-        "requested_by": matter.person,
-        "approved_by": list(matter.approved_by),
-        "terminal": matter.terminal,
-        "unit": matter.unit,
-        "case": matter.case,
-        "purpose": matter.purpose,
-        "statement": matter.statement,
-        "action": matter.action,
-        "outcome": matter.outcome,
-        "criteria": sorted(matter.criteria),
-        "categories": list(matter.categories),
-        "rules": list(matter.rules),
+        "ends_as": sorted(task.outcomes),
+        **matter_view(task),
     }
     if task.done:
         seen |= {
@@ -157,6 +168,31 @@ def view(task: Task, now: datetime) -> dict[str, object]:
             "done_by": task.done_by,
             "reason": task.words,
         }
+    return seen
+
+
+def matter_view(task: Task) -> dict[str, object]:
+    """Return the query as a reviewer sees it: names of fields, never what they held.
+
+    Of one that was drawn by lot the reviewer sees what the terminal saw: a lot must tell nobody who is protected.
+    """
+    matter, drawn = task.matter, task.why == SAMPLE
+    seen: dict[str, object] = {
+        "requested_by": matter.person,
+        "approved_by": list(matter.approved_by),
+        "terminal": matter.terminal,
+        "unit": matter.unit,
+        "case": matter.case,
+        "purpose": matter.purpose,
+        "statement": matter.statement,
+        "action": matter.action,
+        "outcome": (matter.shown or matter.outcome) if drawn else matter.outcome,
+        "criteria": sorted(matter.criteria),
+        "categories": [] if drawn else list(matter.categories),
+        "rules": [] if drawn else list(matter.rules),
+    }
+    if matter.emergency:
+        seen |= {"emergency": matter.emergency, "disclosed": list(matter.disclosed)}
     return seen
 
 
@@ -179,6 +215,9 @@ def matter_of(
         outcome=str(outcome or ""),
         rules=sorted({*_words([decided.get("rule")]), *_words(ended.get("rules"))}),
         categories=sorted(categories),
+        emergency=str(sealed.get("exigent") or ""),
+        disclosed=_words(ended.get("disclosed")),
+        shown=str(decided.get("shown") or ""),
         criteria=_fields(sealed.get("criteria")),
         records=[_fields(record) for record in records] if isinstance(records := ended_sealed.get("records"), list) else [],
     )

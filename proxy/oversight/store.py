@@ -1,10 +1,12 @@
-"""Duties in the store, and how far each log was read: all of it can be made anew from the log.
+"""Duties in the store, who broke the glass, and how far each log was read: all of it can be made anew from the log.
 
 Who asked lies open, what about is sealed (AES-256-GCM, the id as associated data).
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, select, update
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, and_, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from proxy.audit.owed import Duty
+from proxy.audit.owed import BREAK_GLASS, Duty
 from proxy.database import METADATA
 from proxy.oversight.duty import Matter, Outcome, Task
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from proxy.database import Database
 
 SUBJECT: Final = "oversight"
+MOST_TOLD: Final = 50
 
 _tasks: Final = Table(
     "oversight",
@@ -49,6 +52,19 @@ _tasks: Final = Table(
     Column("sealed_words", LargeBinary),
     Index("oversight_by_role", "done", "role", "agency", "opened_at"),
 )
+
+_broken: Final = Table(
+    "oversight_broken",
+    METADATA,
+    Column("task", String, primary_key=True),
+    Column("officer", String, nullable=False),
+    Column("at", String, nullable=False),
+    Index("oversight_broken_by_officer", "officer", "at"),
+)
+"""Reviews of broken glass by officer, who stands here as a keyed token."""
+
+_late: Final = Table("oversight_late", METADATA, Column("task", String, primary_key=True))
+"""Reviews of which the log says that they are overdue."""
 
 _read: Final = Table(
     "oversight_read",
@@ -75,7 +91,12 @@ class TaskStore:
     def __init__(self, database: Database, key: bytes) -> None:
         """Take the store and a 32-byte key."""
         self._database = database
+        self._key = key
         self._cipher = AESGCM(key)
+
+    def token(self, person: str) -> str:
+        """Return by what a person is found here."""
+        return hmac.digest(self._key, f"person\0{person}".encode(), hashlib.sha256).hex()
 
     def generation(self) -> int:
         """Return the number of commits that changed a duty, of any process."""
@@ -94,7 +115,7 @@ class TaskStore:
 
     async def open(self, connection: AsyncConnection, task: Task) -> None:
         """Add a duty, or make a known one that is not done the stricter of both; harmless when repeated."""
-        known = await self._one(connection, task.id)
+        known = await self.one(connection, task.id)
         if known is not None and known.done:
             return
         due = min((each for each in (task.due_at, known.due_at if known else None) if each is not None), default=None)
@@ -105,12 +126,15 @@ class TaskStore:
             "role": task.role,
             "agency": task.agency,
             "reference": task.reference,
-            "opened_at": _text(known.opened_at if known else task.opened_at),
-            "due_at": _text(due) if due is not None else None,
-            "sealed": self._seal(orjson.dumps(asdict(task.matter)), task.id, "matter"),
+            "opened_at": in_order(known.opened_at if known else task.opened_at),
+            "due_at": in_order(due) if due is not None else None,
+            "sealed": self.seal(orjson.dumps(asdict(task.matter)), task.id, "matter"),
         }
         statement = insert(_tasks).values(**values, done=False)
         await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+        if task.duty is Duty.REVIEW and task.why == BREAK_GLASS:
+            broken = {"task": task.id, "officer": self.token(task.matter.person), "at": values["opened_at"]}
+            await connection.execute(insert(_broken).values(**broken).on_conflict_do_nothing())
         await self._database.bump(connection, SUBJECT)
 
     async def done(
@@ -118,21 +142,51 @@ class TaskStore:
     ) -> bool:
         """Mark a duty done; False when it was already, or is not there."""
         statement = update(_tasks).where(_tasks.c.id == task_id, _tasks.c.done.is_(False))
-        values: dict[str, Any] = {"done": True, "outcome": str(outcome), "done_at": _text(at), "done_by": by}
-        values["sealed_words"] = self._seal(words.encode(), task_id, "words")
+        values: dict[str, Any] = {"done": True, "outcome": str(outcome), "done_at": in_order(at), "done_by": by}
+        values["sealed_words"] = self.seal(words.encode(), task_id, "words")
         changed = (await connection.execute(statement.values(values))).rowcount == 1
         if changed:
             await self._database.bump(connection, SUBJECT)
         return changed
 
+    async def late(self, connection: AsyncConnection, task_id: str) -> None:
+        """Remember that the log says that a review is overdue."""
+        await connection.execute(insert(_late).values(task=task_id).on_conflict_do_nothing())
+        await self._database.bump(connection, SUBJECT)
+
+    async def lapsed(self, origin: str, now: datetime) -> Sequence[Task]:
+        """Return the reviews of one log's queries that are overdue, and of which the log does not say so yet."""
+        wanted = (
+            _tasks.c.duty == str(Duty.REVIEW),
+            _tasks.c.done.is_(False),
+            _tasks.c.due_at <= in_order(now),
+            _tasks.c.reference.startswith(f"{origin}/", autoescape=True),
+            _tasks.c.id.not_in(select(_late.c.task)),
+        )
+        return await self._select(select(_tasks).where(*wanted).order_by(_tasks.c.due_at).limit(MOST_TOLD))
+
+    async def broken(self, connection: AsyncConnection, person: str) -> Sequence[Task]:
+        """Return the reviews of the glass that somebody broke, oldest first."""
+        joined = _tasks.join(_broken, _broken.c.task == _tasks.c.id)
+        statement = select(_tasks).select_from(joined).where(_broken.c.officer == self.token(person)).order_by(_broken.c.at)
+        return [await self._task(connection, row) for row in (await connection.execute(statement)).all()]
+
     async def get(self, task_id: str) -> Task | None:
         """Return one duty, or None."""
         async with self._database.begin() as connection:
-            return await self._one(connection, task_id)
+            return await self.one(connection, task_id)
 
-    async def listed(self, duty: Duty, *, role: str, agency: str, done: bool | None, most: int) -> Sequence[Task]:
-        """Return the duties of a role: the oldest that are to be done, or else the newest, oldest first."""
-        statement = select(_tasks).where(_tasks.c.duty == str(duty), _tasks.c.role == role, _tasks.c.agency == agency)
+    async def listed(
+        self, duty: Duty, *, role: str, agency: str, done: bool | None, most: int, instead: bool = False
+    ) -> Sequence[Task]:
+        """Return the duties of a role: the oldest that are to be done, or else the newest, oldest first.
+
+        ``instead`` adds the reviews of broken glass that are overdue, whose ever they are.
+        """
+        theirs = _tasks.c.role == role
+        if instead:
+            theirs = or_(theirs, and_(_tasks.c.why == BREAK_GLASS, _tasks.c.id.in_(select(_late.c.task))))
+        statement = select(_tasks).where(_tasks.c.duty == str(duty), theirs, _tasks.c.agency == agency)
         if done is not None:
             statement = statement.where(_tasks.c.done.is_(done))
         if done is False:
@@ -156,15 +210,17 @@ class TaskStore:
                 for row in rows
             ]
 
-    async def _one(self, connection: AsyncConnection, task_id: str) -> Task | None:
+    async def one(self, connection: AsyncConnection, task_id: str) -> Task | None:
+        """Return one duty, or None, in the caller's transaction."""
         row = (await connection.execute(select(_tasks).where(_tasks.c.id == task_id))).one_or_none()
-        return self._task(row) if row is not None else None
+        return await self._task(connection, row) if row is not None else None
 
     async def _select(self, statement: Select[Any]) -> list[Task]:
         async with self._database.begin() as connection:
-            return [self._task(row) for row in (await connection.execute(statement)).all()]
+            return [await self._task(connection, row) for row in (await connection.execute(statement)).all()]
 
-    def _task(self, row: Row[Any]) -> Task:
+    async def _task(self, connection: AsyncConnection, row: Row[Any]) -> Task:
+        late = (await connection.execute(select(_late.c.task).where(_late.c.task == row.id))).scalar()
         return Task(
             id=row.id,
             duty=Duty(row.duty),
@@ -174,19 +230,26 @@ class TaskStore:
             reference=row.reference,
             opened_at=datetime.fromisoformat(row.opened_at),
             due_at=datetime.fromisoformat(row.due_at) if row.due_at else None,
-            matter=Matter(**orjson.loads(self._open(row.sealed, row.id, "matter"))),
+            matter=Matter(**orjson.loads(self.unseal(row.sealed, row.id, "matter"))),
             done=row.done,
             outcome=Outcome(row.outcome) if row.outcome else None,
             done_at=datetime.fromisoformat(row.done_at) if row.done_at else None,
             done_by=row.done_by,
-            words=self._open(row.sealed_words, row.id, "words").decode() if row.sealed_words else None,
+            words=self.unseal(row.sealed_words, row.id, "words").decode() if row.sealed_words else None,
+            overdue=late is not None,
         )
 
-    def _seal(self, plain: bytes, row: str, column: str) -> bytes:
+    def seal(self, plain: bytes, row: str, column: str) -> bytes:
+        """Return what is to be kept of a row's column."""
         nonce = secrets.token_bytes(12)
         return nonce + self._cipher.encrypt(nonce, plain, f"{row}/{column}".encode())
 
-    def _open(self, sealed: bytes, row: str, column: str) -> bytes:
+    def unseal(self, sealed: bytes, row: str, column: str) -> bytes:
+        """Return what was sealed.
+
+        Raises:
+            ValueError: it was altered, or moved, or the key is another.
+        """
         try:
             return self._cipher.decrypt(sealed[:12], sealed[12:], f"{row}/{column}".encode())
         except InvalidTag as error:
@@ -195,6 +258,6 @@ class TaskStore:
             raise ValueError(msg) from error
 
 
-def _text(moment: datetime) -> str:
+def in_order(moment: datetime) -> str:
     """Return a form whose order as text is the order in time."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -63,7 +63,8 @@ def agreement(text: str, lattice: Lattice, policy: Policy, *, advance: Callable[
 
 
 def _answer(ruling: Ruling) -> Answer:
-    return Answer(str(ruling.outcome), ruling.rule, ruling.masked, ruling.tell)
+    shown = ruling.exigent.shown if ruling.exigent is not None else frozenset()
+    return Answer(str(ruling.outcome), ruling.rule, ruling.masked, ruling.tell, shown)
 
 
 def _ours(oracle: Oracle, lattice: Lattice) -> Iterator[Disagreement]:

@@ -86,8 +86,9 @@ class Backtest:
         kind = {
             "categories": said.get("categories") or [word for word in (facts.category,) if word != NONE],
             "relations": said.get("relations") or [word for word in (facts.relation,) if word != NONE],
-            "masked": said.get("masked"),
-            "outcome": said.get("outcome"),
+            "masked": None if said.get("break_glass") is True else said.get("masked"),
+            # What an emergency opened, the row would have had somebody agree to.
+            "outcome": Outcome.ESCALATE if said.get("break_glass") is True else said.get("outcome"),
             "rule": said.get("rule"),
         }
         self._rule("query", entry, facts, kind, 1)

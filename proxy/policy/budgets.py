@@ -1,18 +1,57 @@
-"""``budgets.yaml``: how much one person may ask within an hour."""
+"""``budgets.yaml``: how much one person may ask within an hour, how often break the glass, and what is looked at by lot."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from proxy.document import load
+from proxy.policy.obligations import read_time
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+DAY: Final = 86_400
+
+
+def _time(text: str) -> str:
+    if read_time(text) is None:
+        msg = "must be minutes, hours or days, 30 days at most: 15m, 4h, 2d"
+        raise ValueError(msg)
+    return text
+
+
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Time = Annotated[str, AfterValidator(_time)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glass:
+    """How often one person may break the glass: ``most`` times within so many seconds."""
+
+    most: int = 3
+    within: int = DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How many ordinary answers are looked at by lot: one in so many, and reviewed within so many seconds.
+
+    A code or an action may have a rate of its own; of several that fit, the one by which most are drawn holds. 0 draws none.
+    """
+
+    one_in: int = 0
+    within: int = 7 * DAY
+    by_purpose: Mapping[str, int] = field(default_factory=dict)
+    by_action: Mapping[str, int] = field(default_factory=dict)
+
+    def rate(self, purpose: str, action: str) -> int:
+        """Return of how many answers one is drawn; 0 for none."""
+        said = (self.one_in, self.by_purpose.get(purpose, 0), self.by_action.get(action, 0))
+        return min((each for each in said if each), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +68,8 @@ class Budgets:
     unverified: int = 12
     references: int = 60
     broad_counts: int
+    glass: Glass = Glass()
+    sample: Sample = Sample()
 
 
 class _PerHour(BaseModel):
@@ -42,11 +83,32 @@ class _PerHour(BaseModel):
     references: Count = 60
 
 
+class _Glass(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    most: Annotated[int, Field(ge=1, le=100)]
+    within: Time
+
+
+Rate = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class _Sample(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    one_in: Rate
+    within: Time
+    by_purpose: dict[str, Rate] = Field(default_factory=dict)
+    by_action: dict[str, Rate] = Field(default_factory=dict)
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     per_hour: _PerHour
     broad_counts: Annotated[int, Field(ge=1, le=100)]
+    break_glass: _Glass | None = None
+    sample: _Sample | None = None
 
 
 def load_budgets(path: Path) -> Budgets:
@@ -56,4 +118,10 @@ def load_budgets(path: Path) -> Budgets:
         DocumentInvalid: with every mistake found.
     """
     document = load(path, _Document)
-    return Budgets(**document.per_hour.model_dump(), broad_counts=document.broad_counts)
+    glass, sample = document.break_glass, document.sample
+    return Budgets(
+        **document.per_hour.model_dump(),
+        broad_counts=document.broad_counts,
+        glass=Glass(most=glass.most, within=read_time(glass.within) or DAY) if glass else Glass(),
+        sample=Sample(**{**sample.model_dump(), "within": read_time(sample.within) or DAY}) if sample else Sample(),
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.audit.owed import joined
-from proxy.policy.decision import Facts, Ruling, demanded
+from proxy.policy.decision import Facts, Ruling, demanded, exigent_in_all
 from proxy.policy.lattice import DEFAULT_RULE
 from proxy.policy.vocabulary import NONE
 
@@ -78,6 +78,7 @@ def strictest(rulings: Sequence[Ruling]) -> Ruling:
         demands=demanded(demand for ruling in equals for demand in ruling.demands),
         tell=all(ruling.tell for ruling in equals),
         marked=any(ruling.marked for ruling in equals),
+        exigent=exigent_in_all(ruling.exigent for ruling in equals),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from proxy.audit.owed import Duty
+from proxy.audit.owed import Duty, joined
 from proxy.policy.seats import filled
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ class Outcome(StrEnum):
 
 
 _SEVERITY: Final[Mapping[Outcome, int]] = {outcome: position for position, outcome in enumerate(Outcome, start=1)}
+
+
+OPEN: Final = frozenset({Outcome.MASK, Outcome.PERMIT})
+"""Outcomes under which a record leaves."""
 
 
 class Facts(NamedTuple):
@@ -103,6 +107,24 @@ def suffice(given: Iterable[Demand], wanted: Iterable[Demand]) -> bool:
     return filled(places, seats(given), Demand.narrows) == len(places)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exigent:
+    """What a stated emergency opens before anybody agreed: the field classes that leave, and who is told and reviews it."""
+
+    shown: frozenset[str]
+    owed: tuple[Owed, ...]
+
+
+def exigent_in_all(each: Iterable[Exigent | None]) -> Exigent | None:
+    """Return what an emergency opens where several rows decide: what all of them open, and nothing if one is silent."""
+    found = tuple(each)
+    allowed = tuple(exigent for exigent in found if exigent is not None)
+    if not found or len(allowed) < len(found):
+        return None
+    shown = frozenset.intersection(*(exigent.shown for exigent in allowed))
+    return Exigent(shown=shown, owed=joined(owed for exigent in allowed for owed in exigent.owed)) if shown else None
+
+
 def demanded(demands: Iterable[Demand]) -> tuple[Demand, ...]:
     """Return demands that all have to be met: each stage once, and beside them what no other covers, the largest of a kind."""
     found: dict[tuple[str, tuple[str, ...]], Demand] = {}
@@ -128,6 +150,7 @@ class Ruling:
     demands: tuple[Demand, ...] = ()  # who has to agree, where the outcome is escalate
     tell: bool = False  # whether the terminal may learn that a record was withheld
     marked: bool = False  # whether what leaves carries a mark of who was answered, and when
+    exigent: Exigent | None = None  # what an emergency opens, where the outcome is escalate
 
     @property
     def notify(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.owed import Owed
     from proxy.inquiry.route import Broad, Route
+    from proxy.policy.budgets import Glass
     from proxy.policy.decision import Facts
     from proxy.policy.differences import Difference
     from proxy.policy.lattice import Lattice
@@ -131,7 +132,26 @@ def _budgets(before: PolicySet, after: PolicySet) -> Iterator[Told]:
         old, new = getattr(before.budgets, name), getattr(after.budgets, name)
         if old != new:
             yield (new < old if name == "broad_counts" else new > old), f"{name}: {old} becomes {new}"
-    yield from _others(before.budgets, after.budgets, BUDGETS, "budget")
+    yield from _emergencies(before.budgets.glass, after.budgets.glass)
+    yield from _samples(before, after)
+    yield from _others(before.budgets, after.budgets, {*BUDGETS, "glass", "sample"}, "budget")
+
+
+def _emergencies(old: Glass, new: Glass) -> Iterator[Told]:
+    if old != new:
+        more = new.most > old.most or new.within < old.within
+        yield more, f"break_glass: {old.most} within {old.within} s becomes {new.most} within {new.within} s"
+
+
+def _samples(before: PolicySet, after: PolicySet) -> Iterator[Told]:
+    """Fewer answers that are looked at, or later, is looser, for whichever code and action."""
+    old, new = before.budgets.sample, after.budgets.sample
+    if old == new:
+        return
+    codes, actions = ({*before.words.words[of], *after.words.words[of]} for of in ("purpose", "action"))
+    pairs = [(old.rate(code, action), new.rate(code, action)) for code in codes for action in actions]
+    fewer = any(was and (not now or now > was) for was, now in pairs)
+    yield fewer or new.within > old.within, f"sample: one in {old.one_in} becomes one in {new.one_in}, each rate as it says"
 
 
 def _recognition(before: PolicySet, after: PolicySet) -> Iterator[Told]:

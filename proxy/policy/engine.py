@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 import casbin
 from casbin.persist import Adapter
 
-from proxy.policy.decision import Facts, Outcome, Ruling
+from proxy.policy.decision import OPEN, Facts, Outcome, Ruling
 from proxy.policy.lattice import DEFAULT_RULE, Lattice, ruling_of
 from proxy.policy.model import MODEL
-from proxy.policy.rows import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

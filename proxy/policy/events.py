@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
+from proxy.audit.lot import SAMPLE
 from proxy.audit.owed import owing
 from proxy.policy.shadow import kind_of
 from proxy.registry.protection import explained
@@ -29,7 +30,8 @@ class Decided(Event):
     ``shown`` is the outcome that the terminal is shown: another than the ruling's where somebody is concealed. ``met`` is how
     often the principal has met somebody protected of these lately, by whatever road. ``owed`` is what somebody has to do
     afterwards, and ``approved_by`` are those who agreed: none of them reviews it. ``shadow`` is what a candidate policy would
-    have ruled otherwise.
+    have ruled otherwise. ``glass`` says how surely it was the officer who broke the glass, None where nobody did; ``evidence``
+    is what proves it. ``sample`` is of how many answers one is drawn for review, 0 where none is.
     """
 
     kind: ClassVar[str] = "decided"
@@ -49,6 +51,9 @@ class Decided(Event):
     owed: tuple[Owed, ...] = ()
     approved_by: tuple[str, ...] = ()
     shadow: Mapping[str, Json] | None = None
+    glass: Mapping[str, Json] | None = None
+    evidence: Mapping[str, Json] | None = None
+    sample: int = 0
 
     def facts(self) -> Mapping[str, Json]:
         """Return what may lie open: closed words, the policy's row and version, sizes and addresses."""
@@ -94,6 +99,12 @@ class Decided(Event):
             facts["masked"] = kind.masked
         if self.shadow is not None:
             facts["shadow"] = dict(self.shadow)
+        if self.verified.purpose.exigent is not None:
+            facts["exigent"] = True
+        if self.glass is not None:
+            facts |= {"break_glass": True, "assurance": dict(self.glass)}
+        if self.sample:
+            facts[SAMPLE] = self.sample
         return facts
 
     def _of_case(self) -> dict[str, Json]:
@@ -139,6 +150,8 @@ class Decided(Event):
             "recognized": explained(self.recognition.protections),
             "partial": dict(self.inquiry.partial),
             "approved_by": list(self.approved_by),
+            **({"exigent": purpose.exigent} if purpose.exigent is not None else {}),
+            **({"assurance": dict(self.evidence)} if self.evidence else {}),
         }
 
 

@@ -29,12 +29,17 @@ FILE: Final = "invariants.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Never:
-    """No question within ``when`` and outside ``unless`` comes to one of the outcomes, or shows one of the field classes."""
+    """No question within ``when`` and outside ``unless`` comes to one of the outcomes, or shows one of the field classes.
+
+    What is shown counts in an emergency too. ``exigent`` forbids that one opens anything, or anybody whom an approval would
+    not open.
+    """
 
     when: Mapping[str, frozenset[str]]
     unless: Mapping[str, frozenset[str]]
     outcomes: frozenset[Outcome]
     shows: frozenset[str]
+    exigent: Exigent = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,7 @@ class Invariant:
 Meant = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Several = Meant | Annotated[list[Meant], Field(min_length=1)]
 OutcomeWord = Literal["conceal", "deny", "escalate", "mask", "permit"]
+Exigent = Literal["", "allowed", "beyond-approval"]
 ColumnWord = Literal["role", "action", "purpose", "category", "standing", "relation", "approval"]
 
 
@@ -77,6 +83,7 @@ class _Never(BaseModel):
     unless: dict[ColumnWord, Several] = Field(default_factory=dict)
     outcome: list[OutcomeWord] = Field(default_factory=list)
     shows: list[Meant] = Field(default_factory=list)
+    exigent: Exigent = ""
 
 
 class _Monotone(BaseModel):
@@ -168,7 +175,7 @@ def load_invariants(directory: Path, *, words: Words, sheet: Sheet, fields: froz
 
 def _never(reading: _Reading, said: _Never, at: tuple[str | int, ...]) -> Never:
     at = (*at, "never")
-    if not said.outcome and not said.shows:
+    if not said.outcome and not said.shows and not said.exigent:
         reading.wrong(at, "it says neither an outcome nor what is never shown, so it forbids nothing", value=False)
     for index, name in enumerate(said.shows):
         if name not in reading.fields:
@@ -182,6 +189,7 @@ def _never(reading: _Reading, said: _Never, at: tuple[str | int, ...]) -> Never:
         unless=unless,
         outcomes=frozenset(Outcome(word) for word in said.outcome),
         shows=frozenset(said.shows),
+        exigent=said.exigent,
     )
 
 

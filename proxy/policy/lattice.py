@@ -13,7 +13,7 @@ from math import prod
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from proxy.audit.owed import joined
-from proxy.policy.decision import Facts, Outcome, Ruling, demanded
+from proxy.policy.decision import Facts, Outcome, Ruling, demanded, exigent_in_all
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
@@ -183,4 +183,5 @@ def ruling_of(matching: Sequence[Row]) -> Ruling:
         demands=demanded(demand for row in equals for demand in row.demands),
         tell=all(row.tell for row in equals),
         marked=any(row.marked for row in equals),
+        exigent=exigent_in_all(row.exigent for row in equals),
     )

@@ -9,11 +9,13 @@
 ``approvers=supervisor+…``   escalate            and of which roles; a supervisor, if nothing is said
 ``stages=command+oversight`` escalate            instead of both: all of these stages of approvals.yaml, each by other people
 ``exigent=never``            escalate, deny      nobody breaks the glass
-``exigent=allowed``          escalate, deny      not performed by this version
+``exigent=allowed/4h``       escalate            in a stated emergency they are answered at once, and a supervisor reviews it
+``shows=name+dob``           with it             what leaves then: these field classes and no others
+``alerts=supervisor/15m``    with it             who is told at once; a supervisor, if nothing is said
 ``watermark=entry``          mask, permit        the answer carries a mark of who was answered when, for the terminal to show
 ===========================  ==================  ====================================================================
 
-A policy with an obligation that is not performed is refused as a whole. To deny by that row alone would be another policy than
+A policy with an obligation that is not known is refused as a whole. To deny by that row alone would be another policy than
 the one that was reviewed, of which its cases and invariants would not hold; the one that is in force is better than either.
 """
 
@@ -21,30 +23,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from proxy.audit.owed import Duty, Owed, joined
+from proxy.audit.owed import POLICY, Duty, Owed, joined
 from proxy.policy.decision import Demand, Outcome
+from proxy.policy.exigent import read_exigent, written_exigent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
+    from proxy.policy.decision import Exigent
+
 REVIEWER: Final = "supervisor"
 """The role that reviews, and that approves where a row names none."""
 MOST_SECONDS: Final = 30 * 86_400
 MOST_QUORUM: Final = 5
-UNPERFORMED: Final = MappingProxyType(
-    {
-        "exigent=allowed": "nobody can break the glass yet, so leave it out; exigent=never says what is done",
-    }
-)
-"""What is understood and cannot be done, with what to do instead."""
 
 _UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60}
 _TIME: Final = re.compile(r"([1-9][0-9]{0,3})([mhd])\Z")
-_FIXED: Final = {"tell": ("withheld",), "exigent": ("allowed", "never"), "watermark": ("entry",)}
+_FIXED: Final = {"tell": ("withheld",), "watermark": ("entry",)}
 _GOES_WITH: Final[Mapping[str, frozenset[Outcome]]] = {
     "mask": frozenset({Outcome.MASK}),
     "tell": frozenset({Outcome.DENY, Outcome.ESCALATE}),
@@ -54,6 +52,8 @@ _GOES_WITH: Final[Mapping[str, frozenset[Outcome]]] = {
     "approvers": frozenset({Outcome.ESCALATE}),
     "stages": frozenset({Outcome.ESCALATE}),
     "exigent": frozenset({Outcome.ESCALATE, Outcome.DENY}),
+    "shows": frozenset({Outcome.ESCALATE}),
+    "alerts": frozenset({Outcome.ESCALATE}),
     "watermark": frozenset({Outcome.MASK, Outcome.PERMIT}),
 }
 NAMES: Final = tuple(_GOES_WITH)
@@ -65,11 +65,13 @@ _ELSEWHERE: Final = {
     "approvers": ("asks nobody", "approvers= goes with escalate"),
     "stages": ("asks nobody", "stages= goes with escalate"),
     "exigent": ("refuses nothing that an emergency could need", "exigent= goes with escalate and deny"),
+    "shows": ("is opened by no emergency", "shows= goes with escalate, beside exigent=allowed"),
+    "alerts": ("is opened by no emergency", "alerts= goes with escalate, beside exigent=allowed"),
     "watermark": ("lets nothing out to be marked", "watermark= goes with mask and permit"),
 }
 HELP: Final = (
     "obligations are: none, mask=class+class, tell=withheld, notify=role/15m, review=4h, quorum=2, approvers=role+role, "
-    "stages=stage+stage, exigent=never, watermark=entry"
+    "stages=stage+stage, exigent=never, exigent=allowed/4h; shows=class+class; alerts=role/15m, watermark=entry"
 )
 
 
@@ -82,6 +84,7 @@ class Obligations:
     marked: bool = False
     owed: tuple[Owed, ...] = ()
     demands: tuple[Demand, ...] = ()
+    exigent: Exigent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +110,14 @@ class Reading:
             if outcome not in _GOES_WITH[name]:
                 why, help_ = _ELSEWHERE[name]
                 self.wrong(f"{_a(outcome)} row {why}", help_)
-        owed = [*self._notices(said.get("notify", ())), *self._reviews(said.get("review", ()))]
+        owed = [*self.notices("notify", said.get("notify", ())), *self._reviews(said.get("review", ()))]
         return Obligations(
             masked=frozenset(said.get("mask", ())),
             tell="tell" in said,
             marked="watermark" in said,
             owed=joined(owed),
             demands=self._demands(said) if outcome is Outcome.ESCALATE else (),
+            exigent=read_exigent(self, outcome, said, reviewer=REVIEWER),
         )
 
     def _clauses(self, text: str) -> dict[str, tuple[str, ...]]:
@@ -135,14 +139,10 @@ class Reading:
                 self.wrong(f"'{name}' names a word twice", None)
             found[name] = values
             self._words(name, values)
-            if (performed := f"{name}={rest}") in UNPERFORMED:
-                self.wrong(
-                    f"this version does not perform '{performed}', and answers nothing without it", UNPERFORMED[performed]
-                )
         return found
 
     def _words(self, name: str, values: tuple[str, ...]) -> None:
-        if name == "mask":
+        if name in {"mask", "shows"}:
             for value in values:
                 self.among(value, self.fields, "field class")
         elif name == "tell":
@@ -155,15 +155,16 @@ class Reading:
             for value in values:
                 self.among(value, self.stages, "stage of approvals.yaml")
 
-    def _notices(self, values: tuple[str, ...]) -> Iterable[Owed]:
+    def notices(self, name: str, values: tuple[str, ...], *, why: str = POLICY) -> Iterable[Owed]:
+        """Yield who is to be told by the words of a clause."""
         roles = [value.partition("/")[0] for value in values]
         if len(set(roles)) != len(roles) and len(set(values)) == len(values):
-            self.wrong("'notify' names a role twice", "one time for each role")
+            self.wrong(f"'{name}' names a role twice", "one time for each role")
         for value in values:
             role, slash, time = value.partition("/")
-            within = self._time(time) if slash else None
+            within = self.time(time) if slash else None
             if self.among(role, self.roles, "role"):
-                yield Owed(duty=Duty.NOTICE, role=role, within=within)
+                yield Owed(duty=Duty.NOTICE, role=role, why=why, within=within)
 
     def _reviews(self, values: tuple[str, ...]) -> Iterable[Owed]:
         if len(values) > 1:
@@ -171,9 +172,10 @@ class Reading:
         if values and REVIEWER not in self.roles:
             self.wrong(f"a review needs the role '{REVIEWER}'", "declare it in vocabulary.yaml")
         for value in values[:1]:
-            yield Owed(duty=Duty.REVIEW, role=REVIEWER, within=self._time(value))
+            yield Owed(duty=Duty.REVIEW, role=REVIEWER, within=self.time(value))
 
-    def _time(self, text: str) -> int | None:
+    def time(self, text: str) -> int | None:
+        """Return the seconds that a time is; one that is none is told."""
         seconds = read_time(text)
         if seconds is None:
             self.wrong(f"'{text}' is no time", "minutes, hours or days, 30 days at most: 15m, 4h, 2d")
@@ -225,6 +227,9 @@ def written(obliged: Obligations) -> str:
             continue
         clauses += [f"quorum={demand.quorum}"] if demand.quorum > 1 else []
         clauses += [f"approvers={'+'.join(sorted(demand.roles))}"] if demand.roles != {REVIEWER} else []
+    if obliged.exigent is not None:
+        times = [written_time(each.within) if each.within is not None else "" for each in obliged.exigent.owed]
+        clauses += written_exigent(obliged.exigent, times)
     return "; ".join(clauses) or "none"
 
 

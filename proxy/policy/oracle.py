@@ -18,12 +18,13 @@ _GROUPED_BY: Final = {"role": "g", "category": "g2", "purpose": "g3", "action": 
 
 
 class Answer(NamedTuple):
-    """What the oracle says: the outcome, the row that decides, what is masked, and whether a refusal tells."""
+    """What the oracle says: outcome, deciding row, what is masked, whether a refusal tells, what an emergency shows."""
 
     outcome: str
     rule: str
     masked: frozenset[str]
     tell: bool
+    exigent: frozenset[str] = frozenset()
 
 
 NOTHING: Final = Answer("deny", "default", frozenset(), tell=False)
@@ -69,7 +70,11 @@ class Oracle:
         clauses = [[clause.strip() for clause in row[9].split(";")] for row in rows]
         masked = {word.strip() for each in clauses for clause in each if clause[:4] == "mask" for word in clause[5:].split("+")}
         return Answer(
-            rows[0][0], min(row[1] for row in rows), frozenset(masked), all("tell=withheld" in each for each in clauses)
+            rows[0][0],
+            min(row[1] for row in rows),
+            frozenset(masked),
+            all("tell=withheld" in each for each in clauses),
+            frozenset.intersection(*map(_shown, clauses)),
         )
 
     def _paint(self, row: tuple[str, ...]) -> None:
@@ -95,3 +100,10 @@ class Oracle:
 
     def _holds(self, column: str, said: str, word: str) -> bool:
         return said in {"any", word} or (_GROUPED_BY.get(column), said, word) in self._groups
+
+
+def _shown(clauses: Sequence[str]) -> frozenset[str]:
+    """Return what one row shows in an emergency: nothing, unless it says so."""
+    if not any(clause.startswith("exigent=allowed") for clause in clauses):
+        return frozenset()
+    return frozenset(word.strip() for clause in clauses if clause[:5] == "shows" for word in clause[6:].split("+"))

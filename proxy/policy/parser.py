@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from proxy.document import DocumentInvalid, Mistake, suggest
-from proxy.policy.decision import Facts, Outcome
+from proxy.policy.decision import OPEN, Facts, Outcome
 from proxy.policy.obligations import Reading as ObligationReading
-from proxy.policy.rows import GROUP_PREFIXES, OPEN, ROW_COLUMNS, SHEET, Grouping, Row, Sheet, make_sheet, overlay_file
+from proxy.policy.rows import GROUP_PREFIXES, ROW_COLUMNS, SHEET, Grouping, Row, Sheet, make_sheet, overlay_file
 from proxy.policy.vocabulary import ANY, COLUMNS, NONE
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from proxy.audit.owed import Owed
-    from proxy.policy.decision import Demand
+    from proxy.policy.decision import Demand, Exigent
     from proxy.policy.obligations import Obligations
     from proxy.policy.vocabulary import Words
 
@@ -61,6 +61,7 @@ class Obliged(TypedDict):
     demands: tuple[Demand, ...]
     tell: bool
     marked: bool
+    exigent: Exigent | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +298,14 @@ def _row(reading: _Reading, cells: list[_Cell]) -> None:
 
 
 def _obliged(said: Obligations) -> Obliged:
-    return {"masked": said.masked, "owed": said.owed, "demands": said.demands, "tell": said.tell, "marked": said.marked}
+    return {
+        "masked": said.masked,
+        "owed": said.owed,
+        "demands": said.demands,
+        "tell": said.tell,
+        "marked": said.marked,
+        "exigent": said.exigent,
+    }
 
 
 def _leaning(reading: _Reading, outcome: Outcome, said: Facts, cells: list[_Cell]) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from proxy.policy.decision import Facts, Outcome, Ruling
+from proxy.policy.decision import OPEN, Facts, Outcome, Ruling
 from proxy.policy.lattice import Lattice, ruling_of
-from proxy.policy.rows import OPEN, Grouping, Row, Sheet
+from proxy.policy.rows import Grouping, Row, Sheet
 from proxy.policy.strictness import opens
 
 if TYPE_CHECKING:

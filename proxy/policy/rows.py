@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from proxy.policy.decision import Facts, Outcome
 from proxy.policy.obligations import Obligations, written
 from proxy.policy.vocabulary import ANY, COLUMNS
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.owed import Owed
-    from proxy.policy.decision import Demand, Ruling
+    from proxy.policy.decision import Demand, Exigent, Facts, Outcome, Ruling
 
 GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
     {"g": "role", "g2": "category", "g3": "purpose", "g4": "action", "g5": "standing", "g6": "relation"},
@@ -23,9 +22,6 @@ GROUP_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
 
 SHEET: Final = "policy.csv"
 ROW_COLUMNS: Final = ("outcome", "rule", *COLUMNS, "obligations", "because")
-
-OPEN: Final = frozenset({Outcome.MASK, Outcome.PERMIT})
-"""Outcomes under which a record leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +37,7 @@ class Row:
     demands: tuple[Demand, ...] = ()
     tell: bool = False
     marked: bool = False
+    exigent: Exigent | None = None
     line: int = 0
     file: str = SHEET  # by its name in the policy's folder; another one for a row of an overlay
 
@@ -56,7 +53,9 @@ class Row:
 
 def obligations(of: Row | Ruling) -> str:
     """Return what a row or a ruling obliges to, as a row's cell says it."""
-    return written(Obligations(masked=of.masked, tell=of.tell, marked=of.marked, owed=of.owed, demands=of.demands))
+    return written(
+        Obligations(masked=of.masked, tell=of.tell, marked=of.marked, owed=of.owed, demands=of.demands, exigent=of.exigent)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

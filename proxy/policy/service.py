@@ -19,6 +19,7 @@ from proxy.policy.approvals import load_approvals
 from proxy.policy.budgets import load_budgets
 from proxy.policy.decision import Demand
 from proxy.policy.engine import CasbinPolicy
+from proxy.policy.exigent import concealed
 from proxy.policy.fields import load_fields
 from proxy.policy.folder import digest_of
 from proxy.policy.lattice import Lattice
@@ -165,6 +166,7 @@ def load_policies(
     if overlays:
         rules = make_sheet((*sheet.rows, *rows), sheet.groupings)
         mistakes.extend(loosened(directory, sheet, rules, words))
+    mistakes.extend(concealed(directory, rules, words))
     if mistakes:
         raise DocumentInvalid(mistakes)
     policy = CasbinPolicy(sheet=rules, words=words, version=version_of(digest), on_error=on_error, on_lookup=on_lookup)

@@ -11,11 +11,10 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from proxy.policy.decision import Outcome, suffice
-from proxy.policy.rows import OPEN
+from proxy.policy.decision import OPEN, Outcome, suffice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from proxy.audit.owed import Owed
     from proxy.policy.decision import Ruling
@@ -23,23 +22,37 @@ if TYPE_CHECKING:
 NAMES: Final = frozenset({"rule", "because"})
 """The fields of a ruling that say where it comes from, and nothing of how strict it is."""
 
-ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyType(
-    {
-        "outcome": lambda before, after: after.outcome.severity > before.outcome.severity,
-        "masked": lambda before, after: after.outcome in OPEN and not before.masked <= after.masked,
-        "owed": lambda before, after: any(
-            not any(other.order == each.order and _soon(other) <= _soon(each) for other in after.owed) for each in before.owed
-        ),
-        "demands": lambda before, after: after.outcome is Outcome.ESCALATE and not suffice(after.demands, before.demands),
-        "tell": lambda before, after: after.tell and not before.tell,
-        "marked": lambda before, after: after.outcome in OPEN and before.marked and not after.marked,
-    },
-)
-"""For each field of a ruling that makes it strict or loose: is the second ruling the looser one in it?"""
+
+def _lost(before: Iterable[Owed], after: Sequence[Owed]) -> bool:
+    """Tell whether somebody who was to be told, or to review, no longer is, or later."""
+    return any(not any(other.order == each.order and _soon(other) <= _soon(each) for other in after) for each in before)
+
+
+def _breaks_more(before: Ruling, after: Ruling) -> bool:
+    """Tell whether an emergency opens more, or is told to fewer."""
+    if after.exigent is None:
+        return False
+    if before.exigent is None:
+        return True
+    return not after.exigent.shown <= before.exigent.shown or _lost(before.exigent.owed, after.exigent.owed)
 
 
 def _soon(owed: Owed) -> float:
     return math.inf if owed.within is None else owed.within
+
+
+ASPECTS: Final[Mapping[str, Callable[[Ruling, Ruling], bool]]] = MappingProxyType(
+    {
+        "outcome": lambda before, after: after.outcome.severity > before.outcome.severity,
+        "masked": lambda before, after: after.outcome in OPEN and not before.masked <= after.masked,
+        "owed": lambda before, after: _lost(before.owed, after.owed),
+        "demands": lambda before, after: after.outcome is Outcome.ESCALATE and not suffice(after.demands, before.demands),
+        "tell": lambda before, after: after.tell and not before.tell,
+        "marked": lambda before, after: after.outcome in OPEN and before.marked and not after.marked,
+        "exigent": _breaks_more,
+    },
+)
+"""For each field of a ruling that makes it strict or loose: is the second ruling the looser one in it?"""
 
 
 def loosenings(before: Ruling, after: Ruling) -> tuple[str, ...]:

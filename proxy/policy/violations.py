@@ -7,12 +7,12 @@ from itertools import combinations, product
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from proxy.policy.decision import Facts
+from proxy.policy.decision import OPEN, Facts
+from proxy.policy.exigent import opened
 from proxy.policy.invariants import Monotone, Never
 from proxy.policy.lattice import ruling_of, smallest
-from proxy.policy.rows import OPEN
 from proxy.policy.strictness import loosens, opens
-from proxy.policy.vocabulary import ANY, COLUMNS
+from proxy.policy.vocabulary import ANY, COLUMNS, GRANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,9 +77,21 @@ def _never_violated(never: Never, lattice: Lattice, columns: Sequence[Kinds]) ->
         if never.unless and _within(facts, never.unless):
             continue
         ruling = ruling_of(lattice.matching(facts))
-        shown = ruling.outcome in OPEN and not never.shows <= ruling.masked
-        if ruling.outcome in never.outcomes or shown:
+        approved = ruling if ruling.exigent is None else ruling_of(lattice.matching(facts._replace(approval=GRANTED)))
+        if ruling.outcome in never.outcomes or _shows(never, ruling, approved) or _breaks(never, ruling, approved):
             yield Found(facts, ruling, questions)
+
+
+def _shows(never: Never, ruling: Ruling, approved: Ruling) -> bool:
+    in_emergency = not never.shows.isdisjoint(opened(ruling, approved))
+    return in_emergency or (ruling.outcome in OPEN and not never.shows <= ruling.masked)
+
+
+def _breaks(never: Never, ruling: Ruling, approved: Ruling) -> bool:
+    """Tell whether an emergency opens what it must not."""
+    if not never.exigent or ruling.exigent is None:
+        return False
+    return never.exigent == "allowed" or approved.outcome not in OPEN
 
 
 def _monotone_violated(monotone: Monotone, lattice: Lattice, columns: Sequence[Kinds]) -> Iterator[Found]:

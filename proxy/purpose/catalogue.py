@@ -30,7 +30,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}(\.[a-z][
 Phrase = Annotated[str, StringConstraints(min_length=3, max_length=300, strip_whitespace=True)]
 CodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,15}$")]
 Member = Literal["requestor", "recipient", "location"]
-Asked = Literal["case", "statement", "requestor", "recipient", "location"]
+Asked = Literal["case", "statement", "exigent", "requestor", "recipient", "location"]
 Held = Literal["assigned", "dispatched", "unit", "unassigned"]
 
 Span = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}[smh]$")]

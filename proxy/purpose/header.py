@@ -1,4 +1,4 @@
-"""``Query-Purpose`` as text: an RFC 9651 dictionary of six strings and a token, read once and in one way.
+"""``Query-Purpose`` as text: an RFC 9651 dictionary of seven strings and a token, read once and in one way.
 
 ``http-sf`` parses; what it lets pass and we do not is found here: duplicate members (RFC 9651 keeps the last, so two readers
 of one header could disagree), parameters, inner lists, unknown members, other types, invisible characters. Every mistake
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 4096
 STATEMENT_CHARACTERS: Final = 1000
 NAME_CHARACTERS: Final = 128
-MEMBERS: Final = ("code", "case", "statement", "requestor", "recipient", "location", "root")
+MEMBERS: Final = ("code", "case", "statement", "exigent", "requestor", "recipient", "location", "root")
 CASE_PATTERN: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 ./:_#-]{0,62}[A-Z0-9])?\Z")
 ROOT_PATTERN: Final = re.compile(r"[!-.0-~][!-~]{0,254}/(?:0|[1-9][0-9]{0,18})\Z")
 
@@ -43,6 +43,7 @@ class Stated:
     code: str | None = None
     case: str | None = None
     statement: str | None = None
+    exigent: str | None = None
     requestor: str | None = None
     recipient: str | None = None
     location: str | None = None
@@ -145,7 +146,7 @@ def spoken(name: str, text: str) -> str:
 
 
 def _unsayable(name: str, text: str) -> str | None:
-    most = STATEMENT_CHARACTERS if name == "statement" else NAME_CHARACTERS
+    most = STATEMENT_CHARACTERS if name in {"statement", "exigent"} else NAME_CHARACTERS
     if len(text) > most:
         return f"{name} is longer than {most} characters."
     if not text.isprintable() and any(_invisible(character) for character in text):

@@ -80,7 +80,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """Registered code + case + statement, and for whom (CJIS AU-3)."""
+    """Registered code + case + statement, and for whom (CJIS AU-3).
+
+    ``exigent`` is the emergency in the officer's words: with it the query may be answered before anybody agrees.
+    """
 
     code: str
     case: str
@@ -90,6 +93,7 @@ class Purpose:
     location: str | None = None
     root: str | None = None
     derived: bool = False
+    exigent: str | None = None
 
     def __post_init__(self) -> None:
         """A purpose without a code or a case is none."""

@@ -27,7 +27,7 @@ from proxy.purpose.purpose import (
     VerifiedPurpose,
 )
 from proxy.purpose.standing import standings
-from proxy.purpose.statement import objection, signatures
+from proxy.purpose.statement import exigent_objection, objection, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,6 +71,7 @@ class Purposes:
         self._words = Words(key)
         self._parse = lru_cache(maxsize=KEPT)(parse)
         self._objection = lru_cache(maxsize=KEPT)(objection)
+        self._exigent_objection = lru_cache(maxsize=KEPT)(exigent_objection)
         self._signatures = lru_cache(maxsize=KEPT)(signatures)
 
     async def verify(
@@ -120,6 +121,7 @@ class Purposes:
             statement, derived = stated.statement or "", inherited is not None and inherited.derived
         _require_recent(case, code)
         _require_members(stated, code)
+        self._require_emergency(stated, code, catalogue)
         _require_fit(case, code)
         _require_open(case, code.grace, now)
         standing = _standing(case, code, principal)
@@ -132,6 +134,7 @@ class Purposes:
             location=stated.location,
             root=stated.root,
             derived=derived,
+            exigent=stated.exigent,
         )
         own = statement and not (derived or inherited)
         return VerifiedPurpose(
@@ -155,6 +158,7 @@ class Purposes:
         if stated.statement is None:
             _refuse_incomplete(stated, "the case directory is down, so nothing else can speak for this query")
         _require_members(stated, code)
+        self._require_emergency(stated, code, self._catalogue())
         purpose = Purpose(
             code=code.name,
             case=stated.case,
@@ -164,6 +168,7 @@ class Purposes:
             location=stated.location,
             root=stated.root,
             derived=inherited is not None and inherited.derived,
+            exigent=stated.exigent,
         )
         return VerifiedPurpose(
             purpose=purpose,
@@ -216,6 +221,13 @@ class Purposes:
         if wrong is not None:
             raise StatementUninformative(wrong)
 
+    def _require_emergency(self, stated: Stated, code: Code, catalogue: Catalogue) -> None:
+        if stated.exigent is None or stated.case is None:
+            return
+        wrong = self._exigent_objection(stated.exigent, case=stated.case, label=code.label, empty=catalogue.empty_words)
+        if wrong is not None:
+            raise StatementUninformative(wrong)
+
     async def _look_up(self, number: str, tolerated: timedelta) -> Case:
         started, outcome = self._monotonic(), "failed"
         try:
@@ -249,7 +261,10 @@ class Purposes:
 
 
 def _joined(stated: Stated, inherited: Purpose) -> Stated:
-    """Return what a query that names its root says: the root's purpose, and further members of its own where it has them."""
+    """Return what a query that names its root says: the root's purpose, and further members of its own where it has them.
+
+    An emergency is not among them: it opened one answer, about whom it was stated, and is stated anew for another.
+    """
     return replace(
         stated,
         code=inherited.code,

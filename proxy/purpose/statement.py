@@ -23,13 +23,18 @@ from typing import TYPE_CHECKING, Final
 from proxy.purpose.words import GRAMMAR_STEMS, LONGEST, plain, says_nothing, stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 WORDS: Final = 3
 NEAR: Final = 4
 """With fewer words, one exchanged makes another statement."""
 MOST_SIGNED: Final = 24
 EXAMPLE: Final = "stopped for no plates, driver has no licence"
+EMERGENCY_EXAMPLE: Final = "active shooter at the school, suspect inside"
+OF_ANY_EMERGENCY: Final = (
+    "asap", "circumstance", "circumstances", "critical", "danger", "dangerous", "emergency", "exigency", "exigent", "immediate",
+    "imminent", "instantly", "life", "lives", "quick", "quickly", "risk", "serious", "threat", "urgency", "urgent",
+)  # fmt: skip
 
 _NOISE_WORDS: Final = frozenset(
     {"lorem", "ipsum", "foo", "foobar", "baz", "qux", "blah", "blahblah", "bla", "asd", "asdf", "qwerty"}
@@ -50,18 +55,27 @@ _LATIN: Final = re.compile(r"[a-z]")
 _LOOKALIKE: Final = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
 
 
-def objection(statement: str, *, case: str, label: str, words: int = WORDS, empty: Iterable[str] = ()) -> str | None:
+def objection(
+    statement: str,
+    *,
+    case: str,
+    label: str,
+    words: int = WORDS,
+    empty: Iterable[str] = (),
+    ask: Callable[[str], str] | None = None,
+) -> str | None:
     """Return what is missing from a statement, as a sentence for the officer, or None when it says enough.
 
-    ``label`` is the code's label; ``empty`` are further words that say nothing in this department (its name, its town).
-    The sentence never repeats what was written.
+    ``label`` is the code's label; ``empty`` are further words that say nothing in this department (its name, its town);
+    ``ask`` makes the sentence of what is missing. The sentence never repeats what was written.
     """
+    ask = ask or _ask
     found = _WORD.findall(plain(statement))
     if not found:
-        return _ask("it holds no words")
+        return ask("it holds no words")
     noise = [word for word in found if _is_noise(word)]
     if len(noise) * 3 >= len(found):
-        return _ask("it is not made of words")
+        return ask("it is not made of words")
     known = _known(case, label, empty)
     telling = {stem(word) for word in found if word not in noise and _tells(word, known)}
     more = words - len(telling)
@@ -70,8 +84,13 @@ def objection(statement: str, *, case: str, label: str, words: int = WORDS, empt
     if more <= 0:
         return None
     if not telling:
-        return _ask("it would fit any query")
-    return _ask(f"{more} more telling word{'s' if more > 1 else ''} at least")
+        return ask("it would fit any query")
+    return ask(f"{more} more telling word{'s' if more > 1 else ''} at least")
+
+
+def exigent_objection(statement: str, *, case: str, label: str, words: int = WORDS, empty: Iterable[str] = ()) -> str | None:
+    """Return what is missing from a stated emergency, or None: words that any emergency could claim say nothing of this one."""
+    return objection(statement, case=case, label=label, words=words, empty=(*empty, *OF_ANY_EMERGENCY), ask=_ask_emergency)
 
 
 def signatures(statement: str) -> tuple[bytes, ...]:
@@ -90,6 +109,10 @@ def signatures(statement: str) -> tuple[bytes, ...]:
 
 def _ask(missing: str) -> str:
     return f'Say what happened and who: {missing}. As in "{EXAMPLE}".'
+
+
+def _ask_emergency(missing: str) -> str:
+    return f'Say in exigent what is happening and where: {missing}. As in "{EMERGENCY_EXAMPLE}".'
 
 
 def _known(case: str, label: str, empty: Iterable[str]) -> frozenset[str]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from proxy.clock import Clock
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inbound
     from proxy.oversight.service import Oversight
@@ -33,10 +32,9 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 class Duties:
     """What the doors serve of oversight."""
 
-    def __init__(self, oversight: Oversight, clock: Clock) -> None:
+    def __init__(self, oversight: Oversight) -> None:
         """Take the room."""
         self._oversight = oversight
-        self._clock = clock
 
     async def answer(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         """Answer one request of somebody known.
@@ -59,14 +57,14 @@ class Duties:
                 task = await self._oversight.finish(duty, id_, principal, outcome=said["outcome"], words=said["reason"])
             case _:
                 raise DutyUnknown("There is nothing of that number for you to look at.")
-        return respond(200, orjson.dumps(view(task, self._clock())), "application/json")
+        return respond(200, orjson.dumps(view(task, self._oversight.clock())), "application/json")
 
     async def _listed(self, inbound: Inbound, room: str, principal: Principal, query: Mapping[str, str]) -> web.StreamResponse:
         require(inbound, "GET")
         if query and (set(query) != {"state"} or query["state"] not in set(State)):
             raise ParameterUnknown(f"The only parameter here is state, one of {', '.join(State)}.")
         found = await self._oversight.listed(DUTIES[room], principal, State(query["state"]) if query else None)
-        now = self._clock()
+        now = self._oversight.clock()
         return respond(200, orjson.dumps({room: [view(task, now) for task in found]}), "application/json")
 
 

@@ -12,6 +12,7 @@ from proxy.policy.decision import Outcome
 from proxy.policy.lattice import ruling_of
 from proxy.purpose.header import CASE_PATTERN, NAME_CHARACTERS, ROOT_PATTERN, STATEMENT_CHARACTERS
 from proxy.purpose.purpose import Standing
+from proxy.purpose.statement import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,11 +29,12 @@ _LEADS_TO_AN_ANSWER: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.ES
 _PROMPTS: Final[Mapping[str, str]] = {
     "case": "Which case is this for?",
     "statement": "What happened, and who is it about?",
+    "exigent": "Is somebody in danger at this moment? What is happening, and where?",
     "requestor": "On whose behalf do you ask?",
     "recipient": "Who will be given the answer?",
     "location": "Where are you?",
 }
-_OPTIONAL: Final = ("requestor", "recipient", "location")
+_OPTIONAL: Final = ("exigent", "requestor", "recipient", "location")
 
 
 def usable(policies: PolicySet, role: str) -> Mapping[str, tuple[str, ...]]:
@@ -132,6 +134,8 @@ def _member(name: str, code: Code | None) -> dict[str, Any]:
             "maxLength": CASE_CHARACTERS,
             "pattern": _ecma(_any_case(CASE_PATTERN.pattern)),
         }
+    if name == "exigent":
+        return {"type": "string", "minLength": 1, "maxLength": STATEMENT_CHARACTERS, "x-words": WORDS}
     if name == "statement":
         words = {"x-words": code.statement_words} if code is not None else {}
         return {"type": "string", "minLength": 1, "maxLength": STATEMENT_CHARACTERS, **words}

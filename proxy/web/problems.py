@@ -65,7 +65,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "statement-uninformative": Problem(
         422,
         "The statement says nothing",
-        "Say in a few words who or what it is about and what happened, as you would tell a judge.",
+        "Say in a few words who or what it is about and what happened, as you would tell a judge. So for an emergency, too.",
     ),
     "case-missing": Problem(
         400, "No case", 'Add `case="…"` to Query-Purpose: the number of the incident, CAD event, case, warrant or docket.'
@@ -115,6 +115,16 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "delegation-unknown": Problem(404, "No such delegation", "It does not exist, is over, or is none of yours."),
     "approver-ineligible": Problem(403, "Not yours to decide", "Another person has to decide this escalation."),
     "reason-missing": Problem(422, "A decision needs its reason", 'Send {"reason": "…"}, eight characters or more.'),
+    "break-glass-blocked": Problem(
+        403,
+        "No emergency is answered for you now",
+        "`review` says which one has to be dealt with, and who can. Send the query without `exigent`: a supervisor can agree.",
+    ),
+    "reviews-unreadable": Problem(
+        503, "Earlier emergencies cannot be looked at", "Send the query without `exigent`, or try again. Nothing was released."
+    ),
+    "finding-unknown": Problem(404, "No such finding", "It does not exist, or another person has to look at it."),
+    "finding-closed": Problem(409, "Closed already", "Somebody has closed this finding."),
     "step-up-required": Problem(
         401,
         "Confirm it with your passkey",
@@ -132,7 +142,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "passkey-refused": Problem(403, "Not with this passkey", "The detail says why. Ask the identity desk."),
     "duty-unknown": Problem(404, "No such notice or review", "It does not exist, or another person has to look at it."),
     "duty-done": Problem(409, "Done already", "Somebody has acknowledged or reviewed it."),
-    "outcome-unknown": Problem(422, "No such outcome", "A review finds a query `justified` or `unjustified`."),
+    "outcome-unknown": Problem(422, "No such outcome", "The detail says how this can end."),
     "locked": Problem(
         403,
         "Locked",

@@ -23,6 +23,7 @@ from proxy.escalation.views import task
 from proxy.gateway.answer import Answer, Declined, store_unusable
 from proxy.identity.tls import with_thumbprint
 from proxy.inquiry.inquiry import Inbound, MethodNotAllowed, ParameterUnknown, RouteUnknown
+from proxy.oversight.findings import Findings
 from proxy.purpose.purpose import Standing
 from proxy.refusal import Refusal
 from proxy.web import delegations, problems
@@ -30,6 +31,7 @@ from proxy.web.back_channel import LOGOUT, sign_out
 from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
+from proxy.web.findings import FINDINGS, FindingsDoor
 from proxy.web.locks import LOCKS, LockDoor
 from proxy.web.prefer import read_preferences
 from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
@@ -90,7 +92,8 @@ class Terminals:
             ROOM: EscalationsRoom(escalations, clock).answer,
             LOCKS: LockDoor(lock_desk).answer,
             delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
-            **dict.fromkeys(DUTIES, Duties(oversight, clock).answer),
+            **dict.fromkeys(DUTIES, Duties(oversight).answer),
+            FINDINGS: FindingsDoor(Findings(oversight)).answer,
         }
         self._locks = locks
         self._documents = documents
@@ -156,10 +159,11 @@ class Terminals:
     async def _stream(self, request: web.BaseRequest, inbound: Inbound, id_: str, principal: Principal) -> web.StreamResponse:
         """Send an escalation's events to somebody known, for as long as they are."""
         require(inbound, "GET")
+        peer = _peer(request)  # by now: once the client has gone there is none
 
         async def still() -> None:
             # Asked anew as at the first time: a key that was revoked, a token that has expired, a person signed out.
-            same = await self._identities.identify(inbound.header("Authorization"), _peer(request), self._clock())
+            same = await self._identities.identify(inbound.header("Authorization"), peer, self._clock())
             self._locks.check(same, case=None, subjects=(), grant=None)
 
         last = inbound.header("Last-Event-ID") or ""
@@ -251,6 +255,8 @@ def _answered(answer: Answer) -> web.Response:
         headers["Watermark"] = f'"{answer.watermark}"'
     if answer.unverified:
         headers["Standing"] = str(Standing.UNVERIFIED)
+    if answer.review_due is not None:
+        headers["Break-Glass"] = f"review-due=@{int(answer.review_due.timestamp())}"  # an RFC 9651 date
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 

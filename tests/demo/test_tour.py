@@ -31,6 +31,7 @@ STORY = (
     "next-unit", "next-unit-by-name", "mayors-namesake", "broad-plate", "broad-by-patrol", "broad-by-detective",
     "himself", "his-wife", "his-colleague", "dispatchers-neighbor", "namesake",
     "csv", "sql", "dot-segments", "duplicates", "facet", "method-override", "range",
+    "emergency-in-name", "emergency", "emergency-told", "emergency-reviewed",
     "log-verifies", "flipped-byte",
 )  # fmt: skip
 """What the tour has to show, in this order; it may show more in between."""
@@ -46,6 +47,8 @@ EXACT: dict[str, dict[str, Any]] = {
     "mayor-by-id": {"status": 403, "problem": "escalation-required", "decision": "escalate"},
     "mayors-street": {"status": 200, "problem": "", "decision": "permit"},
     "approved-query": {"status": 200, "problem": "", "decision": "mask"},
+    "emergency-in-name": {"status": 422, "problem": "statement-uninformative", "decision": ""},
+    "emergency": {"status": 200, "problem": "", "decision": "mask"},
     "only-once": {"status": 403, "problem": "grant-spent", "decision": "escalate"},
     **{
         f"mayor-{name}": {"status": 403, "problem": "escalation-required", "decision": "escalate"}

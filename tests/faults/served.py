@@ -153,11 +153,17 @@ class Served:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1), cookie_jar=aiohttp.DummyCookieJar())
 
     async def ask(
-        self, session: aiohttp.ClientSession, target: str, *, role: str = "officer", body: Mapping[str, str] | None = None
+        self,
+        session: aiohttp.ClientSession,
+        target: str,
+        *,
+        role: str = "officer",
+        body: Mapping[str, str] | None = None,
+        purpose: str = PURPOSE,
     ) -> Answer:
         """Send a query, or a decision when there is a body; remember the answer once all of it is here."""
         url = URL(f"http://127.0.0.1:{self.ports['terminals']}{target}", encoded=True)
-        headers = {"Authorization": f"Bearer {self.home.read_keys()[role]}", "Query-Purpose": PURPOSE}
+        headers = {"Authorization": f"Bearer {self.home.read_keys()[role]}", "Query-Purpose": purpose}
         method = "GET" if body is None else "POST"
         async with session.request(method, url, headers=headers, json=body, allow_redirects=False) as response:
             answer = Answer(response.status, response.headers.get("Audit-Entry", ""), await response.read())

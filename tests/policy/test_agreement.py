@@ -15,6 +15,7 @@ from proxy.policy.lattice import Lattice
 from proxy.policy.oracle import Answer, Oracle
 from proxy.policy.parser import parse_policy
 from proxy.policy.vocabulary import COLUMNS, Words
+from tests.policy.conftest import SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,14 @@ escalate, E1, patrol, person.read, C, official, assigned, none, none, none, ask 
 mask, M1, patrol, person.read, C, official, assigned, none, granted, mask=ssn, approved
 mask, M2, asker, person.read, C, official, assigned, none, granted, mask=photo, approved
 permit, P1, patrol, person.read, C, none, assigned, none, none, none, ordinary work
+"""
+EMERGENCY = "exigent=allowed/{}; shows={}; alerts=supervisor"
+OPENED = f"""g, patrol, asker
+g, records, asker
+escalate, E1, asker, person.read, C, official, assigned, none, none, {EMERGENCY.format("4h", "ssn+photo")}, ask first
+escalate, E2, records, person.read, C, official, assigned, none, none, {EMERGENCY.format("2h", "photo")}, ask first
+escalate, E3, patrol, person.read, C, official, assigned, self, none, {EMERGENCY.format("2h", "photo")}, ask first
+escalate, E4, asker, person.read, C, official, assigned, self, none, exigent=never, ask first
 """
 
 
@@ -52,6 +61,24 @@ def _oracle(text: str, words: Words) -> Oracle:
 def test_the_oracle_reads_the_text(small: Words, asked: str, answer: Answer) -> None:
     """The strictest row is named, rows of one outcome mask together, and one that is silent silences the others."""
     assert _oracle(POLICY, small).answer(asked.split()) == answer
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("patrol person.read C official assigned none none", {"ssn", "photo"}),
+        ("records person.read C official assigned none none", {"photo"}),
+        ("patrol person.read C official assigned self none", set()),
+    ],
+)
+def test_the_oracle_reads_what_an_emergency_shows(asked: str, shown: set[str]) -> None:
+    """What all rows that decide together show, and nothing where one says never; our own reading and Casbin say the same."""
+    words = Words(words={**SMALL.words, "role": SMALL.words["role"] | {"supervisor"}}, groups=SMALL.groups)
+    sheet = parse_policy(Path("policy.csv"), OPENED.encode(), words=words, fields=frozenset(FIELDS))
+    policy = CasbinPolicy(sheet=sheet, words=words, version="v")
+
+    assert _oracle(OPENED, words).answer(asked.split()).exigent == shown
+    assert agreement(OPENED, policy.lattice, policy).disagreements == ()
 
 
 def test_every_question_is_compared(read: Callable[[str], Sheet], small: Words) -> None:

@@ -151,6 +151,16 @@ def test_a_backtest_rules_on_everybody_concerned_and_not_only_on_the_pairing_tha
     assert (kind.after, kind.rule_after) == ("deny", "D01")
 
 
+def test_what_an_emergency_opened_is_ruled_on_as_the_row_that_wanted_a_supervisor(shadow: Callable[[str], Shadow]) -> None:
+    """Its mask was the emergency's: a candidate whose row wants a supervisor as well changes nothing."""
+    facts = PATROL._replace(category="official")
+    for rows, changed in ((LIVE, []), (NEXT, [("escalate", "deny")])):
+        test = Backtest(shadow(rows))
+        test.see(decided(0, facts, "mask", "E01", masked=["photo", "ssn"], break_glass=True))
+
+        assert [(kind.before, kind.after) for kind, _ in test.changes()] == changed
+
+
 def test_entries_that_say_too_little_are_counted(shadow: Callable[[str], Shadow]) -> None:
     """Of an older version's replies only the query's ruling can be made again, and a ruling that no row made cannot at all."""
     test = Backtest(shadow(NEXT))

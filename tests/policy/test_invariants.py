@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SHIPPED: Final = Path(__file__).parents[2] / "policies"
 POLICY: Final = (SHIPPED / "policy.csv").read_text()
 
+EMERGENCY: Final = "exigent=allowed/4h; shows=name; alerts=supervisor"
+
 # invariant, rows that are lost, what becomes what, the row that is planted, the smallest example
 PLANTED: Final[tuple[tuple[str, tuple[str, ...], tuple[str, str], str, str], ...]] = (
     ("informant-only-for-the-handler", (), ("", ""), "permit, Z1, patrol, person.read, C, informant, unassigned, none, none, none", "role=patrol, action=person.read, purpose=C, category=informant, standing=unassigned, relation=none, approval=none"),
@@ -34,6 +36,11 @@ PLANTED: Final[tuple[tuple[str, tuple[str, ...], tuple[str, str], str, str], ...
     ("protected-only-with-approval", (), ("", ""), "mask, Z1, patrol, person.read, C, judicial, unassigned, none, none, mask=ssn", "category=judicial"),
     ("confidential-address-never-shown", (), ("ssn+home_address+phone+place+narrative,     the", "ssn+phone+place+narrative,     the"), "", "category=confidential_address"),
     ("broad-search-finds-nobody-protected", (), ("", ""), "mask, Z1, detective, person.browse, C, official, unassigned, none, none, mask=ssn", "action=person.browse"),
+    ("break-glass-never-reveals-the-hidden", (), ("exigent=never,", f"{EMERGENCY},"), "", "category=informant, standing=assigned"),
+    ("break-glass-shows-no-more-than-its-mask", (), ("", ""), f"escalate, Z1, patrol, person.read, C, official, unassigned, none, none, {EMERGENCY}", "standing=unassigned"),
+    ("break-glass-opens-nobody-close", (), ("", ""), f"escalate, Z1, patrol, person.read, C, none, unassigned, colleague, none, {EMERGENCY}", "relation=colleague"),
+    ("break-glass-needs-a-verified-case", (), ("", ""), f"escalate, Z1, patrol, person.read, C, official, unassigned, none, none, {EMERGENCY}", "standing=unassigned"),
+    ("break-glass-is-no-search", (), ("", ""), f"escalate, Z1, detective, person.browse, C, none, unassigned, none, none, {EMERGENCY}", "action=person.browse"),
     ("nobody-about-themselves", ("D01",), ("", ""), "permit, Z1, patrol, person.read, C, none, assigned, self, none, none", "relation=self"),
     ("closeness-never-shows-more", (), ("", ""), "permit, Z1, patrol, person.read, C, none, unassigned, colleague, none, none", "relation=colleague"),
     ("colleagues-only-with-approval", (), ("", ""), "permit, Z1, patrol, person.read, C, none, unassigned, command, none, none", "relation=command"),

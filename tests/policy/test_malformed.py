@@ -175,7 +175,7 @@ IN_A_LINE: Final = (
     _kind("permit for any relation", " P01,", "present,  none,", "present,  any, ", "any, ", "a permit row may not say 'any' relation"),
     _kind("permit for any approval", " P02,", "granted,", "any,    ", "any,    ", "a permit row may not say 'any' approval"),
     _kind("mask for any relation", " M01,", "present,  none,", "present,  any, ", "any, ", "a mask row may not say 'any' relation"),
-    _kind("escalate for ever", " E01,", "none,      none,     none,", "none,      any,      none,", "any,  ", "an escalate row asks for an approval", ""),
+    _kind("escalate for ever", " E04,", "none,      none,     none,", "none,      any,      none,", "any,  ", "an escalate row asks for an approval", ""),
 )  # fmt: skip
 
 

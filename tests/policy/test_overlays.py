@@ -115,7 +115,7 @@ def test_a_row_that_would_silence_a_notice_is_not_loaded(with_law: Callable[[str
     sheet = (folder / "policy.csv").read_text()
     row = next(line for line in sheet.splitlines() if line.startswith("escalate,  E01"))
     (folder / "policy.csv").write_text(
-        sheet.replace(row, row.replace("none,      none,     none,", "none,      none,     notify=supervisor/1h,"))
+        sheet.replace(row, row.replace("none,      none,     exigent=", "none,      none,     notify=supervisor/1h; exigent="))
     )
     with pytest.raises(DocumentInvalid, match="LAW-2 loosens the policy, in its owed"):
         with_law(deny.format("none"))

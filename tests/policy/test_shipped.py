@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.inquiry.routes import load_routes
-from proxy.policy.decision import Facts, Outcome
+from proxy.policy.decision import OPEN, Facts, Outcome
 from proxy.policy.lattice import Lattice, ruling_of
 from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
-from proxy.policy.rows import OPEN, Row, Sheet
+from proxy.policy.rows import Row, Sheet
 from proxy.policy.strictness import opens
 
 if TYPE_CHECKING:

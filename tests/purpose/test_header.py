@@ -43,6 +43,16 @@ def test_a_statement_may_be_written_in_any_script() -> None:
     )
 
 
+def test_an_emergency_is_a_member_of_its_own() -> None:
+    """It comes out as it was sent, in any script; as a bare word it is refused with its place."""
+    assert parse('case="26-1", exigent="active shooter at the school, suspect inside"').exigent == (
+        "active shooter at the school, suspect inside"
+    )
+    with pytest.raises(PurposeMalformed) as refused:
+        parse('case="26-1", exigent=?1')
+    assert refused.value.extras["position"] == 13
+
+
 @pytest.mark.parametrize(
     ("sent", "read"),
     [("26-004217", "26-004217"), (" 26-004217 ", "26-004217"), ("cad-1a", "CAD-1A"), ("P  26/3", "P 26/3")],
@@ -121,6 +131,7 @@ STATED = st.builds(
     code=st.none() | st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,7}", fullmatch=True),
     case=st.none() | st.from_regex(CASE_PATTERN, fullmatch=True).map(normal_case).filter(lambda text: text.isascii()),
     statement=st.none() | TEXT,
+    exigent=st.none() | TEXT,
     requestor=st.none() | TEXT,
     recipient=st.none() | TEXT,
     location=st.none() | TEXT,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-E01 = "escalate,  E01,  asker,      query,      operational,    protected,            present,  none,      none,     none,"
+E01 = "protected,            present,  none,      none,     exigent=allowed/4h;"
 M06 = "mask,      M06,  officer,    query,      operational,    approvable,           present,  none,      granted,  mask=ssn,"
 
 
@@ -26,9 +26,12 @@ def obliging(path: Path) -> Path:
     """Copy the shipped policies, with obligations on two rows."""
     shutil.copytree(shipped_policies(), path)
     text = (path / "policy.csv").read_text()
-    for row, cell in ((E01, "quorum=2; approvers=supervisor+records"), (M06, "mask=ssn; review=4h; notify=records/15m")):
+    for row, cell in (
+        (E01, "quorum=2; approvers=supervisor+records; exigent=allowed/4h;"),
+        (M06, "mask=ssn; review=4h; notify=records/15m,"),
+    ):
         assert row in text
-        text = text.replace(row, row.rpartition(" ")[0] + f" {cell},")
+        text = text.replace(row, row.rpartition(" ")[0] + f" {cell}")
     (path / "policy.csv").write_text(text)
     return path
 

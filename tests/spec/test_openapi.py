@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from copy import deepcopy
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from openapi_spec_validator import validate
 from schemathesis.core.failures import FailureGroup
 
+from proxy.clock import utc_now
 from tests.spec.conformance import exercise, objections
 from tests.spec.conftest import STATEMENT
 
@@ -126,6 +128,25 @@ async def test_escalations_are_as_the_document_says(street: Street) -> None:
         ("post", "/escalations/{id}/approve", await street.post("officer", f"{one}/approve", {"reason": "I say so myself"})),
         ("post", "/escalations/{id}/cancel", await street.post("officer", f"{one}/cancel", {})),
         ("post", "/escalations/{id}/refuse", await street.post("supervisor", f"{one}/refuse", {"reason": "not for this case"})),
+    ):
+        assert objections(document, method, path, answer) == [], (method, path, answer.status)
+
+
+async def test_delegations_are_as_the_document_says(street: Street) -> None:
+    """Handing on, the list, what is refused, and the end."""
+    document = await document_of(street)
+    until = {"ends_at": (utc_now() + timedelta(days=1)).isoformat()}
+    made = await street.post("supervisor", "/delegations", {"delegate": street.person("clerk")} | until)
+    assert made.status == 200
+
+    for method, path, answer in (
+        ("post", "/delegations", made),
+        ("post", "/delegations", await street.post("supervisor", "/delegations", {"delegate": "nobody-here"} | until)),
+        ("post", "/delegations", await street.post("officer", "/delegations", {"to": "nobody-here"})),
+        ("get", "/delegations", await street.ask("clerk", "/delegations", purpose=None)),
+        ("get", "/delegations", await street.ask("clerk", "/delegations?state=over", purpose=None)),
+        ("post", "/delegations/{id}/end", await street.post("officer", f"/delegations/{made.json['id']}/end", {})),
+        ("post", "/delegations/{id}/end", await street.post("clerk", f"/delegations/{made.json['id']}/end", {})),
     ):
         assert objections(document, method, path, answer) == [], (method, path, answer.status)
 

@@ -22,7 +22,7 @@ from tests.escalation.conftest import asked, desk, person
 from tests.web.conftest import WAIT, Wire, until, wired
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from datetime import datetime
 
     from proxy.escalation.lifecycle import Escalation
@@ -67,12 +67,12 @@ class Doorkeeper:
 
     stand: list[Stand] = field(default_factory=list)
 
-    def authenticate(self, authorization: str | None, certificate_uris: tuple[str, ...], now: datetime) -> Principal:
+    async def identify(self, authorization: str | None, peer: Mapping[str, Any], now: datetime) -> Principal:
         assert authorization is not None
         name = authorization.removeprefix("Bearer ")
         principal = SERGEANT if name == "sergeant" else person(name, agency="KS0870000" if name == "foreign" else "MO0950000")
         self.require_good(principal, now)
-        assert certificate_uris == ()
+        assert peer == {}
         return principal
 
     def require_good(self, principal: Principal, now: datetime) -> None:

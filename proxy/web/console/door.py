@@ -115,6 +115,8 @@ class Console:
             provider=provider,
         )
         self._routes = [(each.pattern(), each) for room in (*rooms, self._sign_in) for each in room.pages()]
+        # Who is locked can still sign out, and does nothing else.
+        self._ways_out = [each.handler for each in self._sign_in.pages()]
         self._closing = asyncio.Event()
 
     async def end_streams(self) -> None:
@@ -148,7 +150,6 @@ class Console:
             if path in _STRANGERS:
                 return await self._sign_in.answer(request, came.form)
             came.session = await self._sessions.resume(came.cookie, seen=not path.endswith(LIVE))
-            self._admit(came.session.principal)
             return await self._visited(request, path, came, came.session)
         except SignInNeeded as needed:
             return _to_sign_in(request, path, needed)
@@ -160,6 +161,8 @@ class Console:
 
     async def _visited(self, request: web.BaseRequest, path: str, came: _Came, session: Session) -> web.StreamResponse:
         found, names = self._page(request.method, path, session.principal.role)
+        if found.handler not in self._ways_out:
+            self._admit(session.principal)
         if request.method not in _SAFE:
             require_token(came.form, came.cookie)
         visit = Visit(

@@ -12,7 +12,7 @@ import orjson
 
 from proxy.escalation.lifecycle import EscalationMoved, Move, ReasonMissing, State
 from proxy.escalation.service import MAX_REASON, MIN_REASON
-from proxy.escalation.words import amended
+from proxy.escalation.words import amended, waiting
 from proxy.identity.passkeys import PasskeyMissing
 from proxy.inquiry.inquiry import BodyUnreadable
 from proxy.web.console.dossier import ON_CASE, seen
@@ -56,12 +56,16 @@ class EscalationRoom:
         yield Page("POST", "/escalations/{id}/check", self._check)
         yield Page("POST", "/escalations/{id}/approve", self._approve)
         yield Page("POST", "/escalations/{id}/refuse", self._refuse)
+        yield Page("POST", "/escalations/{id}/ask", self._ask)
         yield Page("POST", "/escalations/{id}/reveal", self._reveal)
+        yield Page("POST", "/escalations/{id}/amend", self._amend)
+        yield Page("POST", "/escalations/{id}/cancel", self._cancel)
 
     async def _page(self, visit: Visit) -> web.StreamResponse:
         escalation = await self._escalations.seen(visit.names["id"], visit.principal)
         if escalation.asked.person == visit.principal.person:
-            return visit.show("own_escalation.html", escalation=escalation, state=escalation.at(visit.now))
+            questions = waiting(escalation.words)
+            return visit.show("own_escalation.html", escalation=escalation, state=escalation.at(visit.now), questions=questions)
         dossier = await self._dossiers.of(escalation, visit.principal, visit.now)
         return visit.show("escalation.html", it=dossier, ON_CASE=ON_CASE, least=MIN_REASON, most=MAX_REASON)
 
@@ -107,9 +111,22 @@ class EscalationRoom:
             Move.APPROVE,
             visit.form.text("reason"),
             visit.step_up,
-            amendments=amended(escalation.words),  # those that were shown: it is the same that they looked at
+            amendments=amended(escalation.words),
         )
         return visit.go("/queue", said="approved" if moved.state is State.APPROVED else "agreed")
+
+    async def _ask(self, visit: Visit) -> web.StreamResponse:
+        """Ask for more: nothing is let out by it, so one step is enough."""
+        await self._escalations.decide(visit.names["id"], visit.principal, Move.ASK, visit.form.text("reason"))
+        return visit.go(f"/escalations/{visit.names['id']}", said="asked")
+
+    async def _amend(self, visit: Visit) -> web.StreamResponse:
+        await self._escalations.amend(visit.names["id"], visit.principal, visit.form.text("words"))
+        return visit.go(f"/escalations/{visit.names['id']}", said="added")
+
+    async def _cancel(self, visit: Visit) -> web.StreamResponse:
+        await self._escalations.cancel(visit.names["id"], visit.principal)
+        return visit.go(f"/escalations/{visit.names['id']}", said="canceled")
 
     async def _refuse(self, visit: Visit) -> web.StreamResponse:
         await self._escalations.decide(visit.names["id"], visit.principal, Move.REFUSE, visit.form.text("reason"))

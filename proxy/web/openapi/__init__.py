@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from proxy import __version__
+from proxy.web.openapi.delegations import delegations
 from proxy.web.openapi.parts import JSON, headers, schemas
 from proxy.web.openapi.queries import prefer, purpose, queries
-from proxy.web.openapi.rooms import rooms
+from proxy.web.openapi.rooms import STEP_UP, rooms
 
 if TYPE_CHECKING:
     from proxy.policy.service import PolicySet
@@ -34,17 +35,18 @@ def document(policies: PolicySet) -> dict[str, Any]:
         "tags": [
             {"name": "queries", "description": "What routes.yaml has; nothing else is answered."},
             {"name": "escalations", "description": "What waits for a supervisor, or did."},
+            {"name": "delegations", "description": "Who stands in for whom."},
             {"name": "notices", "description": "Queries that a role has to take note of."},
             {"name": "reviews", "description": "Answered queries that somebody else has to judge."},
             {"name": "documents", "description": "What a terminal is built by."},
         ],
-        "paths": {**queries(policies), **rooms()},
+        "paths": {**queries(policies), **rooms(), **delegations()},
         "components": {
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "A key of `showcause identity add`."},
                 "certificate": {"type": "mutualTLS", "description": "A client certificate whose URI is enrolled."},
             },
-            "parameters": {"Query-Purpose": purpose(policies), "Prefer": prefer()},
+            "parameters": {"Query-Purpose": purpose(policies), "Prefer": prefer(), "Step-Up": STEP_UP},
             "headers": headers(),
             "schemas": schemas(),
         },

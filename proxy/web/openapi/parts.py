@@ -38,6 +38,10 @@ def headers() -> dict[str, Any]:
             "description": "The case directory is down; this went on for officer safety, and is reviewed.",
             "schema": {"const": "unverified"},
         },
+        "Break-Glass": {
+            "description": "Answered in a stated emergency: by when another person reviews it (an RFC 9651 date).",
+            "schema": {"type": "string", "pattern": "^review-due=@[0-9]+$"},
+        },
         "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
         "WWW-Authenticate": {"schema": {"type": "string"}},
         "Allow": {"description": "The methods of this path.", "schema": {"type": "string"}},

@@ -24,9 +24,13 @@ _LETTERS: Final = r"[^\W\d_]"
 _EXAMPLE: Final = 'code=C, case="26-004217", statement="stopped for no plates, driver has no licence"'
 
 
+_OF_BREAKING: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing"})
+"""Whoever states an emergency may have to confirm it."""
+
+
 def slugs_of_queries() -> frozenset[str]:
     """Return the problem types that a query can be refused with."""
-    return frozenset(problems.PROBLEMS) - OF_THE_ROOMS
+    return (frozenset(problems.PROBLEMS) - OF_THE_ROOMS) | _OF_BREAKING
 
 
 def queries(policies: PolicySet) -> dict[str, dict[str, Any]]:
@@ -40,7 +44,7 @@ def queries(policies: PolicySet) -> dict[str, dict[str, Any]]:
 def _query(route: Route, policies: PolicySet) -> dict[str, Any]:
     parameters = [*(_parameter(each, "path") for each in route.path_parameters)]
     parameters += [_parameter(each, "query") for each in route.query.values()]
-    parameters += [{"$ref": "#/components/parameters/Query-Purpose"}, {"$ref": "#/components/parameters/Prefer"}]
+    parameters += [{"$ref": f"#/components/parameters/{name}"} for name in ("Query-Purpose", "Prefer", "Step-Up")]
     operation: dict[str, Any] = {
         "operationId": route.id,
         "tags": ["queries"],
@@ -132,7 +136,10 @@ def _answers(route: Route) -> dict[str, Any]:
         "description": "The records that may leave, masked where policy says so.",
         "headers": {
             **headers,
-            **{name: {"$ref": f"#/components/headers/{name}"} for name in ("Disclosure", "Watermark", "Standing")},
+            **{
+                name: {"$ref": f"#/components/headers/{name}"}
+                for name in ("Disclosure", "Watermark", "Standing", "Break-Glass")
+            },
         },
         "content": content,
     }

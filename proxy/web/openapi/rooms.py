@@ -18,7 +18,7 @@ OF_ESCALATIONS: Final = frozenset(
         "reason-missing",
     }
 )  # fmt: skip
-OF_DUTIES: Final = frozenset({"duty-unknown", "duty-done", "outcome-unknown"})
+OF_DUTIES: Final = frozenset({"duty-unknown", "duty-done", "outcome-unknown", "finding-unknown", "finding-closed"})
 OF_STEP_UP: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing", "passkey-refused"})
 OF_DELEGATIONS: Final = frozenset({"delegation-invalid", "delegation-unknown"})
 OF_THE_ROOMS: Final = OF_ESCALATIONS | OF_DUTIES | OF_STEP_UP | OF_DELEGATIONS
@@ -41,7 +41,7 @@ _BODIES: Final = {
     "amend": {"words": _WORDS},
 }
 _MORE: Final = {"approve": OF_STEP_UP, "amend": _OF_A_STATEMENT}
-_STEP_UP: Final = {
+STEP_UP: Final = {
     "name": "Step-Up",
     "in": "header",
     "description": "What a passkey answered to `challenge` of step-up-required: base64url of its JSON.",
@@ -90,7 +90,7 @@ def _escalations() -> dict[str, dict[str, Any]]:
         move = _one(f"escalation-{verb}", "escalations", summary, "Escalation", slugs)
         move["responses"]["200"]["headers"] = _ETAG
         if verb == "approve":
-            move["parameters"] = [_STEP_UP]
+            move["parameters"] = [STEP_UP]
         if verb in _BODIES:
             first = next(iter(_BODIES[verb]))
             move["requestBody"] = _sent(_BODIES[verb], [first])
@@ -103,7 +103,7 @@ def _duties(name: str, verb: str) -> dict[str, dict[str, Any]]:
     move = _one(f"{name}-{verb}", room, f"Done: {verb}, once", "Duty", OF_DUTIES | OF_A_BODY | {"reason-missing"})
     reason = {"type": "string", "maxLength": 1000}
     if name == "review":
-        outcome = {"enum": ["justified", "unjustified"]}
+        outcome = {"enum": ["attested", "justified", "questioned", "unjustified"]}
         move["requestBody"] = _sent({"outcome": outcome, "reason": reason}, ["outcome", "reason"])
     else:
         move["requestBody"] = _sent({"outcome": {"const": "acknowledged"}, "reason": reason}, [])

@@ -266,3 +266,57 @@ async def test_a_stream_of_nobody_is_over_at_once(desk: Desk) -> None:
     answer = await desk.stranger().get("/queue/live", Accept="text/event-stream")
 
     assert (answer.status, answer.body) == (200, "event: over\ndata: over\n\n")
+
+
+async def test_a_supervisor_asks_for_more_and_the_officer_adds_to_the_statement(desk: Desk, asked: str) -> None:
+    """Both on the page; what was opened before the addition approves nothing."""
+    supervisor, officer = await desk.signed_in(), await desk.signed_in("officer")
+    page = await supervisor.get(f"/escalations/{asked}")
+    before = await checked(supervisor, asked)
+
+    question = await supervisor.submit(page, f"/escalations/{asked}/ask", reason="which porch, and who called it in?")
+    own = await officer.get(f"/escalations/{asked}")
+    added = await officer.submit(
+        own, f"/escalations/{asked}/amend", words="number seventeen, the neighbor called, paint runs into the street"
+    )
+    late = await supervisor.submit(before, f"/escalations/{asked}/approve")
+
+    assert [question.headers["Location"], added.headers["Location"]] == [
+        f"/escalations/{asked}?said=asked",
+        f"/escalations/{asked}?said=added",
+    ]
+    assert "which porch" in own.words
+    assert late.status == 409
+    assert "paint runs into the street" in (await supervisor.get(f"/escalations/{asked}")).words
+    assert (await confirmed(supervisor, asked)).headers["Location"] == "/queue?said=approved"
+
+
+async def test_the_officer_takes_a_query_back(desk: Desk, asked: str) -> None:
+    """On their own page; it leaves the queue."""
+    officer = await desk.signed_in("officer")
+
+    gone = await officer.submit(await officer.get(f"/escalations/{asked}"), f"/escalations/{asked}/cancel")
+
+    assert gone.headers["Location"] == f"/escalations/{asked}?said=canceled"
+    assert asked not in (await (await desk.signed_in()).get("/queue")).body
+
+
+async def test_who_is_locked_does_nothing_at_the_console_but_sign_out(
+    desk_opened: Callable[..., AbstractAsyncContextManager[Desk]],
+) -> None:
+    """At the next request, with a page that was open before, and by no sign-in anew."""
+    async with desk_opened() as desk:
+        asked = await desk.ask()
+        locked = await desk.signed_in("lieutenant")
+        step = await checked(locked, asked)
+        await desk.lock("principal", "badge-1005")
+
+        pages = [await locked.get(path) for path in ("/queue", f"/escalations/{asked}", "/policy")]
+        approve = await locked.submit(step, f"/escalations/{asked}/approve")
+        anew = await desk.signed_in("lieutenant")
+
+        assert [page.status for page in (*pages, approve, await anew.get("/queue"))] == [403] * 5
+        assert "A lock stops this" in approve.words
+        assert asked in (await (await desk.signed_in()).get("/queue")).body
+        out = await locked.submit(await locked.get("/account"), "/sign-out")
+        assert out.headers["Location"] == "/sign-in?said=signed-out"
