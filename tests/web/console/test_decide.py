@@ -187,8 +187,8 @@ async def test_what_was_not_shown_is_not_approved(desk: Desk, asked: str) -> Non
 async def test_nothing_is_approved_after_it_expired(desk_opened: Callable[..., AbstractAsyncContextManager[Desk]]) -> None:
     """The form was opened in time; the deadline counts, not the page."""
     async with desk_opened(escalations__expires_seconds=4) as desk:
-        asked = await desk.ask()
         browser = await desk.signed_in()
+        asked = await desk.ask()
         step = await checked(browser, asked)
         await desk.until_kind("escalation-move")
 
