@@ -159,10 +159,11 @@ class Terminals:
     async def _stream(self, request: web.BaseRequest, inbound: Inbound, id_: str, principal: Principal) -> web.StreamResponse:
         """Send an escalation's events to somebody known, for as long as they are."""
         require(inbound, "GET")
+        peer = _peer(request)  # by now: once the client has gone there is none
 
         async def still() -> None:
             # Asked anew as at the first time: a key that was revoked, a token that has expired, a person signed out.
-            same = await self._identities.identify(inbound.header("Authorization"), _peer(request), self._clock())
+            same = await self._identities.identify(inbound.header("Authorization"), peer, self._clock())
             self._locks.check(same, case=None, subjects=(), grant=None)
 
         last = inbound.header("Last-Event-ID") or ""

@@ -78,7 +78,7 @@ def test_the_whole_tour_is_as_told(processes: Processes, tmp_path: Path, monkeyp
     monkeypatch.setenv("SHOWCAUSE_ORIGIN", "somebody.else.example/log")
     tour = processes.start("-m", "proxy", "demo", "--tour", "--json")
 
-    said, complained = tour.communicate(timeout=100)
+    said, complained = tour.communicate(timeout=240)
 
     steps = [json.loads(line) for line in said.splitlines()]
     assert [(step["step"], step["note"]) for step in steps if not step["ok"]] == []
@@ -105,7 +105,7 @@ def test_a_policy_that_lets_more_out_fails_the_tour(processes: Processes, tmp_pa
     )
     tour = processes.start("-m", "proxy", "demo", "--tour", "--json", "--policies", str(loose))
 
-    said, _ = tour.communicate(timeout=100)
+    said, _ = tour.communicate(timeout=240)
 
     wrong = {step["step"]: step["note"] for step in map(json.loads, said.splitlines()) if not step["ok"]}
     assert "approved-query" in wrong
@@ -124,7 +124,7 @@ def test_a_tour_that_is_interrupted_leaves_nothing(
 
     tour.send_signal(signal.SIGINT)
 
-    assert tour.wait(timeout=40) == 128 + signal.SIGINT
+    assert tour.wait(timeout=120) == 128 + signal.SIGINT
     assert list(tmp_path.iterdir()) == []
     assert processes.naming(tmp_path) == []
 

@@ -43,6 +43,7 @@ async def reviews(served: Served, wanted: int) -> list[dict[str, Any]]:
     async with served.client() as sergeant, asyncio.timeout(60):
         while len(rows) < wanted:
             answer = await served.ask(sergeant, "/reviews", role="supervisor")
+            served.answers.remove(answer)  # a list at the door is no query, and has no entry
             rows = [row for row in answer.json["reviews"] if row["why"] == "break-glass"]
             await asyncio.sleep(0.1)
     return rows

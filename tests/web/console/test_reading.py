@@ -58,8 +58,8 @@ async def test_a_search_of_the_log_is_recorded_before_it_is_answered(desk: Desk)
     found = await search(auditor)
 
     assert found.status == 200
-    assert f"case {docket.STOP}" in found.words
-    assert "person.read" in found.words
+    assert f"case {docket.PORCH}" in found.words
+    assert "person.search" in found.words
     assert desk.house.mayor not in found.body
     entries = [entry for entry in desk.house.entries()[before:] if entry.kind == "log-searched"]
     assert [entry.facts["by"] for entry in entries] == ["officer"]
@@ -71,7 +71,7 @@ async def test_a_search_finds_by_case_in_the_days_that_were_named(desk: Desk) ->
     await desk.ask()
     auditor = await desk.signed_in("auditor")
 
-    assert "badge-1001" in (await search(auditor, by="case", value=docket.STOP.lower())).words
+    assert "badge-1001" in (await search(auditor, by="case", value=docket.PORCH.lower())).words
     assert "No queries" in (await search(auditor, value="badge-1009")).words
     early = await search(auditor, since="2020-01-01", until="2020-06-01")
     assert "No queries" in early.words
