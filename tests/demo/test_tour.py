@@ -31,6 +31,7 @@ STORY = (
     "next-unit", "next-unit-by-name", "mayors-namesake", "broad-plate", "broad-by-patrol", "broad-by-detective",
     "himself", "his-wife", "his-colleague", "dispatchers-neighbor", "namesake",
     "csv", "sql", "dot-segments", "duplicates", "facet", "method-override", "range",
+    "lock", "locked", "own-unlock", "unlock", "unlocked",
     "emergency-in-name", "emergency", "emergency-told", "emergency-reviewed",
     "log-verifies", "flipped-byte",
 )  # fmt: skip
@@ -64,6 +65,9 @@ EXACT: dict[str, dict[str, Any]] = {
     "dispatchers-neighbor": {"status": 403, "problem": "policy-denied", "decision": "deny"},
     "namesake": {"status": 200, "problem": "", "decision": "permit"},
     "dot-segments": {"status": 400, "problem": "request-not-canonical", "decision": ""},
+    "locked": {"status": 403, "problem": "locked"},
+    "own-unlock": {"status": 403, "problem": "lock-ineligible"},
+    "unlocked": {"status": 200, "problem": "", "decision": "permit"},
     "flipped-byte": {"status": None, "problem": "", "decision": ""},
 }
 

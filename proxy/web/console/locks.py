@@ -31,7 +31,9 @@ class Named(NamedTuple):
 
 
 KINDS: Final[Mapping[str, Named]] = {
-    Kind.PRINCIPAL: Named("A person", "Nothing is answered to them, at any terminal, nor here.", "personnel id, as badge-1234"),
+    Kind.PRINCIPAL: Named(
+        "A person", "Nothing is answered to them, at any terminal, nor here.", "the personnel id, as badge-1234"
+    ),
     Kind.TERMINAL: Named("A terminal", "Nothing is answered at it, whoever asks.", "its name, as car-12"),
     Kind.CASE: Named("A case", "Nothing is answered under it, whoever asks.", "its number"),
     Kind.SUBJECT: Named(
