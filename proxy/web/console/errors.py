@@ -30,6 +30,8 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
     "approver-ineligible": ("Another person has to decide this", "Tell one of those who may; the page names them."),
     "duty-unknown": ("There is nothing of that number for you", "Go back to the reviews; they show what still waits for you."),
     "duty-done": ("Somebody has done it already", "Go back to the reviews; they show what still waits for you."),
+    "finding-unknown": ("There is no such finding for you", "Go back to the reviews; they show what still waits for you."),
+    "finding-closed": ("Somebody has closed it already", "Go back to the reviews; they show what still waits for you."),
     "outcome-unknown": ("Your judgment is missing", "Go back and choose whether the query was justified."),
     "case-unknown": ("There is no such case", "Check the number of the case under which you search. Nothing was searched."),
     "statement-uninformative": (

@@ -25,6 +25,7 @@ NOTES: Final[Mapping[str, str]] = {
     "passkey-revoked": "The passkey is revoked. It confirms nothing any more.",
     "reviewed": "Your review is in the log.",
     "noted": "Noted.",
+    "finding-closed": "The finding is closed. The log has how, and why.",
     "locked-now": "Locked. It holds from this moment on, on every node; another person has to lift it.",
     "lifted": "Lifted. What it stopped is ruled on by policy again.",
     "handed-on": "They stand in for you as said below.",
