@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from random import SystemRandom
@@ -37,6 +37,7 @@ from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
 from proxy.gateway.strangers import Strangers
+from proxy.housekeeping import Housekeeping
 from proxy.identity.assertion import RelyingParty
 from proxy.identity.passkeys import passkey_key
 from proxy.identity.registration import Registration
@@ -44,7 +45,7 @@ from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
 from proxy.identity.sign_in import SignIn
 from proxy.identity.stepup import StepUp
-from proxy.identity.tls import server_context, trouble
+from proxy.identity.tls import server_context
 from proxy.oversight.channels import make_channel
 from proxy.oversight.notification_file import load_notifying
 from proxy.oversight.notifier import Notifier
@@ -52,13 +53,13 @@ from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
-from proxy.purpose.breaker import Circuit
-from proxy.purpose.case_system import CaseSystem, case_directory
+from proxy.purpose.case_system import case_directory
 from proxy.purpose.service import Purposes
-from proxy.refusal import Refusal
+from proxy.readiness import readiness
 from proxy.registry.keyring import Keyring
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
+from proxy.rooms import Rooms
 from proxy.standard_error import StandardError
 from proxy.telemetry import EntryLines, Metrics, make_logger
 from proxy.tlog.keys import load_signer
@@ -81,20 +82,12 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.identity.claims import Reason
-    from proxy.purpose.directory import StoredCases
     from proxy.settings import Settings, UpstreamSettings
     from proxy.settings.model import DoorSettings
     from proxy.web.protocol import Handler
 
-HOUSEKEEPING_SECONDS: Final = 0.5
-OVERSIGHT_SECONDS: Final = 2.0
-NOTIFY_SECONDS: Final = 1.0
-REPORT_SECONDS: Final = 5.0
-PROBE_SECONDS: Final = 10.0
-VERIFY_SECONDS: Final = 600.0
-"""Between two times that every row of the registry is read, to see that none was changed behind our back."""
-EXPIRY_SECONDS: Final = 60.0
-LOOK_SECONDS: Final = 1.0
+    Ready = Callable[[], Awaitable[Sequence[Check]]]
+
 SWITCH_SECONDS: Final = 0.0005
 GC_ALLOCATIONS: Final = 20_000
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -109,27 +102,6 @@ class Servers:
     ops: Door
     audit: AuditTrail
     policy: LivePolicy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rooms:
-    """The rooms that have something to do, or to say, beside the queries."""
-
-    database: Database
-    outbox: Outbox
-    audit: AuditTrail
-    live: LivePolicy
-    registry: Registry
-    identities: Identities
-    sessions: Sessions
-    cases: StoredCases | CaseSystem
-    upstream: Upstream
-    locks: Locks
-    lock_desk: LockDesk
-    escalations: Escalations
-    oversight: Oversight
-    notifier: Notifier | None
-    sign_in: SignIn | None
 
 
 async def serve(settings: Settings) -> None:
@@ -179,7 +151,6 @@ class _Composition:
         stack.push_async_callback(asyncio.to_thread, self._lines.close)
         self._logger = make_logger(settings.logging.format, LEVELS[settings.logging.level], self._lines)
         self._metrics = Metrics()
-        self._upstream_trouble = "not asked yet"
         self._certificates: dict[str, ssl.SSLContext] = {}
         self._entry_lines = EntryLines(self._lines.write)
 
@@ -318,12 +289,13 @@ class _Composition:
             randomness=os.urandom,
             provider=sign_in.login if sign_in is not None else None,
         )
-        rooms = _Rooms(
+        rooms = Rooms(
             database=database,
             outbox=outbox,
             audit=audit,
             live=live,
             registry=registry,
+            stewards=Stewards(registry, database, Keyring.of(settings.keys.registry), clock, outbox=outbox),
             identities=identities,
             sessions=sessions,
             cases=cases,
@@ -335,16 +307,20 @@ class _Composition:
             notifier=self._make_notifier(database, escalations, oversight, audit),
             sign_in=sign_in,
         )
-        console = self._make_console(rooms, door(queries=False), gateway, sealer, body_key)
-        await self._keep_house(rooms)
-        servers = await self._open_doors(partial(self._ready, rooms), console.handle, door(queries=True), audit, live)
+        house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
+        ready = partial(self._ready, rooms, house)
+        console = self._make_console(
+            rooms, api=door(queries=False), gateway=gateway, sealer=sealer, body_key=body_key, ready=ready
+        )
+        await house.begin()
+        servers = await self._open_doors(ready, console.handle, door(queries=True), audit, live)
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
         return servers
 
     async def _open_doors(
         self,
-        ready: Callable[[], Awaitable[Sequence[Check]]],
+        ready: Ready,
         console: Handler,
         terminals: Handler,
         audit: AuditTrail,
@@ -367,7 +343,9 @@ class _Composition:
     def _party(self) -> RelyingParty:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
 
-    def _make_console(self, rooms: _Rooms, api: Handler, gateway: Gateway, sealer: Sealer, body_key: bytes) -> Console:
+    def _make_console(
+        self, rooms: Rooms, *, api: Handler, gateway: Gateway, sealer: Sealer, body_key: bytes, ready: Ready
+    ) -> Console:
         audit = rooms.audit
 
         def head() -> LogHead:
@@ -391,6 +369,7 @@ class _Composition:
                 Behind(
                     escalations=rooms.escalations,
                     oversight=rooms.oversight,
+                    locks=rooms.lock_desk,
                     search=LogSearch(self._settings.log, sealer, audit),
                     cases=rooms.cases,
                     registry=rooms.registry,
@@ -398,7 +377,7 @@ class _Composition:
                     metrics=self._metrics,
                     identities=rooms.identities,
                     registration=self._registration(rooms.database, body_key, audit),
-                    ready=partial(self._ready, rooms),
+                    ready=ready,
                     head=head,
                     version=__version__,
                 )
@@ -406,44 +385,10 @@ class _Composition:
             provider=provider,
         )
 
-    async def _keep_house(self, rooms: _Rooms) -> None:
-        """Begin what goes on beside the queries."""
-        await self._keep(self._drain, rooms.outbox, rooms.audit)
-        await self._keep(self._notice, rooms.identities, rooms.audit)
-        await self._keep(self._flush)
-        await self._keep(rooms.registry.refresh)
-        await self._keep(rooms.registry.verify, seconds=VERIFY_SECONDS)
-        keyring = Keyring.of(self._settings.keys.registry)
-        stewards = Stewards(rooms.registry, rooms.database, keyring, self._clock, outbox=rooms.outbox)
-        await self._keep(stewards.expire, seconds=EXPIRY_SECONDS)
-        await self._keep(rooms.live.turn, seconds=LOOK_SECONDS)
-        await self._keep(rooms.escalations.sweep)
-        await self._keep(rooms.lock_desk.sweep)
-        await self._keep(rooms.sessions.sweep, seconds=EXPIRY_SECONDS)
-        await self._keep(rooms.oversight.follow, seconds=OVERSIGHT_SECONDS)
-        if rooms.notifier is not None:
-            await self._notify(rooms.notifier)
-        if isinstance(rooms.cases, CaseSystem):
-            await self._keep(rooms.cases.tend)
-        if rooms.sign_in is not None:
-            await self._keep(rooms.sign_in.keys.tend)
-        await self._keep(self._probe, rooms.upstream, seconds=PROBE_SECONDS)
-
-    async def _ready(self, rooms: _Rooms) -> Sequence[Check]:
-        trouble = await rooms.database.trouble()
-        checks = _readiness(trouble, rooms.audit, rooms.live, rooms.registry, self._upstream_trouble)
-        oversight, locks, notifier = rooms.oversight.trouble, rooms.locks.trouble, rooms.notifier
-        beside = [
-            Check(name="oversight", ok=not oversight, reason=oversight),
-            Check(name="locks", ok=not locks, reason=locks),
-            _case_check(rooms.cases, checks[0]),
-            _step_up_check(self._settings),
-        ]
-        if notifier is not None:
-            beside.append(Check(name="notifications", ok=True, reason=notifier.trouble))
-        if rooms.sign_in is not None:  # ready without it: keys and proven tokens go on, and no other node would do better
-            beside.append(Check(name="identity_provider", ok=True, reason=rooms.sign_in.trouble))
-        return (*checks, *beside, *self._certificate_checks())
+    async def _ready(self, rooms: Rooms, house: Housekeeping) -> Sequence[Check]:
+        alone = self._settings.step_up.mode == "key"
+        trouble = house.upstream_trouble
+        return await readiness(rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._certificates)
 
     def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
         return StepUp(
@@ -489,13 +434,6 @@ class _Composition:
             clock=self._clock,
             metrics=self._metrics,
         )
-
-    async def _notify(self, notifier: Notifier) -> None:
-        """Plan, send and report from now on: each channel by itself, so that a slow one holds up no other."""
-        await self._keep(notifier.plan, seconds=NOTIFY_SECONDS)
-        for channel in notifier.channels:
-            await self._keep(notifier.send, channel, seconds=NOTIFY_SECONDS)
-        await self._keep(notifier.report, seconds=REPORT_SECONDS)
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
         metrics = self._metrics
@@ -578,48 +516,6 @@ class _Composition:
         self._logger.info("door open", door=name, host=door.host, port=door.port)
         return door
 
-    async def _keep(self, work: Callable[..., Awaitable[object]], *args: object, seconds: float = HOUSEKEEPING_SECONDS) -> None:
-        """Do a piece of housekeeping again and again until the end; a failure is reported and the next turn tries anew."""
-
-        async def turn() -> None:
-            while True:
-                try:
-                    await work(*args)
-                except Exception as error:  # noqa: BLE001 -- housekeeping never ends the service; readiness tells what is wrong
-                    self._report(error)
-                await asyncio.sleep(seconds)
-
-        task = asyncio.create_task(turn())
-
-        async def end() -> None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-        self._stack.push_async_callback(end)
-
-    def _certificate_checks(self) -> Sequence[Check]:
-        # A client that is refused in the handshake is told nothing, so the operator has to be.
-        found = ((name, trouble(context)) for name, context in self._certificates.items())
-        return tuple(Check(name=f"certificates_{name}", ok=reason is None, reason=reason or "") for name, reason in found)
-
-    async def _drain(self, outbox: Outbox, audit: AuditTrail) -> None:
-        if outbox.waiting():
-            await outbox.drain(audit)
-
-    async def _notice(self, identities: Identities, audit: AuditTrail) -> None:
-        for event in identities.take_notices():
-            self._metrics.simultaneous_use_total.inc()
-            await audit.record(event)
-
-    async def _probe(self, upstream: Upstream) -> None:
-        try:
-            await upstream.check()
-        except Refusal as refusal:
-            self._upstream_trouble = f"{refusal.detail} Check upstream.url and the network."
-        else:
-            self._upstream_trouble = ""
-
     async def _say_goodbye(self, audit: AuditTrail) -> None:
         with suppress(AuditUnavailable):
             await audit.stop("stopped in good order")
@@ -660,35 +556,3 @@ def _lock_key(body_key: bytes) -> bytes:
 async def _close(servers: Servers) -> None:
     """Drain all doors at once, so that a stop takes one drain time and not three."""
     await asyncio.gather(servers.terminals.close(), servers.console.close(), servers.ops.close())
-
-
-def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
-    """Return how the case directory is. A case system that is down leaves this node ready: officer safety goes on."""
-    if isinstance(cases, CaseSystem):
-        circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
-        return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
-    return replace(store, name="case_directory")
-
-
-def _step_up_check(settings: Settings) -> Check:
-    """Return how moves are confirmed. A key alone is a choice, not a fault: it is told, and the node is ready."""
-    alone = settings.step_up.mode == "key"
-    return Check(name="step_up", ok=True, reason="a key alone approves for who has no passkey (step_up.mode)" if alone else "")
-
-
-def _readiness(
-    store_trouble: str, audit: AuditTrail, live: LivePolicy, registry: Registry, upstream_trouble: str
-) -> Sequence[Check]:
-    store = Check(name="store", ok=not store_trouble, reason=store_trouble)
-    poisoned = audit.log.poisoned
-    return (
-        store,
-        Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
-        Check(name="policy", ok=True, reason=live.reason),  # ready whatever the folder holds: a good policy rules
-        Check(
-            name="registry",
-            ok=registry.recognizer.ready,
-            reason="" if registry.recognizer.ready else "not loaded: check the registry key and the store",
-        ),
-        Check(name="upstream", ok=not upstream_trouble, reason=upstream_trouble),
-    )

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import orjson
 import typer
 
 from proxy.cli import resolution, stewards
@@ -29,13 +28,13 @@ from proxy.cli.common import (
     table,
     warn,
 )
+from proxy.cli.recognizing import recognized
 from proxy.cli.recording import operator, recording
 from proxy.cli.registering import IN_FORCE, concealed_by, given, opened, reading, risky_by, words_of
 from proxy.clock import stamp, utc_now
 from proxy.registry.check import findings
-from proxy.registry.imports import import_registry, read_lines
-from proxy.registry.index import TooManyNames
-from proxy.registry.lines import IDENTIFIERS, LISTS, LineRefused, criteria, entry_line, read_jsonl
+from proxy.registry.imports import import_registry
+from proxy.registry.lines import IDENTIFIERS, LISTS, LineRefused, entry_line
 from proxy.registry.rotation import rotate_key
 
 if TYPE_CHECKING:
@@ -45,8 +44,6 @@ if TYPE_CHECKING:
     from proxy.registry.check import Finding
     from proxy.registry.enrollment import Report
     from proxy.registry.person import Entry
-    from proxy.registry.protection import Protection
-    from proxy.registry.service import Registry
     from proxy.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -169,7 +166,7 @@ def recognize(
 
     `too_little` stands beside a verdict where a terminal would be asked for more than a name first.
     """
-    if not asyncio.run(_recognize(settings_of(config), file)):
+    if not asyncio.run(recognized(settings_of(config), file)):
         raise done(Code.FOUND)
 
 
@@ -243,42 +240,6 @@ async def _rotated(settings: Settings) -> int:
             return await rotate_key(
                 recorder.database, settings.keys.registry, by=operator(), outbox=recorder.outbox, sealed=sealed
             )
-
-
-async def _recognize(settings: Settings, file: Path) -> bool:
-    understood = True
-    async with reading(settings) as registry:
-        await registry.refresh()
-        with progress_over("recognizing", file) as advance:
-            for number, raw in read_jsonl(read_lines(file, advance)):
-                verdict = _verdict(registry, number, raw)
-                understood &= "error" not in verdict
-                sys.stdout.write(orjson.dumps(verdict).decode() + "\n")
-    sys.stdout.flush()
-    return understood
-
-
-def _verdict(registry: Registry, number: int, raw: Mapping[str, Any] | LineRefused) -> dict[str, object]:
-    try:
-        if isinstance(raw, LineRefused):
-            raise raw
-        fields = criteria(raw)
-        found = registry.recognizer.protections(fields)
-    except LineRefused as refused:
-        return {"line": number, "error": str(refused)}
-    except TooManyNames:
-        return {"line": number, "error": "too many names in one object"}
-    verdict: dict[str, object] = {"line": number} | _of(found)
-    # A terminal's query by so little is refused as too broad; a record is judged by whatever it holds.
-    return verdict | {"too_little": True} if registry.recognizer.asks_for_more(fields) else verdict
-
-
-def _of(found: Sequence[Protection]) -> dict[str, object]:
-    if not found:
-        return {"recognized": False, "category": None, "entry": None, "matched": [], "score": 0.0}
-    first, *others = sorted(found, key=lambda protection: (-protection.score, protection.entry))
-    verdict: dict[str, object] = {"recognized": True, **first.explained()}
-    return verdict | {"also": [each.explained() for each in others]} if others else verdict
 
 
 def _row(entry: Entry) -> dict[str, str]:

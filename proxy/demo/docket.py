@@ -48,6 +48,7 @@ SIGN_INS: Final = (
     SignIn(key="clerk", person="badge-1008", role="records", unit=None, terminal="records-1"),
     SignIn(key="auditor", person="badge-1009", role="auditor", unit=None, terminal="audit-1"),
     SignIn(key="steward", person="badge-1010", role="steward", unit=None, terminal="registry-1"),
+    SignIn(key="oversight", person="badge-1011", role="oversight", unit=None, terminal="oversight-1"),
 )
 FIRST_BADGE: Final = 1001
 """The head of the first household of officers; the others follow in their order."""

@@ -24,6 +24,7 @@ from proxy.demo.questions import (
     plate_check,
     purpose,
 )
+from proxy.demo.stopping import the_lock
 from proxy.demo.story import Expected, Seen, Stage, Step, asking, identifiers, secret_among_neighbors
 from proxy.demo.terminal import Query, searching
 from proxy.demo.town import CITY
@@ -42,6 +43,7 @@ def story(town: Town) -> Iterator[Step]:
     yield from look_alikes(town)
     yield from _nobody_serves_himself(town)
     yield from _side_doors(town)
+    yield from the_lock(town)
     yield from emergencies(town)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proxy.upstream.reply import Reply
 
 TURN_RECORDS: Final = 25
-TURN_SECONDS: Final = 0.002
+TURN_SECONDS: Final = 0.001
 """Others get their turn after so many records, or after this time, whichever comes first."""
 OPAQUE: Final = frozenset({"opaque"})
 """Stands among the field classes disclosed for whatever an uninspected reply holds."""

@@ -47,6 +47,10 @@ class Delegations:
         self._clock = clock
         self._randomness = randomness
 
+    def hands_on(self, role: str) -> bool:
+        """Tell whether a role decides on anything, and so can hand it on."""
+        return role in self._approvers()
+
     async def add(self, principal: Principal, delegate: str, starts: datetime, ends: datetime) -> Delegation:
         """Have another person stand in for the principal, in the role of the principal's credential.
 
@@ -54,7 +58,7 @@ class Delegations:
             DelegationInvalid: they cannot; the detail says why.
         """
         now = self._clock()
-        if principal.role not in self._approvers():
+        if not self.hands_on(principal.role):
             # Whom somebody hands on to decides on their queries no more: else an officer could so choose who may.
             raise DelegationInvalid("Your role decides on nothing, so there is nothing to hand on.")
         starts = max(starts, now)

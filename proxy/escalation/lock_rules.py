@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from proxy.registry.protection import Recognizer
 
 CLOCK: Final = "clock"
+AUDITOR: Final = "auditor"
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 
 
@@ -95,6 +96,14 @@ class LockRules:
             case _:
                 roles = ", ".join(sorted(table)) or "nobody: vocabulary.yaml has no `locks`"
                 raise LockIneligible(f"Only {roles} may lock, see and lift locks.")
+
+    def view(self, table: Mapping[str, Reach], principal: Principal) -> str:
+        """Return whose locks this person sees: those that their own role could set, and an auditor everybody's.
+
+        Raises:
+            LockIneligible: nobody's.
+        """
+        return EVERYWHERE if principal.role == AUDITOR else self.reach(table, principal)
 
     def sees(self, reach: str, lock: Lock, principal: Principal) -> bool:
         """Tell whether a lock is somebody's to see: within their reach, and not about them or theirs."""

@@ -19,7 +19,16 @@ from proxy.audit.sealing import SealBroken
 from proxy.database import DatabaseUnusable
 from proxy.escalation.lifecycle import ReasonMissing
 from proxy.escalation.lock_events import LockAdded, LockEnded
-from proxy.escalation.lock_rules import CLOCK, LockIneligible, LockOver, LockRules, LockTargetInvalid, LockUnknown, target_of
+from proxy.escalation.lock_rules import (
+    AUDITOR,
+    CLOCK,
+    LockIneligible,
+    LockOver,
+    LockRules,
+    LockTargetInvalid,
+    LockUnknown,
+    target_of,
+)
 from proxy.escalation.lock_store import ending_of, lock_of
 from proxy.escalation.locks import EVERYWHERE, Ending, Kind, Lock, LocksStale, LocksUnreadable
 from proxy.identity.passkeys import Thing
@@ -143,8 +152,7 @@ class LockDesk:
         """
         words = _worded(reason)
         lock, ending = await self.seen(lock_id, principal)
-        asked = await self._asked(lock.target) if lock.kind is Kind.GRANT else None
-        self._rules.may_lift(lock, principal, asked.person if asked is not None else None)
+        await self._require_lifter(lock, principal)
         if ending is not None:
             raise LockOver("This lock has ended already.")
         thing = Thing.of(UNLOCK, lock.id, {"lock": lock.id, "kind": lock.kind, "target": lock.target, "reason": words})
@@ -155,13 +163,29 @@ class LockDesk:
         await self._end(event)
         return lock, end
 
+    async def hindrance(self, lock: Lock, principal: Principal) -> str:
+        """Return in words why somebody may not lift a lock that they see, or nothing where they may."""
+        try:
+            await self._require_lifter(lock, principal)
+        except LockIneligible as ineligible:
+            return ineligible.detail
+        return ""
+
+    def may_lock(self, role: str) -> bool:
+        """Tell whether a role may lock anything."""
+        return role in self._table()
+
+    def may_read(self, role: str) -> bool:
+        """Tell whether a role may see any lock."""
+        return role == AUDITOR or self.may_lock(role)
+
     async def seen(self, lock_id: str, principal: Principal) -> Seen:
         """Return a lock and how it ended, to who may see it.
 
         Raises:
             LockIneligible, LockUnknown.
         """
-        reach = self._reach(principal)
+        reach = self._view(principal)
         async with self._database.begin() as connection:
             found = await self._readable(self._store.get(connection, lock_id))
         if found is None or not self._rules.sees(reach, found[0], principal):
@@ -174,7 +198,7 @@ class LockDesk:
         Raises:
             LockIneligible: none are.
         """
-        reach = self._reach(principal)
+        reach = self._view(principal)
         async with self._database.begin() as connection:
             found = await self._readable(self._store.newest(connection, MOST_LISTED, active=active))
         return [each for each in found if self._rules.sees(reach, each[0], principal)]
@@ -228,6 +252,15 @@ class LockDesk:
     def _reach(self, principal: Principal) -> str:
         self._locks.check(principal, case=None, subjects=(), grant=None)
         return self._rules.reach(self._table(), principal)
+
+    def _view(self, principal: Principal) -> str:
+        self._locks.check(principal, case=None, subjects=(), grant=None)
+        return self._rules.view(self._table(), principal)
+
+    async def _require_lifter(self, lock: Lock, principal: Principal) -> None:
+        self._reach(principal)
+        asked = await self._asked(lock.target) if lock.kind is Kind.GRANT else None
+        self._rules.may_lift(lock, principal, asked.person if asked is not None else None)
 
     async def _require_grant(self, grant: str, agency: str) -> None:
         asked = await self._asked(grant)

@@ -10,7 +10,6 @@ made of a tolerable rate of needless recognitions (``thresholds.py``).
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.registry import likeness, sites
@@ -157,6 +156,20 @@ def weigh_in_hope(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int,
     )
 
 
+def most(names: Sequence[Name], rarity: Rarity) -> tuple[float, float]:
+    """Return the most that names can be worth by themselves: as they are, and with given name and surname exchanged."""
+    straight = exchanged = 0.0
+    for given, surname in names:
+        if given and surname:
+            straight = max(straight, _worth("given", given[0], rarity) + _worth("surname", surname[-1], rarity))
+            exchanged = max(exchanged, _worth("given", surname[0], rarity) + _worth("surname", given[-1], rarity) + _CROSSED)
+    return straight, exchanged
+
+
+def _worth(kind: str, name: str, rarity: Rarity) -> float:
+    return max(_INITIAL, rarity.of(kind, name))
+
+
 def _named(features: Sequence[Feature]) -> bool:
     """Tell whether a name is the same, or sounds so, and none is another."""
     levels = [feature.level for feature in features if feature.kind in _NAMES]
@@ -212,6 +225,8 @@ def _name_bits(level: str, rare: float, off: Mapping[str, float]) -> float:
 def _born(mine: Traits, theirs: Traits, features: list[Feature], persons: int) -> str:
     """Add the best pairing of dates; a contradiction must be certain: whole dates, at least as many as there are persons."""
     best, level = 0.0, ""
+    if not theirs.births:
+        return ""
     for one in mine.births:
         for other in theirs.births:
             found = likeness.born(one, other)
@@ -238,6 +253,9 @@ def _numbers(mine: Traits, theirs: Traits, features: list[Feature], persons: int
         known = theirs.numbers.get(kind)
         if not known:
             continue
+        if values[0] == known[0]:
+            features.append(Feature(kind, SAME, _NUMBERS[kind][0]))
+            continue
         level, bits = _number(kind, values, known)
         if level is OTHER and (len(values) < persons or (kind == "ssn" and not (mine.ssns_tell and theirs.ssns_tell))):
             continue
@@ -259,7 +277,8 @@ def _number(kind: str, values: Sequence[str], known: Sequence[str]) -> tuple[str
                 return SAME, same
             if level is not OTHER:
                 bits = slip if level is SLIP else _MARK * len(value) - 1  # at either end
-                best = max(best, (level, bits), key=itemgetter(1))
+                if bits > best[1]:
+                    best = level, bits
     return best
 
 
@@ -332,8 +351,9 @@ def _place(one: Spot, other: Spot, rarity: Rarity) -> tuple[Feature, ...]:
         bits = _CITY_AGAINST if level is OTHER else rarity.of("city", other.city) * (1.0 if level is SAME else 0.75)
         found.append(Feature("city", level, bits))
     if one.postal_code and other.postal_code:
-        level = likeness.marks(f"{one.postal_code:>6}", f"{other.postal_code:>6}")
-        rare = rarity.of("postal_code", other.postal_code)
+        same = one.postal_code == other.postal_code
+        level = SAME if same else likeness.marks(f"{one.postal_code:>6}", f"{other.postal_code:>6}")
+        rare = 0.0 if level is OTHER else rarity.of("postal_code", other.postal_code)
         bits = _POSTAL_AGAINST if level is OTHER else rare if level is SAME else max(0.5, rare - 3)
         found.append(Feature("postal_code", level, bits))
     if one.state and other.state and one.state != other.state:

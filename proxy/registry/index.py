@@ -21,13 +21,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry import normalize, prose, traits
-from proxy.registry.evidence import weigh, weigh_in_hope
+from proxy.registry.evidence import most, weigh, weigh_in_hope
 from proxy.registry.joint import parted
 from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from proxy.registry.evidence import Evidence
     from proxy.registry.profile import Profile
@@ -61,6 +61,11 @@ _NONE: Final[tuple[str, ...]] = ()
 
 class TooManyNames(ValueError):  # noqa: N818 -- reads as a sentence where it is raised
     """More names could be read from one record than it is worth trying; the caller refuses it."""
+
+
+def no_least() -> float:
+    """Say that there may be somebody for whom anything is enough."""
+    return float("-inf")
 
 
 class Index:
@@ -109,8 +114,11 @@ class Index:
         for token in facts.names if facts.dobs else ():
             yield from (other for other in self.at(token) if not set(other.facts.dobs).isdisjoint(facts.dobs))
 
-    def find(self, fields: Mapping[str, Sequence[str]]) -> Findings:
+    def find(self, fields: Mapping[str, Sequence[str]], least: Callable[[], float] = no_least) -> Findings:
         """Return everybody whom criteria or a record could mean, and everybody who looks alike.
+
+        Where nothing but names is told, whoever only resembles one of them is left out when all that names can say is less than
+        ``least``: the fewest bits that are enough for anybody.
 
         Raises:
             TooManyNames: given names times surnames are over the bound.
@@ -118,7 +126,7 @@ class Index:
         fields = parted(fields)
         named = self._named(fields)
         texts = [text for kind in TEXTS for text in fields.get(kind, _NONE)]
-        found = self._find(fields, named, more=bool(texts))
+        found = self._find(fields, named, more=bool(texts), least=least)
         if not texts:
             return found
         for profile, (said, evidence) in self._in_texts(texts, frozenset().union(*named)).items():
@@ -126,15 +134,21 @@ class Index:
             found[profile] = ((*roads, *said), evidence.beside_of(known))
         return found
 
-    def _find(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], *, more: bool) -> Findings:
+    def _find(
+        self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], *, more: bool, least: Callable[[], float]
+    ) -> Findings:
         """Return whom the fields mean; where there is ``more`` to be read, nobody is given up on."""
         mine = traits.of_fields(fields, self._tokens)
         exact = self._exact_tokens(fields, mine, named)
-        asked = exact + traits.keys(mine, self._tokens.word, enrolled=False)
+        halves = traits.BOTH if more else self._halves(mine, least)
+        word, usual = self._tokens.word, self._tokens.usual
+        asked = exact + traits.keys(mine, word, enrolled=False, usual=usual, halves=halves)
         passing = self._known.passing(asked)
         if not passing:
             return {}
-        hits = self._exact(fields, named) if passing[0] < len(exact) else {}
+        # What passes by chance is looked up once, not by every road.
+        known = any(self.at(asked[place]) for place in passing if place < len(exact))
+        hits = self._exact(fields, named) if known else {}
         persons = _persons(named)
         found: Findings = {}
         for profile in dict.fromkeys((*hits, *self._alike(list({asked[place] for place in passing if place >= len(exact)})))):
@@ -145,6 +159,14 @@ class Index:
             elif evidence := weigh_in_hope(mine, theirs, self.rarity, persons=persons):
                 found[profile] = (), evidence
         return found
+
+    def _halves(self, mine: Traits, least: Callable[[], float]) -> tuple[bool, bool]:
+        """Return whether it is any use to look for who shares half of a name, as it is and exchanged."""
+        if mine.births or mine.numbers or mine.spots or mine.sites:
+            return traits.BOTH
+        straight, exchanged = most(mine.names, self.rarity)
+        enough = least()
+        return straight >= enough, exchanged >= enough
 
     def _exact_tokens(self, fields: Mapping[str, Sequence[str]], mine: Traits, named: list[tuple[Token, ...]]) -> list[Token]:
         """Return every token by which ``_exact`` may find somebody."""
@@ -207,8 +229,11 @@ class Index:
 
     def _alike(self, keys: Sequence[int]) -> Iterable[Profile]:
         """Return who has one of these keys, those first who have most where there are too many to compare."""
-        met = Counter(self._known.at_any(keys))
-        return met if len(met) <= MOST_COMPARED else [profile for profile, _ in met.most_common(MOST_COMPARED)]
+        met = self._known.at_any(keys)
+        if len(met) <= MOST_COMPARED:
+            return dict.fromkeys(met)
+        counted = Counter(met)
+        return counted if len(counted) <= MOST_COMPARED else [profile for profile, _ in counted.most_common(MOST_COMPARED)]
 
     def _named(self, fields: Mapping[str, Sequence[str]]) -> list[tuple[Token, ...]]:
         """Return the tokens of every name there is, one reading each."""

@@ -18,8 +18,8 @@ _BETWEEN: Final = re.compile(
     r"|(?:family\s+|living\s+|revocable\s+)*trust(?:ees?)?|llc|inc)\b\.?",
     re.IGNORECASE,
 )
-_MARKS: Final = re.compile("[&/;|+]")
-_HINTS: Final = (" and ", " or ", " et ", "ka ", "k.a", "dba ", "d.b.a", "estate", " trust", " llc", " inc")
+_HINTS: Final = re.compile(r"[&/;|+]| and | or | et |ka |k\.a|dba |d\.b\.a|estate| trust| llc| inc", re.IGNORECASE)
+"""Tell quickly whether a text could name several; most name one."""
 _HELD_IN: Final = ("name", "alias", "given_name")
 _LISTED: Final = ("phone", "email")
 _APART: Final = re.compile(r"[;,|/<>]|\bor\b")
@@ -29,17 +29,11 @@ _LEAST: Final = 2
 def parted(fields: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
     """Return the same fields with each name or number among several added to them."""
     held = [kind for kind in _HELD_IN if kind in fields]
-    found = {kind: _all(kind, fields[kind]) for kind in held if any(map(_several, fields[kind]))}
+    found = {kind: _all(kind, fields[kind]) for kind in held if any(map(_HINTS.search, fields[kind]))}
     for kind in _LISTED:
         if any(map(_APART.search, fields.get(kind, ()))):
             found[kind] = tuple(each for text in fields[kind] for each in (text, *map(str.strip, _APART.split(text))) if each)
     return {**fields, **found} if found else fields
-
-
-def _several(text: str) -> bool:
-    """Tell quickly whether a text could name several; most name one."""
-    lower = text.lower()
-    return _MARKS.search(lower) is not None or any(hint in lower for hint in _HINTS)
 
 
 def _all(kind: str, texts: Sequence[str]) -> tuple[str, ...]:

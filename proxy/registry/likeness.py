@@ -58,7 +58,8 @@ class Born(NamedTuple):
     @property
     def whole(self) -> bool:
         """Tell whether every part is known."""
-        return bool(self.year and self.month and self.day)
+        year, month, day = self
+        return year > 0 and month > 0 and day > 0
 
     @property
     def digits(self) -> str:
@@ -165,23 +166,29 @@ def born(mine: Born, theirs: Born) -> str:
 
 
 def _whole(mine: Born, theirs: Born) -> str:
-    if mine.year == theirs.year and mine.month == theirs.day and mine.day == theirs.month:
+    (my_year, my_month, my_day), (year, month, day) = mine, theirs
+    if my_year == year and my_month == day and my_day == month:
         return SWAPPED
-    same = (mine.year == theirs.year) + (mine.month == theirs.month) + (mine.day == theirs.day)
-    one, other = mine.digits, theirs.digits
-    if OSA.distance(one, other, score_cutoff=1) <= 1:
+    same = (my_year == year) + (my_month == month) + (my_day == day)
+    # One slip leaves at least one of the three parts as it was.
+    if same and OSA.distance(mine.digits, theirs.digits, score_cutoff=1) <= 1:
         return SLIP
     if same == 2:
         return SIMILAR
-    turned = Born(theirs.year, theirs.day, theirs.month).digits
-    return SIMILAR if OSA.distance(one, turned, score_cutoff=1) <= 1 else OTHER
+    if not (my_year == year or my_month == day or my_day == month):
+        return OTHER
+    turned = Born(year, day, month).digits
+    return SIMILAR if OSA.distance(mine.digits, turned, score_cutoff=1) <= 1 else OTHER
 
 
 def marks(one: str, other: str) -> str:
     """Compare numbers that name one person or thing: the same, one slip away, or another."""
     if one == other:
         return SAME
-    return SLIP if max(len(one), len(other)) > 5 and OSA.distance(one, other, score_cutoff=1) <= 1 else OTHER
+    length, their = len(one), len(other)
+    if (length < 6 and their < 6) or not -2 < length - their < 2:
+        return OTHER
+    return SLIP if OSA.distance(one, other, score_cutoff=1) <= 1 else OTHER
 
 
 def part(mine: str, theirs: str) -> str:

@@ -227,6 +227,8 @@ def birth(text: str) -> tuple[int, int, int] | None:
     A day that there is not, or in the order of other countries (31/12/1961), is as it is written: a slip is in it.
     """
     text = _plain(text)
+    if len(text) == 10 and dob(text) == text:
+        return int(text[:4]), int(text[5:7]), int(text[8:])
     written = _written(text)
     if written and (dob(text) or (all(written) and _EARLIEST <= written[0] <= _LATEST)):
         year, month, day = written
@@ -346,5 +348,8 @@ def _plain(text: str) -> str:
 
 
 def _marks(text: str) -> str:
-    marks = _NOT_ALNUM.sub("", seen_as_latin(_plain(text)).upper())
+    if text.isascii() and text.isalnum() and len(text) <= MOST_CHARACTERS:
+        marks = text.upper()
+    else:
+        marks = _NOT_ALNUM.sub("", seen_as_latin(_plain(text)).upper())
     return "" if marks in _NOTHING else marks

@@ -33,6 +33,9 @@ _FAMILY: Final = 4
 _ENOUGH: Final = 100
 """From so many persons on, what is frequent among them counts as frequent."""
 
+MOST_KNOWN: Final = 8192
+"""The bits of so many values are remembered, by their tokens, until somebody comes or goes."""
+
 
 @cache
 def _census() -> Mapping[str, Mapping[str, float]]:
@@ -73,10 +76,12 @@ class Rarity:
         self._counts: dict[int, int] = {}
         self._persons = 0
         self._census = _census()
+        self._known: dict[int, float] = {}
 
     def add(self, values: Iterable[int]) -> None:
         """Count one person's values (``values_of``)."""
         self._persons += 1
+        self._known.clear()
         counts = self._counts
         for value in values:
             counts[value] = counts.get(value, 0) + 1
@@ -84,10 +89,12 @@ class Rarity:
     def begin(self, counts: dict[int, int], persons: int) -> None:
         """Take what was counted of many, where nobody is counted yet."""
         self._counts, self._persons = counts, persons
+        self._known.clear()
 
     def remove(self, values: Iterable[int]) -> None:
         """Count a person's values no longer."""
         self._persons -= 1
+        self._known.clear()
         for value in values:
             self._counts[value] -= 1
             if not self._counts[value]:
@@ -100,7 +107,18 @@ class Rarity:
 
     def of(self, kind: str, value: str) -> float:
         """Return the bits that agreeing on ``value`` is worth."""
-        seen = self._counts.get(self._token(kind, value), 0)
+        token = self._token(kind, value)
+        if not token:
+            return self._of(kind, value, 0)
+        known = self._known
+        bits = known.get(token)
+        if bits is None:
+            if len(known) >= MOST_KNOWN:
+                known.clear()
+            known[token] = bits = self._of(kind, value, self._counts.get(token, 0))
+        return bits
+
+    def _of(self, kind: str, value: str, seen: int) -> float:
         usual = _USUAL.get(kind)
         if usual is not None:
             frequency = (max(0, seen - _FAMILY) + _WEIGHT * usual) / (self._persons + _WEIGHT)

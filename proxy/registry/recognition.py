@@ -140,10 +140,10 @@ class Snapshot:
         Raises:
             TooManyNames: there are more names than are worth trying; it must be treated as unreadable.
         """
-        found = self._index.find(fields)
+        thresholds = under or self.thresholds
+        found = self._index.find(fields, lambda: self._least(thresholds))
         if not found:
             return NOTHING
-        thresholds = under or self.thresholds
         return Recognition(
             protections=self._protections(found, clock, thresholds),
             relations=self._personnel.relations(self._index, self._close(found, thresholds), fields, principal),
@@ -151,7 +151,13 @@ class Snapshot:
 
     def protections(self, fields: Mapping[str, Sequence[str]], clock: Callable[[], datetime]) -> tuple[Protection, ...]:
         """Return everybody protected who is concerned, whoever asks."""
-        return self._protections(self._index.find(fields), clock, self.thresholds)
+        return self._protections(self._index.find(fields, lambda: self._least(self.thresholds)), clock, self.thresholds)
+
+    def _least(self, thresholds: Thresholds) -> float:
+        """Return the fewest bits that are enough for anybody."""
+        enrolled = min(thresholds.usual, *thresholds.categories.values()) if thresholds.categories else thresholds.usual
+        enrolled += thresholds.growth(self.size)
+        return min(enrolled, thresholds.relations + thresholds.growth(self._lines)) if self._lines else enrolled
 
     def _close(self, found: Findings, thresholds: Thresholds) -> dict[Profile, list[str]]:
         """Return who of the personnel directory is meant; there, a date of birth that speaks against makes a namesake.
@@ -173,15 +179,13 @@ class Snapshot:
         """Return the entries met and those of their households, in the order of their ids; expired ones protect nobody."""
         met: dict[str, Protection] = {}
         now: datetime | None = None
+        growth = thresholds.growth(self.size)
         for profile, (roads, evidence) in found.items():
-            met_owner = profile.owner
-            if not isinstance(met_owner, Entry):
-                continue
-            threshold = thresholds.of(met_owner.category, self.size)
-            if not enough(roads, evidence, threshold):
+            if not profile.enrolled or not enough(roads, evidence, threshold := thresholds.alone(profile.category) + growth):
                 continue
             now = now or clock()
-            if met_owner.expired(now):
+            met_owner = profile.owner
+            if not isinstance(met_owner, Entry) or met_owner.expired(now):
                 continue
             household = self._households.of(profile)
             masked = fields_of((member.owner for member in household), now)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _PARTS: Final = 1024
 """A dictionary of millions that grows copies itself, and everybody waits for seconds; each of these does so in a moment."""
 
+FEW: Final = 8
+"""So many numbers are looked up together, and fewer one by one: an array costs as much as these."""
+
 USUAL_NUMBERS: Final = 1 << 22
 """So many that come later are told apart by the sieve."""
 
@@ -58,6 +61,8 @@ class Base:
 
     def at_any(self, numbers: Sequence[int]) -> list[Profile]:
         """Return who stands under any of some numbers, each as often as they do."""
+        if len(numbers) < FEW:
+            return [each for number in numbers for each in self.at(number)]
         asked = np.fromiter(numbers, np.int64, len(numbers))
         first, end = self.numbers.searchsorted(asked), self.numbers.searchsorted(asked, "right")
         found: list[int] = []

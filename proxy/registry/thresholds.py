@@ -38,7 +38,11 @@ class Thresholds:
 
     def of(self, category: str, persons: int) -> float:
         """Return the bits that are enough for a category in a registry of so many."""
-        return self.categories.get(category, self.usual) + self.growth(persons)
+        return self.alone(category) + self.growth(persons)
+
+    def alone(self, category: str) -> float:
+        """Return the bits that the file says are enough for a category."""
+        return self.categories.get(category, self.usual)
 
     def growth(self, persons: int) -> float:
         """Return the bits that a registry of so many asks for beyond the file's."""

@@ -57,6 +57,7 @@ class Tokens:
         self.mark = blake2b(key=key, digest_size=16, person=b"tokens-mark").digest()
         self._seeds = {kind: _seed(key, kind) for kind in _KINDS}
         self.word = _words(self._seeds["word"])
+        self.usual = lru_cache(maxsize=cached)(self.word)
         self._cipher = AESGCM(blake2b(key=sealing or key, digest_size=32, person=b"traits").digest())
         self._nonces = count(1)
         remember = lru_cache(maxsize=cached)

@@ -58,7 +58,10 @@ class Spot(NamedTuple):
 
 
 _NOWHERE: Final[tuple[Spot, ...]] = ()
+_UNKNOWN_BIRTHS: Final = frozenset(Born(*map(int, date.split("-"))) for date in normalize.UNKNOWN_BIRTHS)
 _NO_SITES: Final[tuple[Site, ...]] = ()
+
+BOTH: Final = (True, True)
 
 
 class Reader(Protocol):
@@ -225,7 +228,7 @@ def birth(text: str) -> Born | None:
 
 def tells(born: Born) -> bool:
     """Tell whether a date is one that can contradict another: whole, and none that stands for "not known"."""
-    return born.whole and f"{born.year:04}-{born.month:02}-{born.day:02}" not in normalize.UNKNOWN_BIRTHS
+    return born.whole and born not in _UNKNOWN_BIRTHS
 
 
 def pack(traits: Traits) -> bytes:
@@ -238,31 +241,42 @@ def unpack(content: bytes) -> Traits:
     """Return the traits that ``pack`` made bytes of."""
     names, births, births_tell, numbers, ssns_tell, spots, sites = orjson.loads(content)
     return Traits(
-        names=tuple(Name(tuple(given), tuple(surname)) for given, surname in names),
-        births=tuple(Born(*born) for born in births),
-        births_tell=births_tell,
-        numbers=numbers,
-        ssns_tell=ssns_tell,
-        spots=tuple(Spot(*spot) for spot in spots),
-        sites=tuple(Site(kind, tuple(words), *rest) for kind, words, *rest in sites),
+        tuple([Name(tuple(given), tuple(surname)) for given, surname in names]),
+        tuple([Born(*born) for born in births]),
+        births_tell,
+        numbers,
+        ssns_tell,
+        tuple([Spot(*spot) for spot in spots]) if spots else _NOWHERE,
+        True,  # noqa: FBT003 -- by place: it is made for everybody who is compared
+        tuple([Site(kind, tuple(words), *rest) for kind, words, *rest in sites]) if sites else _NO_SITES,
     )
 
 
-def keys(traits: Traits, word: Callable[[str], int], *, enrolled: bool) -> list[int]:
+def keys(
+    traits: Traits,
+    word: Callable[[str], int],
+    *,
+    enrolled: bool,
+    usual: Callable[[str], int] | None = None,
+    halves: tuple[bool, bool] = BOTH,
+) -> list[int]:
     """Return where a person's look-alikes are found, some of it twice; ``word`` makes numbers of words, under a secret.
 
+    ``usual`` does the same for words that come again, as names do and numbers do not. ``halves`` are whether to look where one
+    name meets beside the beginning of the other, and where both are exchanged.
     A number's own ``hash``, and that of several, is the same in every process of one release of Python; no text's is.
     """
     found: list[tuple[int, ...]] = []
+    once, word = word, usual or word
     births = [born for born in traits.births if born.whole]
     numbers = traits.numbers
     # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
     sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
     for name in traits.names:
-        _name_keys(name, births, found, sounds, word, enrolled=enrolled)
+        _name_keys(name, births, found, sounds, word, enrolled=enrolled, halves=halves)
         if name.surname and not name.given and not enrolled:
             found += _surname_keys(word(sound("".join(name.surname))), traits.births, word)
-    _number_keys(numbers, found, word, enrolled=enrolled)
+    _number_keys(numbers, found, once, enrolled=enrolled)
     for spot in traits.spots:
         _spot_keys(spot, found, word, enrolled=enrolled)
     if traits.names or births:
@@ -275,15 +289,12 @@ def _number_keys(
 ) -> None:
     """Add what a slip, or a part that was not seen, leaves of a number as it was."""
     for ssn in numbers.get("ssn", _NONE):
-        # Any one slip, a digit lost or too many and two exchanged included, leaves one of these whole.
-        parts = (ssn[:6], ssn[-6:], ssn[:3] + ssn[-3:], ssn[:2] + ssn[4:], ssn[:5] + ssn[7:])
-        found += [(_SSN, place, word(part)) for place, part in enumerate(parts)]
+        found += _less_one(_SSN, word("ssn"), ssn, 10)
     for plate in numbers.get("plate", _NONE):
         if enrolled or len(plate) < _WHOLE_PLATE:
             found += ((_PLATE, word(plate[:LEAST_PART])), (_PLATE, word(plate[-LEAST_PART:])))
         if len(plate) > LEAST_PART:
-            found += [(_PLATE, word(plate[:place] + plate[place + 1 :])) for place in range(len(plate))]
-            found.append((_PLATE, word(plate)))
+            found += _less_one(_PLATE, word("plate"), plate, 36)
     for vin in numbers.get("vin", _NONE):
         found += ((_VIN, word(vin[-_VIN_TAIL:])), (_VIN, word(vin[:-_VIN_TAIL])))
         found.append((_VIN, word(vin[: -_VIN_TAIL - 1]), word(vin[1 - _VIN_TAIL :])))
@@ -296,6 +307,17 @@ def _number_keys(
         for length in (len(number),) if enrolled else range(len(number) - 1, len(number) + 2):
             first = length // 2
             found += ((_LICENSE, word(number[:first])), (_LICENSE, word(number[first - length :])))
+
+
+def _less_one(kind: int, salt: int, number: str, base: int) -> list[tuple[int, ...]]:
+    """Return where a number meets as it is, and without any one of its marks.
+
+    Of two numbers that are one slip apart, a mark lost or too many and two exchanged included, these have one in common.
+    """
+    whole, length = int(number, base), len(number)
+    found: list[tuple[int, ...]] = [(kind, salt, length, whole)]
+    places = [base**place for place in range(length)]
+    return found + [(kind, salt, length - 1, whole // (below * base) * below + whole % below) for below in places]
 
 
 def _form(kind: str, text: str) -> str:
@@ -376,6 +398,7 @@ def _name_keys(
     word: Callable[[str], int],
     *,
     enrolled: bool,
+    halves: tuple[bool, bool],
 ) -> None:
     """Add where names meet: both as they sound, or one of them and how the other begins.
 
@@ -399,8 +422,10 @@ def _name_keys(
         found.append((_UNDATED, one, other) if births and not enrolled else (_PAIR, one, other))
         if enrolled and not births:
             found.append((_UNDATED, one, other))
-    if pairs:
-        found += _half_keys(name, given, surname, word, dated=bool(births), enrolled=enrolled)
+    half = _half_keys(name, given, surname, word, enrolled=enrolled, halves=halves) if pairs else ()
+    # With a date of birth, only those meet there whose date is not known.
+    found += half if enrolled or not births else ()
+    found += [(_UNDATED, *key) for key in half] if enrolled is not bool(births) else ()
 
 
 def _surname_keys(surname: int, births: Sequence[Born], word: Callable[[str], int]) -> Iterable[tuple[int, ...]]:
@@ -414,24 +439,25 @@ def _surname_keys(surname: int, births: Sequence[Born], word: Callable[[str], in
 
 
 def _half_keys(
-    name: Name, given: str, surname: str, word: Callable[[str], int], *, dated: bool, enrolled: bool
-) -> Iterable[tuple[int, ...]]:
-    """Yield where one name meets beside the beginning of the other, which slipped; exchanged, too, by who asks.
-
-    With a date of birth, only those meet there whose date is not known.
-    """
+    name: Name, given: str, surname: str, word: Callable[[str], int], *, enrolled: bool, halves: tuple[bool, bool]
+) -> list[tuple[int, ...]]:
+    """Return where one name meets beside the beginning of the other, which slipped; exchanged, too, by who asks."""
     first, last, one, other = name.given[0], name.surname[-1], word(given), word(surname)
-    keys = [(_GIVEN, one, word(last[:2])), (_GIVEN, one, word(f"{last[0]}-{last[-1]}")), (_SURNAME, other, word(first[0]))]
-    if not enrolled:
-        keys += [
+    straight, exchanged = halves
+    found: list[tuple[int, ...]] = []
+    if straight:
+        found += (
+            (_GIVEN, one, word(last[:2])),
+            (_GIVEN, one, word(f"{last[0]}-{last[-1]}")),
+            (_SURNAME, other, word(first[0])),
+        )
+    if exchanged and not enrolled:
+        found += (
             (_GIVEN, other, word(first[:2])),
             (_GIVEN, other, word(f"{first[0]}-{first[-1]}")),
             (_SURNAME, one, word(last[0])),
-        ]
-    if enrolled or not dated:
-        yield from keys
-    if enrolled is not dated:
-        yield from ((_UNDATED, *key) for key in keys)
+        )
+    return found
 
 
 def _dated(

@@ -86,7 +86,7 @@ class Workers:
 @asynccontextmanager
 async def working(unpack: Unpack, tokens: Tokens) -> AsyncIterator[Workers | None]:
     """Yield as many workers as there are processors for us; None where processes cannot be forked safely, or one is all."""
-    count = min(MOST_WORKERS, len(os.sched_getaffinity(0))) if sys.platform == "linux" else 1
+    count = processors()
     if count < 2:
         yield None
         return
@@ -94,7 +94,7 @@ async def working(unpack: Unpack, tokens: Tokens) -> AsyncIterator[Workers | Non
     pipes = []
     try:
         for _ in range(count):
-            child, pipe = _fork(unpack, tokens)
+            child, pipe = forked(lambda pipe: _serve(pipe, unpack, tokens))
             children.append(child)
             pipes.append(await asyncio.open_connection(sock=pipe, limit=_BUFFER))
         yield Workers(pipes)
@@ -106,19 +106,28 @@ async def working(unpack: Unpack, tokens: Tokens) -> AsyncIterator[Workers | Non
             await asyncio.to_thread(os.waitpid, child, 0)
 
 
-def _fork(unpack: Unpack, tokens: Tokens) -> tuple[int, socket.socket]:
+def processors() -> int:
+    """Return how many processes are worth it; one where they cannot be forked safely."""
+    return min(MOST_WORKERS, len(os.sched_getaffinity(0))) if sys.platform == "linux" else 1
+
+
+def forked(serve: Callable[[int], None]) -> tuple[int, socket.socket]:
+    """Have a process of its own ``serve`` one end of a pipe, and end with that; return it and the other end."""
     mine, its = socket.socketpair()
     child = os.fork()
     if child:
         its.close()
         return child, mine
     try:
-        _serve(its.detach(), unpack, tokens)
+        pipe = its.detach()
+        _alone(pipe)
+        serve(pipe)
     finally:
         os._exit(0)
 
 
-def _serve(pipe: int, unpack: Unpack, tokens: Tokens) -> None:
+def _alone(pipe: int) -> None:
+    """Let go of everything that was inherited but what lies in memory."""
     gc.disable()
     # What the server does on a signal is not for us to do: its wake-up pipe would be told of ours.
     signal.set_wakeup_fd(-1)
@@ -126,6 +135,9 @@ def _serve(pipe: int, unpack: Unpack, tokens: Tokens) -> None:
         signal.signal(number, signal.SIG_DFL)
     os.closerange(3, pipe)
     os.closerange(pipe + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _serve(pipe: int, unpack: Unpack, tokens: Tokens) -> None:
     with open(pipe, "r+b", buffering=0) as raw:
         while head := _exactly(raw.fileno(), _LENGTH.size):
             contents = marshal.loads(_exactly(raw.fileno(), *_LENGTH.unpack(head)))  # noqa: S302 -- from our own server

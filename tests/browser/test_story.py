@@ -39,9 +39,7 @@ def two_have_to_agree(tmp_path: Path) -> Path:
     sheet = folder / "policy.csv"
     before, row, after = sheet.read_text("utf-8").partition("escalate,  E01,")
     line, _, rest = after.partition("\n")
-    changed = line.replace(
-        " none,                                            a protected", " stages=shift_supervisor+command, a protected"
-    )
+    changed = line.replace("exigent=", "stages=shift_supervisor+command; exigent=", 1)
     assert changed != line
     sheet.write_text(f"{before}{row}{changed}\n{rest}", "utf-8")
     stages = folder / "approvals.yaml"

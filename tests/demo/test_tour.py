@@ -31,6 +31,7 @@ STORY = (
     "next-unit", "next-unit-by-name", "mayors-namesake", "broad-plate", "broad-by-patrol", "broad-by-detective",
     "himself", "his-wife", "his-colleague", "dispatchers-neighbor", "namesake",
     "csv", "sql", "dot-segments", "duplicates", "facet", "method-override", "range",
+    "lock", "locked", "own-unlock", "unlock", "unlocked",
     "emergency-in-name", "emergency", "emergency-told", "emergency-reviewed",
     "log-verifies", "flipped-byte",
 )  # fmt: skip
@@ -64,6 +65,9 @@ EXACT: dict[str, dict[str, Any]] = {
     "dispatchers-neighbor": {"status": 403, "problem": "policy-denied", "decision": "deny"},
     "namesake": {"status": 200, "problem": "", "decision": "permit"},
     "dot-segments": {"status": 400, "problem": "request-not-canonical", "decision": ""},
+    "locked": {"status": 403, "problem": "locked"},
+    "own-unlock": {"status": 403, "problem": "lock-ineligible"},
+    "unlocked": {"status": 200, "problem": "", "decision": "permit"},
     "flipped-byte": {"status": None, "problem": "", "decision": ""},
 }
 
@@ -74,7 +78,7 @@ def test_the_whole_tour_is_as_told(processes: Processes, tmp_path: Path, monkeyp
     monkeypatch.setenv("SHOWCAUSE_ORIGIN", "somebody.else.example/log")
     tour = processes.start("-m", "proxy", "demo", "--tour", "--json")
 
-    said, complained = tour.communicate(timeout=100)
+    said, complained = tour.communicate(timeout=240)
 
     steps = [json.loads(line) for line in said.splitlines()]
     assert [(step["step"], step["note"]) for step in steps if not step["ok"]] == []
@@ -101,7 +105,7 @@ def test_a_policy_that_lets_more_out_fails_the_tour(processes: Processes, tmp_pa
     )
     tour = processes.start("-m", "proxy", "demo", "--tour", "--json", "--policies", str(loose))
 
-    said, _ = tour.communicate(timeout=100)
+    said, _ = tour.communicate(timeout=240)
 
     wrong = {step["step"]: step["note"] for step in map(json.loads, said.splitlines()) if not step["ok"]}
     assert "approved-query" in wrong
@@ -120,7 +124,7 @@ def test_a_tour_that_is_interrupted_leaves_nothing(
 
     tour.send_signal(signal.SIGINT)
 
-    assert tour.wait(timeout=40) == 128 + signal.SIGINT
+    assert tour.wait(timeout=120) == 128 + signal.SIGINT
     assert list(tmp_path.iterdir()) == []
     assert processes.naming(tmp_path) == []
 

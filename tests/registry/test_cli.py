@@ -12,8 +12,10 @@ import pytest
 
 from proxy.__main__ import run
 from proxy.audit.keys import create_key, load_key
+from proxy.cli.recognizing import SHARED_FROM
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.registry.lines import MOST_LINE
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
 from proxy.tlog.keys import create_signing_key
@@ -298,3 +300,33 @@ def test_an_import_notes_what_a_check_would_find(command: Callable[..., Ran], ho
     assert (code, out.startswith("1 added")) == (0, True)
     assert "people.jsonl:1: taken, but recognized by phone alone" in err
     assert command("registry", "check")[0] == 2
+
+
+def test_a_large_file_is_judged_as_each_of_its_lines_alone(command: Callable[..., Ran], home: Path) -> None:
+    """Several processes share it; the verdicts are as many, the same, and in its order, and what was not understood is told."""
+    assert command("registry", "import", written(home / "people.jsonl", MAYOR))[0] == 0
+    few = [{"name": "WHITCOMBE, Eleanor"}, {"surname": "Zzyzx", "plate": "XYZ1"}, {"ssn": "518-22-4471"}, {"color": "blue"}]
+    _, out, _ = command("registry", "recognize", "--jsonl", written(home / "few.jsonl", *few))
+    alone = [json.loads(line) | {"line": 0} for line in out.splitlines()]
+    many = home / "many.jsonl"
+    many.write_text("".join(json.dumps(each) + "\n\n" for each in few * (SHARED_FROM // 100)))
+    assert many.stat().st_size >= SHARED_FROM
+
+    code, out, _ = command("registry", "recognize", "--jsonl", str(many))
+
+    verdicts = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [each["line"] for each in verdicts] == list(range(1, 2 * len(verdicts), 2))
+    assert [each | {"line": 0} for each in verdicts] == alone * (SHARED_FROM // 100)
+
+
+def test_a_large_file_with_a_line_over_the_bound_is_told_where(command: Callable[..., Ran], home: Path) -> None:
+    """Whichever process comes upon it, the message is the one of a small file."""
+    assert command("registry", "import", written(home / "people.jsonl", MAYOR))[0] == 0
+    long = home / "long.jsonl"
+    long.write_text(json.dumps({"name": "A B"}) + "\n" + json.dumps({"name": "x" * max(MOST_LINE, SHARED_FROM)}) + "\n")
+
+    code, _, err = command("registry", "recognize", "--jsonl", str(long))
+
+    assert code == 2
+    assert f"{long}:2:1: a line of more than" in err

@@ -318,3 +318,19 @@ def test_who_is_given_up_on_is_meant_by_no_threshold(told: dict[str, str]) -> No
         assert not enough((), whole, float("-inf"))
     else:
         assert found == whole
+
+
+def test_what_a_name_is_worth_follows_who_comes_and_goes() -> None:
+    """Bits that were told before are those of everybody counted now."""
+    rarity = town()
+    before = rarity.of("surname", "whitcombe")
+    more = [values_of(traits.of_person(Identifiers(given_name="Ida", surname="Whitcombe")), TOKENS)] * 50
+
+    for values in more:
+        rarity.add(values)
+    among = rarity.of("surname", "whitcombe")
+    for values in more:
+        rarity.remove(values)
+
+    assert among < before
+    assert rarity.of("surname", "whitcombe") == before

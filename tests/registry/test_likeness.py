@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
 
 from proxy.registry import address, likeness, normalize, traits
 from proxy.registry.likeness import (
@@ -275,3 +276,18 @@ def test_a_hostile_text_costs_little(text: str) -> None:
             likeness.surname(mine.surname, theirs.surname)
 
     assert time.process_time() - started < 0.1
+
+
+@settings(max_examples=400)
+@given(st.builds(Born, st.integers(1955, 1962), st.integers(1, 12), st.integers(1, 28)), st.data())
+def test_a_slip_in_a_date_is_one_digit_or_two_exchanged(mine: Born, data: st.DataObject) -> None:
+    """Whatever is looked at first, dates are as alike as their eight digits are."""
+    theirs = data.draw(st.builds(Born, st.integers(1955, 1962), st.integers(1, 12), st.integers(1, 28)))
+    turned = Born(theirs.year, theirs.day, theirs.month)
+    same = sum(one == other for one, other in zip(mine, theirs, strict=True))
+
+    level = likeness.born(mine, theirs)
+
+    slips, exchanged = OSA.distance(mine.digits, theirs.digits), OSA.distance(mine.digits, turned.digits)
+    expected = SAME if not slips else SWAPPED if not exchanged else SLIP if slips == 1 else SIMILAR
+    assert level == (expected if expected is not SIMILAR or same == 2 or exchanged == 1 else OTHER)

@@ -31,7 +31,7 @@ def staged(path: Path) -> Path:
     """Copy the shipped policies; a protected person takes a supervisor and the records desk."""
     shutil.copytree(shipped_policies(), path)
     sheet, approvals = path / "policy.csv", path / "approvals.yaml"
-    cell = f"{E01.rpartition(' ')[0]} stages=anybody+desk,"
+    cell = E01.replace("exigent=", "stages=anybody+desk; exigent=")
     sheet.write_text(sheet.read_text().replace(E01, cell))
     text = approvals.read_text().replace("stages:\n", f"stages:\n  anybody: {{of: 1, roles: [supervisor]}}\n{STAGES}", 1)
     approvals.write_text(text)

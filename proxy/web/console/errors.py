@@ -38,9 +38,9 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "step-up-required": (
         "Your passkey has to confirm this",
-        "Nothing was done. Go back to the escalation and approve again; scripts have to be allowed for that page.",
+        "Nothing was done. Go back and do it again; scripts have to be allowed for that page.",
     ),
-    "step-up-failed": ("Your passkey did not confirm this", "Nothing was done. Go back to the escalation and approve again."),
+    "step-up-failed": ("Your passkey did not confirm this", "Nothing was done. Go back and do it again."),
     "passkey-missing": (
         "You have no passkey yet",
         "The identity desk makes you a code; then register one from your account.",
@@ -49,6 +49,15 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
         "This passkey was not taken",
         "Nothing was done. Try again from your account.",
     ),
+    "lock-ineligible": ("Another person has to do this", "Nothing was done. Ask another supervisor, or the oversight desk."),
+    "lock-unknown": ("There is no such lock among yours", "Go back to the locks; the page shows what holds now."),
+    "lock-over": (
+        "This lock has ended already",
+        "Nothing was changed by you. Go back to the locks; the page shows what holds now.",
+    ),
+    "lock-target-invalid": ("This cannot be locked as you wrote it", "Nothing was locked. Go back and correct it."),
+    "delegation-invalid": ("Nobody can stand in like this", "Nothing was handed on. Go back and correct it."),
+    "delegation-unknown": ("There is no such delegation of yours", "Go back to your delegations; they show what holds now."),
     "locked": ("A lock stops this", "Nothing was done. Ask a supervisor or the oversight desk."),
     "asked-enough": ("Enough has been asked", "Nothing was done. Approve it, or refuse it and say why."),
     "nothing-asked": ("Nobody has asked for more", "Nothing was done. What you said stands as it is."),

@@ -25,5 +25,9 @@ NOTES: Final[Mapping[str, str]] = {
     "passkey-revoked": "The passkey is revoked. It confirms nothing any more.",
     "reviewed": "Your review is in the log.",
     "noted": "Noted.",
+    "locked-now": "Locked. It holds from this moment on, on every node; another person has to lift it.",
+    "lifted": "Lifted. What it stopped is ruled on by policy again.",
+    "handed-on": "They stand in for you as said below.",
+    "ended-delegation": "Ended. Nobody stands in for anybody by it any more.",
     "refused-all": "Refused. The officers read your reason.",
 }

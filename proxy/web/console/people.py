@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.web.console.visit import Page, Tab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from aiohttp import web
 
@@ -22,9 +22,10 @@ class PeopleRoom:
 
     tab = Tab("People", "/people", roles=READERS)
 
-    def __init__(self, identities: Identities) -> None:
-        """Take the room that knows the credentials."""
+    def __init__(self, identities: Identities, may_lock: Callable[[str], bool]) -> None:
+        """Take the room that knows the credentials, and who tells which roles may stop somebody."""
         self._identities = identities
+        self._may_lock = may_lock
 
     def pages(self) -> Iterable[Page]:
         """Return the list."""
@@ -37,6 +38,7 @@ class PeopleRoom:
         ended = [each for each in everybody if each not in good]
         return visit.show(
             "people.html",
+            may_lock=self._may_lock(me.role),
             good=sorted(good, key=lambda each: (each.holder.person, each.holder.terminal, each.id)),
             ended=sorted(ended, key=lambda each: each.revoked_at or each.expires_at or now, reverse=True)[:50],
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from proxy.oversight.service import Oversight
     from proxy.web.console.visit import Visit
 
-READERS = frozenset({"supervisor", "auditor"})
+READERS = frozenset({"supervisor", "auditor", "oversight"})
 
 
 class ReviewsRoom:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.web.console.bulk import BulkRefusal
+from proxy.web.console.delegations import DelegationsRoom
 from proxy.web.console.dossier import Dossiers
 from proxy.web.console.escalation import EscalationRoom
 from proxy.web.console.health import HealthRoom
+from proxy.web.console.locks import LocksRoom
 from proxy.web.console.logbook import LogRoom
 from proxy.web.console.passkeys import PasskeyRoom
 from proxy.web.console.people import PeopleRoom
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from proxy.audit.search import LogSearch
+    from proxy.escalation.lock_service import LockDesk
     from proxy.escalation.service import Escalations
     from proxy.identity.registration import Registration
     from proxy.identity.service import Identities
@@ -40,6 +43,7 @@ class Behind:
 
     escalations: Escalations
     oversight: Oversight
+    locks: LockDesk
     search: LogSearch
     cases: CaseDirectory
     registry: Registry
@@ -66,9 +70,11 @@ def make_rooms(behind: Behind) -> Sequence[Room]:
         BulkRefusal(escalations, queue),
         EscalationRoom(escalations=escalations, dossiers=dossiers, registry=behind.registry, policies=behind.policies),
         ReviewsRoom(behind.oversight),
+        LocksRoom(behind.locks),
         LogRoom(behind.search, behind.cases),
         PolicyRoom(behind.live, behind.metrics),
-        PeopleRoom(behind.identities),
+        PeopleRoom(behind.identities, behind.locks.may_lock),
         HealthRoom(behind.ready, behind.head, behind.version),
         PasskeyRoom(behind.registration),
+        DelegationsRoom(escalations.delegations),
     )

@@ -12,7 +12,7 @@ from aiohttp import web
 from proxy.web.console.forms import NO_FORM
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
     from datetime import datetime
 
     from proxy.clock import Clock
@@ -35,7 +35,7 @@ class Tab:
 
     label: str
     href: str
-    roles: frozenset[str] | None = None
+    roles: Container[str] | None = None
 
     def for_role(self, role: str) -> bool:
         """Tell whether somebody of this role sees it."""
@@ -49,7 +49,7 @@ class Page:
     method: str
     path: str
     handler: Handler
-    roles: frozenset[str] | None = None
+    roles: Container[str] | None = None
 
     def pattern(self) -> re.Pattern[str]:
         """Return what its paths match."""

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -174,6 +174,14 @@ class Desk:
             told = await answer.json()
         assert "escalation" in told, told
         return str(told["escalation"]["id"])
+
+    async def stop(self, who: str, kind: str, target: str, reason: str) -> dict[str, Any]:
+        """Lock something, as a program does."""
+        headers = {"Authorization": f"Bearer {self.keys[who]}"}
+        body = {"kind": kind, "target": target, "reason": reason}
+        async with self.client.post(f"{self.house.door.url}/locks", headers=headers, json=body) as answer:
+            told: dict[str, Any] = await answer.json()
+        return told
 
     async def cancel_all(self) -> None:
         """Take back whatever waits, as the officer."""

@@ -1,0 +1,73 @@
+"""Whether the node is ready, part by part, and in words why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from proxy.identity.tls import trouble
+from proxy.purpose.breaker import Circuit
+from proxy.purpose.case_system import CaseSystem
+from proxy.web.ops import Check
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping, Sequence
+
+    from proxy.purpose.directory import StoredCases
+    from proxy.rooms import Rooms
+
+
+async def readiness(
+    rooms: Rooms, *, upstream_trouble: str, keys_alone: bool, certificates: Mapping[str, ssl.SSLContext]
+) -> Sequence[Check]:
+    """Return every part; ``keys_alone`` is whether a key confirms an approval, ``certificates`` are the doors'."""
+    checks = _parts(await rooms.database.trouble(), rooms, upstream_trouble)
+    oversight, locks = rooms.oversight.trouble, rooms.locks.trouble
+    beside = [
+        Check(name="oversight", ok=not oversight, reason=oversight),
+        Check(name="locks", ok=not locks, reason=locks),
+        _case_check(rooms.cases, checks[0]),
+        _step_up_check(keys_alone=keys_alone),
+    ]
+    if rooms.notifier is not None:
+        beside.append(Check(name="notifications", ok=True, reason=rooms.notifier.trouble))
+    if rooms.sign_in is not None:  # ready without it: keys and proven tokens go on, and no other node would do better
+        beside.append(Check(name="identity_provider", ok=True, reason=rooms.sign_in.trouble))
+    return (*checks, *beside, *_certificate_checks(certificates))
+
+
+def _certificate_checks(certificates: Mapping[str, ssl.SSLContext]) -> Sequence[Check]:
+    # A client that is refused in the handshake is told nothing, so the operator has to be.
+    found = ((name, trouble(context)) for name, context in certificates.items())
+    return tuple(Check(name=f"certificates_{name}", ok=reason is None, reason=reason or "") for name, reason in found)
+
+
+def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
+    """Return how the case directory is. A case system that is down leaves this node ready: officer safety goes on."""
+    if isinstance(cases, CaseSystem):
+        circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
+        return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
+    return replace(store, name="case_directory")
+
+
+def _step_up_check(*, keys_alone: bool) -> Check:
+    """Return how moves are confirmed. A key alone is a choice, not a fault: it is told, and the node is ready."""
+    reason = "a key alone approves for who has no passkey (step_up.mode)" if keys_alone else ""
+    return Check(name="step_up", ok=True, reason=reason)
+
+
+def _parts(store_trouble: str, rooms: Rooms, upstream_trouble: str) -> Sequence[Check]:
+    store = Check(name="store", ok=not store_trouble, reason=store_trouble)
+    poisoned = rooms.audit.log.poisoned
+    return (
+        store,
+        Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
+        Check(name="policy", ok=True, reason=rooms.live.reason),  # ready whatever the folder holds: a good policy rules
+        Check(
+            name="registry",
+            ok=rooms.registry.recognizer.ready,
+            reason="" if rooms.registry.recognizer.ready else "not loaded: check the registry key and the store",
+        ),
+        Check(name="upstream", ok=not upstream_trouble, reason=upstream_trouble),
+    )
