@@ -73,7 +73,8 @@ async def test_a_locked_officer_is_told_so_and_no_more(counter: Locking) -> None
         (("add", "case", "26-1", *WHY, "--until", "2001-01-01T00:00:00Z"), "Nothing that can be locked: The lock would"),
         (("list", "--state", "open"), "Unknown parameter"),
         (("show", "0" * 32), "No such lock"),
-        (("lift", "../x", *OVER), "No such lock"),
+        (("lift", "not one", *OVER), "No such lock"),
+        (("lift", "../x", *OVER), "The request can be read in two ways"),
     ],
 )
 async def test_each_mistake_is_told_in_words(counter: Locking, arguments: tuple[str, ...], says: str) -> None:
