@@ -491,6 +491,7 @@ async def test_readiness_names_what_is_missing(street: Street) -> None:
         "upstream",
         "case_directory",
         "oversight",
+        "locks",
         "step_up",
     }
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.audit.lot import SAMPLE
+from proxy.audit.owed import Duty, Owed
 from proxy.demo import docket
+from proxy.demo.town import AGENCY
+from tests.oversight.conftest import Query
 
 if TYPE_CHECKING:
     from proxy.demo.home import Home
@@ -161,3 +165,58 @@ async def test_health_says_what_works(desk: Desk) -> None:
 
     assert "Everything works" in words
     assert desk.house.servers.audit.log.head.root.hex() in words
+
+
+async def listed(browser: Browser, place: str) -> str:
+    """Wait until something of a kind is on the list; return its path."""
+    async with asyncio.timeout(30):
+        while f'href="/{place}/' not in (lists := await browser.get("/reviews")).body:  # noqa: ASYNC110 -- oversight reads the log by turns
+            await asyncio.sleep(0.1)
+    return f"/{place}/" + lists.body.partition(f'href="/{place}/')[2].partition('"')[0]
+
+
+async def test_an_emergency_is_reviewed_and_its_finding_closed_by_another(desk: Desk) -> None:
+    """The officer is answered; a supervisor finds it unjustified; the auditor sees the finding, and ends it once."""
+    emergency = "man with a gun inside the house, caller hides upstairs"
+    purpose = f'code=C, case="{docket.PORCH}", statement="shots fired at the mayor, caller hides", exigent="{emergency}"'
+    request = desk.house.request(target=f"/records/persons/{desk.house.mayor}").decode("latin-1")
+    head, _, _ = request.partition("Query-Purpose:")
+    answer, _ = await desk.house.ask(f"{head}Query-Purpose: {purpose}\r\n\r\n".encode("latin-1"))
+    assert answer.status == 200
+    assert answer.header("Break-Glass")
+
+    supervisor, auditor = await desk.signed_in(), await desk.signed_in("auditor")
+    href = await listed(supervisor, "reviews")
+    review = await supervisor.get(href)
+    assert emergency in review.words
+    assert desk.house.mayor not in review.body
+    done = await supervisor.submit(review, f"{href}/close", outcome="unjustified", reason="nobody had called about a gun")
+    assert done.headers["Location"] == "/reviews?said=reviewed"
+
+    href = await listed(auditor, "findings")
+    finding = await auditor.get(href)
+    assert "nobody had called about a gun" in finding.words
+    assert (await supervisor.get(href)).status == 404
+    odd = await auditor.submit(finding, f"{href}/close", outcome="forgiven", reason="it happens to all of us")
+    assert "Your judgment is missing" in odd.words
+    ended = await auditor.submit(finding, f"{href}/close", outcome="sustained", reason="the dispatcher's tape says otherwise")
+    assert ended.headers["Location"] == "/reviews?said=finding-closed"
+    again = await auditor.submit(finding, f"{href}/close", outcome="unfounded", reason="the dispatcher's tape says otherwise")
+    assert (again.status, "Somebody has closed it already" in again.words) == (409, True)
+    assert "Sustained" in (await auditor.get(href)).words
+
+
+async def test_a_query_that_was_drawn_by_lot_tells_nobody_who_is_protected(desk: Desk) -> None:
+    """Its reviewer attests or questions it, and sees neither category nor row: being drawn says nothing of the subject."""
+    supervisor = await desk.signed_in()
+    owed = Owed(duty=Duty.REVIEW, role="supervisor", why=SAMPLE, within=3600)
+    receipt = await desk.house.servers.audit.record(Query(owed=(owed,), person="badge-1001", agency=AGENCY))
+    async with asyncio.timeout(30):
+        while receipt.reference not in (page := await supervisor.get(await listed(supervisor, "reviews"))).body:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+    assert "it was drawn by lot" in page.words
+    assert "Attested" in page.words
+    assert "Justified" not in page.words
+    assert "official" not in page.body
+    assert "P09" not in page.body
