@@ -49,7 +49,7 @@ def test_check_prints_every_mistake(folder: Path, capsys: pytest.CaptureFixture[
 
     told = capsys.readouterr().err
     assert code == 1
-    assert "policy.csv:20:4: unknown role 'detectiv'" in told
+    assert "policy.csv:21:4: unknown role 'detectiv'" in told
     assert "did you mean 'detective'?" in told
     assert told.count("unknown beginning 'dney'") == text.count("\ndeny,")
 

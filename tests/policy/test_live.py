@@ -244,11 +244,11 @@ async def test_what_breaks_a_promise_of_the_policy_does_not_rule(office: Office)
     office.gated = True
     async with office.serving() as live:
         before = live.policies
-        office.edit("policy.csv", "escalate,  E01", "deny,      E01")
+        office.edit("policy.csv", "escalate,  E02", "deny,      E02")
         await turns(live)
 
         assert live.policies is before
-        assert "expects escalate by E01" in live.reason
+        assert "expects escalate by E02" in live.reason
         assert office.metric("policy_reload_failures_total") == 1
 
 
