@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from proxy.database import Database
 
-CLAIM: Final = timedelta(seconds=60)
 SETTLED: Final = timedelta(seconds=10)
 _CHUNK: Final = 500
 
@@ -70,9 +69,10 @@ class Attempt:
 class NotificationStore:
     """Reads and writes; the service owns the rules."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the store."""
+    def __init__(self, database: Database, claim: timedelta) -> None:
+        """Take the store, and how long a process keeps to itself what it has taken up."""
         self._database = database
+        self._claim = claim
 
     async def add(self, deliveries: Iterable[Delivery], now: datetime) -> None:
         """Keep what has to be told; what is known already stays as it is."""
@@ -116,7 +116,7 @@ class NotificationStore:
                 await connection.execute(delete(_deliveries).where(chunk, ended, old, unclaimed))
 
     async def claim(self, channel: str, now: datetime, *, latest: datetime, most: int) -> Sequence[Attempt]:
-        """Take what is due on a channel, oldest first, for a minute; no other process takes it meanwhile.
+        """Take what is due on a channel, oldest first; no other process takes it meanwhile.
 
         What would be due later than ``latest`` is due now: the clock was set back.
         """
@@ -125,7 +125,7 @@ class NotificationStore:
         free = or_(
             _deliveries.c.claimed_until.is_(None),
             _deliveries.c.claimed_until <= at,
-            _deliveries.c.claimed_until > _text(now + CLAIM),
+            _deliveries.c.claimed_until > _text(now + self._claim),
         )
         statement = select(_deliveries).where(
             _deliveries.c.channel == channel, _deliveries.c.state == str(State.DUE), due, free
@@ -135,7 +135,7 @@ class NotificationStore:
             rows = (await connection.execute(statement.order_by(_deliveries.c.created_at, _deliveries.c.id).limit(most))).all()
             taken = _deliveries.c.id.in_([row.id for row in rows])
             if rows:
-                await connection.execute(update(_deliveries).where(taken).values(claimed_until=_text(now + CLAIM)))
+                await connection.execute(update(_deliveries).where(taken).values(claimed_until=_text(now + self._claim)))
         return [_read(row) for row in rows]
 
     async def ended(self, ids: Sequence[str], state: State, now: datetime) -> None:

@@ -8,6 +8,7 @@ processes on one store share the work. Nothing of it waits for a query, and no q
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.audit.owed import Duty
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 BATCH: Final = 200
 REPORTED: Final = 1000
+LEAST_CLAIM: Final = timedelta(seconds=5)
 
 
 class Escalating(Protocol):
@@ -77,7 +79,7 @@ class Notifier:
         """Wire the room; ``channels`` are those of the file, by name."""
         self._notifying = notifying
         self._lines = {name: _Line(channel) for name, channel in channels.items()}
-        self._store = NotificationStore(database)
+        self._store = NotificationStore(database, claim=max(LEAST_CLAIM, 3 * timedelta(seconds=notifying.timeout)))
         self._escalations = escalations
         self._duties = duties
         self._audit = audit

@@ -147,7 +147,7 @@ async def test_a_redirect_is_not_followed(telling: Telling) -> None:
 
 
 async def test_a_process_that_dies_while_sending_loses_nothing(telling: Telling) -> None:
-    """Another process takes it up after a minute, under the same id, so that the receiver knows the repetition."""
+    """Another process takes it up after a while, under the same id, so that the receiver knows the repetition."""
     dying, other = telling.open(), telling.open()
     telling.escalate(agency="MO0960000")
     await dying.plan()
@@ -159,9 +159,9 @@ async def test_a_process_that_dies_while_sending_loses_nothing(telling: Telling)
         await sending
     telling.pager.answering.set()
 
-    await telling.turn(other, seconds=30)
+    await telling.turn(other, seconds=10)
     assert len(telling.pager.taken) == 1
-    await telling.turn(other, seconds=31)
+    await telling.turn(other, seconds=6)
 
     assert len({id_ for id_, _ in telling.pager.taken}) == 1
     assert len(telling.pager.taken) == 2
