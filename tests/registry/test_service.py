@@ -284,7 +284,7 @@ async def test_an_import_that_is_killed_beside_a_running_server(tmp_path: Path) 
     await database.open()
     office = Office(database)
     await office.enroll(MAYOR)
-    lines = "".join(f'{{"person_id": "{n}", "category": "official", "basis": "law"}}\n' for n in range(1, 5001))
+    lines = "".join(f'{{"person_id": "{n}", "category": "official", "basis": "law"}}\n' for n in range(1, 20_001))
     (tmp_path / "people.jsonl").write_text(lines)
 
     arguments = (str(database.path), str(tmp_path / "people.jsonl"), KEY.hex())
@@ -301,9 +301,9 @@ async def test_an_import_that_is_killed_beside_a_running_server(tmp_path: Path) 
 
     fresh = office.another()
     await fresh.refresh()
-    arrived = {n for n in range(1, 5001) if office.protections(person_id=str(n))}
-    assert 250 <= len(arrived) < 5000
-    assert {n for n in range(1, 5001) if fresh.recognizer.protections({"person_id": (str(n),)})} == arrived
+    arrived = {n for n in range(1, 20_001) if office.protections(person_id=str(n))}
+    assert 250 <= len(arrived) < 20_000
+    assert {n for n in range(1, 20_001) if fresh.recognizer.protections({"person_id": (str(n),)})} == arrived
     assert office.registry._entries.manifest == fresh._entries.manifest
     await office.registry.verify()
     await database.close()
