@@ -43,8 +43,8 @@ async def hide(street: Street, person: Person, category: str = "informant", /, *
     await database.close()
     assert entry is not None
     async with asyncio.timeout(30):
-        while (await street.ask("officer", f"/records/persons/{person.person_id}")).status != 404:
-            pass
+        while (await street.ask("officer", f"/records/persons/{person.person_id}")).status != 404:  # noqa: ASYNC110 -- the server looks at the registry by turns, and an hour's queries are bounded
+            await asyncio.sleep(0.05)
 
 
 def ordinary(street: Street) -> list[Person]:
