@@ -45,6 +45,7 @@ QUESTION: Final = "data/question.json"
 CHECKPOINT: Final = "data/checkpoint"
 RANGE_PROOF: Final = "data/range/proof"
 POLICIES: Final = "data/policies/"
+OF_ENTRIES: Final = ("data/entries/", "data/proofs/", "data/bodies/", "data/keys/")
 
 BAGIT_CONTENT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
@@ -58,6 +59,7 @@ RANGE_FILE: Final = 4 << 20
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,4}\Z")
 _RANGE: Final = re.compile(r"data/range/([0-9]{12})\.entries\Z")
+_KEY: Final = re.compile(r"([0-9a-f]{64})\n\Z")
 _EARLIER: Final = re.compile(r"data/earlier/(0|[1-9][0-9]{0,18})\.checkpoint\Z")
 
 
@@ -106,3 +108,20 @@ def size_of_earlier(path: str) -> int | None:
     """Return the size that an earlier checkpoint's name states, or None when it is another file."""
     match = _EARLIER.match(path)
     return int(match[1]) if match else None
+
+
+def encode_key(key: bytes) -> bytes:
+    """Return the file of a body's key."""
+    return f"{key.hex()}\n".encode()
+
+
+def decode_key(content: bytes) -> bytes:
+    """Return the key that a file holds.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    match = _KEY.match(content.decode("ascii", "replace"))
+    if match is None:
+        raise ValueError("it is no key of 64 hexadecimal digits")
+    return bytes.fromhex(match[1])

@@ -17,7 +17,7 @@ from proxy.audit.bundle.finding import Finding
 from proxy.audit.bundle.layout import MAX_FILE, MAX_FILES, MAX_TOTAL, MAX_ZIP_FILES, MAX_ZIP_TOTAL, is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _END: Final = b"PK\x05\x06"
@@ -30,10 +30,17 @@ class BundleUnreadable(Exception):  # noqa: N818 -- reads as a sentence where it
 
 
 class Files(Protocol):
-    """The plain files of a bundle by name, with their sizes; ``strange`` is what else was found."""
+    """A bundle's plain files."""
 
-    sizes: Mapping[str, int]
-    strange: list[Finding]
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Return the size of each file by name."""
+        ...
+
+    @property
+    def strange(self) -> Sequence[Finding]:
+        """Return what else was found: links, devices, names that are none."""
+        ...
 
     def read(self, name: str) -> bytes:
         """Return a file's content.
