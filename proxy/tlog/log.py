@@ -33,7 +33,7 @@ from proxy.tlog.acknowledged import Acknowledged
 from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogError, LogPoisoned
 from proxy.tlog.files import make_directory
 from proxy.tlog.frames import MAX_ENTRY, decode_bundle, encode_entries
-from proxy.tlog.merkle import Tree, inclusion_proof, leaf_hash
+from proxy.tlog.merkle import Tree, inclusion_proof, leaf_hashes
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.recovery import recover
 from proxy.tlog.segment import OpenSegment, create_segment
@@ -310,13 +310,11 @@ class Log:
             opening = self._signer.checkpoint(head.size, head.root)
             self._segment.close()
             self._segment = OpenSegment(create_segment(self.directory, opening))
-        hashes = [leaf_hash(entry) for entry in entries]
-        for leaf in hashes:
-            self._tree.push(leaf)
+        grown = self._tree.extend(leaf_hashes(entries))
         checkpoint = self._signer.checkpoint(self._tree.size, self._tree.root())
         self._segment.commit(entries, checkpoint)
         self._acknowledged.write(checkpoint)
-        self._publisher.feed(entries, hashes, checkpoint)
+        self._publisher.feed(entries, grown, checkpoint)
         self._head = self._head_at(checkpoint)
 
     def _head_at(self, checkpoint: Checkpoint) -> Head:
