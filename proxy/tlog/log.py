@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.tlog.note import Checkpoint, Signer
     from proxy.tlog.recovery import Recovered
+    from proxy.tlog.store import Segment
 
 SEGMENT_ENTRIES: Final = 65_536
 MAX_BATCH: Final = 1024
@@ -140,12 +141,12 @@ class Log:
         if found is None:
             self._tree = Tree()
             checkpoint = self._signer.checkpoint(0, self._tree.root())
-            self._segment = OpenSegment(create_segment(self.directory, checkpoint))
+            self._segment = self._open(self._create(checkpoint))
             self._publisher = Publisher(self.directory, start=0, rows=(), published=0)
             self._publisher.feed((), (), checkpoint)
         else:
             self._tree, checkpoint, self._publisher = found.tree, found.checkpoint, found.publisher
-            self._segment = OpenSegment(found.segment)
+            self._segment = self._open(found.segment)
         self._acknowledged = Acknowledged(self.directory / ACKNOWLEDGED)
         self._acknowledged.write(checkpoint)
         self._head = self._head_at(checkpoint)
@@ -309,13 +310,19 @@ class Log:
         if head.size and head.size % self._segment_entries == 0 and self._segment.first != head.size:
             opening = self._signer.checkpoint(head.size, head.root)
             self._segment.close()
-            self._segment = OpenSegment(create_segment(self.directory, opening))
+            self._segment = self._open(self._create(opening))
         grown = self._tree.extend(leaf_hashes(entries))
         checkpoint = self._signer.checkpoint(self._tree.size, self._tree.root())
         self._segment.commit(entries, checkpoint)
         self._acknowledged.write(checkpoint)
         self._publisher.feed(entries, grown, checkpoint)
         self._head = self._head_at(checkpoint)
+
+    def _create(self, opening: Checkpoint) -> Segment:
+        return create_segment(self.directory, opening)
+
+    def _open(self, segment: Segment) -> OpenSegment:
+        return OpenSegment(segment)
 
     def _head_at(self, checkpoint: Checkpoint) -> Head:
         return Head(size=checkpoint.size, root=checkpoint.root, checkpoint=checkpoint.text, time=self._clock())

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 ENTRY_BYTES: Final = 666
 WRITERS: Final = (1, 32, 128)
+WIDTHS: Final = (11, 9, 9, 9, 14, 11)
 AIM: Final = 27_000
 AIMED_AT: Final = 32
 """Entries a second with this many writers, measured for a prototype on a machine like this one."""
@@ -148,7 +149,7 @@ async def _write(log: Contender, entries: list[bytes], until: float, took: list[
 
 async def measure(name: str, writers: int, seconds: float, folder: Path) -> dict[str, float]:
     """Return entries a second, and milliseconds until an entry is durable at the median and at p99."""
-    source = random.Random(writers)  # noqa: S311 -- the same entries for each
+    source = random.Random(writers)
     entries = [[source.randbytes(ENTRY_BYTES) for _ in range(16)] for _ in range(writers)]
     log: Contender = CONTENDERS[name](folder)
     took: list[float] = []
@@ -189,7 +190,7 @@ def run(rounds: int, seconds: float, folder: Path) -> dict[int, dict[str, dict[s
 
 
 def sync_ms(folder: Path, times: int = 200) -> float:
-    """Return how long appending one entry to a file and syncing it takes here, at the median: what no log can be faster than."""
+    """Return the milliseconds that appending one entry to a file and syncing it takes here, at the median."""
     took = []
     with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         for _ in range(times):
@@ -226,7 +227,8 @@ def processor() -> str:
 def lines(said: Mapping[str, Any]) -> Iterator[str]:
     """Yield the table."""
     yield f"{said['on']}, {said['machine']}; append and fdatasync of one entry: {said['sync_ms']:.2f} ms"
-    yield f"{'writers':>7}  {'':10}{'entries/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'to bare file':>14}{'to sqlite':>11}"
+    names = ("entries/s", "p50 ms", "p99 ms", "CPU µs", "to bare file", "to sqlite")
+    yield f"{'writers':>7}  {'':10}" + "".join(f"{name:>{width}}" for name, width in zip(names, WIDTHS, strict=True))
     for writers, rows in said["writers"].items():
         for name, row in rows.items():
             ratios = [row["entries_s"] / rows[other]["entries_s"] for other in ("bare file", "sqlite")]
