@@ -43,7 +43,7 @@ from proxy.tlog.log import Log
 from proxy.tlog.note import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ENTRY_BYTES: Final = 666
 WRITERS: Final = (1, 32, 128)
@@ -134,7 +134,7 @@ def _ours(folder: Path) -> Log:
     return Log(folder / "log", signer=Signer("log.example/bench", Ed25519PrivateKey.generate()), clock=utc_now)
 
 
-CONTENDERS: Final = {"showcause": _ours, "bare file": BareFile, "sqlite": Sqlite}
+CONTENDERS: Final[dict[str, Callable[[Path], Contender]]] = {"showcause": _ours, "bare file": BareFile, "sqlite": Sqlite}
 
 
 async def _write(log: Contender, entries: list[bytes], until: float, took: list[float]) -> None:
