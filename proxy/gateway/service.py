@@ -550,7 +550,7 @@ class Gateway:
         if query.shadow is None or (found := difference(query.shadow, facts, recognition, ruling)) is None:
             return None
         self._differ({found: 1})
-        return {"policy": query.shadow.version, "from": found.before, "to": found.after, "row": found.row}
+        return {"policy": query.shadow.version, **found.as_json()}
 
     def _differ(self, differences: Mapping[Difference, int]) -> None:
         for found, count in differences.items():
