@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from proxy.audit.entry import Entry
     from proxy.demo.home import Home
     from proxy.demo.town import Town
+    from proxy.identity.evidence import Proven
     from tests.browser.conftest import Authenticator, Office, Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -171,7 +172,7 @@ async (challenge) => {
 async def test_a_lock_is_lifted_on_the_page_with_a_touch_and_proven_from_the_log(
     office: Office, world: tuple[Home, Town]
 ) -> None:
-    """Without the touch the lock holds on; with it, it is lifted, and the entry proves who confirmed the lifting of that lock."""
+    """Without the touch the lock holds on; with it, it is lifted, and the entry proves who confirmed that very lifting."""
     lieutenant, authenticator = await registered(office, "lieutenant")
     lock = await office.desk.stop("supervisor", "case", "26-004251", "the case number was passed round")
     page = lieutenant.page
@@ -187,10 +188,10 @@ async def test_a_lock_is_lifted_on_the_page_with_a_touch_and_proven_from_the_log
     await page.click("button:has-text('Confirm with your passkey')")
     await page.wait_for_selector("text=Lifted.")
 
-    move, evidence, proven = await _proof(office, world, "lock-ended")
+    move, proven = await _proof(office, world, "lock-ended")
     assert (proven.thing.move, proven.thing.about, proven.origin) == ("unlock", lock["id"], office.url)
     assert "the number was changed" in proven.thing.content
-    assert move.facts["step_up"]["credential"] == proven.passkey, evidence
+    assert move["credential"] == proven.passkey
 
 
 async def test_a_touch_for_one_lock_lifts_no_other_and_none_twice(office: Office) -> None:
@@ -222,9 +223,7 @@ async def test_an_emergency_is_answered_with_a_touch_for_that_very_query(office:
     """Without the touch nothing leaves; a touch for one person's record opens no other's; with it, it is answered, once."""
     officer, _ = await registered(office, "officer")
     house = office.desk.house
-    said = (
-        'code=C, case="26-004251", statement="shots fired at the mayor, caller hides", exigent="man with a rifle at the door"'
-    )
+    said = 'code=C, case="26-004251", statement="shots fired at the mayor, caller hides", exigent="man with a rifle inside"'
 
     async def ask(person: str, assertion: str = "") -> tuple[int, dict[str, Any], Any]:
         headers = {"Authorization": f"Bearer {officer.key}", "Query-Purpose": said}
@@ -243,17 +242,17 @@ async def test_an_emergency_is_answered_with_a_touch_for_that_very_query(office:
     status, headers, _ = await ask(house.mayor, assertion)
     assert status == 200
     assert "Break-Glass" in headers
-    move, evidence, proven = await _proof(office, world, "decided", lambda each: each.facts.get("break_glass"))
+    move, proven = await _proof(office, world, "decided", lambda each: each.facts.get("break_glass"))
     assert (proven.thing.move, proven.thing.about) == ("break-glass", "26-004251")
     assert "man with a rifle" in proven.thing.content
-    assert move.facts["assurance"]["user_verified"] is True, evidence
+    assert (move["credential"], move["user_verified"]) == (proven.passkey, True)
     assert (await ask(house.mayor, assertion))[0] == 403
 
 
 async def _proof(
     office: Office, world: tuple[Home, Town], kind: str, fits: Callable[[Entry], object] = lambda _each: True
-) -> tuple[Entry, Any, Any]:
-    """Return an entry, what was signed for it, and what that proves with the key of the entry that registered it."""
+) -> tuple[dict[str, Any], Proven]:
+    """Return what an entry says of a confirmation, and what its evidence proves with the key of the passkey's own entry."""
     keys = world[0].keys
     sealer = Sealer(index_key=load_key(keys / "index.key"), body_key=load_key(keys / "body.key"))
     log = office.desk.house.servers.audit.log
@@ -263,4 +262,5 @@ async def _proof(
     sealed = move.unseal(sealer)
     evidence: Any = sealed.get("step_up") or sealed["assurance"]
     key = bytes.fromhex(str(registration.unseal(sealer)["public_key"]))
-    return move, evidence, prove(evidence, str(registration.facts["credential"]), key)
+    said: Any = move.facts.get("step_up") or move.facts["assurance"]
+    return said, prove(evidence, str(registration.facts["credential"]), key)
