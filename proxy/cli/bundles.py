@@ -339,7 +339,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         emit(_as_json(report))
         return
     for finding in report.findings:
-        say(finding.message)
+        say(finding.message if finding.path in finding.message else f"{finding.path}: {finding.message}")
     for note in report.notes:
         say(f"note: {note}")
     if report.findings:

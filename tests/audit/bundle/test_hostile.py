@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.audit.bundle import opening
-from proxy.audit.bundle.layout import is_name
 from proxy.audit.bundle.manifest import ManifestInvalid, decode_manifest, encode_manifest
 from proxy.audit.bundle.opening import BundleUnreadable, open_bundle
 from proxy.audit.bundle.question import QuestionInvalid, decode_asked
@@ -130,19 +129,16 @@ def test_no_bytes_make_a_manifest_or_a_question_fail_otherwise_than_by_refusing(
             continue
 
 
-@given(st.dictionaries(st.from_regex(r"[a-z]{1,8}(/[a-z]{1,8}){0,2}", fullmatch=True), st.from_regex("[0-9a-f]{64}", fullmatch=True)))
-def test_a_manifest_has_one_spelling(hashes: dict[str, str]) -> None:
+@given(st.dictionaries(st.sampled_from(["README.txt", "data/a", "data/b/c", "data/checkpoint"]), st.integers(0, 1 << 256 - 1)))
+def test_a_manifest_has_one_spelling(numbers: dict[str, int]) -> None:
     """What is read back is what was written, and nothing else is read."""
-    assert all(map(is_name, hashes))
+    hashes = {name: f"{number:064x}" for name, number in numbers.items()}
     content = encode_manifest(hashes)
     assert decode_manifest(content) == hashes
-    for other in (content + b"\n", content.replace(b"  ", b" *"), content.upper()):
+    for other in (content + b"\n", content.replace(b"  ", b" *"), content + content, content.removesuffix(b"\n")):
         if other != content:
             with pytest.raises(ManifestInvalid):
                 decode_manifest(other)
-
-
-HUGE = 1 << 70
 
 
 @pytest.mark.parametrize(

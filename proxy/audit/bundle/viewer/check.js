@@ -185,10 +185,10 @@ async function openBody(body, keyBytes, entry) {
 
 class Checking {
   constructor(files, keys, witnesses, tell) {
-    Object.assign(this, { files, keys, witnesses, tell, findings: [], notes: [], blamed: new Set(), entries: [], times: [] });
+    Object.assign(this, { files, keys, witnesses, tell, findings: [], notes: [], blamed: new Set(), entries: [], times: [], wanted: new Set() });
   }
   find(path, message) {
-    if (!this.blamed.has(path)) this.findings.push({ path, message });
+    if (!this.blamed.has(path)) this.findings.push({ path, message: message.includes(path) ? message : `${path}: ${message}` });
     this.blamed.add(path);
   }
   async read(name) {
@@ -216,6 +216,7 @@ class Checking {
       await this.range();
       for (const index of this.asked.entries) await this.entry(index);
       await this.earlier();
+      await this.strays();
     }
     return this;
   }
@@ -257,15 +258,16 @@ class Checking {
     try {
       await this.completeness();
     } catch (error) {
-      this.find("data/range/proof", `the range: ${error.message}`);
+      this.find("data/range/proof", `data/range/proof: ${error.message}`);
     }
   }
   async completeness() {
     const [first, end] = this.asked.range, { size, root } = this.checkpoint;
     const proof = await this.attempt("data/range/proof", proofLines);
     const before = subtrees(0, first), after = subtrees(end, size);
-    if (!proof || proof.length !== before.length + after.length) throw new Broken("its proof does not fit");
+    if (!proof || proof.length !== before.length + after.length) throw new Broken("it does not fit the range");
     const tree = new Tree(), entries = [];
+    const leaves = new Map();
     for (const height of before) await tree.push(proof.shift(), height);
     for (const name of [...this.files.keys()].filter((each) => /^data\/range\/\d{12}\.entries$/.test(each)).sort()) {
       if (name !== `data/range/${pad(first + entries.length)}.entries`) throw new Broken(`${name} does not go on where it should`);
@@ -273,15 +275,16 @@ class Checking {
       if (!found) throw new Broken(`${name} cannot be read`);
       for (const bytes of found) {
         const leaf = await leafHash(bytes);
-        this.leaves.set(first + entries.length, leaf);
+        leaves.set(first + entries.length, leaf);
         entries.push(parseEntry(bytes));
         await tree.push(leaf);
         if (entries.length % 500 === 0) this.tell(`Looking through: ${entries.length} of ${end - first} entries`);
       }
     }
-    if (tree.size !== end) throw new Broken("it has more or fewer entries than it should");
+    if (tree.size !== end) throw new Broken("the range has more or fewer entries than it should");
     for (const height of after) await tree.push(proof.shift(), height);
-    if (!same(await tree.root(), root)) throw new Broken("it is not what the log holds: an entry was altered, left out or put in");
+    if (!same(await tree.root(), root)) throw new Broken("the range is not what the log holds: an entry was altered, left out or put in");
+    this.leaves = leaves;
     this.lookThrough(entries, first, end, size);
   }
   lookThrough(entries, first, end, size) {
@@ -302,8 +305,9 @@ class Checking {
   async entry(index) {
     const where = `data/entries/${pad(index)}.json`, shown = { index };
     this.entries.push(shown);
+    this.wanted.add(where).add(`data/proofs/${pad(index)}.tlog-proof`);
     const bytes = await this.read(where);
-    if (!bytes) return;
+    if (!bytes) { this.wanted.add(`data/bodies/${pad(index)}.body`).add(`data/keys/${pad(index)}.key`); return; }
     const leaf = await leafHash(bytes), inRange = this.leaves.get(index);
     if (inRange && !same(inRange, leaf)) { this.find(where, `entry ${index} is not what the log holds: the range has another`); return; }
     const proved = await this.attempt(`data/proofs/${pad(index)}.tlog-proof`, (proof) => this.proves(text(proof), leaf, index));
@@ -323,6 +327,8 @@ class Checking {
     if (!shown.entry.body) return;
     shown.shredded = this.asked.shredded.includes(index);
     if (shown.shredded) return;
+    this.wanted.add(`data/bodies/${pad(index)}.body`);
+    if (this.asked.disclosed.includes(index)) this.wanted.add(`data/keys/${pad(index)}.key`);
     const body = await this.attempt(`data/bodies/${pad(index)}.body`, async (bytes) => {
       if (hex(await sha256(bytes)) !== shown.entry.body) throw new Broken(`it is not the body whose hash entry ${index} holds`);
       return bytes;
@@ -335,6 +341,22 @@ class Checking {
         throw new Broken(`it does not open the body of entry ${index}`);
       }
     });
+  }
+  // Nothing is there that the question does not account for; the policy's files are those of the version that ruled.
+  async strays() {
+    for (const name of this.files.keys()) {
+      if (/^data\/(entries|proofs|bodies|keys)\//.test(name) && !this.wanted.has(name)) this.find(name, `${name} belongs to nothing here`);
+      if (name.startsWith("data/policies/") && !this.asked.policies.includes(name.slice(14))) this.find(name, `${name} is no file of the policy that ruled`);
+    }
+    const parts = [];
+    for (const name of [...this.asked.policies].sort()) {
+      const content = await this.read(`data/policies/${name}`);
+      if (!content) return;
+      parts.push(utf8.encode(`${name}\0${content.length}\0`), content);
+    }
+    if (parts.length && hex(await sha256(join(...parts))) !== this.asked.policy) {
+      this.find("data/policies/", `the files in data/policies/ are not the policy ${this.asked.policy.slice(0, 12)} that ruled`);
+    }
   }
   async earlier() {
     for (const name of this.files.keys()) {

@@ -125,6 +125,7 @@ async function check() {
 
 byId("form").addEventListener("submit", async (event) => {
   event.preventDefault();
+  tell("Checking …");
   try {
     await check();
   } catch (error) {
