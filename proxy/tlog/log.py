@@ -33,7 +33,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from proxy.tlog.acknowledged import Acknowledged
-from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogError, LogPoisoned
+from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogDamaged, LogError, LogPoisoned
 from proxy.tlog.files import make_directory
 from proxy.tlog.frames import MAX_ENTRY, decode_bundle, encode_entries
 from proxy.tlog.merkle import Tree, consistency_proof, inclusion_proof, leaf_hashes
@@ -42,7 +42,7 @@ from proxy.tlog.publisher import Publisher
 from proxy.tlog.recovery import recover
 from proxy.tlog.rotation import rotations_of, with_rotations
 from proxy.tlog.segment import OpenSegment, create_segment
-from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader
+from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader, origin_of
 from proxy.tlog.tiles import WIDTH, parse_path
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ class Log:
             make_directory(directory)
             self._lock = _take_lock(directory)
             try:
+                _must_be(self.origin, directory)
                 self._recover(recover(directory, self.verifier))
             except BaseException:
                 os.close(self._lock)
@@ -144,6 +145,7 @@ class Log:
         self._reader = SegmentReader(directory)
         self._thread = threading.Thread(target=self._run, name="tlog-writer", daemon=True)
         self._thread.start()
+        self._publisher.finish = lambda checkpoint: signer.doubled(checkpoint, int(clock().timestamp()))
         self._publisher.start()
 
     def _recover(self, found: Recovered | None) -> None:
@@ -368,6 +370,16 @@ class Log:
 
     def _head_at(self, checkpoint: Checkpoint) -> Head:
         return Head(size=checkpoint.size, root=checkpoint.root, checkpoint=checkpoint.text, time=self._clock())
+
+
+def _must_be(origin: str, directory: Path) -> None:
+    found = origin_of(directory)
+    if found not in {None, origin}:
+        msg = (
+            f"the log in {directory} is {found}, not {origin}. If a new log is to go on from it, "
+            "`showcause audit new-origin --reason …` begins it and keeps the old one; otherwise set `origin` back"
+        )
+        raise LogDamaged(msg)
 
 
 def _take_lock(directory: Path) -> int:
