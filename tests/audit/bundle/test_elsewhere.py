@@ -35,7 +35,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of packages that holds pymerkle and what it needs, and nothing else."""
     home = tmp_path_factory.mktemp("elsewhere")
     for package in (pymerkle, cachetools):
-        shutil.copytree(Path(package.__file__).parent, home / package.__name__)
+        shutil.copytree(Path(str(package.__file__)).parent, home / package.__name__)
     return home
 
 

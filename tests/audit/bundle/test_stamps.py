@@ -63,8 +63,9 @@ def test_a_manifest_is_stamped_and_only_its_hash_leaves(filled: World, authority
     [query] = authority.queries
     assert bytes.fromhex(report.manifest) in query
     assert len(query) < 100
-    command = ["openssl", "ts", "-verify", "-data", tmp_path / "bundle/manifest-sha256.txt", "-in", tmp_path / "bundle" / STAMP]
-    done = subprocess.run([*command, "-CAfile", authority.home / "ca.pem"], capture_output=True, text=True, check=False)
+    data, answer = tmp_path / "bundle/manifest-sha256.txt", tmp_path / "bundle" / STAMP
+    command = ["openssl", "ts", "-verify", "-data", str(data), "-in", str(answer), "-CAfile", str(authority.home / "ca.pem")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Verification: OK" in done.stdout
     assert report.manifest in (tmp_path / "bundle/certification.txt").read_text()
     assert STAMP in (tmp_path / "bundle/certification.txt").read_text()
