@@ -22,6 +22,7 @@ from proxy.audit.pairing import Pairing
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import SealBroken
 from proxy.audit.times import SKEW_SECONDS, Timeline
+from proxy.cli import bundles
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 app.command("new-origin")(new_origin)
+app.add_typer(bundles.app)
 
 FOLLOW_SECONDS: Final = 0.5
 MIN_STATEMENT: Final = 8

@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
@@ -25,6 +25,7 @@ from proxy.cli.common import (
     warn,
 )
 from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.trusting import verifier_of
 from proxy.clock import stamp, utc_now
 from proxy.document import DocumentInvalid
 
@@ -43,10 +44,11 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 MIN_STATEMENT: Final = 8
+_OPTIONS: Final = ("--officer", "--subject", "--person-id", "--under-case", "--terminal", "--entries")
 
 
 @app.command()
-def export(  # noqa: PLR0917 -- options, which typer passes by name
+def export(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The bundle: a new folder, or a new file that ends in .zip.")],
     case: Annotated[str, typer.Option("--case", help="The case that needs the evidence.")],
@@ -84,9 +86,10 @@ def export(  # noqa: PLR0917 -- options, which typer passes by name
     if output.exists():
         raise _wrong(f"{output} exists already", "name another with -o")
     settings = settings_of(config)
-    kept = [_kept(path, _verifier_of(settings)) for path in checkpoint or ()]
-    export_ = _Export(settings, config, by=by, value=value, case=case.strip(), statement=statement.strip(), span=span)
-    _print_written(output, export_.run(output, numbers=numbers, opens=opens, earlier=kept), as_json=as_json)
+    verifier = verifier_of((), config, settings.log)
+    kept = [_kept(path, verifier) for path in checkpoint or ()]
+    order = _Export(settings, verifier, by=by, value=value, case=case.strip(), statement=statement.strip(), span=span)
+    _print_written(output, order.run(output, numbers=numbers, opens=opens, earlier=kept), as_json=as_json)
 
 
 def _wrong(message: str, hint: str) -> CommandFailed:
@@ -96,7 +99,10 @@ def _wrong(message: str, hint: str) -> CommandFailed:
 def _one(asked: Mapping[str, str]) -> tuple[By, str]:
     given = [(by, value.strip()) for by, value in asked.items() if value.strip()]
     if len(given) != 1:
-        raise _wrong("an export answers one question", "give one of --officer, --subject, --person-id, --under-case, --terminal, --entries")
+        raise _wrong(
+            "an export answers one question",
+            "give one of --officer, --subject, --person-id, --under-case, --terminal, --entries",
+        )
     return cast("By", given[0][0]), given[0][1]
 
 
@@ -138,12 +144,6 @@ def _opener(disclose: str) -> Callable[[int], bool]:
     return set(_numbers(disclose)).__contains__
 
 
-def _verifier_of(settings: Settings) -> Verifier:
-    from proxy.tlog.keys import load_signer  # noqa: PLC0415 -- only some of this module's commands need it
-
-    return load_signer(settings.keys.checkpoint, settings.origin).verifier
-
-
 def _kept(path: Path, verifier: Verifier) -> Checkpoint:
     from proxy.tlog.errors import NoteInvalid  # noqa: PLC0415
 
@@ -159,7 +159,7 @@ class _Export:
     def __init__(
         self,
         settings: Settings,
-        config: Path,
+        verifier: Verifier,
         *,
         by: By,
         value: str,
@@ -168,7 +168,7 @@ class _Export:
         span: tuple[datetime | None, datetime | None],
     ) -> None:
         self._settings = settings
-        self._config = config
+        self._verifier = verifier
         self._by: By = by
         self._value = value
         self._case = case
@@ -185,7 +185,7 @@ class _Export:
         from proxy.audit.bundle.writing import Order  # noqa: PLC0415
 
         settings, sealer = self._settings, sealer_of(self._settings)
-        verifier, notary = _verifier_of(settings), _notary(settings)
+        verifier, notary = self._verifier, _notary(settings)
         question = self._question(sealer)
         digest, files = _policy(settings)
         self._record(
@@ -322,7 +322,7 @@ def _trust(path: Path, keys: Sequence[str], witness_policy: Path | None, tsa_ca:
     for source in (*sources, *(each for each in (witness_policy, tsa_ca) if each is not None)):
         # A bundle can hold any key it likes. Trust comes another way.
         if source.resolve().is_relative_to(path.resolve()):
-            raise _wrong(f"{source} lies in the bundle itself: a bundle does not vouch for its own keys", "get the key from its office")
+            raise _wrong(f"{source} lies in the bundle: a bundle does not vouch for its own keys", "get it from its office")
     try:
         return Trust(
             logs=[Verifier.parse(key if "+" in key else Path(key).read_text(encoding="utf-8")) for key in keys],

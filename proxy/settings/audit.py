@@ -47,8 +47,8 @@ class AuditSettings(Section):
 
     ``witnesses`` is a policy file (c2sp.org/tlog-policy) with the URLs of those that are asked. ``gate`` holds for routes that
     name none. An answer waits ``wait_seconds`` for a quorum; without one it does not leave, or, by ``unwitnessed: release``,
-    leaves and is recorded as unwitnessed. ``second_key`` signs, beside the first, what the log publishes. ``timestamps`` is whom
-    ``audit export`` asks for the time.
+    leaves and is recorded as unwitnessed. ``second_key`` signs, beside the first, what the log publishes. ``timestamps`` is
+    whom ``audit export`` asks for the time.
     """
 
     witnesses: File | None = None

@@ -218,7 +218,7 @@ def _zipped(root: Path, target: Path) -> Path:
         raise ExportRefused(msg)
     path = root.with_suffix(ZIP)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        os.chmod(path, 0o600)
+        path.chmod(0o600)
         for name in names:
             member = zipfile.ZipInfo(f"{target.stem}/{name}", _EPOCH)
             member.external_attr = 0o100600 << 16

@@ -1,7 +1,7 @@
 """The outer form: is every file there, is it the one that was listed, and is nothing there that was not?
 
 With one thing altered, the file is named. Where a listed hash and a file differ, the manifest's own hash in the tag manifest
-tells which of the two is the altered one; only between the tag manifest and a file beside it nobody can tell, so both are named.
+tells which of the two is the altered one. Only between the tag manifest and a file beside it nobody can tell: both are named.
 """
 
 from __future__ import annotations
@@ -124,9 +124,7 @@ class _Check:
             if name in hashes and name != BAGIT:
                 self._find("altered", TAG_MANIFEST, f"or {TAG_MANIFEST} is, in its hash of {name}")
 
-    def _unlisted(
-        self, hashes: Mapping[str, str], tags: Mapping[str, str] | None, payload: Mapping[str, str] | None
-    ) -> None:
+    def _unlisted(self, hashes: Mapping[str, str], tags: Mapping[str, str] | None, payload: Mapping[str, str] | None) -> None:
         known = {TAG_MANIFEST, *(tags or TAG_FILES | {STAMP})}
         for name in hashes:
             listed = payload if name.startswith(DATA) else known

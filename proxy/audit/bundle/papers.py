@@ -78,10 +78,10 @@ index key can confirm that, and the opened entries name them. And an entry's tim
     witnesses = (
         f"It was cosigned by {', '.join(facts.witnessed)}, who keep their own record of it."
         if facts.witnessed
-        else "No independent witness has cosigned it: that nothing was rewritten rests on the log's own key and on checkpoints\n"
-        "that others have kept."
+        else "No independent witness has cosigned it: that nothing was rewritten rests on the log's own key, and on\n"
+        "checkpoints that others have kept."
     )
-    stamped = f"\nA time-stamping authority states that the list of files existed on {facts.stamped}.\n" if facts.stamped else ""
+    stamped = f"\nA time-stamping authority says that the list of files existed on {facts.stamped}.\n" if facts.stamped else ""
     return f"""\
 EVIDENCE FROM AN AUDIT LOG
 
@@ -118,8 +118,8 @@ convenience. An expert should check with a tool of their own:
 
     showcause audit verify-bundle FOLDER --key KEY [--witness-policy FILE] [--tsa-ca FILE]
 
-or, without this product, as deploy/verify/README.md of its public source describes: Go's own golang.org/x/mod/sumdb, or 80 lines
-of Python and the package pymerkle.
+or, without this product, as deploy/verify/README.md of its public source describes: with Go's own golang.org/x/mod/sumdb,
+or with 80 lines of Python and the package pymerkle.
 
 Some entries hold the names of people. The keys in data/keys open exactly those entries and no others. Handle the folder as you
 would the records themselves.
@@ -135,7 +135,7 @@ def certification(facts: Facts) -> bytes:
         ""
         if asked.stretch is None
         else f"""
-6. Completeness. The bundle also holds every entry of the log from number {asked.stretch.first} to number {asked.stretch.end - 1},
+6. Completeness. The bundle also holds every entry of the log from number {asked.stretch.first} to {asked.stretch.end - 1},
    so that it can be checked by computation that no entry of that range which carries the marks stated in
    data/question.json was left out.
 """
@@ -166,8 +166,8 @@ I, [NAME], state:
 5. The copy (902(14)). The copied data are identified by the SHA-256 hash of each file, as listed in {MANIFEST},
    whose own SHA-256 hash is
    {facts.manifest}{stamped}.
-   The same hash stands in the log's entry `exported`. I have compared [OR: HAD COMPARED] the copy with these values, by [TOOL AND
-   ITS RESULT], and they agree.
+   The same hash stands in the log's entry `exported`. I have compared [OR: HAD COMPARED] the copy with these values, by
+   [TOOL AND ITS RESULT], and they agree.
 {complete}
 [{"7" if complete else "6"}]. [ANYTHING ELSE, SUCH AS CLOCK SYNCHRONIZATION OR CHAIN OF CUSTODY.]
 

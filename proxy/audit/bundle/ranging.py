@@ -19,7 +19,8 @@ from proxy.tlog.proof import hash_of
 from proxy.tlog.span import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set as AbstractSet
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from proxy.audit.bundle.opening import Files
     from proxy.audit.bundle.question import Asked, Stretch
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from proxy.tlog.note import Checkpoint
 
 
-class _Broken(Exception):
+class _Broken(Exception):  # noqa: N818 -- it ends a walk, nobody sees it
     """The range ends here; the finding is told already."""
 
 

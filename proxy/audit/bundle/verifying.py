@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What verification found. ``notes`` say what nobody could check, for want of a key or because the bundle does not claim it.
+    """What verification found. ``notes`` say what was not checked, for want of a key or since the bundle does not claim it.
 
     ``witnessed`` tells who has cosigned the checkpoint, and when (POSIX seconds); ``complete`` how many entries were looked
     through for others that answer the question, None where that could not be done; ``opened`` how many bodies were.
@@ -78,9 +78,7 @@ class Report:
         return not self.findings
 
 
-def verify_bundle(
-    files: Files, trust: Trust, *, manifest: str = "", progress: Callable[[int], None] | None = None
-) -> Report:
+def verify_bundle(files: Files, trust: Trust, *, manifest: str = "", progress: Callable[[int], None] | None = None) -> Report:
     """Verify a bundle.
 
     Args:

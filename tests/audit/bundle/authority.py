@@ -55,12 +55,13 @@ def make_authority(home: Path) -> None:
     config = home / "tsa.cnf"
     config.write_text(CONFIG.format(home=home))
     (home / "serial").write_text("01\n")
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", home / "ca.key", "-out", home / "ca.pem", "-days", "1",
-            "-subj", "/CN=Test root", "-config", config, "-extensions", "ca")  # fmt: skip
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", home / "tsa.key", "-out", home / "tsa.csr", "-subj", "/CN=Test TSA",
-            "-config", config)  # fmt: skip
-    openssl("x509", "-req", "-in", home / "tsa.csr", "-CA", home / "ca.pem", "-CAkey", home / "ca.key", "-out", home / "tsa.pem",
-            "-days", "1", "-extfile", config, "-extensions", "ts", "-CAcreateserial")  # fmt: skip
+    certify = ("-days", "1", "-config", config)
+    root = ("-keyout", home / "ca.key", "-out", home / "ca.pem", "-subj", "/CN=Test root", "-extensions", "ca")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", *root, *certify)
+    mine = ("-keyout", home / "tsa.key", "-out", home / "tsa.csr", "-subj", "/CN=Test TSA", "-config", config)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", *mine)
+    signed = ("-CA", home / "ca.pem", "-CAkey", home / "ca.key", "-CAcreateserial", "-extfile", config, "-extensions", "ts")
+    openssl("x509", "-req", "-in", home / "tsa.csr", "-out", home / "tsa.pem", "-days", "1", *signed)
 
 
 @dataclass(slots=True)
@@ -120,7 +121,8 @@ class Authority:
         self.queries.append(query)
         if self.broken is not None:
             return self.broken
-        (self.home / "query.tsq").write_bytes(query)
-        command = ["ts", "-reply", "-config", self.home / "tsa.cnf", "-queryfile", self.home / "query.tsq", "-out", self.home / "r"]
+        query_file, answer_file = self.home / "query.tsq", self.home / "answer.tsr"
+        query_file.write_bytes(query)
+        command = ["ts", "-reply", "-config", self.home / "tsa.cnf", "-queryfile", query_file, "-out", answer_file]
         await asyncio.to_thread(openssl, *command)
-        return web.Response(body=(self.home / "r").read_bytes(), content_type="application/timestamp-reply")
+        return web.Response(body=answer_file.read_bytes(), content_type="application/timestamp-reply")

@@ -15,7 +15,7 @@ import cachetools
 import pymerkle
 import pytest
 
-from tests.audit.bundle.test_altered import FORGERIES, relist
+from tests.audit.bundle.forgeries import FORGERIES, relist
 
 if TYPE_CHECKING:
     from tests.audit.bundle.conftest import World
@@ -24,8 +24,8 @@ SCRIPT = Path(__file__).parents[3] / "deploy" / "verify" / "verify_bundle.py"
 SIGNATURES = {"the_checkpoint_is_signed_by_somebody_else", "the_log_has_another_past"}
 """What only the Go program looks at."""
 KEYS_AND_POLICIES = {
-    "a_key_is_of_another_entry", "a_key_is_missing", "a_key_more_is_there", "a_policy_file_is_altered", "a_policy_file_is_put_in",
-    "a_body_is_said_to_be_shredded",
+    "a_key_is_of_another_entry", "a_key_is_missing", "a_key_more_is_there", "a_body_is_said_to_be_shredded",
+    "a_policy_file_is_altered", "a_policy_file_is_put_in",
 }  # fmt: skip
 """What neither looks at: whether keys open bodies, which is plain to see, and which files the policy had."""
 

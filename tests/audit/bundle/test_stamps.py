@@ -14,7 +14,7 @@ from proxy.audit.bundle.exporting import Notary
 from proxy.audit.bundle.stamps import StampInvalid, authorities
 from proxy.audit.bundle.trust import Trust
 from tests.audit.bundle.authority import Authority, make_authority
-from tests.audit.bundle.test_altered import relist
+from tests.audit.bundle.forgeries import relist
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from playwright.async_api import async_playwright
 
 from proxy.audit.bundle.page import viewer
 from tests.audit.bundle.conftest import HOSTILE
-from tests.audit.bundle.test_altered import FORGERIES, relist
+from tests.audit.bundle.forgeries import FORGERIES, relist
 from tests.browser.conftest import ARGUMENTS
 
 if TYPE_CHECKING:
