@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
+from proxy import __version__
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -30,7 +31,7 @@ from proxy.clock import stamp, utc_now
 from proxy.document import DocumentInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from proxy.audit.bundle.exporting import Notary, Written
     from proxy.audit.bundle.question import By, Question
@@ -89,7 +90,9 @@ def export(
     verifier = verifier_of((), config, settings.log)
     kept = [_kept(path, verifier) for path in checkpoint or ()]
     order = _Export(settings, verifier, by=by, value=value, case=case.strip(), statement=statement.strip(), span=span)
-    _print_written(output, order.run(output, numbers=numbers, opens=opens, earlier=kept), as_json=as_json)
+    with _explained():
+        written = order.run(output, numbers=numbers, opens=opens, earlier=kept)
+    _print_written(output, written, as_json=as_json)
 
 
 def _wrong(message: str, hint: str) -> CommandFailed:
@@ -153,6 +156,22 @@ def _kept(path: Path, verifier: Verifier) -> Checkpoint:
         raise _wrong(f"{path}: {error}", "give a checkpoint of this log that was kept") from error
 
 
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what to do about what stops an export."""
+    from proxy.audit.bundle.stamps import StampInvalid  # noqa: PLC0415
+    from proxy.audit.entry import EntryUnreadable  # noqa: PLC0415
+    from proxy.audit.sealing import SealBroken  # noqa: PLC0415
+
+    try:
+        yield
+    except StampInvalid as error:
+        help_ = "nothing was exported; try again, or take audit.timestamps out of the configuration"
+        raise CommandFailed(str(error), help=help_) from error
+    except (EntryUnreadable, SealBroken) as error:
+        raise CommandFailed(str(error), help="nothing was exported; run `audit verify`") from error
+
+
 class _Export:
     """One export, from the configured log."""
 
@@ -188,13 +207,14 @@ class _Export:
         verifier, notary = self._verifier, _notary(settings)
         question = self._question(sealer)
         digest, files = _policy(settings)
+        # Of the log as it is before this export, so that its own entry is no part of the answer.
+        newest = newest_checkpoint(settings.log, verifier)
         self._record(
             ExportBegun(
                 about=self._about, operator=operator(), case=self._case, statement=self._statement, by=self._by,
                 value=self._value, since=question.since, until=question.until,
             )
         )  # fmt: skip
-        newest = newest_checkpoint(settings.log, verifier)
         with progress("exporting", newest.size * 2 if self._by != "entries" else len(numbers)) as advance:
             gathering = Gathering(settings.log, newest, advance)
             gathered = gathering.by_number(question) if self._by == "entries" else gathering.spanned(question, *self._span)
@@ -202,7 +222,7 @@ class _Export:
                 exporter=operator(), case=self._case, statement=self._statement, at=utc_now(), opens=opens, earlier=earlier,
                 policy=digest, policies=files,
             )  # fmt: skip
-            program = f"Showcause {version('showcause')}"
+            program = f"Showcause {__version__}"
             exporting = Exporting(settings.log, verifier, sealer, program=program, notary=notary, about=self._about)
             return exporting.write(output, order, gathering, gathered, numbers=numbers, record=self._record)
 

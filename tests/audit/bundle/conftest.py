@@ -52,7 +52,7 @@ class Asked(Event):
 
     def facts(self) -> Mapping[str, Json]:
         """Return what lies open."""
-        return {"action": "person.read", "outcome": "permit", "policy": digest_of(POLICIES)[:12]}
+        return {"forward": True, "action": "person.read", "outcome": "permit", "policy": digest_of(POLICIES)[:12]}
 
     def parties(self) -> Iterable[Party]:
         """Return who asked."""
