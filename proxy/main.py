@@ -31,6 +31,7 @@ from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.escalation.acquaintance import Acquaintance
 from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
@@ -54,6 +55,7 @@ from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.case_system import case_directory
+from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
 from proxy.readiness import readiness
 from proxy.registry.keyring import Keyring
@@ -257,6 +259,7 @@ class _Composition:
             clock=clock,
             monotonic=time.monotonic,
             metrics=metrics,
+            knows=Acquaintance(identities, registry.recognizer, cases if isinstance(cases, StoredCases) else None).knows,
         )
         await lock_desk.recover(settings.log, settings.origin, sealer)
         await audit.start(version=__version__, policy=live.policies.version, sample=Lot(body_key).commitment)
@@ -278,6 +281,7 @@ class _Composition:
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
+                registration=self._registration(database, body_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
 
