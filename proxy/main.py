@@ -309,7 +309,7 @@ class _Composition:
             lock_desk=lock_desk,
             escalations=escalations,
             oversight=oversight,
-            notifier=self._make_notifier(database, escalations, oversight, audit),
+            notifier=self._make_notifier(database, escalations, oversight, audit, body_key),
             sign_in=sign_in,
         )
         house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
@@ -424,7 +424,7 @@ class _Composition:
         return Limits(**self._settings.limits.model_dump())
 
     def _make_notifier(
-        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail, body_key: bytes
     ) -> Notifier | None:
         if self._settings.notifications is None:
             return None
@@ -438,6 +438,7 @@ class _Composition:
             audit=audit,
             clock=self._clock,
             metrics=self._metrics,
+            key=hmac.digest(body_key, b"showcause heaps", hashlib.sha256),
         )
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
