@@ -207,10 +207,17 @@ class Notifier:
         ]
         for task in self._duties.undone():
             kind = Kind.NOTICE if task.duty is Duty.NOTICE else Kind.REVIEW
-            common = {"id": task.id, "agency": task.agency, "roles": frozenset({task.role}), "alike": task.alike or ""}
-            found.append(Waiting(kind=kind, since=task.opened_at, **common))
+            one = Waiting(
+                kind=kind,
+                id=task.id,
+                agency=task.agency,
+                roles=frozenset({task.role}),
+                since=task.opened_at,
+                alike=task.alike or "",
+            )
+            found.append(one)
             if kind is Kind.REVIEW and task.due_at is not None and now >= task.due_at:
-                found.append(Waiting(kind=Kind.OVERDUE, since=task.due_at, **common))
+                found.append(replace(one, kind=Kind.OVERDUE, since=task.due_at))
         return found
 
 
