@@ -139,9 +139,9 @@ class Database:
             raise DatabaseUnusable(msg)
         if any(True for _ in _missing(connection)):
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # of two processes that start at once, one adds it
-            for table, column in list(_missing(connection)):
+            for name, column in list(_missing(connection)):
                 kind = column.type.compile(connection.dialect)
-                connection.exec_driver_sql(f'ALTER TABLE "{table}" ADD COLUMN "{column.name}" {kind}')
+                connection.exec_driver_sql(f'ALTER TABLE "{name}" ADD COLUMN "{column.name}" {kind}')
         for table in METADATA.sorted_tables:
             for index in table.indexes:
                 index.create(connection, checkfirst=True)
@@ -290,9 +290,9 @@ def _differences(connection: Connection) -> Iterator[str]:
     for table in METADATA.sorted_tables:
         if set(there.get_pk_constraint(table.name)["constrained_columns"]) != {each.name for each in table.primary_key}:
             yield f"{table.name} has another primary key"
-        for column in there.get_columns(table.name):
-            if column["name"] not in table.c and not column["nullable"] and column["default"] is None:
-                yield f"{table.name}.{column['name']} is not known here"
+        for found in there.get_columns(table.name):
+            if found["name"] not in table.c and not found["nullable"] and found["default"] is None:
+                yield f"{table.name}.{found['name']} is not known here"
     for name, column in _missing(connection):
         if not column.nullable:
             yield f"{name}.{column.name} is missing"
