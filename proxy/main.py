@@ -290,7 +290,7 @@ class _Composition:
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
-                registration=self._registration(database, body_key, audit),
+                registration=self._registration(database, store_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
 
@@ -320,7 +320,7 @@ class _Composition:
             lock_desk=lock_desk,
             escalations=escalations,
             oversight=oversight,
-            notifier=self._make_notifier(database, escalations, oversight, audit, body_key),
+            notifier=self._make_notifier(database, escalations, oversight, audit, store_key),
             sign_in=sign_in,
         )
         house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
