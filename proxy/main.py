@@ -446,7 +446,7 @@ class _Composition:
         return Limits(**self._settings.limits.model_dump())
 
     def _make_notifier(
-        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail, body_key: bytes
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail, store_key: bytes
     ) -> Notifier | None:
         if self._settings.notifications is None:
             return None
@@ -460,7 +460,7 @@ class _Composition:
             audit=audit,
             clock=self._clock,
             metrics=self._metrics,
-            key=hmac.digest(body_key, b"showcause heaps", hashlib.sha256),
+            key=hmac.digest(store_key, b"showcause heaps", hashlib.sha256),
         )
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
