@@ -109,7 +109,9 @@ def complete(bundle: Path, asked: dict, size: int, root: bytes) -> None:
     since, until = asked["since"], asked["until"]
     assert not entries or first == 0 or (since and entries[0]["at"] < since), "the range begins too late"
     assert not entries or end == size or (until and entries[-1]["at"] >= until), "the range ends too early"
-    timely = [(first + n, e) for n, e in enumerate(entries) if (not since or e["at"] >= since) and (not until or e["at"] < until)]
+    timely = [
+        (first + n, e) for n, e in enumerate(entries) if (not since or e["at"] >= since) and (not until or e["at"] < until)
+    ]
     named = {index for index, e in timely if asked["tokens"][e["epoch"]] in e["parties"].get(asked["by"], ())}
     abouts = {e["about"] for index, e in timely if index in named} - {""}
     answers = [index for index, e in timely if index in named or e["about"] in abouts]

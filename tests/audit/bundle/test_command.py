@@ -236,7 +236,7 @@ def test_witnesses_vouch_for_a_bundle(office: Office, showcause_verify: Path) ->
     code, out = office.call(*verify, policies["absent"])
     assert (code, [each["path"] for each in orjson.loads(out)["findings"]]) == (1, ["data/checkpoint"])
     assert "cosigned by witness.example/one" in (office.home / "evidence/certification.txt").read_text()
-    go = [showcause_verify, "bundle", office.home / "evidence", "-key", office.vkey, "-witness"]
+    go = [str(showcause_verify), "bundle", str(office.home / "evidence"), "-key", office.vkey, "-witness"]
     assert subprocess.run([*go, witness.public.vkey], capture_output=True, check=False).returncode == 0
     assert subprocess.run([*go, absent.public.vkey], capture_output=True, check=False).returncode == 1
 
