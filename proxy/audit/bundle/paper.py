@@ -54,13 +54,13 @@ class _Check:
 
     def run(self) -> Paper:
         hashes = {name: self._hash(name) for name in sorted(self._files.sizes)}
-        tags, payload = self._listed(TAG_MANIFEST), self._listed(MANIFEST)
-        self._paper.manifest = hashes.get(MANIFEST, "")
-        if tags is not None and (tags.keys() - {STAMP}) != TAG_FILES:
+        tags = self._listed(TAG_MANIFEST)
+        if tags is not None and not _lists_tags(tags):
             self._find("altered", TAG_MANIFEST, f"{TAG_MANIFEST} does not list what lies beside the evidence")
             tags = None
-        if payload is not None:
-            payload = self._payload(hashes, payload, tags)
+        tags = tags or self._tags_elsewhere(hashes)
+        payload = self._payload(hashes, tags)
+        self._paper.manifest = hashes.get(MANIFEST, "")
         if tags is not None:
             self._beside(hashes, tags)
         self._unlisted(hashes, tags, payload)
@@ -83,28 +83,43 @@ class _Check:
     def _listed(self, name: str) -> dict[str, str] | None:
         if name not in self._files.sizes:
             self._find("missing", name, f"{name} is missing")
-        if name in self._blamed:
-            return None
+        return None if name in self._blamed else self._decoded(name)
+
+    def _decoded(self, name: str) -> dict[str, str] | None:
         try:
             return decode_manifest(self._files.read(name))
         except ManifestInvalid as error:
             self._find("altered", name, f"{name} is altered: {error}")
             return None
 
-    def _payload(
-        self, hashes: Mapping[str, str], payload: dict[str, str], tags: Mapping[str, str] | None
-    ) -> dict[str, str] | None:
-        """Hold the evidence against its manifest; return the manifest if it can be trusted for more."""
-        differing = [name for name in payload if hashes.get(name) != payload[name]]
-        stray = [name for name in hashes if name.startswith(DATA) and name not in payload]
-        if tags is not None and tags[MANIFEST] != hashes[MANIFEST]:
-            if differing or stray or not {QUESTION, CHECKPOINT} <= payload.keys():
+    def _tags_elsewhere(self, hashes: Mapping[str, str]) -> dict[str, str] | None:
+        """Return the tag manifest if it lies under another name, which is then named."""
+        for name in hashes:
+            try:
+                listed = decode_manifest(self._files.read(name)) if name not in self._blamed else {}
+            except ManifestInvalid:
+                continue
+            if _lists_tags(listed):
+                self._find("altered", name, f"{name} is {TAG_MANIFEST}, in another file's place")
+                return listed
+        return None
+
+    def _payload(self, hashes: Mapping[str, str], tags: Mapping[str, str] | None) -> dict[str, str] | None:
+        """Hold the evidence against its manifest; return the manifest if it can be trusted."""
+        payload = self._listed(MANIFEST)
+        moved = [name for name, digest in hashes.items() if tags is not None and digest == tags[MANIFEST] and name != MANIFEST]
+        if hashes.get(MANIFEST) != (tags or {}).get(MANIFEST) and moved:
+            self._find("altered", MANIFEST, f"{MANIFEST} is altered: it is not the one that {TAG_MANIFEST} lists")
+            self._find("altered", moved[0], f"{moved[0]} is {MANIFEST}, in another file's place")
+            payload = self._decoded(moved[0])
+        elif payload is not None and tags is not None and hashes[MANIFEST] != tags[MANIFEST]:
+            if not _agrees(payload, hashes):
                 self._find("altered", MANIFEST, f"{MANIFEST} is altered: it is not the one that {TAG_MANIFEST} lists")
                 return None
             self._find("altered", TAG_MANIFEST, f"{TAG_MANIFEST} is altered: its hash of {MANIFEST} is not that file's")
-            return payload
-        for name in differing:
-            self._differs(name, hashes, MANIFEST)
+        for name in payload or ():
+            if payload is not None and hashes.get(name) != payload[name]:
+                self._differs(name, hashes, MANIFEST)
         return payload
 
     def _differs(self, name: str, hashes: Mapping[str, str], listed_in: str) -> None:
@@ -133,3 +148,13 @@ class _Check:
         if tags is None:
             for name in sorted(TAG_FILES - hashes.keys()):
                 self._find("missing", name, f"{name} is missing")
+
+
+def _lists_tags(listed: Mapping[str, str]) -> bool:
+    return listed.keys() - {STAMP} == TAG_FILES
+
+
+def _agrees(payload: Mapping[str, str], hashes: Mapping[str, str]) -> bool:
+    """Tell whether a manifest lists the evidence that is there, and all of it."""
+    there = {name: digest for name, digest in hashes.items() if name.startswith(DATA)}
+    return there == payload and {QUESTION, CHECKPOINT} <= payload.keys()
