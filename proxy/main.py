@@ -468,7 +468,9 @@ class _Composition:
         self._stack.push_async_callback(log.close)
         copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
         self._stack.push_async_callback(self._flush)
-        return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        trail = AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        await asyncio.to_thread(trail.require_newest_keys)
+        return trail
 
     async def _open_sign_in(self, database: Database, outbox: Outbox) -> SignIn | None:
         chosen = self._settings.oidc

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from proxy.audit.bodies import Bodies
 from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.events import LogRead
 from proxy.audit.pairing import Pairing
@@ -35,6 +36,8 @@ from proxy.cli.common import (
 )
 from proxy.cli.confirmation import confirmation
 from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.rings import rotate_ring
+from proxy.cli.shredding import shred
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.keys import load_signer
 from proxy.tlog.note import Verifier, parse_unverified
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from proxy.tlog.verify import Report
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(shred)
 
 FOLLOW_SECONDS: Final = 0.5
 MIN_STATEMENT: Final = 8
@@ -84,7 +88,9 @@ def verify(
     checkpoint: SeenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify the whole log: every entry, checkpoint and tile, and that every forwarded query has its one end.
+    """Verify the whole log: every entry, body, checkpoint and tile, and that every forwarded query has its one end.
+
+    A body has to be the one whose hash its entry holds, or to be shredded, and an entry to cite the order for that.
 
     Exit 0 when all holds, 1 when something was found; the first line names the entry.
     """
@@ -100,7 +106,8 @@ def verify(
     under_way = 0
     if not any(found.kind in {"entry", "missing"} for found in report.findings):
         unpaired, under_way = _unpaired(AuditReader(folder), report.size, running=running)
-        problems += unpaired
+        known = {problem.index for problem in problems if problem.kind == "body"}
+        problems += [each for each in unpaired if each.kind != "body" or each.index not in known]
     _print_report(report, problems, under_way, as_json=as_json)
     if problems:
         raise done(Code.FOUND)
@@ -164,13 +171,15 @@ def _is_running(folder: Path) -> bool:
 
 def _unpaired(reader: AuditReader, size: int, *, running: bool) -> tuple[list[_Problem], int]:
     """Return what breaks the rule that each forwarded decision has one end, and how many queries are under way."""
-    pairing = Pairing()
+    pairing, bodies = Pairing(), Bodies()
     try:
         for entry in reader.entries(0, size):
             pairing.see(entry)
+            bodies.see(entry)
     except EntryUnreadable as error:
         return [_Problem(kind="unreadable", index=None, message=str(error))], 0
     problems = [_Problem(kind="pairing", index=fault.index, message=fault.message) for fault in pairing.faults]
+    problems += [_Problem(kind="body", index=fault.index, message=fault.message) for fault in bodies.faults()]
     orphans = pairing.unended()
     fresh = reader.after_last_start() if running else size
     problems += [
@@ -334,3 +343,18 @@ def _say_why(recognized: Iterable[Mapping[str, Any]]) -> None:
 async def _record(config: Path, event: LogRead) -> None:
     async with recording(settings_of(config)) as store, store.database.begin() as connection:
         await store.outbox.put(connection, event)
+
+
+@app.command("rotate-key")
+def rotate_key(
+    which: Annotated[str, typer.Argument(help="index: the key that makes tokens; body: the key that seals bodies.")],
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a key of the record; what was made with the old one stays good for as long as that is kept."""
+    match which:
+        case "index" | "body":
+            rotate_ring(which, config, as_json=as_json)
+        case _:
+            raise CommandFailed(f"there is no key {which!r} to change here", help="rotate-key index|body", code=Code.WRONG_USE)
