@@ -1,13 +1,16 @@
-"""``audit rotate-key index|body``: a new key for the tokens or for the bodies; a running server takes it within a second."""
+"""``audit rotate-key``: a new key for tokens or bodies, which a running server takes within a second; or for the log itself."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from proxy.audit.rotation import new_key
-from proxy.cli.common import emit, say, settings_of
+from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, emit, say, settings_of
 from proxy.cli.recording import operator, recording
+from proxy.cli.succession import rotate_checkpoint_key
 from proxy.clock import utc_now
 
 if TYPE_CHECKING:
@@ -17,6 +20,23 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
 
 Ring = Literal["index", "body"]
+
+
+def rotate_key(
+    which: Annotated[str, typer.Argument(help="index makes tokens, body seals bodies, checkpoint signs the log.")],
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a key of the record; what was made with the old one stays good for as long as that is kept."""
+    match which:
+        case "index" | "body":
+            rotate_ring(which, config, as_json=as_json)
+        case "checkpoint":
+            rotate_checkpoint_key(config, as_json=as_json)
+        case _:
+            help_ = "rotate-key index|body|checkpoint"
+            raise CommandFailed(f"there is no key {which!r} to change here", help=help_, code=Code.WRONG_USE)
 
 
 def rotate_ring(ring: Ring, config: Path, *, as_json: bool) -> None:

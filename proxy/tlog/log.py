@@ -33,14 +33,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from proxy.tlog.acknowledged import Acknowledged
-from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogError, LogPoisoned
+from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogDamaged, LogError, LogPoisoned
 from proxy.tlog.files import make_directory
 from proxy.tlog.frames import MAX_BODY, MAX_ENTRY, decode_bundle, encode_entries
-from proxy.tlog.merkle import Tree, inclusion_proof, leaf_hashes
+from proxy.tlog.merkle import Tree, consistency_proof, inclusion_proof, leaf_hashes
+from proxy.tlog.note import Checkpoint
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.recovery import recover
+from proxy.tlog.rotation import rotations_of, with_rotations
 from proxy.tlog.segment import OpenSegment, create_segment
-from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader
+from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader, origin_of
 from proxy.tlog.tiles import WIDTH, parse_path
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.clock import Clock
-    from proxy.tlog.note import Checkpoint, Signer
+    from proxy.tlog.note import Signer, Verifier
     from proxy.tlog.recovery import Recovered
     from proxy.tlog.store import Segment, Stored
 
@@ -118,7 +120,7 @@ class Log:
             raise ValueError(msg)
         self.directory = directory
         self.origin = signer.verifier.name
-        self.verifier = signer.verifier
+        self.verifier: Verifier = with_rotations([signer.verifier], rotations_of(directory))
         self._signer = signer
         self._clock = clock
         self._segment_entries = segment_entries
@@ -133,7 +135,8 @@ class Log:
             make_directory(directory)
             self._lock = _take_lock(directory)
             try:
-                self._recover(recover(directory, signer.verifier))
+                _must_be(self.origin, directory)
+                self._recover(recover(directory, self.verifier))
             except BaseException:
                 os.close(self._lock)
                 raise
@@ -143,6 +146,7 @@ class Log:
         self._reader = SegmentReader(directory)
         self._thread = threading.Thread(target=self._run, name="tlog-writer", daemon=True)
         self._thread.start()
+        self._publisher.finish = lambda checkpoint: signer.doubled(checkpoint, int(clock().timestamp()))
         self._publisher.start()
 
     def _recover(self, found: Recovered | None) -> None:
@@ -234,6 +238,23 @@ class Log:
             msg = f"the log has {newest} entries, not {size}"
             raise ValueError(msg)
         return inclusion_proof(self._publisher, index, size)
+
+    def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Return the RFC 6962 proof that the tree of ``new`` entries begins with that of ``old``.
+
+        Raises:
+            ValueError: ``new`` is smaller than ``old``, or the log is not that long.
+            LogDamaged: a tile is missing.
+        """
+        if new > self._head.size:
+            msg = f"the log has {self._head.size} entries, not {new}"
+            raise ValueError(msg)
+        return consistency_proof(self._publisher, old, new)
+
+    def published(self, head: Head, time: int) -> Checkpoint:
+        """Return a head as a checkpoint to be shown, with the second key's line if there is one; ``time`` in POSIX seconds."""
+        plain = Checkpoint(origin=self.origin, size=head.size, root=head.root, text=head.checkpoint)
+        return self._signer.doubled(plain, time)
 
     def tile(self, path: str) -> bytes | None:
         """Return the tile at a C2SP path (``tile/0/x001/234.p/5``), or None when the log has none there."""
@@ -359,6 +380,16 @@ class Log:
 
     def _head_at(self, checkpoint: Checkpoint) -> Head:
         return Head(size=checkpoint.size, root=checkpoint.root, checkpoint=checkpoint.text, time=self._clock())
+
+
+def _must_be(origin: str, directory: Path) -> None:
+    found = origin_of(directory)
+    if found not in {None, origin}:
+        msg = (
+            f"the log in {directory} is {found}, not {origin}. If a new log is to go on from it, "
+            "`showcause audit new-origin --reason …` begins it and keeps the old one; otherwise set `origin` back"
+        )
+        raise LogDamaged(msg)
 
 
 def _take_lock(directory: Path) -> int:

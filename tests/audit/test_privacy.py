@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from proxy.audit.entry import Entry
-
     from tests.audit.conftest import World
 
 __all__ = ["office"]

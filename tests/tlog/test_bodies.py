@@ -13,7 +13,7 @@ from proxy.tlog.errors import EntryTooLarge, LogDamaged
 from proxy.tlog.frames import MAX_BODY, Kind, encode_entries, encode_seal, encode_stored, frames
 from proxy.tlog.recovery import recover
 from proxy.tlog.shredding import shred
-from proxy.tlog.store import SegmentReader
+from proxy.tlog.store import SegmentReader, Stored
 from proxy.tlog.verify import verify
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ async def fill(bench: Bench, pairs: Sequence[tuple[bytes, bytes]], *, batch: int
             await asyncio.gather(*(log.append(entry, body) for entry, body in pairs[at : at + batch]))
 
 
-def stored(bench: Bench) -> list[tuple[int, bytes, bytes | None]]:
+def stored(bench: Bench) -> list[Stored]:
     """Return everything that the segments hold."""
-    return [tuple(each) for each in SegmentReader(bench.directory).stored()]
+    return list(SegmentReader(bench.directory).stored())
 
 
 @settings(max_examples=150, deadline=None)
