@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Final
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.gate import Gate, ReleaseGate
-from proxy.audit.keys import load_key
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.pulse import Pulse
@@ -164,8 +163,8 @@ class _Composition:
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)
-        body_key = load_key(settings.keys.body)
-        sealer = Sealer(index_key=load_key(settings.keys.index), body_key=body_key)
+        sealer = Sealer.load(index=settings.keys.index, body=settings.keys.body, store=settings.keys.store)
+        store_key = sealer.store_key
         audit = await self._open_log(sealer)
         witnesses = await self._open_witnesses(audit.log)
         gate = self._make_gate(audit, witnesses)
@@ -202,13 +201,13 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
-        locks = Locks(LockStore(database, _lock_key(body_key)))
+        locks = Locks(LockStore(database, _lock_key(store_key)))
         escalations = Escalations(
             database=database,
-            key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
+            key=hmac.digest(store_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, body_key, audit),
+            step_up=self._step_up(database, store_key, audit),
             locks=locks,
             clock=clock,
             metrics=metrics,
@@ -222,7 +221,7 @@ class _Composition:
         )
         oversight = Oversight(
             database=database,
-            key=hmac.digest(body_key, b"showcause oversight", hashlib.sha256),
+            key=hmac.digest(store_key, b"showcause oversight", hashlib.sha256),
             log=settings.log,
             origin=settings.origin,
             sealer=sealer,
@@ -240,8 +239,8 @@ class _Composition:
             recognizer=registry.recognizer,
             escalations=escalations,
             register=oversight,
-            step_up=self._step_up(database, body_key, audit),
-            lot=Lot(body_key),
+            step_up=self._step_up(database, store_key, audit),
+            lot=Lot(store_key),
             locks=locks,
             upstream=upstream,
             audit=audit,
@@ -256,20 +255,20 @@ class _Composition:
         )
         lock_desk = LockDesk(
             locks=locks,
-            store=LockStore(database, _lock_key(body_key)),
+            store=LockStore(database, _lock_key(store_key)),
             database=database,
             audit=audit,
             table=lambda: live.policies.vocabulary.locks,
             asked=escalations.asked,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, body_key, audit),
+            step_up=self._step_up(database, store_key, audit),
             clock=clock,
             monotonic=time.monotonic,
             metrics=metrics,
         )
         await lock_desk.recover(settings.log, settings.origin, sealer)
         beat = settings.audit.heartbeat_seconds
-        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(body_key).commitment, heartbeat=beat)
+        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(store_key).commitment, heartbeat=beat)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
@@ -323,7 +322,7 @@ class _Composition:
         house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
         ready = partial(self._ready, rooms, house)
         console = self._make_console(
-            rooms, api=door(queries=False), gateway=gateway, sealer=sealer, body_key=body_key, ready=ready
+            rooms, api=door(queries=False), gateway=gateway, sealer=sealer, store_key=store_key, ready=ready
         )
         await house.begin()
         servers = await self._open_doors(ready, console.handle, door(queries=True), rooms, witnesses)
@@ -368,7 +367,7 @@ class _Composition:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
 
     def _make_console(
-        self, rooms: Rooms, *, api: Handler, gateway: Gateway, sealer: Sealer, body_key: bytes, ready: Ready
+        self, rooms: Rooms, *, api: Handler, gateway: Gateway, sealer: Sealer, store_key: bytes, ready: Ready
     ) -> Console:
         audit = rooms.audit
 
@@ -400,7 +399,7 @@ class _Composition:
                     live=rooms.live,
                     metrics=self._metrics,
                     identities=rooms.identities,
-                    registration=self._registration(rooms.database, body_key, audit),
+                    registration=self._registration(rooms.database, store_key, audit),
                     ready=ready,
                     head=head,
                     version=__version__,
@@ -414,10 +413,10 @@ class _Composition:
         trouble = house.upstream_trouble
         return await readiness(rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._certificates)
 
-    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+    def _step_up(self, database: Database, store_key: bytes, audit: AuditTrail) -> StepUp:
         return StepUp(
             database=database,
-            key=passkey_key(body_key),
+            key=passkey_key(store_key),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
@@ -426,11 +425,11 @@ class _Composition:
             patience=timedelta(seconds=self._settings.step_up.challenge_seconds),
         )
 
-    def _registration(self, database: Database, body_key: bytes, audit: AuditTrail) -> Registration:
+    def _registration(self, database: Database, store_key: bytes, audit: AuditTrail) -> Registration:
         return Registration(
             database=database,
-            key=passkey_key(body_key),
-            step_up=self._step_up(database, body_key, audit),
+            key=passkey_key(store_key),
+            step_up=self._step_up(database, store_key, audit),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
@@ -602,8 +601,8 @@ def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
     )
 
 
-def _lock_key(body_key: bytes) -> bytes:
-    return hmac.digest(body_key, b"showcause locks", hashlib.sha256)
+def _lock_key(store_key: bytes) -> bytes:
+    return hmac.digest(store_key, b"showcause locks", hashlib.sha256)
 
 
 async def _close(servers: Servers) -> None:
