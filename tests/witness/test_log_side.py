@@ -331,6 +331,7 @@ def test_a_policy_that_cannot_be_met_is_told_before_anybody_waits(county: County
     for policy, complaint in (
         (f"{text}quorum w0\n", "give its witnesses their URLs"),
         (f"log {other}\nquorum none\n", "about other logs"),
+        ("quorum none\n", "nobody would have to sign"),
     ):
         with pytest.raises(NoteInvalid, match=complaint):
             Witnesses(

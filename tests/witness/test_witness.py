@@ -125,6 +125,18 @@ async def test_it_stops_when_its_memory_is_gone_or_altered(office: Office, autho
     assert run(["witness", "status", "--config", str(office.config)]) == 1
 
 
+async def test_what_it_cannot_remember_it_does_not_sign(office: Office, author: Author) -> None:
+    """While its memory cannot be written the answer is an error without a signature; afterwards it goes on where it was."""
+    async with office.open() as witness:
+        assert (await witness.post(author.body(0, 3))).status == 200
+        in_the_way = office.memory / "newest.tmp"
+        in_the_way.mkdir()
+        answer = await witness.post(author.body(3, 4))
+        assert (answer.status, "witness.example" in answer.body) == (500, False)
+        in_the_way.rmdir()
+        assert (await witness.post(author.body(3, 5))).status == 200
+
+
 async def test_two_witnesses_never_share_a_memory(office: Office) -> None:
     """The second one does not start."""
     async with office.open():
