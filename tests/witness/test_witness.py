@@ -215,7 +215,7 @@ def _serve(office: Office) -> tuple[subprocess.Popen[bytes], str]:
 
 @pytest.mark.faults
 async def test_killed_at_any_moment_it_never_signs_two_roots_for_one_size(office: Office, author: Author) -> None:
-    """It is killed while it signs, three times; after each the other history is tried at every size."""
+    """It is killed while it signs, twice; after each the other history is tried at every size."""
     chance = random.Random(6)
     signed: dict[int, set[str]] = {}
     known = 0
@@ -229,7 +229,7 @@ async def test_killed_at_any_moment_it_never_signs_two_roots_for_one_size(office
             signed.setdefault(size, set()).add(writer.word.decode())
         return answer.status
 
-    for _ in range(3):
+    for _ in range(2):
         process, url = await asyncio.to_thread(_serve, office)
         try:
             async with aiohttp.ClientSession() as session:
@@ -249,7 +249,7 @@ async def test_killed_at_any_moment_it_never_signs_two_roots_for_one_size(office
             process.kill()
             process.communicate()
 
-    assert len(signed) >= 6
+    assert len(signed) >= 4
     assert all(len(histories) == 1 for histories in signed.values())
 
 
