@@ -48,7 +48,7 @@ async def opened(chromium: Browser, bundle: Path, *, scheme: str = "light", widt
     context = await chromium.new_context(
         color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 900}, offline=True
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page = await context.new_page()
     await page.goto((bundle / "data/viewer.html").as_uri())
     return page
@@ -122,24 +122,24 @@ async def test_the_policy_names_the_very_script_that_is_there(bundle: Path) -> N
     assert sha256(page).hexdigest() in (bundle / "manifest-sha256.txt").read_text()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.txt", "certification.txt", "bagit.txt", "data/checkpoint", "data/question.json", "data/range/proof",
-        "data/range/000000000001.entries", "data/entries/000000000010.json", "data/proofs/000000000010.tlog-proof",
-        "data/bodies/000000000010.body", "data/keys/000000000010.key", "data/earlier/8.proof", "data/policies/policy.csv",
-        "data/viewer.html",
-    ],
-)  # fmt: skip
-async def test_a_flipped_byte_is_shown_by_name(chromium: Browser, filled: World, bundle: Path, name: str) -> None:
+FLIPPED = [
+    "README.txt", "bagit.txt", "data/checkpoint", "data/question.json", "data/range/proof", "data/range/000000000001.entries",
+    "data/entries/000000000010.json", "data/proofs/000000000010.tlog-proof", "data/bodies/000000000010.body",
+    "data/keys/000000000010.key", "data/earlier/8.proof", "data/policies/policy.csv", "data/viewer.html",
+]  # fmt: skip
+
+
+async def test_a_flipped_byte_is_shown_by_name(chromium: Browser, filled: World, exported: Path, bundle: Path) -> None:
     """One byte in the middle of any file."""
-    page = await opened(chromium, bundle)
-    content = (bundle / name).read_bytes()
-    middle = len(content) // 2
-    (bundle / name).write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
-    result = await checked(page, bundle, filled.signer.verifier.vkey)
-    assert "Everything holds." not in result
-    assert f"{name} is altered" in result
+    page = await opened(chromium, exported)
+    for name in FLIPPED:
+        content = (bundle / name).read_bytes()
+        middle = len(content) // 2
+        (bundle / name).write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+        result = await checked(page, bundle, filled.signer.verifier.vkey)
+        assert "Everything holds." not in result
+        assert f"{name} is altered" in result
+        (bundle / name).write_bytes(content)
     await page.context.close()
 
 
