@@ -33,14 +33,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from proxy.tlog.acknowledged import Acknowledged
-from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogError, LogPoisoned
+from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogDamaged, LogError, LogPoisoned
 from proxy.tlog.files import make_directory
 from proxy.tlog.frames import MAX_ENTRY, decode_bundle, encode_entries
 from proxy.tlog.merkle import Tree, inclusion_proof, leaf_hashes
+from proxy.tlog.pruned import Pruned, sweep
 from proxy.tlog.publisher import Publisher
-from proxy.tlog.recovery import recover
+from proxy.tlog.recovery import load_edge, opening_of, recover
 from proxy.tlog.segment import OpenSegment, create_segment
-from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader
+from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader, first_kept, segments_of
 from proxy.tlog.tiles import WIDTH, parse_path
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ class Log:
         else:
             self._tree, checkpoint, self._publisher = found.tree, found.checkpoint, found.publisher
             self._segment = self._open(found.segment)
+        sweep(self.directory)
         self._acknowledged = Acknowledged(self.directory / ACKNOWLEDGED)
         self._acknowledged.write(checkpoint)
         self._head = self._head_at(checkpoint)
@@ -225,6 +227,25 @@ class Log:
             raise ValueError(msg)
         return inclusion_proof(self._publisher, index, size)
 
+    def prunable(self, first: int) -> Pruned:
+        """Return what has to stay of the log when the entries before ``first``, which begins a segment, are removed.
+
+        Raises:
+            ValueError: no segment begins there, or it is the one that is written.
+            LogDamaged: the hash tiles do not reach so far.
+        """
+        segments = segments_of(self.directory)
+        here = next((segment for segment in segments[1:] if segment.first == first), None)
+        if here is None:
+            msg = f"no segment of the log begins at entry {first}, or nothing lies before it"
+            raise ValueError(msg)
+        opening = opening_of(here, self.verifier)
+        rows = load_edge(self.directory, opening)
+        if rows is None:
+            msg = f"the hash tiles up to entry {first} are not published yet, or damaged: run `showcause audit verify`"
+            raise LogDamaged(msg, first)
+        return Pruned(checkpoint=opening, rows=rows, size=self._head.size)
+
     def tile(self, path: str) -> bytes | None:
         """Return the tile at a C2SP path (``tile/0/x001/234.p/5``), or None when the log has none there."""
         tile = parse_path(path)
@@ -233,6 +254,8 @@ class Log:
         if self._head.size >> 8 * max(tile.level, 0) < tile.number * WIDTH + tile.width:
             return None
         if tile.level < 0:
+            if tile.number < first_kept(self.directory) // WIDTH:
+                return None
             entries = decode_bundle(self._publisher.entries(tile.number))
             return encode_entries(entries[: tile.width])
         return self._publisher.hashes(tile.level, tile.number)[: tile.width * 32]
