@@ -20,6 +20,7 @@ from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.events import LogRead
 from proxy.audit.pairing import Pairing
 from proxy.audit.reader import AuditReader
+from proxy.audit.retention import ordered
 from proxy.audit.sealing import SealBroken
 from proxy.cli.common import (
     DEFAULT_CONFIG,
@@ -35,6 +36,7 @@ from proxy.cli.common import (
 )
 from proxy.cli.confirmation import confirmation
 from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.retention import hold, prune
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.keys import load_signer
 from proxy.tlog.note import Verifier, parse_unverified
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from proxy.tlog.verify import Report
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(hold, name="hold", help="What must not be pruned or shredded, on whose order.")
+app.command()(prune)
 
 FOLLOW_SECONDS: Final = 0.5
 MIN_STATEMENT: Final = 8
@@ -97,11 +101,13 @@ def verify(
     with progress("verifying", _expected(folder)) as advance:
         report = verify_log(folder, verifier, seen=seen, progress=_steps(advance))
     problems = [_Problem(kind=found.kind, index=found.index, message=found.message) for found in report.findings]
-    under_way = 0
+    under_way, by = 0, None
     if not any(found.kind in {"entry", "missing"} for found in report.findings):
-        unpaired, under_way = _unpaired(AuditReader(folder), report.size, running=running)
+        by = ordered(folder, report.pruned) if report.pruned else None
+        problems += _unordered(report) if report.pruned and by is None else []
+        unpaired, under_way = _unpaired(AuditReader(folder), report.size, by, running=running)
         problems += unpaired
-    _print_report(report, problems, under_way, as_json=as_json)
+    _print_report(report, problems, under_way, by, as_json=as_json)
     if problems:
         raise done(Code.FOUND)
 
@@ -162,9 +168,20 @@ def _is_running(folder: Path) -> bool:
     return False
 
 
-def _unpaired(reader: AuditReader, size: int, *, running: bool) -> tuple[list[_Problem], int]:
-    """Return what breaks the rule that each forwarded decision has one end, and how many queries are under way."""
+def _unordered(report: Report) -> list[_Problem]:
+    message = f"entries 0 to {report.pruned - 1} are gone, and no entry of the log says that they were pruned"
+    return [_Problem(kind="missing", index=0, message=message)]
+
+
+def _unpaired(reader: AuditReader, size: int, by: Entry | None, *, running: bool) -> tuple[list[_Problem], int]:
+    """Return what breaks the rule that each forwarded decision has one end, and how many queries are under way.
+
+    ``by`` is the entry that ordered a prune, and knows which queries were under way where what is kept begins.
+    """
     pairing = Pairing()
+    if by is not None:
+        left = by.facts["open"]
+        pairing.orphans = dict.fromkeys(map(str, left if isinstance(left, list) else ()), 0)
     try:
         for entry in reader.entries(0, size):
             pairing.see(entry)
@@ -181,7 +198,7 @@ def _unpaired(reader: AuditReader, size: int, *, running: bool) -> tuple[list[_P
     return problems, sum(orphan.index >= fresh for orphan in orphans)
 
 
-def _print_report(report: Report, problems: Sequence[_Problem], under_way: int, *, as_json: bool) -> None:
+def _print_report(report: Report, problems: Sequence[_Problem], under_way: int, by: Entry | None, *, as_json: bool) -> None:
     if as_json:
         emit(
             {
@@ -192,6 +209,8 @@ def _print_report(report: Report, problems: Sequence[_Problem], under_way: int, 
                 "published": report.published,
                 "unfinished_bytes": report.unfinished,
                 "under_way": under_way,
+                "pruned": report.pruned,
+                "pruned_by": by.index if by is not None else None,
                 "findings": [{"kind": each.kind, "entry": each.index, "message": each.message} for each in problems],
             },
         )
@@ -202,7 +221,9 @@ def _print_report(report: Report, problems: Sequence[_Problem], under_way: int, 
         say(f"{report.origin}: {len(problems)} finding{'s' if len(problems) > 1 else ''}; holds up to entry {report.size}")
         say("help: keep a copy of the folder as it is before anything else, and compare with checkpoints kept elsewhere")
         return
-    say(f"{report.origin}: {report.size} entries hold, root {report.root.hex()}")
+    if by is not None:
+        say(f"entries 0 to {report.pruned - 1} were pruned ({by.facts['rule']}): entry {by.index} of {by.at} says so")
+    say(f"{report.origin}: {report.size - report.pruned} entries hold, root {report.root.hex()}")
     if under_way:
         say(f"{under_way} quer{'ies are' if under_way > 1 else 'y is'} under way")
 
