@@ -105,6 +105,7 @@ class Holds:
     """The holds that are in force, and what they cover."""
 
     active: Sequence[Hold]
+    _epochs: frozenset[str] = frozenset()
     _tokens: dict[bytes, list[tuple[Hold, str]]] = field(default_factory=dict)
     _queries: dict[str, Hold] = field(default_factory=dict)
 
@@ -115,7 +116,7 @@ class Holds:
         Raises:
             LogDamaged, EntryUnreadable, SealBroken: a hold cannot be read, so nobody can tell what it covers.
         """
-        holds = cls(active=list(_in_force(directory, sealer)))
+        holds = cls(active=list(_in_force(directory, sealer)), _epochs=sealer.epochs)
         for hold in holds.active:
             if hold.kind:
                 for token in sealer.searches(hold.kind, hold.value).values():
@@ -141,6 +142,8 @@ class Holds:
         for hold in self.active:
             if hold.first <= entry.index <= hold.last or entry.index == hold.index:
                 return hold
+            if hold.kind and entry.parties and entry.epoch not in self._epochs:
+                return hold  # nobody can tell any more whom it is about
         for known in self._tokens.values():
             for hold, token in known:
                 if token in entry.parties.get(hold.kind, ()):

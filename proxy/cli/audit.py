@@ -37,7 +37,7 @@ from proxy.cli.common import (
 from proxy.cli.confirmation import confirmation
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.cli.retention import hold, prune
-from proxy.tlog.errors import NoteInvalid
+from proxy.tlog.errors import LogPruned, NoteInvalid
 from proxy.tlog.keys import load_signer
 from proxy.tlog.note import Verifier, parse_unverified
 from proxy.tlog.store import CHECKPOINT, LOCK, Cursor, newest_seal, segments_of
@@ -281,7 +281,9 @@ def _open_parts(entry: Entry) -> dict[str, Json]:
         "about": entry.about,
         "facts": dict(entry.facts),
         "parties": {kind: list(tokens) for kind, tokens in entry.parties.items()},
-        "sealed": bool(entry.sealed),
+        "epoch": entry.epoch,
+        "sealed": bool(entry.body_hash),
+        "body": entry.body_hash,
     }
 
 
@@ -309,7 +311,7 @@ def show(
     reader = AuditReader(settings.log, sealer_of(settings) if decrypt else None)
     try:
         entry = reader.read(index)
-    except (IndexError, EntryUnreadable) as error:
+    except (IndexError, EntryUnreadable, LogPruned) as error:
         raise CommandFailed(str(error), help="`audit tail` shows the newest entries", code=Code.FOUND) from error
     shown = _open_parts(entry)
     if decrypt:

@@ -109,7 +109,7 @@ def _covered(case: str, subject: str, entries: str) -> tuple[str, str, int, int]
 
 @hold.command("list")
 def list_(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """List the holds in force; whom they cover and by which order `audit show ENTRY --decrypt` tells. Exit 1 when there are some."""
+    """List the holds in force; whom they cover, and by which order, `audit show ENTRY --decrypt` tells. Exit 1 for some."""
     settings = settings_of(config)
     rows = [
         {"id": each.id, "since": each.at, "entry": each.index, "covers": each.kind or f"entries {each.first} to {each.last}"}
@@ -153,7 +153,7 @@ def prune(
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove whole segments of old entries, never under the floor nor under a hold; their hashes stay. The server has to be down."""
+    """Remove whole segments of old entries, never under the floor nor under a hold, while no server runs; hashes stay."""
     if before and (_DATE.match(before) is None or not order.strip()):
         raise CommandFailed(
             "a prune needs its day and its reason", help="as --before 2025-01-31 --order …", code=Code.WRONG_USE
