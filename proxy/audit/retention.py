@@ -21,6 +21,7 @@ from proxy.audit.event import Event, Party
 from proxy.audit.pairing import Pairing
 from proxy.audit.reader import AuditReader
 from proxy.tlog.pruned import INTENDED, give_up, intend, load_pruned, prune
+from proxy.tlog.pruning import prunable
 from proxy.tlog.store import SegmentReader, first_kept, newest_seal, segments_of
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ async def carry_out(log: Log, audit: AuditLog, planned: Plan, *, operator: str, 
         LogDamaged, ValueError: the log cannot be continued without what would go.
         OSError: not everything was removed; the next start goes on.
     """
-    intent = await asyncio.to_thread(log.prunable, planned.before)
+    intent = await asyncio.to_thread(prunable, log, planned.before)
     await asyncio.to_thread(intend, log.directory, intent)
     receipt = await audit.record(
         Pruned(

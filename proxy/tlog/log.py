@@ -30,18 +30,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from proxy.tlog.acknowledged import Acknowledged
-from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogDamaged, LogError, LogPoisoned
+from proxy.tlog.batch import Waiting, Written, poisoned
+from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogDamaged, LogError
 from proxy.tlog.files import make_directory
 from proxy.tlog.frames import MAX_BODY, MAX_ENTRY, decode_bundle, encode_entries
-from proxy.tlog.merkle import Tree, inclusion_proof, leaf_hashes
-from proxy.tlog.pruned import Pruned, sweep
+from proxy.tlog.merkle import Tree, consistency_proof, inclusion_proof, leaf_hashes
+from proxy.tlog.note import Checkpoint
+from proxy.tlog.pruned import sweep
 from proxy.tlog.publisher import Publisher
-from proxy.tlog.recovery import load_edge, opening_of, recover
+from proxy.tlog.recovery import recover
+from proxy.tlog.rotation import rotations_of, with_rotations
 from proxy.tlog.segment import OpenSegment, create_segment
-from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader, first_kept, segments_of
+from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader, first_kept, origin_of
 from proxy.tlog.tiles import WIDTH, parse_path
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.clock import Clock
-    from proxy.tlog.note import Checkpoint, Signer
+    from proxy.tlog.note import Signer, Verifier
     from proxy.tlog.recovery import Recovered
     from proxy.tlog.store import Segment, Stored
 
@@ -62,29 +65,6 @@ GATHER_TURNS: Final = 3
 WORTH_A_BATCH: Final = 8
 QUICK_SECONDS: Final = 0.002
 """So many entries are not held back for others while a batch takes the disk no longer than that: it would be idle meanwhile."""
-
-
-class _Waiting(NamedTuple):
-    entry: bytes
-    body: bytes
-    future: asyncio.Future[int]
-
-
-class _Written(NamedTuple):
-    """A batch that is durable from index ``first`` on, or, after a failure, not confirmed."""
-
-    entries: list[_Waiting]
-    first: int
-    failure: BaseException | None
-
-    def tell(self) -> None:
-        for number, waiting in enumerate(self.entries, self.first):
-            if waiting.future.done():  # its caller was cancelled; the entry is in the log all the same
-                continue
-            if self.failure is None:
-                waiting.future.set_result(number)
-            else:
-                waiting.future.set_exception(_poisoned(self.failure))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,22 +99,23 @@ class Log:
             raise ValueError(msg)
         self.directory = directory
         self.origin = signer.verifier.name
-        self.verifier = signer.verifier
+        self.verifier: Verifier = with_rotations([signer.verifier], rotations_of(directory))
         self._signer = signer
         self._clock = clock
         self._segment_entries = segment_entries
         self._failure: BaseException | None = None
         self._closed = False
         # Appended to by the event loop alone, and taken from by the one of the two whose turn it is (``_writing``).
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._writing = False
         self._quick = False
-        self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         try:
             make_directory(directory)
             self._lock = _take_lock(directory)
             try:
-                self._recover(recover(directory, signer.verifier))
+                _must_be(self.origin, directory)
+                self._recover(recover(directory, self.verifier))
             except BaseException:
                 os.close(self._lock)
                 raise
@@ -144,6 +125,7 @@ class Log:
         self._reader = SegmentReader(directory)
         self._thread = threading.Thread(target=self._run, name="tlog-writer", daemon=True)
         self._thread.start()
+        self._publisher.finish = lambda checkpoint: signer.doubled(checkpoint, int(clock().timestamp()))
         self._publisher.start()
 
     def _recover(self, found: Recovered | None) -> None:
@@ -195,12 +177,12 @@ class Log:
             msg = f"the body of an entry has up to {MAX_BODY} bytes, not {len(body)}"
             raise EntryTooLarge(msg)
         if self._failure is not None:
-            raise _poisoned(self._failure)
+            raise poisoned(self._failure)
         if self._closed:
             raise LogClosed("the log is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        self._waiting.append(_Waiting(entry, body, future))
+        self._waiting.append(Waiting(entry, body, future))
         if len(self._waiting) == 1 and not self._writing:
             self._gather(loop)
         return await future
@@ -237,24 +219,22 @@ class Log:
             raise ValueError(msg)
         return inclusion_proof(self._publisher, index, size)
 
-    def prunable(self, first: int) -> Pruned:
-        """Return what has to stay of the log when the entries before ``first``, which begins a segment, are removed.
+    def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Return the RFC 6962 proof that the tree of ``new`` entries begins with that of ``old``.
 
         Raises:
-            ValueError: no segment begins there, or it is the one that is written.
-            LogDamaged: the hash tiles do not reach so far.
+            ValueError: ``new`` is smaller than ``old``, or the log is not that long.
+            LogDamaged: a tile is missing.
         """
-        segments = segments_of(self.directory)
-        here = next((segment for segment in segments[1:] if segment.first == first), None)
-        if here is None:
-            msg = f"no segment of the log begins at entry {first}, or nothing lies before it"
+        if new > self._head.size:
+            msg = f"the log has {self._head.size} entries, not {new}"
             raise ValueError(msg)
-        opening = opening_of(here, self.verifier)
-        rows = load_edge(self.directory, opening)
-        if rows is None:
-            msg = f"the hash tiles up to entry {first} are not published yet, or damaged: run `showcause audit verify`"
-            raise LogDamaged(msg, first)
-        return Pruned(checkpoint=opening, rows=rows, size=self._head.size)
+        return consistency_proof(self._publisher, old, new)
+
+    def published(self, head: Head, time: int) -> Checkpoint:
+        """Return a head as a checkpoint to be shown, with the second key's line if there is one; ``time`` in POSIX seconds."""
+        plain = Checkpoint(origin=self.origin, size=head.size, root=head.root, text=head.checkpoint)
+        return self._signer.doubled(plain, time)
 
     def tile(self, path: str) -> bytes | None:
         """Return the tile at a C2SP path (``tile/0/x001/234.p/5``), or None when the log has none there."""
@@ -320,7 +300,7 @@ class Log:
             self._writing = True
             self._queue.put(batch)
 
-    def _take(self, count: int) -> list[_Waiting]:
+    def _take(self, count: int) -> list[Waiting]:
         return [self._waiting.popleft() for _ in range(count)]
 
     def _run(self) -> None:
@@ -329,7 +309,7 @@ class Log:
             self._write_all(batch)
         self._write_all(self._take(len(self._waiting)))
 
-    def _write_all(self, batch: list[_Waiting]) -> None:
+    def _write_all(self, batch: list[Waiting]) -> None:
         while batch:
             room = min(self._segment_entries - self._head.size % self._segment_entries, MAX_BATCH)
             written = self._write(batch[:room])
@@ -338,12 +318,12 @@ class Log:
                 loop = written.entries[0].future.get_loop()
                 loop.call_soon_threadsafe(self._tell, loop, written, not batch)
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[Waiting]:
         """Take at once what came while the last batch was written, or leave it to the event loop to gather more."""
         waiting = len(self._waiting)
         return self._take(waiting) if self._quick and waiting >= WORTH_A_BATCH else []
 
-    def _write(self, batch: list[_Waiting]) -> _Written:
+    def _write(self, batch: list[Waiting]) -> Written:
         first = self._head.size
         if self._failure is None:
             try:
@@ -352,9 +332,9 @@ class Log:
                 self._quick = monotonic() - began < QUICK_SECONDS
             except BaseException as error:  # noqa: BLE001 -- whatever it was, these entries are not confirmed
                 self._failure = error
-        return _Written(batch, first, self._failure)
+        return Written(batch, first, self._failure)
 
-    def _tell(self, loop: asyncio.AbstractEventLoop, written: _Written, idle: bool) -> None:  # noqa: FBT001 -- a callback's
+    def _tell(self, loop: asyncio.AbstractEventLoop, written: Written, idle: bool) -> None:  # noqa: FBT001 -- a callback's
         written.tell()
         if idle:
             self._writing = False
@@ -384,6 +364,16 @@ class Log:
         return Head(size=checkpoint.size, root=checkpoint.root, checkpoint=checkpoint.text, time=self._clock())
 
 
+def _must_be(origin: str, directory: Path) -> None:
+    found = origin_of(directory)
+    if found not in {None, origin}:
+        msg = (
+            f"the log in {directory} is {found}, not {origin}. If a new log is to go on from it, "
+            "`showcause audit new-origin --reason …` begins it and keeps the old one; otherwise set `origin` back"
+        )
+        raise LogDamaged(msg)
+
+
 def _take_lock(directory: Path) -> int:
     descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -393,7 +383,3 @@ def _take_lock(directory: Path) -> int:
         msg = f"the log in {directory} is open in another process: stop that one first"
         raise LogBusy(msg) from None
     return descriptor
-
-
-def _poisoned(failure: BaseException) -> LogPoisoned:
-    return LogPoisoned(f"a write to the log has failed ({failure}): restart this node; recovery decides what is durable")

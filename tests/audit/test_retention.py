@@ -19,6 +19,7 @@ from proxy.cli.recording import sealer_of
 from proxy.clock import utc_now
 from proxy.tlog.errors import LogPruned
 from proxy.tlog.pruned import INTENDED, intend
+from proxy.tlog.pruning import prunable
 from proxy.tlog.store import first_kept
 from tests.audit.archive import OLD, SEGMENT, Archive, End, Query, configured
 
@@ -177,7 +178,7 @@ def test_segments_without_an_entry_that_says_so_are_missing(archive: Archive) ->
 
     async def by_hand() -> None:
         async with archive.log() as log:
-            intend(log.directory, log.prunable(SEGMENT))
+            intend(log.directory, prunable(log, SEGMENT))
             (log.directory / INTENDED).rename(log.directory / "pruned")
 
     asyncio.run(by_hand())
@@ -196,7 +197,7 @@ def test_a_prune_that_a_crash_interrupted_is_settled_by_its_entry(archive: Archi
 
     async def until_the_crash() -> None:
         async with archive.log() as log:
-            intend(log.directory, log.prunable(planned.before))
+            intend(log.directory, prunable(log, planned.before))
             if recorded:
                 trail = AuditTrail(log, sealer_of(archive.settings), utc_now)
                 await trail.record(

@@ -253,7 +253,7 @@ async def _proof(
 ) -> tuple[dict[str, Any], Proven]:
     """Return what an entry says of a confirmation, and what its evidence proves with the key of the passkey's own entry."""
     keys = world[0].keys
-    sealer = Sealer(index_key=load_key(keys / "index.key"), body_key=load_key(keys / "body.key"))
+    sealer = Sealer.load(index=keys / "index.key", body=keys / "body.key")
     log = office.desk.house.servers.audit.log
     entries = list(AuditReader(log.directory, sealer).entries(0, log.head.size))
     move = next(each for each in entries if each.kind == kind and fits(each))

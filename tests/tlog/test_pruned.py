@@ -13,6 +13,7 @@ from proxy.tlog.errors import LogDamaged, LogPruned
 from proxy.tlog.merkle import leaf_hash, root_of_inclusion
 from proxy.tlog.note import Signer
 from proxy.tlog.pruned import INTENDED, Pruned, intend, prune, sweep
+from proxy.tlog.pruning import prunable
 from proxy.tlog.store import PRUNED, Cursor, SegmentReader, first_kept
 from proxy.tlog.tiles import Tile
 from proxy.tlog.verify import verify
@@ -30,7 +31,7 @@ async def intended(bench: Bench) -> Pruned:
     """Fill five segments, and say that the first two are to go."""
     await bench.fill(ENTRIES, batch=50, segment_entries=256)
     async with bench.open(256) as log:
-        planned = log.prunable(FIRST)
+        planned = prunable(log, FIRST)
     intend(bench.directory, planned)
     return planned
 
@@ -161,7 +162,7 @@ async def test_a_checkpoint_of_before_is_still_held_against_the_log(bench: Bench
         kept = log.head
     await bench.fill(ENTRIES[300:], batch=50, segment_entries=256)
     async with bench.open(256) as log:
-        intend(bench.directory, log.prunable(FIRST))
+        intend(bench.directory, prunable(log, FIRST))
     prune(bench.directory)
     assert verify(bench.directory, bench.signer.verifier, seen=[kept.checkpoint]).ok
     other = bench.signer.checkpoint(300, bytes(32)).text
@@ -175,4 +176,4 @@ async def test_only_whole_segments_that_are_closed_can_go(bench: Bench) -> None:
     async with bench.open(256) as log:
         for first in (0, 100, 300, 1280):
             with pytest.raises(ValueError, match="no segment"):
-                log.prunable(first)
+                prunable(log, first)
