@@ -34,6 +34,7 @@ from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.disclosure.marks import marker
+from proxy.escalation.acquaintance import Acquaintance
 from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
@@ -57,6 +58,7 @@ from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.case_system import case_directory
+from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
 from proxy.readiness import readiness
 from proxy.registry.keyring import Keyring
@@ -265,6 +267,7 @@ class _Composition:
             clock=clock,
             monotonic=time.monotonic,
             metrics=metrics,
+            knows=Acquaintance(identities, registry.recognizer, cases if isinstance(cases, StoredCases) else None).knows,
         )
         await lock_desk.recover(settings.log, settings.origin, sealer)
         beat = settings.audit.heartbeat_seconds
@@ -287,6 +290,7 @@ class _Composition:
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
+                registration=self._registration(database, store_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
 
@@ -316,7 +320,7 @@ class _Composition:
             lock_desk=lock_desk,
             escalations=escalations,
             oversight=oversight,
-            notifier=self._make_notifier(database, escalations, oversight, audit),
+            notifier=self._make_notifier(database, escalations, oversight, audit, store_key),
             sign_in=sign_in,
         )
         house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
@@ -442,7 +446,7 @@ class _Composition:
         return Limits(**self._settings.limits.model_dump())
 
     def _make_notifier(
-        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail, store_key: bytes
     ) -> Notifier | None:
         if self._settings.notifications is None:
             return None
@@ -456,6 +460,7 @@ class _Composition:
             audit=audit,
             clock=self._clock,
             metrics=self._metrics,
+            key=hmac.digest(store_key, b"showcause heaps", hashlib.sha256),
         )
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
@@ -489,7 +494,9 @@ class _Composition:
         self._stack.push_async_callback(log.close)
         copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
         self._stack.push_async_callback(self._flush)
-        return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        trail = AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        await asyncio.to_thread(trail.require_newest_keys)
+        return trail
 
     async def _open_witnesses(self, log: Log) -> Witnesses | None:
         chosen = self._settings.audit

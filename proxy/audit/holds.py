@@ -138,6 +138,11 @@ class Holds:
         """Return a hold that covers an entry, or None."""
         return self._own(entry) or self._queries.get(entry.about or "-")
 
+    def named(self, entry: Entry) -> str | None:
+        """Return the id of a hold that covers an entry, or None."""
+        hold = self.covering(entry)
+        return hold.id if hold is not None else None
+
     def _own(self, entry: Entry) -> Hold | None:
         for hold in self.active:
             if hold.first <= entry.index <= hold.last or entry.index == hold.index:

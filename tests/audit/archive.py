@@ -62,6 +62,17 @@ class End(Query):
     kind: ClassVar[str] = "disclosed"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words(Query):
+    """One with a body."""
+
+    kind: ClassVar[str] = "asked"
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return something."""
+        return {"words": "JORDAN PEMBERTON"}
+
+
 @dataclass
 class Archive:
     """A configured place whose log goes back years, and the command line in it."""

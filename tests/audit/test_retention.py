@@ -21,7 +21,7 @@ from proxy.tlog.errors import LogPruned
 from proxy.tlog.pruned import INTENDED, intend
 from proxy.tlog.pruning import prunable
 from proxy.tlog.store import first_kept
-from tests.audit.archive import OLD, SEGMENT, Archive, End, Query, configured
+from tests.audit.archive import OLD, SEGMENT, Archive, End, Query, Words, configured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -235,3 +235,13 @@ def test_pruning_needs_the_log_to_itself(archive: Archive) -> None:
 
     code, said = asyncio.run(served())
     assert (code, "stop it first" in said, first_kept(archive.settings.log)) == (3, True, 0)
+
+
+def test_what_is_held_is_not_shredded(archive: Archive) -> None:
+    """The hold is named, and tells whoever brings the order to have it lifted first."""
+    asyncio.run(archive.record(*(Words(about=f"q{number}", case=f"26-{number}") for number in range(4))))
+    archive.set_by_another(kind="case", value="26-2")
+    order = ("--order", "expungement order 26-EX-4", "--case", "26-2")
+    code, said = archive.refused("shred", "2", *order)
+    assert (code, "under legal hold 0123456789abcdef" in said) == (2, True)
+    assert archive.call("shred", "1", *order)[0] == 1  # it waits for a second person
