@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
-from proxy.audit.keys import load_key
+from proxy.audit.index.service import Index, folder_of
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
@@ -50,6 +50,7 @@ from proxy.identity.tls import server_context
 from proxy.oversight.channels import make_channel
 from proxy.oversight.notification_file import load_notifying
 from proxy.oversight.notifier import Notifier
+from proxy.oversight.questions import Questions
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
@@ -160,8 +161,8 @@ class _Composition:
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)
-        body_key = load_key(settings.keys.body)
-        sealer = Sealer(index_key=load_key(settings.keys.index), body_key=body_key)
+        sealer = Sealer.load(index=settings.keys.index, body=settings.keys.body, store=settings.keys.store)
+        store_key = sealer.store_key
         audit = await self._open_log(sealer)
         outbox = Outbox(database, sealer, clock, os.urandom)
         live = await self._open_policy(Activations(database, sealer, outbox, clock))
@@ -195,13 +196,13 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
-        locks = Locks(LockStore(database, _lock_key(body_key)))
+        locks = Locks(LockStore(database, _lock_key(store_key)))
         escalations = Escalations(
             database=database,
-            key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
+            key=hmac.digest(store_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, body_key, audit),
+            step_up=self._step_up(database, store_key, audit),
             locks=locks,
             clock=clock,
             metrics=metrics,
@@ -215,7 +216,7 @@ class _Composition:
         )
         oversight = Oversight(
             database=database,
-            key=hmac.digest(body_key, b"showcause oversight", hashlib.sha256),
+            key=hmac.digest(store_key, b"showcause oversight", hashlib.sha256),
             log=settings.log,
             origin=settings.origin,
             sealer=sealer,
@@ -233,8 +234,8 @@ class _Composition:
             recognizer=registry.recognizer,
             escalations=escalations,
             register=oversight,
-            step_up=self._step_up(database, body_key, audit),
-            lot=Lot(body_key),
+            step_up=self._step_up(database, store_key, audit),
+            lot=Lot(store_key),
             locks=locks,
             upstream=upstream,
             audit=audit,
@@ -248,23 +249,27 @@ class _Composition:
         )
         lock_desk = LockDesk(
             locks=locks,
-            store=LockStore(database, _lock_key(body_key)),
+            store=LockStore(database, _lock_key(store_key)),
             database=database,
             audit=audit,
             table=lambda: live.policies.vocabulary.locks,
             asked=escalations.asked,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, body_key, audit),
+            step_up=self._step_up(database, store_key, audit),
             clock=clock,
             monotonic=time.monotonic,
             metrics=metrics,
         )
         await lock_desk.recover(settings.log, settings.origin, sealer)
-        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(body_key).commitment)
+        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(store_key).commitment)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
         documents = Documents(lambda: live.policies)
+
+        index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
+        stack.callback(index.close)
+        questions = Questions(search=LogSearch(index, sealer, audit), cases=cases, registry=registry, sealer=sealer)
 
         def door(*, queries: bool) -> Handler:
             return Terminals(
@@ -279,6 +284,8 @@ class _Composition:
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
+                questions=None if queries else questions,
+                origin=settings.origin,
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
 
@@ -308,11 +315,13 @@ class _Composition:
             oversight=oversight,
             notifier=self._make_notifier(database, escalations, oversight, audit),
             sign_in=sign_in,
+            index=index,
+            questions=questions,
         )
         house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
         ready = partial(self._ready, rooms, house)
         console = self._make_console(
-            rooms, api=door(queries=False), gateway=gateway, sealer=sealer, body_key=body_key, ready=ready
+            rooms, api=door(queries=False), gateway=gateway, sealer=sealer, store_key=store_key, ready=ready
         )
         await house.begin()
         servers = await self._open_doors(ready, console.handle, door(queries=True), audit, live)
@@ -346,7 +355,7 @@ class _Composition:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
 
     def _make_console(
-        self, rooms: Rooms, *, api: Handler, gateway: Gateway, sealer: Sealer, body_key: bytes, ready: Ready
+        self, rooms: Rooms, *, api: Handler, gateway: Gateway, sealer: Sealer, store_key: bytes, ready: Ready
     ) -> Console:
         audit = rooms.audit
 
@@ -372,13 +381,13 @@ class _Composition:
                     escalations=rooms.escalations,
                     oversight=rooms.oversight,
                     locks=rooms.lock_desk,
-                    search=LogSearch(self._settings.log, sealer, audit),
+                    questions=rooms.questions,
                     cases=rooms.cases,
                     registry=rooms.registry,
                     live=rooms.live,
                     metrics=self._metrics,
                     identities=rooms.identities,
-                    registration=self._registration(rooms.database, body_key, audit),
+                    registration=self._registration(rooms.database, store_key, audit),
                     ready=ready,
                     head=head,
                     version=__version__,
@@ -392,10 +401,10 @@ class _Composition:
         trouble = house.upstream_trouble
         return await readiness(rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._certificates)
 
-    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+    def _step_up(self, database: Database, store_key: bytes, audit: AuditTrail) -> StepUp:
         return StepUp(
             database=database,
-            key=passkey_key(body_key),
+            key=passkey_key(store_key),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
@@ -404,11 +413,11 @@ class _Composition:
             patience=timedelta(seconds=self._settings.step_up.challenge_seconds),
         )
 
-    def _registration(self, database: Database, body_key: bytes, audit: AuditTrail) -> Registration:
+    def _registration(self, database: Database, store_key: bytes, audit: AuditTrail) -> Registration:
         return Registration(
             database=database,
-            key=passkey_key(body_key),
-            step_up=self._step_up(database, body_key, audit),
+            key=passkey_key(store_key),
+            step_up=self._step_up(database, store_key, audit),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
@@ -551,8 +560,8 @@ def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
     )
 
 
-def _lock_key(body_key: bytes) -> bytes:
-    return hmac.digest(body_key, b"showcause locks", hashlib.sha256)
+def _lock_key(store_key: bytes) -> bytes:
+    return hmac.digest(store_key, b"showcause locks", hashlib.sha256)
 
 
 async def _close(servers: Servers) -> None:

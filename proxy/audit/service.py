@@ -93,8 +93,8 @@ class AuditTrail:
         began = time.perf_counter()
         at = stamp(self._clock())
         try:
-            entry = encode(self._sealer, kind=kind, at=at, about=about, facts=facts, parties=parties, sealed=sealed)
-            index = await self.log.append(entry)
+            entry, body = encode(self._sealer, kind=kind, at=at, about=about, facts=facts, parties=parties, sealed=sealed)
+            index = await self.log.append(entry, body)
         except (LogError, TypeError, ValueError) as error:
             raise AuditUnavailable(_DETAIL) from error
         if self._metrics is not None:

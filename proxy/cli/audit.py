@@ -260,7 +260,9 @@ def _open_parts(entry: Entry) -> dict[str, Json]:
         "about": entry.about,
         "facts": dict(entry.facts),
         "parties": {kind: list(tokens) for kind, tokens in entry.parties.items()},
-        "sealed": bool(entry.sealed),
+        "epoch": entry.epoch,
+        "sealed": bool(entry.body_hash),
+        "body": entry.body_hash,
     }
 
 

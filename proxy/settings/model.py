@@ -36,12 +36,17 @@ def _upstream_url(url: str) -> str:
 
 
 class Keys(Section):
-    """The secret files, mode 0600: one signs checkpoints, one makes search tokens, one seals entries, one the registry."""
+    """The secret files, mode 0600: one signs checkpoints, one makes search tokens, one seals entries, one the registry.
+
+    ``index`` and ``body`` may be folders of ``<id>.key`` files, whose newest is used; ``store`` seals what the store keeps,
+    and is the oldest body key where it is not set.
+    """
 
     checkpoint: File
     index: File
     body: File
     registry: File
+    store: File | None = None
 
 
 class UpstreamSettings(Section):

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from proxy.tlog.acknowledged import Acknowledged
 from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogError, LogPoisoned
 from proxy.tlog.files import make_directory
-from proxy.tlog.frames import MAX_ENTRY, decode_bundle, encode_entries
+from proxy.tlog.frames import MAX_BODY, MAX_ENTRY, decode_bundle, encode_entries
 from proxy.tlog.merkle import Tree, inclusion_proof, leaf_hash
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.recovery import recover
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.tlog.note import Checkpoint, Signer
     from proxy.tlog.recovery import Recovered
+    from proxy.tlog.store import Stored
 
 SEGMENT_ENTRIES: Final = 65_536
 MAX_BATCH: Final = 1024
@@ -58,6 +59,7 @@ GATHER_TURNS: Final = 3
 
 class _Waiting(NamedTuple):
     entry: bytes
+    body: bytes
     future: asyncio.Future[int]
 
 
@@ -165,18 +167,22 @@ class Log:
         """Return why tiles lag behind, if they do; no evidence is lost by that."""
         return self._publisher.failure
 
-    async def append(self, entry: bytes) -> int:
-        """Return the entry's index once it, and everything before it, is durable.
+    async def append(self, entry: bytes, body: bytes = b"") -> int:
+        """Return the entry's index once it, its body, and everything before them, are durable.
 
-        A caller who is cancelled has still appended: the entry is in the log or will be.
+        The body lies beside the entry and is no part of the tree; what binds it is its hash in the entry, which is the
+        caller's affair. A caller who is cancelled has still appended: the entry is in the log or will be.
 
         Raises:
-            EntryTooLarge: it is empty or over 65,535 bytes.
+            EntryTooLarge: it is empty or over 65,535 bytes, or the body is over 4 MiB.
             LogPoisoned: it is not confirmed, now or ever in this process.
             LogClosed: the log was closed before.
         """
         if not 0 < len(entry) <= MAX_ENTRY:
             msg = f"an entry has 1 to {MAX_ENTRY} bytes, not {len(entry)}"
+            raise EntryTooLarge(msg)
+        if len(body) > MAX_BODY:
+            msg = f"the body of an entry has up to {MAX_BODY} bytes, not {len(body)}"
             raise EntryTooLarge(msg)
         if self._failure is not None:
             raise _poisoned(self._failure)
@@ -184,7 +190,7 @@ class Log:
             raise LogClosed("the log is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        self._waiting.append(_Waiting(entry, future))
+        self._waiting.append(_Waiting(entry, body, future))
         if len(self._waiting) == 1 and not self._writing:
             self._gather(loop)
         return await future
@@ -201,6 +207,11 @@ class Log:
         """Yield (index, entry) of the durable entries from ``start`` up to ``end``, exclusive."""
         size = self._head.size
         return self._reader.entries(start, size if end is None else min(end, size))
+
+    def stored(self, start: int = 0, end: int | None = None) -> Iterator[Stored]:
+        """Yield the durable entries with their bodies, from ``start`` up to ``end``, exclusive."""
+        size = self._head.size
+        return self._reader.stored(start, size if end is None else min(end, size))
 
     def prove(self, index: int, size: int | None = None) -> tuple[bytes, ...]:
         """Return the RFC 6962 inclusion proof of an entry in the tree of ``size`` entries (default: the head's).
@@ -292,7 +303,7 @@ class Log:
         first = self._head.size
         if self._failure is None:
             try:
-                self._commit([waiting.entry for waiting in batch])
+                self._commit([waiting.entry for waiting in batch], [waiting.body for waiting in batch])
             except BaseException as error:  # noqa: BLE001 -- whatever it was, these entries are not confirmed
                 self._failure = error
         return _Written(batch, first, self._failure)
@@ -304,7 +315,7 @@ class Log:
         if self._waiting:
             self._gather(loop)
 
-    def _commit(self, entries: list[bytes]) -> None:
+    def _commit(self, entries: list[bytes], bodies: list[bytes]) -> None:
         head = self._head
         if head.size and head.size % self._segment_entries == 0 and self._segment.first != head.size:
             opening = self._signer.checkpoint(head.size, head.root)
@@ -314,7 +325,7 @@ class Log:
         for leaf in hashes:
             self._tree.push(leaf)
         checkpoint = self._signer.checkpoint(self._tree.size, self._tree.root())
-        self._segment.commit(entries, checkpoint)
+        self._segment.commit(entries, bodies, checkpoint)
         self._acknowledged.write(checkpoint)
         self._publisher.feed(entries, hashes, checkpoint)
         self._head = self._head_at(checkpoint)

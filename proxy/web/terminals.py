@@ -33,6 +33,7 @@ from proxy.web.duties import DUTIES, Duties
 from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
 from proxy.web.findings import FINDINGS, FindingsDoor
 from proxy.web.locks import LOCKS, LockDoor
+from proxy.web.log import LOG, LogDoor
 from proxy.web.prefer import read_preferences
 from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
 from proxy.web.streams import Reader, Streams
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from proxy.identity.logout import BackChannel
     from proxy.identity.principal import Principal
     from proxy.identity.service import Authenticator
+    from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
     from proxy.web.limits import Limits
@@ -78,11 +80,13 @@ class Terminals:
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
+        questions: Questions | None = None,
+        origin: str = "",
         back_channel: BackChannel | None = None,
     ) -> None:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
 
-        ``back_channel`` is where an identity provider signs people out.
+        ``back_channel`` is where an identity provider signs people out, ``questions`` answers those to the log of ``origin``.
         """
         self._back_channel = back_channel
         self._gateway = gateway
@@ -94,6 +98,7 @@ class Terminals:
             delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
             **dict.fromkeys(DUTIES, Duties(oversight).answer),
             FINDINGS: FindingsDoor(Findings(oversight)).answer,
+            **({LOG: LogDoor(questions, origin).answer} if questions is not None else {}),
         }
         self._locks = locks
         self._documents = documents

@@ -11,6 +11,7 @@ import fcntl
 import os
 import random
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +19,11 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.index.file import IndexUnusable, Writing, reading
-from proxy.audit.index.rows import about_key, left_in, row_of
+from proxy.audit.index.rows import QUERIES, about_key, left_in, row_of
 from proxy.audit.sealing import SealBroken
 from proxy.tlog.errors import LogDamaged
 from proxy.tlog.merkle import leaf_hash
-from proxy.tlog.places import Place, Placed, following, read_at
+from proxy.tlog.places import CHUNK, Place, Placed, following, read_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,6 +40,8 @@ SAMPLED: Final = 16
 MOST_TOGETHER: Final = 64
 """Entries of one query that are looked at; it has two, or a few more where it was escalated."""
 WHOLE: Final = 1 << 40
+SECONDS: Final = 30.0
+"""Seconds after which a turn ends, so that a server that stops need not wait for a whole log."""
 _SEAL: Final = "index"
 
 
@@ -71,23 +74,24 @@ def folder_of(store: Path) -> Path:
 class Index:
     """One log's index. Safe to use from any thread; one of them adds at a time."""
 
-    def __init__(self, log: Path, folder: Path, sealer: Sealer, origin: str) -> None:
-        """Name the log and the index's folder; nothing is opened yet."""
+    def __init__(self, log: Path, folder: Path, sealer: Sealer, origin: str, chunk: int = CHUNK) -> None:
+        """Name the log and the index's folder; nothing is opened yet. It is read ``chunk`` bytes at a time."""
         self._log = log
         self._folder = folder
         self._sealer = sealer
         self._origin = origin
+        self._chunk = chunk
         self._adding = threading.Lock()
         self._writing: Writing | None = None
         self._place = Place()
 
-    async def follow(self) -> int:
-        """Take in what the log has more; return how many entries those were.
+    async def follow(self, seconds: float = SECONDS) -> int:
+        """Take in what the log has more, for so long at most; return how many entries those were.
 
         Raises:
             IndexUnusable, LogDamaged: it cannot go on.
         """
-        return await asyncio.to_thread(self.catch_up)
+        return await asyncio.to_thread(self.catch_up, None, seconds)
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
@@ -99,14 +103,22 @@ class Index:
             self._writing.close()
             self._writing = None
 
-    def catch_up(self, progress: Callable[[int], None] | None = None) -> int:
-        """Take in what the log has more, or nothing while another process does; what does not belong to it begins anew.
+    def catch_up(self, progress: Callable[[int], None] | None = None, seconds: float = WHOLE) -> int:
+        """Take in what the log has more, or nothing while another does; what does not belong to it begins anew.
 
         Raises:
             IndexUnusable: the file cannot be written.
             LogDamaged: entries are missing.
         """
-        with self._adding, self._held() as held:
+        if not self._adding.acquire(timeout=min(seconds, SECONDS)):
+            return 0
+        try:
+            return self._caught_up(progress, seconds)
+        finally:
+            self._adding.release()
+
+    def _caught_up(self, progress: Callable[[int], None] | None, seconds: float) -> int:
+        with self._held() as held:
             if not held:
                 self._shut()
                 return 0
@@ -115,7 +127,7 @@ class Index:
                 self._shut()
                 self._open(current)
             assert self._writing is not None
-            return self._take(self._writing, progress)
+            return self._take(self._writing, progress, seconds=seconds)
 
     def rebuild(self, progress: Callable[[int], None] | None = None) -> int:
         """Make the index anew beside the one in use, or go on where that was interrupted, and put it in its place.
@@ -144,12 +156,18 @@ class Index:
             _remove(current)
             return done + taken
 
-    def _take(self, writing: Writing, progress: Callable[[int], None] | None, place: Place | None = None) -> int:
+    def _take(
+        self,
+        writing: Writing,
+        progress: Callable[[int], None] | None,
+        place: Place | None = None,
+        seconds: float = WHOLE,
+    ) -> int:
         mine = place is None
         place = self._place if place is None else place
-        taken = 0
-        while True:
-            found, behind = following(self._log, place)
+        taken, begun = 0, time.monotonic()
+        while time.monotonic() - begun < seconds:
+            found, behind = following(self._log, place, self._chunk)
             if behind == place:
                 return taken
             rows = [row for each in found if (row := self._row(each)) is not None]
@@ -161,6 +179,7 @@ class Index:
                 self._place = place
             if progress is not None:
                 progress(len(found))
+        return taken
 
     def _row(self, placed: Placed) -> Row | None:
         try:
@@ -176,7 +195,7 @@ class Index:
             return {}
 
     def _meta(self, place: Place, last: bytes | None) -> dict[str, str]:
-        known = {"size": str(place.index), "segment": str(place.segment), "offset": str(place.offset)}
+        known = {"size": str(place.number), "segment": str(place.segment), "offset": str(place.offset)}
         seal = self._sealer.token(_SEAL, "/".join((self._origin, *known.values())))
         return known | {"seal": seal} | ({"last": leaf_hash(last).hex()} if last is not None else {})
 
@@ -308,8 +327,20 @@ class Index:
             IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
         """
         with self.reading() as index:
-            numbers = index.of_key(about_key(about), 0, WHOLE, MOST_TOGETHER)
+            numbers = index.of_key(about_key(about), 0, index.size(), MOST_TOGETHER)
             return [entry for entry in self._read(index, reversed(numbers)) if entry.about == about]
+
+    def officer(self, key: int) -> str:
+        """Return who an officer's key in the counts stands for, from one of their queries; nothing where none can be read.
+
+        Raises:
+            IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
+        """
+        with self.reading() as index:
+            for entry in self._read(index, index.of_key(key, 0, index.size(), MOST_TOGETHER)):
+                if entry.kind in QUERIES and (name := self._opened(entry).get("operator")):
+                    return str(name)
+        return ""
 
     def disclosed(self, marks: Sequence[str], before: datetime) -> Iterator[Disclosure]:
         """Yield, oldest first, the entries before a moment that disclosed a value of any of the marks.
