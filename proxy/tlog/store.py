@@ -38,7 +38,7 @@ class Segment(NamedTuple):
 class Stored(NamedTuple):
     """An entry and its body: empty when it has none, None when that was shredded."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of an entry
     entry: bytes
     body: bytes | None
 
