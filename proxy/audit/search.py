@@ -201,13 +201,13 @@ class LogSearch:
         hits = self._index.find(
             tokens, marks=marks, since=searched.since, until=searched.until, before=searched.before, most=most
         )
-        lines, told = [], set()
+        lines, told, queries = [], set(), self._index.together(hits.entries)
         for entry in hits.entries:
             if not entry.about:
                 lines.append(self._line([entry], tokens, searched))
             elif entry.about not in told:
                 told.add(entry.about)
-                together = self._index.together(entry.about) or [entry]
+                together = queries[entry.about] or [entry]
                 inside = [each for each in together if searched.since <= datetime.fromisoformat(each.at) < searched.until]
                 newest = max((each.index for each in inside if not _tokens(each).isdisjoint(tokens)), default=entry.index)
                 if newest <= entry.index:  # else an earlier page told of it

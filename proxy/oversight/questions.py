@@ -42,6 +42,20 @@ _SAYS_WHO: Final = frozenset({*NUMBERS, BORN, "street"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks: a principal, or somebody at the machine itself, whom no registry knows."""
+
+    person: str
+    role: str
+    principal: Principal | None = None
+
+    @classmethod
+    def of(cls, principal: Principal) -> Asker:
+        """Return a principal as one who asks."""
+        return cls(person=principal.person, role=principal.role, principal=principal)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What somebody asks, as they said it. ``first`` and ``last`` are days, in UTC, both included."""
 
@@ -107,7 +121,7 @@ class Questions:
     registry: Registry
     sealer: Sealer
 
-    async def ask(self, question: Question, principal: Principal) -> Found:
+    async def ask(self, question: Question, asker: Asker) -> Found:
         """Return what the log answers, newest first, once the question is in it.
 
         Raises:
@@ -115,13 +129,17 @@ class Questions:
             OwnLookups: it is about whoever asks.
             AuditUnavailable, IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: it cannot be answered.
         """
-        return await self.search.search(await self._searched(question, principal))
+        return await self.search.search(await self._searched(question, asker))
 
-    async def count(self, question: Question, principal: Principal) -> Sequence[tuple[str, int]]:
+    async def count(self, question: Question, asker: Asker) -> Sequence[tuple[str, int]]:
         """Return how many queries there were. Raises as ``ask`` does."""
-        return await self.search.count(await self._searched(question, principal))
+        return await self.search.count(await self._searched(question, asker))
 
-    async def _searched(self, question: Question, principal: Principal) -> LogSearched:
+    async def sought(self, question: Question, asker: Asker) -> Sought:
+        """Return what a question seeks, in the log's words. Raises as ``ask`` does."""
+        return (await self._sought(question, asker))[0]
+
+    async def _searched(self, question: Question, asker: Asker) -> LogSearched:
         case = await self.cases.look_up(normal_case(question.case)) if question.case else None
         if case is None:
             raise CaseUnknown("The case that you search for is not in the case directory.")
@@ -131,10 +149,10 @@ class Questions:
         question.must_say_what()
         since, until = question.stretch()
         before = question.place()
-        sought, own = await self._sought(question, principal)
+        sought, own = await self._sought(question, asker)
         searched = LogSearched(
-            operator=principal.person,
-            role=principal.role,
+            operator=asker.person,
+            role=asker.role,
             case=case.number,
             statement=question.statement,
             sought=sought,
@@ -147,7 +165,7 @@ class Questions:
             await self.search.deny(searched)
         return searched
 
-    async def _sought(self, question: Question, principal: Principal) -> tuple[Sought, bool]:
+    async def _sought(self, question: Question, asker: Asker) -> tuple[Sought, bool]:
         """Return what is sought, and whether it is the cause of whoever asks."""
         by, value = question.by, question.value.strip()
         if not value:
@@ -159,12 +177,17 @@ class Questions:
                 return Sought(by=by, value=value, parties=(Party("terminal", value),)), False
             case "officer":
                 person = value.lower()
-                own = person == principal.person or self.registry.recognizer.close(principal.person, person)
+                own = person == asker.person or self._close(asker, person)
                 return Sought(by=by, value=person, parties=(Party("officer", person), Party("actor", person))), own
             case "entry":
-                return await resolved(self.registry, self.sealer, by=by, value=value, principal=principal)
+                return await resolved(self.registry, self.sealer, by=by, value=value, principal=asker.principal)
             case _:
-                return await resolved(self.registry, self.sealer, by=by, value=value, dob=question.dob, principal=principal)
+                return await resolved(
+                    self.registry, self.sealer, by=by, value=value, dob=question.dob, principal=asker.principal
+                )
+
+    def _close(self, asker: Asker, person: str) -> bool:
+        return asker.principal is not None and self.registry.recognizer.close(asker.person, person)
 
 
 async def resolved(

@@ -18,7 +18,7 @@ from proxy.audit.sealing import SealBroken
 from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.canonical import read_target
 from proxy.inquiry.inquiry import BodyUnreadable, RouteUnknown
-from proxy.oversight.questions import ASKERS, Question
+from proxy.oversight.questions import ASKERS, Asker, Question
 from proxy.tlog.errors import LogDamaged
 from proxy.web.escalations import require
 from proxy.web.respond import respond
@@ -56,15 +56,16 @@ class LogDoor:
         require(inbound, "POST")
         counting = target.segments[1] == "count"
         question = _question(inbound, counting=counting)
+        asker = Asker.of(principal)
         try:
             if counting:
-                counted = await self._questions.count(question, principal)
+                counted = await self._questions.count(question, asker)
                 content: object = {
                     "by": question.counts,
                     "counts": [{question.counts: what, "queries": number} for what, number in counted],
                 }
             else:
-                found = await self._questions.ask(question, principal)
+                found = await self._questions.ask(question, asker)
                 content = {
                     "queries": [self.view(line) for line in found.lines],
                     "entries": [entry.index for entry in found.entries],

@@ -178,9 +178,9 @@ class Reading:
                 break
         return found[:most]
 
-    def places(self, indices: Iterable[int]) -> dict[int, tuple[int, int, int, str]]:
-        """Return of entries their time, segment, offset and kind."""
-        question = "SELECT at, segment, offset, text FROM entries JOIN words ON words.id = entries.kind WHERE idx = ?"
+    def places(self, indices: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Return of entries segment and offset, in the order asked."""
+        question = "SELECT segment, offset FROM entries WHERE idx = ?"
         found = ((index, self._connection.execute(question, (index,)).fetchone()) for index in indices)
         return {index: row for index, row in found if row is not None}
 

@@ -1,7 +1,8 @@
 """The index at work: it follows the log, says how far it has come, and hands out entries read from the log itself.
 
 It lies in a folder beside the store, as one file of the highest number. Making it anew writes a file of the next number; nobody
-has to stop for it, and what is interrupted goes on where it was. Whoever adds to it holds the folder's lock.
+has to stop for it, and what is interrupted goes on where it was. Whoever adds to it holds the folder's lock
+for as long as the file is open.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Index:
         self._chunk = chunk
         self._adding = threading.Lock()
         self._writing: Writing | None = None
+        self._lock: int | None = None
         self._place = Place()
 
     async def follow(self, seconds: float = SECONDS) -> int:
@@ -102,6 +104,9 @@ class Index:
         if self._writing is not None:
             self._writing.close()
             self._writing = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def catch_up(self, progress: Callable[[int], None] | None = None, seconds: float = WHOLE) -> int:
         """Take in what the log has more, or nothing while another does; what does not belong to it begins anew.
@@ -118,16 +123,17 @@ class Index:
             self._adding.release()
 
     def _caught_up(self, progress: Callable[[int], None] | None, seconds: float) -> int:
-        with self._held() as held:
-            if not held:
-                self._shut()
-                return 0
-            current = self._current()
-            if self._writing is None or self._writing.path != current:
-                self._shut()
-                self._open(current)
-            assert self._writing is not None
-            return self._take(self._writing, progress, seconds=seconds)
+        if self._lock is None:
+            self._lock = self._locked("lock")
+        if self._lock is None:
+            return 0
+        current = self._current()
+        if self._writing is None or self._writing.path != current:
+            if self._writing is not None:
+                self._writing.close()
+            self._open(current)
+        assert self._writing is not None
+        return self._take(self._writing, progress, seconds=seconds)
 
     def rebuild(self, progress: Callable[[int], None] | None = None) -> int:
         """Make the index anew beside the one in use, or go on where that was interrupted, and put it in its place.
@@ -135,11 +141,11 @@ class Index:
         Raises:
             IndexUnusable, LogDamaged: as ``catch_up``; what was made is kept.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._held("rebuilding") as alone:
-            if not alone:
-                msg = "another process is making the index anew"
-                raise IndexUnusable(msg)
+        alone = self._locked("rebuilding")
+        if alone is None:
+            msg = "another process is making the index anew"
+            raise IndexUnusable(msg)
+        try:
             current = self._current()
             new = self._file(int(current.stem) + 1).with_suffix(".new")
             writing = self._begun(new) or self._fresh(new)
@@ -155,6 +161,8 @@ class Index:
                 new.rename(new.with_suffix(".db"))
             _remove(current)
             return done + taken
+        finally:
+            os.close(alone)
 
     def _take(
         self,
@@ -199,18 +207,16 @@ class Index:
         seal = self._sealer.token(_SEAL, "/".join((self._origin, *known.values())))
         return known | {"seal": seal} | ({"last": leaf_hash(last).hex()} if last is not None else {})
 
-    @contextmanager
-    def _held(self, name: str = "lock") -> Iterator[bool]:
+    def _locked(self, name: str) -> int | None:
+        """Return a descriptor that holds a lock, or None while another process has it."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-        else:
-            yield True
-        finally:
             os.close(descriptor)
+            return None
+        return descriptor
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number}.db"
@@ -262,7 +268,7 @@ class Index:
         """Compare the last entry, and a few others, with the log. Entries that are not kept any more agree."""
         chosen = {size - 1, *random.SystemRandom().sample(range(size), min(SAMPLED, size))} - {-1}
         with reading(path) as index:
-            for number, (_, segment, offset, _kind) in index.places(chosen).items():
+            for number, (segment, offset) in index.places(chosen).items():
                 try:
                     stored = read_at(self._log, number, segment, offset)
                 except FileNotFoundError:
@@ -320,15 +326,21 @@ class Index:
                 end = newest[-1]
             return Hits(entries=found[:most], indexed=index.size(), more=len(found) > most)
 
-    def together(self, about: str) -> list[Entry]:
-        """Return all entries of one query, in order.
+    def together(self, entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+        """Return by query id all entries of the queries that these are of, in order.
 
         Raises:
             IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
         """
+        known = {entry.index: entry for entry in entries}
+        found: dict[str, list[Entry]] = {entry.about: [] for entry in known.values() if entry.about}
         with self.reading() as index:
-            numbers = index.of_key(about_key(about), 0, index.size(), MOST_TOGETHER)
-            return [entry for entry in self._read(index, reversed(numbers)) if entry.about == about]
+            for about, whole in found.items():
+                numbers = sorted(index.of_key(about_key(about), 0, index.size(), MOST_TOGETHER))
+                more = {entry.index: entry for entry in self._read(index, [each for each in numbers if each not in known])}
+                both = (known.get(number) or more.get(number) for number in numbers)
+                whole += [entry for entry in both if entry is not None and entry.about == about]
+        return found
 
     def officer(self, key: int) -> str:
         """Return who an officer's key in the counts stands for, from one of their queries; nothing where none can be read.
@@ -364,7 +376,7 @@ class Index:
                     )
 
     def _read(self, index: Reading, numbers: Iterable[int]) -> Iterator[Entry]:
-        for number, (_, segment, offset, _kind) in index.places(numbers).items():
+        for number, (segment, offset) in index.places(numbers).items():
             with suppress(FileNotFoundError):  # that segment is not kept any more
                 yield decode(*read_at(self._log, number, segment, offset))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +9,7 @@ from proxy.audit.entry import EntryUnreadable
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.sealing import SealBroken
-from proxy.oversight.questions import ASKERS, BY, COUNTS, Question
+from proxy.oversight.questions import ASKERS, BY, COUNTS, Asker, Question
 from proxy.tlog.errors import LogDamaged
 from proxy.web.console.visit import Page, Tab
 
@@ -73,10 +72,11 @@ class LogRoom:
             before=fields["before"],
             counts=fields["counts"],
         )
+        asker = Asker.of(visit.principal)
         try:
             if question.counts:
-                return self._show(visit, fields, counted=await self._questions.count(question, visit.principal))
-            return self._show(visit, fields, found=await self._questions.ask(replace(question, counts=""), visit.principal))
+                return self._show(visit, fields, counted=await self._questions.count(question, asker))
+            return self._show(visit, fields, found=await self._questions.ask(question, asker))
         except (IndexUnusable, LogDamaged, EntryUnreadable, SealBroken) as error:
             raise AuditUnavailable(
                 "The log cannot be read; the operator runs `audit verify` and `audit rebuild-index`."
