@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import signal
+import ssl
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -23,9 +24,11 @@ from typing import TYPE_CHECKING, Final
 
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
+from proxy.audit.gate import Gate, ReleaseGate
 from proxy.audit.index.service import Index, folder_of
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
+from proxy.audit.pulse import Pulse
 from proxy.audit.sealing import Sealer
 from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
@@ -64,8 +67,10 @@ from proxy.registry.stewards import Stewards
 from proxy.rooms import Rooms
 from proxy.standard_error import StandardError
 from proxy.telemetry import EntryLines, Metrics, make_logger
+from proxy.tlog.cosign import WitnessPolicy
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
+from proxy.tlog.witnesses import Witnesses
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
 from proxy.web.console.health import LogHead
@@ -78,7 +83,6 @@ from proxy.web.server import Door
 from proxy.web.terminals import Terminals
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
@@ -164,6 +168,8 @@ class _Composition:
         sealer = Sealer.load(index=settings.keys.index, body=settings.keys.body, store=settings.keys.store)
         store_key = sealer.store_key
         audit = await self._open_log(sealer)
+        witnesses = await self._open_witnesses(audit.log)
+        gate = self._make_gate(audit, witnesses)
         outbox = Outbox(database, sealer, clock, os.urandom)
         live = await self._open_policy(Activations(database, sealer, outbox, clock))
         registry = Registry(
@@ -182,6 +188,7 @@ class _Composition:
             database=database,
             presence=timedelta(seconds=settings.presence_seconds),
             tokens=sign_in.tokens if sign_in is not None else None,
+            people=sign_in.people if sign_in is not None else None,
             keys=settings.oidc is None or settings.oidc.embedded_keys,
         )
         cases = await stack.enter_async_context(
@@ -239,6 +246,7 @@ class _Composition:
             locks=locks,
             upstream=upstream,
             audit=audit,
+            gate=gate,
             metrics=metrics,
             clock=clock,
             monotonic=time.perf_counter,
@@ -261,7 +269,8 @@ class _Composition:
             metrics=metrics,
         )
         await lock_desk.recover(settings.log, settings.origin, sealer)
-        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(store_key).commitment)
+        beat = settings.audit.heartbeat_seconds
+        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(store_key).commitment, heartbeat=beat)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
@@ -302,6 +311,8 @@ class _Composition:
             database=database,
             outbox=outbox,
             audit=audit,
+            gate=gate,
+            pulse=Pulse(audit, every=beat, monotonic=time.monotonic),
             live=live,
             registry=registry,
             stewards=Stewards(registry, database, Keyring.of(settings.keys.registry), clock, outbox=outbox),
@@ -324,7 +335,7 @@ class _Composition:
             rooms, api=door(queries=False), gateway=gateway, sealer=sealer, store_key=store_key, ready=ready
         )
         await house.begin()
-        servers = await self._open_doors(ready, console.handle, door(queries=True), audit, live)
+        servers = await self._open_doors(ready, console.handle, door(queries=True), rooms, witnesses)
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
         return servers
@@ -334,18 +345,29 @@ class _Composition:
         ready: Ready,
         console: Handler,
         terminals: Handler,
-        audit: AuditTrail,
-        policy: LivePolicy,
+        rooms: Rooms,
+        witnesses: Witnesses | None,
     ) -> Servers:
         doors = self._settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-        ops = Ops(metrics=self._metrics, ready=ready, log=self._settings.log, token=token)
+
+        def cosigned() -> str | None:
+            return witnesses.newest.text if witnesses is not None and witnesses.newest is not None else None
+
+        ops = Ops(
+            metrics=self._metrics,
+            ready=ready,
+            log=self._settings.log,
+            token=token,
+            cosigned=cosigned,
+            tile=rooms.audit.log.tile,
+        )
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops),
             console=await self._open_door("console", console, doors.console),
             terminals=await self._open_door("terminals", terminals, doors.terminals),
-            audit=audit,
-            policy=policy,
+            audit=rooms.audit,
+            policy=rooms.live,
         )
         self._stack.push_async_callback(_close, servers)
         return servers
@@ -472,12 +494,41 @@ class _Composition:
 
     async def _open_log(self, sealer: Sealer) -> AuditTrail:
         settings = self._settings
-        signer = load_signer(settings.keys.checkpoint, settings.origin)
+        signer = load_signer(settings.keys.checkpoint, settings.origin, settings.audit.second_key)
         log = await asyncio.to_thread(Log, settings.log, signer=signer, clock=self._clock)
         self._stack.push_async_callback(log.close)
         copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
         self._stack.push_async_callback(self._flush)
         return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+
+    async def _open_witnesses(self, log: Log) -> Witnesses | None:
+        chosen = self._settings.audit
+        if chosen.witnesses is None:
+            return None
+        witnesses = Witnesses(
+            log,
+            WitnessPolicy.read(chosen.witnesses),
+            clock=self._clock,
+            monotonic=time.monotonic,
+            interval_seconds=chosen.interval_seconds,
+            reply_seconds=chosen.reply_seconds,
+            tls=ssl.create_default_context(cafile=chosen.ca) if chosen.ca is not None else None,
+        )
+        await witnesses.open()
+        self._stack.push_async_callback(witnesses.close)
+        return witnesses
+
+    def _make_gate(self, audit: AuditTrail, witnesses: Witnesses | None) -> ReleaseGate:
+        chosen = self._settings.audit
+        return ReleaseGate(
+            audit,
+            witnesses,
+            default=Gate(chosen.gate),
+            wait_seconds=chosen.wait_seconds,
+            release=chosen.unwitnessed == "release",
+            metrics=self._metrics,
+            monotonic=time.monotonic,
+        )
 
     async def _open_sign_in(self, database: Database, outbox: Outbox) -> SignIn | None:
         chosen = self._settings.oidc

@@ -138,7 +138,7 @@ class AuditTrail:
             pairing.see(entry)
         return sorted(pairing.orphans, key=pairing.orphans.__getitem__)
 
-    async def start(self, *, version: str, policy: str, sample: str = "") -> Receipt:
+    async def start(self, *, version: str, policy: str, sample: str = "", heartbeat: float = 0) -> Receipt:
         """Close orphans, then record that this node begins to answer; in this order, for the next start relies on it.
 
         Raises:
@@ -146,7 +146,14 @@ class AuditTrail:
         """
         orphans = await self.close_orphans()
         return await self.record(
-            Started(version=version, policy=policy, orphans=orphans, torn_bytes=self.log.torn_bytes, sample=sample),
+            Started(
+                version=version,
+                policy=policy,
+                orphans=orphans,
+                torn_bytes=self.log.torn_bytes,
+                sample=sample,
+                heartbeat=heartbeat,
+            ),
         )
 
     async def stop(self, reason: str) -> Receipt:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from proxy.settings.audit import AuditSettings
 from proxy.settings.oidc import OidcSettings  # noqa: TC001 -- pydantic reads the annotations at run time
 from proxy.settings.parts import Bytes, Count, File, Host, Port, Seconds, Section, is_loopback, number
 from proxy.settings.step_up import StepUpSettings
@@ -222,6 +223,7 @@ class Settings(Section):
     shadow: File | None = None
     keys: Keys
     upstream: UpstreamSettings
+    audit: AuditSettings = AuditSettings()
     cases: CaseSettings = CaseSettings()
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()

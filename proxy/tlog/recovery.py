@@ -26,14 +26,14 @@ from proxy.tlog.acknowledged import newest_acknowledged
 from proxy.tlog.errors import LogDamaged, NoteInvalid
 from proxy.tlog.files import sync_directory
 from proxy.tlog.frames import Frame, Kind, frames, next_frame
-from proxy.tlog.merkle import Tree, leaf_hash
+from proxy.tlog.merkle import Tree, leaf_hashes
 from proxy.tlog.note import parse_unverified
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, SEGMENTS, Segment, segments_of
 from proxy.tlog.tiles import WIDTH, Edge, edge_tiles, split_hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from proxy.tlog.note import Checkpoint, Verifier
@@ -61,7 +61,7 @@ class _Batch:
     """
 
     entries: tuple[bytes, ...]
-    hashes: tuple[bytes, ...]
+    grown: Sequence[Sequence[bytes]]
     checkpoint: Checkpoint
     tree: Tree
     segment: Segment
@@ -187,7 +187,6 @@ class _Recovery:
     def _scan(self, segment: Segment, data: bytes, tree: Tree, *, newest: bool) -> Tree:
         """Hash one segment's entries and hold each seal against them; return the tree at the last seal that holds."""
         entries: list[bytes] = []
-        hashes: list[bytes] = []
         good, end, whole = tree, 0, True
         tree = tree.copy()
         for frame in frames(data):
@@ -196,9 +195,8 @@ class _Recovery:
                 continue
             if frame.kind is Kind.ENTRY:
                 entries.append(frame.content)
-                hashes.append(leaf_hash(frame.content))
-                tree.push(hashes[-1])
                 continue
+            grown = tree.extend(leaf_hashes(entries))
             checkpoint = _seal_of(frame, tree)
             if checkpoint is None:
                 break
@@ -206,7 +204,7 @@ class _Recovery:
             self._accept(
                 _Batch(
                     entries=tuple(entries),
-                    hashes=tuple(hashes),
+                    grown=grown,
                     checkpoint=checkpoint,
                     tree=good,
                     segment=segment,
@@ -214,7 +212,7 @@ class _Recovery:
                     whole=whole,
                 ),
             )
-            entries, hashes, whole = [], [], True
+            entries, whole = [], True
         if end != len(data) and (not newest or self._told_of(data[end:], good.size)):
             self._altered(good.size)
         if end == 0:
@@ -231,7 +229,7 @@ class _Recovery:
         if root != batch.checkpoint.root:
             self._altered(max(batch.checkpoint.size - len(batch.entries), 0))
         if self._last is not None:
-            self._publisher.feed(self._last.entries, self._last.hashes, self._last.checkpoint)
+            self._publisher.feed(self._last.entries, self._last.grown, self._last.checkpoint)
             self._publisher.flush()
         self._before, self._last = self._last, batch
 
@@ -251,7 +249,7 @@ class _Recovery:
         if before is not None and before.segment != last.segment:
             before = None
         if last.whole and self._is_signed(last):
-            self._publisher.feed(last.entries, last.hashes, last.checkpoint)
+            self._publisher.feed(last.entries, last.grown, last.checkpoint)
             rewrite = before.end if before is not None else 0
         elif before is None or self._longest >= last.checkpoint.size or last.end < len(data) or not self._is_signed(before):
             self._altered(last.checkpoint.size - len(last.entries))

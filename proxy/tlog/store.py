@@ -11,7 +11,9 @@
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_right
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.tlog.errors import LogDamaged, NoteInvalid
@@ -26,6 +28,19 @@ SEGMENTS: Final = "segments"
 CHECKPOINT: Final = "checkpoint"
 ACKNOWLEDGED: Final = "acknowledged"
 LOCK: Final = "lock"
+_ORIGIN: Final = re.compile(rb"(?:\A|\A\x00\x00..)([!-*,-~]{1,200})\n(?:0|[1-9][0-9]*)\n", re.DOTALL)
+
+
+def origin_of(directory: Path) -> str | None:
+    """Return whose log a directory says it holds, unverified, or None when it does not say."""
+    for name in (CHECKPOINT, *(f"{SEGMENTS}/{each.path.name}" for each in segments_of(directory)[:1])):
+        with suppress(OSError):
+            with (directory / name).open("rb") as file:
+                head = file.read(512)
+            match = _ORIGIN.search(head)
+            if match is not None:
+                return match[1].decode()
+    return None
 
 
 class Segment(NamedTuple):
