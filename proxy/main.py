@@ -456,7 +456,7 @@ class _Composition:
         return Limits(**self._settings.limits.model_dump())
 
     def _make_notifier(
-        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail, body_key: bytes
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail, store_key: bytes
     ) -> Notifier | None:
         if self._settings.notifications is None:
             return None
@@ -470,7 +470,7 @@ class _Composition:
             audit=audit,
             clock=self._clock,
             metrics=self._metrics,
-            key=hmac.digest(body_key, b"showcause heaps", hashlib.sha256),
+            key=hmac.digest(store_key, b"showcause heaps", hashlib.sha256),
         )
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
@@ -504,7 +504,9 @@ class _Composition:
         self._stack.push_async_callback(log.close)
         copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
         self._stack.push_async_callback(self._flush)
-        return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        trail = AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        await asyncio.to_thread(trail.require_newest_keys)
+        return trail
 
     async def _open_witnesses(self, log: Log) -> Witnesses | None:
         chosen = self._settings.audit
