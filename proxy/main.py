@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.gate import Gate, ReleaseGate
+from proxy.audit.index.service import Index, folder_of
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.pulse import Pulse
@@ -53,6 +54,7 @@ from proxy.identity.tls import server_context
 from proxy.oversight.channels import make_channel
 from proxy.oversight.notification_file import load_notifying
 from proxy.oversight.notifier import Notifier
+from proxy.oversight.questions import Questions
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
@@ -277,6 +279,10 @@ class _Composition:
 
         documents = Documents(lambda: live.policies)
 
+        index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
+        stack.callback(index.close)
+        questions = Questions(search=LogSearch(index, sealer, audit), cases=cases, registry=registry, sealer=sealer)
+
         def door(*, queries: bool) -> Handler:
             return Terminals(
                 gateway=gateway,
@@ -290,6 +296,8 @@ class _Composition:
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
+                questions=None if queries else questions,
+                origin=settings.origin,
                 registration=self._registration(database, store_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
@@ -322,6 +330,8 @@ class _Composition:
             oversight=oversight,
             notifier=self._make_notifier(database, escalations, oversight, audit, store_key),
             sign_in=sign_in,
+            index=index,
+            questions=questions,
         )
         house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
         ready = partial(self._ready, rooms, house)
@@ -397,7 +407,7 @@ class _Composition:
                     escalations=rooms.escalations,
                     oversight=rooms.oversight,
                     locks=rooms.lock_desk,
-                    search=LogSearch(self._settings.log, sealer, audit),
+                    questions=rooms.questions,
                     cases=rooms.cases,
                     registry=rooms.registry,
                     live=rooms.live,

@@ -37,6 +37,7 @@ from proxy.cli.common import (
     settings_of,
 )
 from proxy.cli.confirmation import confirmation
+from proxy.cli.questions import register as register_questions
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.cli.retention import hold, prune
 from proxy.cli.rings import rotate_key
@@ -424,3 +425,6 @@ def _say_why(recognized: Iterable[Mapping[str, Any]]) -> None:
 async def _record(config: Path, event: LogRead) -> None:
     async with recording(settings_of(config)) as store, store.database.begin() as connection:
         await store.outbox.put(connection, event)
+
+
+register_questions(app)

@@ -10,7 +10,7 @@ from proxy.disclosure.disclosure import Disclosure
 from proxy.disclosure.inspection import Inspection
 from proxy.disclosure.left import Left
 from proxy.policy.decision import Outcome
-from proxy.registry.forms import all_of
+from proxy.registry.forms import all_of, form
 from proxy.upstream.reply import ReplyUnreadable
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge) -> Disclosure:
 def _whole(inquiry: Inquiry, judgement: Judgement, *, withheld: bool) -> Left:
     """Return what the log says of a reply that is not looked into: that it was seen, or not."""
     return Left(
-        person=inquiry.criteria.get("person_id", ()),
+        person=tuple(form("person_id", value) for value in inquiry.criteria.get("person_id", ())),
         subject=tuple(each.entry for each in judgement.recognition.protections),
         seen={} if withheld else dict.fromkeys(OPAQUE, ""),
         withheld=withheld,

@@ -21,11 +21,11 @@ from proxy.web.console.reviews import ReviewsRoom
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from proxy.audit.search import LogSearch
     from proxy.escalation.lock_service import LockDesk
     from proxy.escalation.service import Escalations
     from proxy.identity.registration import Registration
     from proxy.identity.service import Identities
+    from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
     from proxy.policy.live import LivePolicy
     from proxy.policy.service import PolicySet
@@ -44,7 +44,7 @@ class Behind:
     escalations: Escalations
     oversight: Oversight
     locks: LockDesk
-    search: LogSearch
+    questions: Questions
     cases: CaseDirectory
     registry: Registry
     live: LivePolicy
@@ -77,7 +77,7 @@ def make_rooms(behind: Behind) -> Sequence[Room]:
         ),
         ReviewsRoom(behind.oversight),
         LocksRoom(behind.locks),
-        LogRoom(behind.search, behind.cases),
+        LogRoom(behind.questions),
         PolicyRoom(behind.live, behind.metrics),
         PeopleRoom(behind.identities, behind.locks.may_lock),
         HealthRoom(behind.ready, behind.head, behind.version),
