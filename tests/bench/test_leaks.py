@@ -23,7 +23,7 @@ def outcomes() -> Sequence[Outcome]:
 
 
 def test_the_leaker_is_among_the_first_three(outcomes: Sequence[Outcome]) -> None:
-    """Of 40 leaks in which the log can tell, at least 36; and where more than three were shown any of it, more than by other ways."""
+    """Of 40 leaks in which the log can tell, at least 36, and more firsts than by other ways where more than three looked."""
     inside = the_200(outcomes)
     hard = [each for each in inside if each.candidates > 3]
 
