@@ -31,6 +31,7 @@ from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.disclosure.marks import marker
 from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
@@ -241,6 +242,7 @@ class _Composition:
             clock=clock,
             monotonic=time.perf_counter,
             key=os.urandom(32),
+            marking=marker(sealer),
             chance=SystemRandom().random,
             on_error=self._report,
         )

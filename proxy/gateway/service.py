@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from proxy.audit.lot import Lot
     from proxy.clock import Clock
     from proxy.disclosure.disclosure import Disclosure, Judgement
+    from proxy.disclosure.marks import Marker
     from proxy.escalation.glass import Register
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.locks import Locks
@@ -103,6 +104,8 @@ class _Query:
     shadow: Shadow | None = None
     principal: Principal | None = None
     inquiry: Inquiry | None = None
+    case: str = ""
+    recognition: Recognition | None = None
     charged: Charged | None = None
     receipt: Receipt | None = None
     size: int = 0
@@ -136,6 +139,7 @@ class Gateway:
         clock: Clock,
         monotonic: Callable[[], float],
         key: bytes,
+        marking: Marker,
         chance: Callable[[], float],
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -145,7 +149,8 @@ class Gateway:
 
         ``register`` knows who broke the glass before, and ``step_up`` makes sure who does; ``lot`` draws what is reviewed.
 
-        ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1.
+        ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1;
+        ``marking`` makes the log's marks of what left.
         """
         self._policies = policies
         self._shadow = shadow
@@ -158,6 +163,7 @@ class Gateway:
         self._lot = lot
         self._locks = locks
         self._upstream = upstream
+        self._marking = marking
         self._audit = audit
         self._metrics = metrics
         self._clock = clock
@@ -342,6 +348,7 @@ class Gateway:
         must_say_enough(inquiry, self._recognizer, policies.thresholds)
         self._leave(query, "inquiry")
         verified = await self._verify(policies, inbound.header("Query-Purpose"), principal, inquiry)
+        query.case = verified.purpose.case
         self._leave(query, "purpose")
         if query.charged is None:
             root = verified.purpose.root
@@ -354,7 +361,7 @@ class Gateway:
                 unverified=verified.standing is Standing.UNVERIFIED,
             )
         must_concern_a_party(inquiry, verified)
-        recognition = self._recognizer.recognize(inquiry.criteria, principal, policies.thresholds)
+        recognition = query.recognition = self._recognizer.recognize(inquiry.criteria, principal, policies.thresholds)
         self._leave(query, "registry")
         return Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
 
@@ -388,7 +395,7 @@ class Gateway:
 
         while True:
             version = self._locks.version()
-            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields)
+            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields, self._marking)
             if self._locks.version() == version:  # others had their turn, and may have locked somebody it concerns
                 return disclosure
             tally = query.tally = Tally(query.shadow)
@@ -550,7 +557,7 @@ class Gateway:
         if query.shadow is None or (found := difference(query.shadow, facts, recognition, ruling)) is None:
             return None
         self._differ({found: 1})
-        return {"policy": query.shadow.version, "from": found.before, "to": found.after, "row": found.row}
+        return {"policy": query.shadow.version, **found.as_json()}
 
     def _differ(self, differences: Mapping[Difference, int]) -> None:
         for found, count in differences.items():
@@ -617,6 +624,9 @@ class Gateway:
                     policy_version=self._policies_of(query).version,
                     duration_ms=duration,
                     lock=refusal.lock.id if isinstance(refusal, Locked) else "",
+                    case=query.case,
+                    criteria=query.inquiry.criteria if query.inquiry else {},
+                    recognition=query.recognition,
                 ),
             )
         except AuditUnavailable as unavailable:

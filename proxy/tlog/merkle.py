@@ -117,6 +117,61 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes])
     return root if last == 0 else None
 
 
+def consistency_proof(nodes: Nodes, old: int, new: int) -> tuple[bytes, ...]:
+    """Return the proof that the tree of ``new`` leaves begins with that of ``old`` (RFC 6962 section 2.1.2).
+
+    Raises:
+        ValueError: ``new`` is smaller than ``old``.
+    """
+    if not 0 <= old <= new:
+        msg = f"a tree of {new} entries cannot begin with one of {old}"
+        raise ValueError(msg)
+    if old in {0, new}:
+        return ()
+    low, high, whole = 0, new, True
+    path: list[bytes] = []
+    while old != high:
+        middle = low + _split(high - low)
+        if old <= middle:
+            path.append(_range_root(nodes, middle, high))
+            high = middle
+        else:
+            path.append(_range_root(nodes, low, middle))
+            low, whole = middle, False
+    if not whole:
+        path.append(_range_root(nodes, low, high))
+    return tuple(reversed(path))
+
+
+def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
+    """Tell whether a proof leads from one root to the other (RFC 9162 section 2.1.4.2).
+
+    From nothing (``old`` is 0) anything can grow, and from a tree to itself no proof is needed: both take an empty one.
+    """
+    if not 0 <= old <= new:
+        return False
+    if old in {0, new}:
+        return not proof and old_root == (EMPTY_ROOT if old == 0 else new_root) and (new > 0 or new_root == EMPTY_ROOT)
+    if not proof:
+        return False
+    number, last = old - 1, new - 1
+    while number & 1:
+        number, last = number >> 1, last >> 1
+    rest = iter(proof)
+    left = right = old_root if old & (old - 1) == 0 else next(rest)
+    for sibling in rest:
+        if last == 0:
+            return False
+        if number & 1 or number == last:
+            left, right = node_hash(sibling, left), node_hash(sibling, right)
+            while not number & 1 and number:
+                number, last = number >> 1, last >> 1
+        else:
+            right = node_hash(right, sibling)
+        number, last = number >> 1, last >> 1
+    return last == 0 and left == old_root and right == new_root
+
+
 def _split(count: int) -> int:
     """Return the largest power of two below ``count``."""
     return 1 << (count - 1).bit_length() - 1

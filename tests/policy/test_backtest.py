@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from proxy.audit.entry import Entry
+from proxy.audit.owed import Duty, Owed
 from proxy.policy.backtest import Backtest
 from proxy.policy.decision import Facts, Outcome, Ruling
 from proxy.policy.lattice import Lattice, ruling_of
@@ -64,6 +66,17 @@ def test_a_difference_names_both_outcomes_and_the_candidate_s_row(shadow: Callab
     live = ruled_on(shadow(LIVE).lattice, PATROL)
 
     assert difference(shadow(NEXT), PATROL, NOBODY, live) == Difference("permit", "deny", "A01")
+
+
+def test_what_differs_in_obligations_alone_is_a_difference(shadow: Callable[[str], Shadow]) -> None:
+    """A review more, a person less who is told: the outcome is the same, and what is done about it is not."""
+    live = ruled_on(shadow(LIVE).lattice, PATROL)
+    reviewed = replace(live, owed=(Owed(duty=Duty.REVIEW, role="auditor"),), marked=True)
+
+    found = difference(shadow(LIVE), PATROL, NOBODY, reviewed)
+
+    assert found == Difference("permit", "permit", "A01", ("owed", "marked"))
+    assert found.as_json() == {"from": "permit", "to": "permit", "row": "A01", "differs": ("owed", "marked")}
 
 
 def test_a_word_that_the_candidate_does_not_have_is_denied_by_it(shadow: Callable[[str], Shadow]) -> None:
