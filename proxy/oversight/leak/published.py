@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-MOST_ITEMS: Final = 200
+MOST_ITEMS: Final = 60
 USUAL: Final = 0.05
 """How likely it is that a thing came from elsewhere than its fellows, where nothing is said of it."""
 
