@@ -70,6 +70,8 @@ class Housekeeping:
             await self._keep(rooms.cases.tend)
         if rooms.sign_in is not None:
             await self._keep(rooms.sign_in.keys.tend)
+            await self._keep(rooms.sign_in.people.write)
+            await self._keep(rooms.sign_in.people.forget_aged, seconds=EXPIRY_SECONDS)
         await self._keep(self._probe, seconds=PROBE_SECONDS)
 
     async def _keep(self, work: Callable[..., Awaitable[object]], *args: object, seconds: float = HOUSEKEEPING_SECONDS) -> None:

@@ -181,6 +181,7 @@ class _Composition:
             database=database,
             presence=timedelta(seconds=settings.presence_seconds),
             tokens=sign_in.tokens if sign_in is not None else None,
+            people=sign_in.people if sign_in is not None else None,
             keys=settings.oidc is None or settings.oidc.embedded_keys,
         )
         cases = await stack.enter_async_context(

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.escalation.lifecycle import Move
 from tests.cli.test_escalations import KEYS, Counter, opened
-from tests.escalation.conftest import Desk, asked, desk, person
+from tests.escalation.conftest import Desk, asked, desk, person, registered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -115,3 +115,15 @@ async def test_with_the_server_down_the_command_says_what_to_do(office: Office) 
 
     assert code == 3
     assert "identity revoke --person" in err
+
+
+async def test_who_has_a_passkey_lifts_on_the_console_at_the_lock_s_own_address(counter: Locking) -> None:
+    """A command line cannot ask a passkey: exit 2, with where to go; the lock holds on."""
+    await registered(counter.desk, "lieutenant-2")
+    _, lock = await counter.json("add", "principal", "officer-1", *WHY)
+
+    code, _, err = await counter.call("lift", lock["id"], *OVER, key="lieutenant-key")
+
+    assert code == 2
+    assert f"open http://localhost/locks/{lock['id']}" in err
+    assert counter.desk.locks.active() != []
