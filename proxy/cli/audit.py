@@ -34,6 +34,7 @@ from proxy.cli.common import (
     settings_of,
 )
 from proxy.cli.confirmation import confirmation
+from proxy.cli.leak import leak
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.keys import load_signer
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from proxy.tlog.verify import Report
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(leak)
 
 FOLLOW_SECONDS: Final = 0.5
 MIN_STATEMENT: Final = 8

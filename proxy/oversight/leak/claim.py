@@ -15,6 +15,8 @@ from proxy.refusal import Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from proxy.audit.event import Json
+
 PHOTO: Final = "photo"
 ALIASES: Final[Mapping[str, str]] = {"home_address": "address", "mobile": "phone", "place": "address", "employer": "work"}
 """Words that people use for a kind; ``home_address`` is the class of fields that most policies have for it."""
@@ -22,6 +24,7 @@ MOST_VALUE: Final = 400
 LONGEST_WITHIN: Final = timedelta(days=90)
 MOST_PHOTO: Final = 8 * 1024 * 1024
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+_AT: Final = re.compile(r" @ \d{4}-\S+\s*\Z")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -44,7 +47,7 @@ class Claim:
     about: str = ""
     elsewhere: float = USUAL
 
-    def told(self) -> dict[str, str | float]:
+    def told(self) -> dict[str, Json]:
         """Return its form in the sealed part of an entry."""
         return {
             "kind": self.kind,
@@ -66,7 +69,9 @@ def claim(  # noqa: PLR0917 -- the parts of one sentence
     """
     named = ALIASES.get(kind.strip().lower(), kind.strip().lower())
     if named not in FIELD_KINDS and not _NAME.match(named):
-        raise LeakUnclear(f"Say what kind of thing was published: {', '.join(sorted(FIELD_KINDS))}, photo, or a class of fields.")
+        raise LeakUnclear(
+            f"Say what kind of thing was published: {', '.join(sorted(FIELD_KINDS))}, photo, or a class of fields."
+        )
     text = " ".join(value.split())
     if not text or len(text) > MOST_VALUE:
         raise LeakUnclear(f"The value of a published {named} has 1 to {MOST_VALUE} characters.")
@@ -105,7 +110,25 @@ def photo(content: bytes, digest: str, at: datetime, within: timedelta = timedel
     return Claim(kind=PHOTO, value=known.value, spellings=spellings, at=known.at, within=within, about=known.about)
 
 
-def read_claims(lines: Iterable[Mapping[str, object]], *, at: datetime | None, within: timedelta, about: str) -> Sequence[Claim]:
+def read_line(text: str, *, at: datetime | None, within: timedelta, about: str) -> Claim:
+    """Return the claim that a line makes: ``phone=555 0100``, or with a time of its own ``… @ 2026-11-20T09:00Z``.
+
+    Raises:
+        LeakUnclear: it makes none.
+    """
+    kind, equals, rest = text.partition("=")
+    value, _, moment = rest.rpartition(" @ ") if _AT.search(rest) else (rest, "", "")
+    if not equals:
+        raise LeakUnclear("Write what was published as kind=value, as in phone=555-0100.")
+    when = read_moment(moment) if moment else at
+    if when is None:
+        raise LeakUnclear("Say when it was published.")
+    return claim(kind, value, when, within, about)
+
+
+def read_claims(
+    lines: Iterable[Mapping[str, object]], *, at: datetime | None, within: timedelta, about: str
+) -> Sequence[Claim]:
     """Return claims from objects: ``kind``, ``value``, and where they differ from the rest ``at``, ``within_hours``, ``about``.
 
     Raises:

@@ -61,7 +61,7 @@ def _history(item: Published, sights: Iterable[Sight], about: Mapping[str, Seque
         for sight in about[person]:
             if name in sight.masked:
                 _keep_first(hidden, sight)
-            elif name in sight.seen and last is not None and sight.at > last and sight.seen[name] not in item.marks:
+            elif sight.seen.get(name) and last is not None and sight.at > last and sight.seen[name] not in item.marks:
                 _keep_first(updated, sight)
     return History(
         first=min((sight.at for sight, _ in shown), default=None),

@@ -14,10 +14,10 @@ from math import exp, log
 from typing import TYPE_CHECKING, Final
 
 from proxy.oversight.leak.history import Histories
-from proxy.oversight.leak.weighing import Model, Weighing, leaks_of
+from proxy.oversight.leak.weighing import Model, Showing, Weighing, leaks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from proxy.oversight.leak.history import History
     from proxy.oversight.leak.published import Published, Sight
@@ -49,24 +49,16 @@ class Verdict(StrEnum):
 class Lead:
     """One officer, by token, whose sights explain something of it; ``share`` lies between 0 and 1.
 
-    ``alike`` counts the other officers who had been shown everything that this one had of it.
+    ``alike`` counts the other officers who had been shown everything that this one had of it; ``sights`` are those that
+    explain it, the best first.
     """
 
     officer: str
     share: float
     explained: tuple[Explained, ...]
+    items: frozenset[int]
+    sights: tuple[Sight, ...]
     alike: int
-
-    @property
-    def items(self) -> frozenset[int]:
-        """Return the numbers of the items that they had seen."""
-        return frozenset(item.number for each in self.explained for item in each.items)
-
-    @property
-    def sights(self) -> Sequence[tuple[Sight, float]]:
-        """Return the sights that explain it, best first."""
-        found = [occasion for each in self.explained for occasion in each.occasions]
-        return sorted(found, key=lambda each: (-each[1], each[0].entry))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +72,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """What came of it. ``outside`` is the share of every source that the log does not hold; ``saw_all`` counts officers."""
+    """What came of it. ``outside`` is the share of every source that the log does not hold; ``saw_all`` counts officers.
+
+    ``terminals`` says of each terminal which officers were shown something of it there.
+    """
 
     verdict: Verdict
     leads: tuple[Lead, ...]
@@ -89,6 +84,7 @@ class Trace:
     saw_all: int
     leaks: tuple[Leak, ...]
     histories: Mapping[int, History]
+    terminals: Mapping[str, Collection[str]]
 
 
 def trace(items: Sequence[Published], sights: Iterable[Sight], model: Model | None = None) -> Trace:
@@ -99,7 +95,7 @@ def trace(items: Sequence[Published], sights: Iterable[Sight], model: Model | No
     leaks = leaks_of(items)
     histories = Histories(items, ordered)
     weighing = Weighing(leaks, histories, model)
-    theirs = _by_officer(items, ordered)
+    theirs = _by_officer(items, ordered, weighing)
     single = {officer: weighing.explain(seen) for officer, seen in theirs.items()}
     ratios = {officer: log(model.viewer) + _ratio(explained) for officer, explained in single.items()}
     paired: Mapping[tuple[str, str], Together] = {}
@@ -113,6 +109,10 @@ def trace(items: Sequence[Published], sights: Iterable[Sight], model: Model | No
     leads = _leads(single, shares)
     pairs = [Pair(officers=pair, share=shares[pair], items=seen) for pair, (_, seen) in paired.items()]
     pairs.sort(key=lambda each: (-each.share, each.officers))
+    terminals: dict[str, set[str]] = defaultdict(set)
+    for officer, seen in theirs.items():
+        for showing in seen:
+            terminals[showing.sight.terminal].add(officer)
     return Trace(
         verdict=_verdict(leads, pairs, outside),
         leads=tuple(leads),
@@ -121,15 +121,18 @@ def trace(items: Sequence[Published], sights: Iterable[Sight], model: Model | No
         saw_all=sum(len(lead.items) == len(numbers) for lead in leads),
         leaks=tuple(leaks),
         histories=histories.of,
+        terminals=terminals,
     )
 
 
-def _by_officer(items: Sequence[Published], ordered: Iterable[Sight]) -> Mapping[str, Sequence[Sight]]:
+def _by_officer(items: Sequence[Published], ordered: Iterable[Sight], weighing: Weighing) -> Mapping[str, Sequence[Showing]]:
     """Return each officer's sights that show an item before it was published."""
-    theirs: dict[str, list[Sight]] = defaultdict(list)
+    published = {item.number: item.at for item in items}
+    theirs: dict[str, list[Showing]] = defaultdict(list)
     for sight in ordered:
-        if any(sight.at < item.at and sight.field_of(item) for item in items):
-            theirs[sight.officer].append(sight)
+        shown = weighing.shown(sight)
+        if any(sight.at < published[number] for number in shown):
+            theirs[sight.officer].append(Showing(sight, shown))
     return theirs
 
 
@@ -142,14 +145,14 @@ def _seen(explained: Iterable[Explained]) -> frozenset[int]:
 
 
 def _together(
-    theirs: Mapping[str, Sequence[Sight]], single: Mapping[str, Sequence[Explained]], weighing: Weighing, prior: float
+    theirs: Mapping[str, Sequence[Showing]], single: Mapping[str, Sequence[Explained]], weighing: Weighing, prior: float
 ) -> Mapping[tuple[str, str], Together]:
     """Return every two officers who together had seen more than either, as if they were one."""
     found: dict[tuple[str, str], Together] = {}
     for one, other in combinations(theirs, 2):
         both = _seen(single[one]) | _seen(single[other])
         if len(both) > max(len(_seen(single[one])), len(_seen(single[other]))):
-            sights = sorted([*theirs[one], *theirs[other]], key=lambda sight: (sight.at, sight.entry))
+            sights = sorted([*theirs[one], *theirs[other]], key=lambda each: (each.sight.at, each.sight.entry))
             found[one, other] = (prior + _ratio(weighing.explain(sights)), both)
     return found
 
@@ -174,10 +177,23 @@ def _leads(single: Mapping[str, Sequence[Explained]], shares: Mapping[Hypothesis
     for mine in set(seen.values()):
         alike[mine] = sum(mine <= theirs for theirs in seen.values()) - 1
     leads = [
-        Lead(officer=officer, share=shares[officer], explained=tuple(explained), alike=alike[seen[officer]])
+        Lead(
+            officer=officer,
+            share=shares[officer],
+            explained=tuple(explained),
+            items=seen[officer],
+            sights=_best_first(explained),
+            alike=alike[seen[officer]],
+        )
         for officer, explained in single.items()
     ]
     return sorted(leads, key=lambda lead: (-lead.share, lead.officer))
+
+
+def _best_first(explained: Iterable[Explained]) -> tuple[Sight, ...]:
+    occasions = [occasion for each in explained for occasion in each.occasions]
+    occasions.sort(key=lambda each: (-each[1], each[0].entry))
+    return tuple(sight for sight, _ in occasions)
 
 
 def _verdict(leads: Sequence[Lead], pairs: Sequence[Pair], outside: float) -> Verdict:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import log
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.oversight.leak.delay import Delay
 
@@ -83,6 +83,13 @@ class Explained:
     occasions: tuple[tuple[Sight, float], ...]
 
 
+class Showing(NamedTuple):
+    """A sight, and the numbers of the items that it shows."""
+
+    sight: Sight
+    items: frozenset[int]
+
+
 class Weighing:
     """Weighs officers' sights against leaks."""
 
@@ -91,18 +98,31 @@ class Weighing:
         self._leaks = leaks
         self._histories = histories
         self._model = model
+        self._numbers: dict[str, frozenset[int]] = {}
+        for leak in leaks:
+            for item in leak.items:
+                for mark in item.marks:
+                    self._numbers[mark] = self._numbers.get(mark, frozenset()) | {item.number}
 
-    def explain(self, sights: Sequence[Sight]) -> Sequence[Explained]:
+    def shown(self, sight: Sight) -> frozenset[int]:
+        """Return the numbers of the items that a sight shows."""
+        found = [self._numbers[mark] for mark in sight.seen.values() if mark in self._numbers]
+        return frozenset().union(*found)
+
+    def explain(self, sights: Sequence[Showing]) -> Sequence[Explained]:
         """Return how sights, in the order of time, explain each leak."""
         return [self._explained(leak, sights) for leak in self._leaks]
 
-    def _explained(self, leak: Leak, sights: Sequence[Sight]) -> Explained:
+    def _explained(self, leak: Leak, sights: Sequence[Showing]) -> Explained:
         """Try what they had seen first, then more and more of it: the best explanation counts.
 
         So a thing that was seen only after the rest was out takes nothing from whoever saw the rest before.
         """
-        shown = {item.number: [each for each in sights if each.at < item.at and each.field_of(item)] for item in leak.items}
-        known = sorted((item for item in leak.items if shown[item.number]), key=lambda item: shown[item.number][0].at)
+        shown = {
+            item.number: [each for each in sights if item.number in each.items and each.sight.at < item.at]
+            for item in leak.items
+        }
+        known = sorted((item for item in leak.items if shown[item.number]), key=lambda item: shown[item.number][0].sight.at)
         best = Explained(log(self._model.another), (), ())
         for count in range(1, len(known) + 1):
             tried = self._with(leak, known[:count], shown)
@@ -110,18 +130,18 @@ class Weighing:
                 best = tried
         return best
 
-    def _with(self, leak: Leak, items: Sequence[Published], shown: Mapping[int, Sequence[Sight]]) -> Explained:
+    def _with(self, leak: Leak, items: Sequence[Published], shown: Mapping[int, Sequence[Showing]]) -> Explained:
         """Return how they explain it if these are the items that they told, each seen at least once."""
         model = self._model
-        since = max(shown[item.number][0].at for item in items)
+        since = max(shown[item.number][0].sight.at for item in items)
         weights: dict[int, tuple[Sight, float]] = {}
         numbers = frozenset(item.number for item in items)
         for item in items:
-            for sight in reversed(shown[item.number]):
-                if sight.at < since:
+            for showing in reversed(shown[item.number]):
+                if showing.sight.at < since:
                     break
-                if id(sight) not in weights:
-                    weights[id(sight)] = (sight, self._weight(leak, item, sight, numbers))
+                if id(showing) not in weights:
+                    weights[id(showing)] = (showing.sight, self._weight(leak, item, showing, numbers))
         occasions = sorted(weights.values(), key=lambda each: -each[1])
         density = sum(weight for _, weight in occasions) * len(occasions) ** (model.exposure - 1)
         for item in leak.items:
@@ -129,10 +149,10 @@ class Weighing:
         ratio = (1 - model.another) * density * model.horizon + model.another
         return Explained(log(ratio), tuple(items), tuple(occasions))
 
-    def _weight(self, leak: Leak, item: Published, sight: Sight, told: frozenset[int]) -> float:
-        model = self._model
+    def _weight(self, leak: Leak, item: Published, showing: Showing, told: frozenset[int]) -> float:
+        model, sight = self._model, showing.sight
         weight = model.delay.density(_days(item.at - sight.at), _days(item.within))
-        published = sum(1 for each in leak.items if sight.field_of(each))
+        published = sum(each.number in showing.items for each in leak.items)
         weight *= model.unpublished ** (len(sight.seen) - published)
         if item.about and not item.about & sight.persons:
             weight *= model.unnamed

@@ -48,7 +48,7 @@ def judged(scene: Scene, sights: Sequence[Sight], models: Mapping[str, Model], s
         kind=scene.kind,
         verdict=found.verdict,
         places={name: _place(ranking, leakers) for name, ranking in rankings.items()},
-        entry=any(sight.entry in scene.entries for lead in found.leads[:FEW] for sight, _ in lead.sights[:FEW]),
+        entry=any(sight.entry in scene.entries for lead in found.leads[:FEW] for sight in lead.sights[:FEW]),
         candidates=len(found.leads),
         shown_all=found.saw_all,
         share=first.share if first else 0.0,
