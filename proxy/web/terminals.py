@@ -32,6 +32,7 @@ from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
 from proxy.web.findings import FINDINGS, FindingsDoor
+from proxy.web.leaks import LEAKS
 from proxy.web.locks import LOCKS, LockDoor
 from proxy.web.prefer import read_preferences
 from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from proxy.identity.service import Authenticator
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
+    from proxy.web.leaks import LeakDoor
     from proxy.web.limits import Limits
 
     _Act = Callable[[Principal], Awaitable[web.StreamResponse]]
@@ -79,10 +81,11 @@ class Terminals:
         wait_seconds_max: float,
         queries: bool = True,
         back_channel: BackChannel | None = None,
+        leaks: LeakDoor | None = None,
     ) -> None:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
 
-        ``back_channel`` is where an identity provider signs people out.
+        ``back_channel`` is where an identity provider signs people out, and ``leaks`` where leaks are traced.
         """
         self._back_channel = back_channel
         self._gateway = gateway
@@ -94,6 +97,7 @@ class Terminals:
             delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
             **dict.fromkeys(DUTIES, Duties(oversight).answer),
             FINDINGS: FindingsDoor(Findings(oversight)).answer,
+            **({LEAKS: leaks.answer} if leaks is not None else {}),
         }
         self._locks = locks
         self._documents = documents

@@ -125,6 +125,8 @@ class Weighing:
         known = sorted((item for item in leak.items if shown[item.number]), key=lambda item: shown[item.number][0].sight.at)
         best = Explained(log(self._model.another), (), ())
         for count in range(1, len(known) + 1):
+            if count < len(known) and shown[known[count].number][0].sight.at == shown[known[count - 1].number][0].sight.at:
+                continue  # seen at once, so told at once
             tried = self._with(leak, known[:count], shown)
             if not best.items or tried.ratio >= best.ratio:
                 best = tried
