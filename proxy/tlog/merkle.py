@@ -10,15 +10,22 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 HASH_SIZE: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
+TILE_HEIGHT: Final = 8
+"""A hash tile of C2SP tlog-tiles has the roots of subtrees that are 8 levels higher than those of the level below."""
 
 
 def leaf_hash(entry: bytes) -> bytes:
     """Return SHA-256(0x00 || entry)."""
     return sha256(b"\x00" + entry).digest()
+
+
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """Return the leaf hash of each entry."""
+    return [sha256(b"\x00" + entry).digest() for entry in entries]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -34,24 +41,45 @@ class Tree:
     def __init__(self) -> None:
         """Start with no leaves."""
         self.size = 0
-        self._peaks: list[tuple[int, bytes]] = []
+        self._peaks: list[bytes | None] = []  # by height: bit ``height`` of the size tells whether there is one
 
     def push(self, subtree: bytes, height: int = 0) -> None:
         """Append the root of a perfect subtree of ``2**height`` leaves; ``size`` must be a multiple of that."""
-        self.size += 1 << height
+        self.extend((subtree,), height)
+
+    def extend(self, subtrees: Sequence[bytes], height: int = 0) -> list[Sequence[bytes]]:
+        """Append many subtrees of one height, and return what became perfect by it at each eighth height from there on.
+
+        Appending leaves, that is what each level of hash tiles grows by (C2SP tlog-tiles): no hash is computed twice.
+        """
+        self.size += len(subtrees) << height
         peaks = self._peaks
-        while peaks and peaks[-1][0] == height:
-            subtree = node_hash(peaks.pop()[1], subtree)
+        peaks += [None] * (height - len(peaks))
+        grown: list[Sequence[bytes]] = []
+        row = subtrees
+        while row:
+            if height % TILE_HEIGHT == 0:
+                grown.append(row)
+            if height == len(peaks):
+                peaks.append(None)
+            peak = peaks[height]
+            if peak is not None:
+                row = (peak, *row)
+            peaks[height] = row[-1] if len(row) % 2 else None
+            left = iter(row)
+            # node_hash, written out: this is the log's innermost loop
+            row = [sha256(b"\x01" + one + other).digest() for one, other in zip(left, left, strict=False)]
             height += 1
-        peaks.append((height, subtree))
+        return grown
 
     def root(self) -> bytes:
         """Return the tree head of all leaves so far."""
-        if not self._peaks:
-            return EMPTY_ROOT
-        root = self._peaks[-1][1]
-        for _, peak in self._peaks[-2::-1]:
-            root = node_hash(peak, root)
+        root = EMPTY_ROOT
+        found = False
+        for peak in self._peaks:
+            if peak is not None:
+                root = node_hash(peak, root) if found else peak
+                found = True
         return root
 
     def copy(self) -> Tree:

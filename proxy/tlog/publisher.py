@@ -47,15 +47,16 @@ class Publisher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tlog-publisher", daemon=True)
 
-    def feed(self, entries: Sequence[bytes], hashes: Sequence[bytes], checkpoint: Checkpoint) -> None:
-        """Take a durable batch and the checkpoint that seals it."""
+    def feed(self, entries: Sequence[bytes], rows: Sequence[Sequence[bytes]], checkpoint: Checkpoint) -> None:
+        """Take a durable batch, what the tree's levels grew by (``Tree.extend``), and the checkpoint that seals it."""
         with self._lock:
-            for entry, leaf in zip(entries, hashes, strict=True):
-                self._bundle.append(entry)
-                self._edge.push(leaf)
-                if len(self._bundle) == WIDTH:
-                    self._emit(Tile(-1, self._edge.size // WIDTH - 1), encode_entries(self._bundle))
-                    self._bundle.clear()
+            number = self._edge.size // WIDTH
+            self._edge.extend(rows)
+            self._bundle += entries
+            while len(self._bundle) >= WIDTH:
+                self._emit(Tile(-1, number), encode_entries(self._bundle[:WIDTH]))
+                del self._bundle[:WIDTH]
+                number += 1
             self._newest = checkpoint
 
     def start(self) -> None:

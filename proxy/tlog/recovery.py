@@ -25,14 +25,14 @@ from proxy.tlog.acknowledged import newest_acknowledged
 from proxy.tlog.errors import LogDamaged, NoteInvalid
 from proxy.tlog.files import sync_directory
 from proxy.tlog.frames import Frame, frames, next_frame
-from proxy.tlog.merkle import Tree, leaf_hash
+from proxy.tlog.merkle import Tree, leaf_hashes
 from proxy.tlog.note import parse_unverified
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, SEGMENTS, Segment, segments_of
 from proxy.tlog.tiles import WIDTH, Edge, edge_tiles, split_hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from proxy.tlog.note import Checkpoint, Verifier
@@ -56,7 +56,7 @@ class _Batch:
     """Entries that a seal follows; ``end`` is the offset behind the seal in its segment."""
 
     entries: tuple[bytes, ...]
-    hashes: tuple[bytes, ...]
+    grown: Sequence[Sequence[bytes]]
     checkpoint: Checkpoint
     tree: Tree
     segment: Segment
@@ -181,15 +181,13 @@ class _Recovery:
     def _scan(self, segment: Segment, data: bytes, tree: Tree, *, newest: bool) -> Tree:
         """Hash one segment's entries and hold each seal against them; return the tree at the last seal that holds."""
         entries: list[bytes] = []
-        hashes: list[bytes] = []
         good, end = tree, 0
         tree = tree.copy()
         for frame in frames(data):
             if not frame.sealed:
                 entries.append(frame.content)
-                hashes.append(leaf_hash(frame.content))
-                tree.push(hashes[-1])
                 continue
+            grown = tree.extend(leaf_hashes(entries))
             checkpoint = _seal_of(frame, tree)
             if checkpoint is None:
                 break
@@ -197,14 +195,14 @@ class _Recovery:
             self._accept(
                 _Batch(
                     entries=tuple(entries),
-                    hashes=tuple(hashes),
+                    grown=grown,
                     checkpoint=checkpoint,
                     tree=good,
                     segment=segment,
                     end=end,
                 ),
             )
-            entries, hashes = [], []
+            entries = []
         if end != len(data) and (not newest or self._told_of(data[end:], good.size)):
             self._altered(good.size)
         if end == 0:
@@ -221,7 +219,7 @@ class _Recovery:
         if root != batch.checkpoint.root:
             self._altered(max(batch.checkpoint.size - len(batch.entries), 0))
         if self._last is not None:
-            self._publisher.feed(self._last.entries, self._last.hashes, self._last.checkpoint)
+            self._publisher.feed(self._last.entries, self._last.grown, self._last.checkpoint)
             self._publisher.flush()
         self._before, self._last = self._last, batch
 
@@ -241,7 +239,7 @@ class _Recovery:
         if before is not None and before.segment != last.segment:
             before = None
         if self._is_signed(last):
-            self._publisher.feed(last.entries, last.hashes, last.checkpoint)
+            self._publisher.feed(last.entries, last.grown, last.checkpoint)
             rewrite = before.end if before is not None else 0
         elif before is None or self._longest >= last.checkpoint.size or last.end < len(data) or not self._is_signed(before):
             self._altered(last.checkpoint.size - len(last.entries))

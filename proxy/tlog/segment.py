@@ -43,7 +43,13 @@ class OpenSegment:
         Raises:
             OSError: they may or may not be, and nobody can tell before a restart.
         """
-        write_all(self._descriptor, encode_entries(entries) + encode_seal(seal.text))
+        self._write(encode_entries(entries) + encode_seal(seal.text))
+        self._sync()
+
+    def _write(self, batch: bytes) -> None:
+        write_all(self._descriptor, batch)
+
+    def _sync(self) -> None:
         os.fdatasync(self._descriptor)
 
     def close(self) -> None:
