@@ -157,7 +157,6 @@ async def _traced(settings: Settings, claims: Sequence[Claim], case: str, statem
                 claims=claims,
                 page=page,
             )
-        await index.follow()
         return await LeakTrace(index, sealer, _Recorder(settings), settings.origin).trace(asked)
     except IndexUnusable as error:
         raise CommandFailed(str(error), help="`audit rebuild-index` makes it anew from the log") from error
@@ -191,4 +190,5 @@ def _print_lead(lead: LeadTold) -> None:
         say(f"   {sentence}")
     for entry in lead.entries:
         words = f": {entry.statement}" if entry.statement else ""
-        say(f"   entry {entry.entry}  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.terminal}  case {entry.case}{words}")
+        query = f" of query {entry.query}" if entry.query is not None else ""
+        say(f"   entry {entry.entry}{query}  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.terminal}  case {entry.case}{words}")

@@ -29,9 +29,13 @@ class ItemTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryTold:
-    """One entry that showed something of it, with the query's own words."""
+    """One entry that showed something of it, with the query's own words.
+
+    ``query`` is the index of the query's decision, which the terminal was told as Audit-Entry; None where it is not kept.
+    """
 
     entry: int
+    query: int | None
     at: datetime
     items: tuple[int, ...]
     terminal: str
@@ -142,6 +146,7 @@ def _lead(lead: LeadTold, origin: str) -> dict[str, object]:
         "entries": [
             {
                 "entry": f"{origin}/{each.entry}",
+                "audit_entry": f"{origin}/{each.query}" if each.query is not None else None,
                 "at": _iso(each.at),
                 "items": list(each.items),
                 "terminal": each.terminal,

@@ -75,6 +75,7 @@ class LeakTrace:
         return answer
 
     def _look(self, asked: LeakTraced) -> _Traced:
+        self._archive.catch_up()
         items = published_of(asked.claims, self._sealer)
         seen = collect(self._archive, self._sealer, asked.claims, items)
         found = trace(items, seen.sights)
@@ -83,11 +84,11 @@ class LeakTrace:
         return _Traced(found, items, seen, {entry: self._words(seen.queries[entry]) for entry in entries})
 
     def _words(self, about: str) -> Mapping[str, Json]:
-        """Return a query's own words, and its purpose."""
+        """Return a query's own words, its purpose and the index of its decision."""
         for entry in self._archive.together(about) if about else ():
             sealed = entry.unseal(self._sealer)
             if "operator" in sealed:
-                return {**sealed, "purpose": entry.facts.get("purpose")}
+                return {**sealed, "purpose": entry.facts.get("purpose"), "query": entry.index}
         return {}
 
     def _told(self, traced: _Traced, page: int) -> Answer:
@@ -131,6 +132,7 @@ def _entry(traced: _Traced, sight: Sight) -> EntryTold:
     words = traced.words[sight.entry]
     return EntryTold(
         entry=sight.entry,
+        query=query if isinstance(query := words.get("query"), int) else None,
         at=sight.at,
         items=tuple(item.number for item in traced.items if sight.at < item.at and sight.field_of(item)),
         terminal=str(words.get("terminal") or ""),

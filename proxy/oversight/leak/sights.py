@@ -32,6 +32,10 @@ PERSON: Final = "person_id"
 class Archive(Protocol):
     """The log by what it disclosed (``audit.index.service``)."""
 
+    def catch_up(self) -> int:
+        """Take in what the log has more, so that a look-up of a moment ago is found."""
+        ...
+
     def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
         """Yield, oldest first, entries that disclosed a value of any of the marks, with their sealed parts in clear."""
         ...
