@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -16,7 +15,7 @@ from proxy.inquiry.canonical import read_target
 from proxy.inquiry.inquiry import BodyUnreadable, ParameterUnknown, RouteUnknown
 from proxy.oversight.leak.answer import view
 from proxy.oversight.leak.asking import TRACERS, with_cause
-from proxy.oversight.leak.claim import read_claims, read_moment
+from proxy.oversight.leak.claim import number_of, read_claims, read_moment, span_of
 from proxy.tlog.errors import LogDamaged
 from proxy.web.escalations import require
 from proxy.web.respond import respond
@@ -66,19 +65,19 @@ class LeakDoor:
         return respond(200, orjson.dumps(view(await traced(self._traces, asked))), "application/json")
 
     async def _asked(self, body: Mapping[str, object], principal: Principal) -> LeakTraced:
-        published, hours, page = body.get("published"), body.get("within_hours", 0), body.get("page", 1)
+        published, page = body.get("published"), number_of(body.get("page", 1))
         texts = {name: body.get(name, "") for name in _TEXTS}
         known = body.keys() <= {*_TEXTS, "published", "within_hours", "page"}
         lines = [each for each in published if isinstance(each, dict)] if isinstance(published, list) else []
         if not known or not lines or len(lines) != len(published if isinstance(published, list) else ()):
             raise BodyUnreadable(_WANTED)
-        if type(hours) not in {int, float} or type(page) is not int or not all(type(each) is str for each in texts.values()):
+        if page is None or not all(type(each) is str for each in texts.values()):
             raise BodyUnreadable(_WANTED)
         said = {name: str(text) for name, text in texts.items()}
         claims = read_claims(
             lines,
             at=read_moment(said["at"]) if said["at"] else None,
-            within=timedelta(hours=float(str(hours))),
+            within=span_of(number_of(body.get("within_hours", 0))),
             about=said["about"],
         )
         return await with_cause(
@@ -88,7 +87,7 @@ class LeakDoor:
             case=said["case"],
             statement=said["statement"],
             claims=claims,
-            page=page,
+            page=int(page),
         )
 
 

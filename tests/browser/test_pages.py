@@ -28,7 +28,7 @@ PAGES = [
     "/policy", "/people", "/health", "/account", "/delegations", "/passkeys", "/nothing-of-that-name",
 ]  # fmt: skip
 """What a supervisor sees: ``{id}`` is an escalation that waits, ``{lock}`` a lock. Who adds a page adds its path."""
-AUDITORS = ["/log", "/locks", "/people"]
+AUDITORS = ["/log", "/leak", "/locks", "/people"]
 WIDTHS = {"phone": 360, "desk": 1280}
 
 

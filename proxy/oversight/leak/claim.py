@@ -157,19 +157,38 @@ def bounded(claims: Sequence[Claim]) -> Sequence[Claim]:
 def _read(line: Mapping[str, object], at: datetime | None, within: timedelta, about: str) -> Claim:
     match line:
         case {"kind": str(kind), "value": str(value), **more} if more.keys() <= {"at", "within_hours", "about", "elsewhere"}:
-            hours, whom, chance = more.get("within_hours"), more.get("about", about), more.get("elsewhere", USUAL)
+            hours, chance = number_of(more.get("within_hours")), number_of(more.get("elsewhere", USUAL))
+            whom = more.get("about", about)
             moment = read_moment(str(more["at"])) if "at" in more else at
             if moment is None:
                 raise LeakUnclear("say when it was published, with at")
-            if type(hours) in {int, float}:
-                within = timedelta(hours=float(str(hours)))
-            elif hours is not None:
-                raise LeakUnclear("within_hours is a number")
-            if not isinstance(whom, str) or type(chance) not in {int, float}:
+            if "within_hours" in more:
+                within = span_of(hours)
+            if not isinstance(whom, str) or chance is None:
                 raise LeakUnclear("about is a person id, elsewhere a number")
-            return claim(kind, value, moment, within, whom, float(str(chance)))
+            return claim(kind, value, moment, within, whom, chance)
         case _:
             raise LeakUnclear('write {"kind": …, "value": …}, and at, within_hours, about, elsewhere where they differ')
+
+
+def number_of(value: object) -> float | None:
+    """Return a JSON number, or None; it may come as text of another type than a JSON text's (``inquiry.body``)."""
+    if type(value) in {int, float}:
+        return float(str(value))
+    if isinstance(value, str) and type(value) is not str:
+        return float(value)
+    return None
+
+
+def span_of(hours: float | None) -> timedelta:
+    """Return how much earlier a thing may have been out.
+
+    Raises:
+        LeakUnclear: that is no number of hours, or too many.
+    """
+    if hours is None or not 0 <= hours <= LONGEST_WITHIN / timedelta(hours=1):
+        raise LeakUnclear(f"within_hours is a number of hours, up to {LONGEST_WITHIN.days} days of them.")
+    return timedelta(hours=hours)
 
 
 def read_moment(text: str) -> datetime:
