@@ -7,6 +7,7 @@ bounded; where it stopped is told, so that the next one goes on from there and n
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -136,13 +137,14 @@ class LogSearch:
         return Found(lines=lines, looked=looked, before=None)
 
     def _matching(self, start: int, end: int, searched: LogSearched) -> Iterator[Entry]:
-        token = self._sealer.token(searched.by, searched.value)
+        tokens = self._sealer.searches(searched.by, searched.value)
+        any_of = re.compile(b"|".join(token.encode() for token in tokens.values()))
         # Looked for as bytes first: reading every entry would cost ten times as much.
-        for index, content in SegmentReader(self._directory).entries(start, end):
-            if content.startswith(_QUERIES) and token.encode() in content:
-                entry = decode(index, content)
+        for stored in SegmentReader(self._directory).stored(start, end):
+            if stored.entry.startswith(_QUERIES) and any_of.search(stored.entry):
+                entry = decode(*stored)
                 inside = searched.since <= datetime.fromisoformat(entry.at) < searched.until
-                if inside and token in entry.parties.get(searched.by, ()):
+                if inside and tokens.get(entry.epoch) in entry.parties.get(searched.by, ()):
                     yield entry
 
     def _line(self, entry: Entry) -> Line:

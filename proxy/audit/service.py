@@ -93,8 +93,8 @@ class AuditTrail:
         began = time.perf_counter()
         at = stamp(self._clock())
         try:
-            entry = encode(self._sealer, kind=kind, at=at, about=about, facts=facts, parties=parties, sealed=sealed)
-            index = await self.log.append(entry)
+            entry, body = encode(self._sealer, kind=kind, at=at, about=about, facts=facts, parties=parties, sealed=sealed)
+            index = await self.log.append(entry, body)
         except (LogError, TypeError, ValueError) as error:
             raise AuditUnavailable(_DETAIL) from error
         if self._metrics is not None:
@@ -138,7 +138,7 @@ class AuditTrail:
             pairing.see(entry)
         return sorted(pairing.orphans, key=pairing.orphans.__getitem__)
 
-    async def start(self, *, version: str, policy: str, sample: str = "") -> Receipt:
+    async def start(self, *, version: str, policy: str, sample: str = "", heartbeat: float = 0) -> Receipt:
         """Close orphans, then record that this node begins to answer; in this order, for the next start relies on it.
 
         Raises:
@@ -146,7 +146,14 @@ class AuditTrail:
         """
         orphans = await self.close_orphans()
         return await self.record(
-            Started(version=version, policy=policy, orphans=orphans, torn_bytes=self.log.torn_bytes, sample=sample),
+            Started(
+                version=version,
+                policy=policy,
+                orphans=orphans,
+                torn_bytes=self.log.torn_bytes,
+                sample=sample,
+                heartbeat=heartbeat,
+            ),
         )
 
     async def stop(self, reason: str) -> Receipt:

@@ -16,7 +16,7 @@ from proxy.oversight.overdue import Lapsed
 if TYPE_CHECKING:
     from proxy.audit.entry import Entry
     from proxy.audit.reader import AuditReader
-    from proxy.tlog.store import Cursor
+    from proxy.tlog.store import Cursor, Stored
 
 _OWES: Final = b'"%s":[{' % OWED.encode()
 _OURS: Final = tuple(prefix(event.kind) for event in (Overseen, Lapsed, FindingOpened, FindingEnded))
@@ -89,16 +89,16 @@ class Reading:
             LogDamaged, EntryUnreadable, SealBroken, ValueError: an entry cannot be read.
         """
         found = Found(next=cursor.next)
-        last: tuple[int, bytes] | None = None
-        for last in cursor.sealed():
-            index, content = last
+        last: Stored | None = None
+        for last in cursor.stored():
+            content = last.entry
             # Looked for as bytes: nearly every entry obliges nobody, and reading them all would cost more than writing them.
             if content.startswith(_OURS):
-                entry = decode(index, content)
+                entry = decode(*last)
                 found.moves.append(self._move(entry))
                 found.moves += self._tasks(entry)
             elif _OWES in content:
-                found.moves += self._tasks(decode(index, content))
+                found.moves += self._tasks(decode(*last))
         if last is not None:
             found.latest = datetime.fromisoformat(decode(*last).at)
         found.next = cursor.next
