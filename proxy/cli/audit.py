@@ -36,6 +36,7 @@ from proxy.cli.common import (
 )
 from proxy.cli.confirmation import confirmation
 from proxy.cli.leak import leak
+from proxy.cli.questions import register as register_questions
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.cli.succession import new_origin, rotate_checkpoint_key
 from proxy.cli.trusting import cosigned_of, verifier_of
@@ -405,3 +406,6 @@ def rotate_key(
     if which != "checkpoint":
         raise CommandFailed(f"there is no key {which!r} to change here", help="rotate-key checkpoint", code=Code.WRONG_USE)
     rotate_checkpoint_key(config, as_json=as_json)
+
+
+register_questions(app)

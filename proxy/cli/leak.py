@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
+import time
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,10 +18,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import orjson
 import typer
 
+from proxy.audit.errors import AuditUnavailable
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.index.service import Index, folder_of
 from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, done, emit, say, settings_of
-from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.questions import OPERATOR
+from proxy.cli.recording import deliver, operator, recording, sealer_of
 from proxy.oversight.leak.answer import view
 from proxy.oversight.leak.asking import with_cause
 from proxy.oversight.leak.claim import (
@@ -35,7 +39,6 @@ from proxy.oversight.leak.claim import (
 )
 from proxy.oversight.leak.ranking import Verdict
 from proxy.oversight.leak.service import LeakTrace
-from proxy.purpose.directory import StoredCases
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from proxy.audit.event import Event
+    from proxy.cli.recording import Recording
     from proxy.oversight.leak.answer import Answer, LeadTold
     from proxy.oversight.leak.claim import Claim
     from proxy.settings import Settings
@@ -69,16 +73,18 @@ FileOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
 class _Recorder:
-    """Records each event at once: in the log, or in the outbox of the server that holds it."""
+    """Records through the store's outbox: in the log at once, or by the server that holds it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    settings: Settings
+    store: Recording
 
     async def record(self, event: Event) -> None:
         """Return once it is sure to be in the log."""
-        async with recording(self._settings) as store, store.database.begin() as connection:
-            await store.outbox.put(connection, event)
+        async with self.store.database.begin() as connection:
+            await self.store.outbox.put(connection, event)
+        await deliver(self.settings, self.store.outbox, sealer_of(self.settings))
 
 
 def leak(  # noqa: PLR0917 -- typer reads the signature as the options
@@ -144,22 +150,23 @@ def _file(path: Path, at: datetime | None, within: timedelta, about: str) -> Seq
 
 
 async def _traced(settings: Settings, claims: Sequence[Claim], case: str, statement: str, page: int) -> Answer:
+    from proxy.purpose.case_system import case_directory  # noqa: PLC0415 -- JSONPath and a client take their time
+    from proxy.telemetry import Metrics  # noqa: PLC0415 -- likewise
+
     sealer = sealer_of(settings)
     index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
     try:
         async with recording(settings) as store:
-            asked = await with_cause(
-                StoredCases(store.database),
-                operator=operator(),
-                role="operator",
-                case=case,
-                statement=statement,
-                claims=claims,
-                page=page,
-            )
-        return await LeakTrace(index, sealer, _Recorder(settings), settings.origin).trace(asked)
+            system = settings.cases.system
+            async with case_directory(system, store.database, metrics=Metrics(), monotonic=time.perf_counter) as cases:
+                asked = await with_cause(
+                    cases, operator=operator(), role=OPERATOR, case=case, statement=statement, claims=claims, page=page
+                )
+            return await LeakTrace(index, sealer, _Recorder(settings, store), settings.origin).trace(asked)
     except IndexUnusable as error:
         raise CommandFailed(str(error), help="`audit rebuild-index` makes it anew from the log") from error
+    except AuditUnavailable:
+        raise
     except Refusal as refusal:
         raise CommandFailed(refusal.detail, help="add --case NUMBER --statement WORDS", code=Code.WRONG_USE) from None
     finally:

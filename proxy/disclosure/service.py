@@ -11,7 +11,7 @@ from proxy.disclosure.disclosure import Disclosure
 from proxy.disclosure.inspection import Inspection
 from proxy.disclosure.left import Left
 from proxy.policy.decision import Outcome
-from proxy.registry.forms import all_of
+from proxy.registry.forms import all_of, form
 from proxy.upstream.reply import ReplyUnreadable
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge, marking: Marker) -> Di
 def _whole(inquiry: Inquiry, judgement: Judgement, mark: str | None) -> Left:
     """Return what the log says of a reply that is not looked into: by which mark it is found again, or that it was not seen."""
     return Left(
-        person=inquiry.criteria.get("person_id", ()),
+        person=tuple(form("person_id", value) for value in inquiry.criteria.get("person_id", ())),
         subject=tuple(each.entry for each in judgement.recognition.protections),
         seen={} if mark is None else dict.fromkeys(OPAQUE, mark),
         withheld=mark is None,

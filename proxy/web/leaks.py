@@ -14,7 +14,7 @@ from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.canonical import read_target
 from proxy.inquiry.inquiry import BodyUnreadable, ParameterUnknown, RouteUnknown
 from proxy.oversight.leak.answer import view
-from proxy.oversight.leak.asking import TRACERS, with_cause
+from proxy.oversight.leak.asking import TRACERS, must_not_be_own, with_cause
 from proxy.oversight.leak.claim import number_of, read_claims, read_moment, span_of
 from proxy.tlog.errors import LogDamaged
 from proxy.web.escalations import require
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from proxy.oversight.leak.events import LeakTraced
     from proxy.oversight.leak.service import LeakTrace
     from proxy.purpose.directory import CaseDirectory
+    from proxy.registry.service import Registry
 
 LEAKS: Final = "leaks"
 _TEXTS: Final = ("case", "statement", "at", "about")
@@ -43,10 +44,11 @@ _WANTED: Final = (
 class LeakDoor:
     """What the console's door serves of leak traces."""
 
-    def __init__(self, traces: LeakTrace, cases: CaseDirectory) -> None:
-        """Take the use case, and the directory that knows the case of whoever asks."""
+    def __init__(self, traces: LeakTrace, cases: CaseDirectory, registry: Registry) -> None:
+        """Take the use case, the directory that knows the case of whoever asks, and the registry that knows who is close."""
         self._traces = traces
         self._cases = cases
+        self._registry = registry
 
     async def answer(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         """Answer one request of somebody known.
@@ -80,6 +82,7 @@ class LeakDoor:
             within=span_of(number_of(body.get("within_hours", 0))),
             about=said["about"],
         )
+        must_not_be_own(claims, self._registry.recognizer, principal)
         return await with_cause(
             self._cases,
             operator=principal.person,

@@ -55,6 +55,11 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "form-forged": Problem(
         403, "The form did not come from this console", "Open the page anew from the menu and do it again; nothing was done."
     ),
+    "own-lookups": Problem(
+        403,
+        "Not about yourself",
+        "You, or somebody close to you, are among those whom the question is about. Somebody else has to ask the log.",
+    ),
     "purpose-missing": Problem(
         400, "No purpose", 'Send the header `Query-Purpose: code=C, case="26-004217", statement="why this lookup"`.'
     ),

@@ -34,6 +34,7 @@ from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
 from proxy.web.findings import FINDINGS, FindingsDoor
 from proxy.web.leaks import LEAKS
 from proxy.web.locks import LOCKS, LockDoor
+from proxy.web.log import LOG, LogDoor
 from proxy.web.prefer import read_preferences
 from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
 from proxy.web.streams import Reader, Streams
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from proxy.identity.logout import BackChannel
     from proxy.identity.principal import Principal
     from proxy.identity.service import Authenticator
+    from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
     from proxy.web.leaks import LeakDoor
@@ -80,12 +82,15 @@ class Terminals:
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
+        questions: Questions | None = None,
+        origin: str = "",
         back_channel: BackChannel | None = None,
         leaks: LeakDoor | None = None,
     ) -> None:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
 
-        ``back_channel`` is where an identity provider signs people out, and ``leaks`` where leaks are traced.
+        ``back_channel`` is where an identity provider signs people out, ``questions`` answers those to the log of ``origin``,
+        and ``leaks`` traces leaks by it.
         """
         self._back_channel = back_channel
         self._gateway = gateway
@@ -98,6 +103,7 @@ class Terminals:
             **dict.fromkeys(DUTIES, Duties(oversight).answer),
             FINDINGS: FindingsDoor(Findings(oversight)).answer,
             **({LEAKS: leaks.answer} if leaks is not None else {}),
+            **({LOG: LogDoor(questions, origin).answer} if questions is not None else {}),
         }
         self._locks = locks
         self._documents = documents

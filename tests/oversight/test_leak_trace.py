@@ -100,9 +100,10 @@ class Walked:
             if datetime.fromisoformat(entry.at) < before and any(wanted & set(each["seen"].values()) for each in left):
                 yield entry, body
 
-    def together(self, about: str) -> Sequence[Entry]:
-        """Return the entries of one query."""
-        return [entry for entry in AuditReader(self.directory).entries() if entry.about == about]
+    def together(self, entries: Iterable[Entry]) -> Mapping[str, Sequence[Entry]]:
+        """Return the entries of queries."""
+        whole = list(AuditReader(self.directory).entries())
+        return {each.about: [entry for entry in whole if entry.about == each.about] for each in entries}
 
 
 @dataclass(slots=True)
@@ -210,8 +211,8 @@ async def test_nothing_is_shown_when_it_cannot_be_recorded(office: Office) -> No
         def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
             raise AssertionError(marks, before)
 
-        def together(self, about: str) -> Sequence[Entry]:
-            raise AssertionError(about)
+        def together(self, entries: Iterable[Entry]) -> Mapping[str, Sequence[Entry]]:
+            raise AssertionError(entries)
 
     class Down:
         async def record(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""The leak trace over the whole product: an officer's query, a publication in another spelling, the Audit-Entry that is found."""
+"""The leak trace over the whole product: a query, a publication in another spelling, the Audit-Entry that is found."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def respelled(record: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 async def test_a_published_address_leads_to_the_audit_entry_that_the_terminal_was_given(street: Street) -> None:
-    """In another spelling, by two things at once; the query's own words stand beside it, and the log has question and answer."""
+    """In another spelling, by two things at once; the query's own words stand beside it, and the log has both."""
     answer, record = await shown(street)
 
     told = await leaks(street, published=respelled(record))

@@ -102,18 +102,18 @@ class Writing:
         run, word = self._connection, self._word
         run.executemany(
             "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)",
-            [(row.index, row.at, word(row.kind), row.segment, row.offset) for row in rows],
+            [(row.number, row.at, word(row.kind), row.segment, row.offset) for row in rows],
         )
-        postings = sorted((row.index >> SPAN_BITS, key, row.index) for row in rows for key in row.keys)
+        postings = sorted((row.number >> SPAN_BITS, key, row.number) for row in rows for key in row.keys)
         run.executemany("INSERT OR IGNORE INTO postings VALUES (?, ?, ?)", postings)
         marks = sorted(
-            (row.index >> SPAN_BITS, key, row.index, record, word(field)) for row in rows for key, record, field in row.marks
+            (row.number >> SPAN_BITS, key, row.number, record, word(field)) for row in rows for key, record, field in row.marks
         )
         run.executemany("INSERT OR IGNORE INTO marks VALUES (?, ?, ?, ?, ?)", marks)
         hours: dict[int, tuple[int, int]] = {}
         for row in rows:
-            first, last = hours.get(row.at // HOUR, (row.index, row.index))
-            hours[row.at // HOUR] = (min(first, row.index), max(last, row.index))
+            first, last = hours.get(row.at // HOUR, (row.number, row.number))
+            hours[row.at // HOUR] = (min(first, row.number), max(last, row.number))
         run.executemany(
             "INSERT INTO hours VALUES (?, ?, ?) ON CONFLICT (hour) DO UPDATE"
             " SET first = min(first, excluded.first), last = max(last, excluded.last)",
@@ -178,9 +178,9 @@ class Reading:
                 break
         return found[:most]
 
-    def places(self, indices: Iterable[int]) -> dict[int, tuple[int, int, int, str]]:
-        """Return of entries their time, segment, offset and kind."""
-        question = "SELECT at, segment, offset, text FROM entries JOIN words ON words.id = entries.kind WHERE idx = ?"
+    def places(self, indices: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Return of entries segment and offset, in the order asked."""
+        question = "SELECT segment, offset FROM entries WHERE idx = ?"
         found = ((index, self._connection.execute(question, (index,)).fetchone()) for index in indices)
         return {index: row for index, row in found if row is not None}
 

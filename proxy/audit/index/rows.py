@@ -20,7 +20,7 @@ _SIGN: Final = 1 << 63
 class Row(NamedTuple):
     """``at`` is milliseconds since 1970; ``keys`` stand for tokens and the query id, ``marks`` are (key, record, field)."""
 
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a row
+    number: int
     at: int
     kind: str
     segment: int
@@ -67,7 +67,7 @@ def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) ->
     if entry.about:
         keys.add(about_key(entry.about))
     return Row(
-        index=entry.index,
+        number=entry.index,
         at=moment(datetime.fromisoformat(entry.at)),
         kind=entry.kind,
         segment=segment,

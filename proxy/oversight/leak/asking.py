@@ -4,22 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proxy.oversight.finding import OVERSEER
+from proxy.audit.errors import OwnLookups
+from proxy.inquiry.inquiry import FIELD_KINDS
 from proxy.oversight.leak.claim import LeakUnclear
 from proxy.oversight.leak.events import LeakTraced
+from proxy.oversight.questions import ASKERS
 from proxy.purpose.header import normal_case
 from proxy.purpose.purpose import CaseUnknown, StatementUninformative
 from proxy.purpose.statement import objection
+from proxy.registry.protection import OWN_CAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from proxy.identity.principal import Principal
     from proxy.oversight.leak.claim import Claim
     from proxy.purpose.directory import CaseDirectory
+    from proxy.registry.protection import Recognizer
 
-TRACERS: Final = frozenset({OVERSEER})
+TRACERS: Final = ASKERS
 """Roles that may trace a leak."""
 MOST_PAGES: Final = 500
+
+
+def must_not_be_own(claims: Iterable[Claim], recognizer: Recognizer, principal: Principal) -> None:
+    """Return when what was published is not that of whoever asks, or of somebody close.
+
+    Raises:
+        OwnLookups: it is; somebody else of the oversight desk has to trace it.
+    """
+    for claim in claims:
+        about = {"person_id": (claim.about,)} if claim.about else {}
+        published = {claim.kind: (claim.value,)} if claim.kind in FIELD_KINDS else {}
+        for fields in (about, published):
+            if fields and recognizer.recognize(fields, principal).relations & OWN_CAUSE:
+                raise OwnLookups(
+                    "What was published is yours, or that of somebody close to you. Somebody else has to trace it."
+                )
 
 
 async def with_cause(

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from proxy.audit.errors import OwnLookups
 from proxy.oversight.leak.answer import Answer, EntryTold, LeadTold, PairTold, items_told
 from proxy.oversight.leak.events import LeadsShown
 from proxy.oversight.leak.ranking import trace
@@ -15,6 +16,7 @@ from proxy.oversight.leak.wording import LIMITS, entries_of, lead_words, verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from proxy.audit.entry import Entry
     from proxy.audit.event import Event, Json
     from proxy.audit.sealing import Sealer
     from proxy.oversight.leak.events import LeakTraced
@@ -56,11 +58,14 @@ class LeakTrace:
         """Record the question, look, record whom it shows, and return one page of it.
 
         Raises:
+            OwnLookups: whoever asks was shown something of it.
             AuditUnavailable: it could not be recorded, so nothing is shown.
             IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: the log or its index cannot be read.
         """
         await self._recorder.record(asked)
         traced = await asyncio.to_thread(self._look, asked)
+        if any(traced.seen.names.get(lead.officer) == asked.operator for lead in traced.trace.leads):
+            raise OwnLookups("You were shown something of it yourself. Somebody else of the oversight desk has to trace it.")
         answer = self._told(traced, asked.page)
         shown = LeadsShown(
             about=asked.about,
@@ -81,11 +86,11 @@ class LeakTrace:
         found = trace(items, seen.sights)
         page = found.leads[(asked.page - 1) * PAGE : asked.page * PAGE]
         entries = {sight.entry for lead in page for sight in entries_of(lead)}
-        return _Traced(found, items, seen, {entry: self._words(seen.queries[entry]) for entry in entries})
+        return _Traced(found, items, seen, {entry: self._words(seen.entries[entry]) for entry in entries})
 
-    def _words(self, about: str) -> Mapping[str, Json]:
+    def _words(self, shown: Entry) -> Mapping[str, Json]:
         """Return a query's own words, its purpose and the index of its decision."""
-        for entry in self._archive.together(about) if about else ():
+        for entry in self._archive.together([shown]).get(shown.about, ()):
             sealed = entry.unseal(self._sealer)
             if "operator" in sealed:
                 return {**sealed, "purpose": entry.facts.get("purpose"), "query": entry.index}

@@ -40,17 +40,17 @@ class Archive(Protocol):
         """Yield, oldest first, entries that disclosed a value of any of the marks, with their sealed parts in clear."""
         ...
 
-    def together(self, about: str) -> Sequence[Entry]:
-        """Return all entries of one query, in order."""
+    def together(self, entries: Iterable[Entry]) -> Mapping[str, Sequence[Entry]]:
+        """Return by query id all entries of the queries that these are of, in order."""
         ...
 
 
 @dataclass(slots=True)
 class Seen:
-    """What was collected. ``queries`` maps an entry to its query's id; ``cut`` tells that there was more than is read."""
+    """What was collected: sights, their entries by index, officers by token. ``cut`` tells that there was more than is read."""
 
     sights: list[Sight] = field(default_factory=list)
-    queries: dict[int, str] = field(default_factory=dict)
+    entries: dict[int, Entry] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     cut: bool = False
 
@@ -95,7 +95,6 @@ class _Collecting:
     def __init__(self, archive: Archive, sealer: Sealer) -> None:
         self._archive = archive
         self._sealer = sealer
-        self._read: set[int] = set()
         self._tokens: dict[str, str] = {}
         self._ids: dict[str, set[str]] = {}
         self.seen = Seen()
@@ -103,13 +102,12 @@ class _Collecting:
     def read(self, marks: Sequence[str], before: datetime) -> None:
         """Take every record of the entries that disclosed a value of any of the marks."""
         for entry, body in self._archive.opened(marks, before):
-            if entry.index in self._read:
+            if entry.index in self.seen.entries:
                 continue
-            if len(self._read) >= MOST_ENTRIES:
+            if len(self.seen.entries) >= MOST_ENTRIES:
                 self.seen.cut = True
                 return
-            self._read.add(entry.index)
-            self.seen.queries[entry.index] = entry.about
+            self.seen.entries[entry.index] = entry
             officer = self._officer(entry)
             self.seen.sights += [self._sight(entry, officer, record) for record in _shown(body)]
 
@@ -148,7 +146,7 @@ class _Collecting:
         return known
 
     def _name(self, entry: Entry) -> str:
-        for each in self._archive.together(entry.about) if entry.about else ():
+        for each in self._archive.together([entry]).get(entry.about, ()):
             operator = each.unseal(self._sealer).get("operator")
             if isinstance(operator, str) and operator:
                 return operator

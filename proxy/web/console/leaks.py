@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from proxy.inquiry.inquiry import BodyUnreadable
-from proxy.oversight.leak.asking import TRACERS, with_cause
+from proxy.oversight.leak.asking import TRACERS, must_not_be_own, with_cause
 from proxy.oversight.leak.claim import LeakUnclear, bounded, read_line, read_moment
 from proxy.web.console.visit import Page, Tab
 from proxy.web.leaks import traced
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from proxy.oversight.leak.events import LeakTraced
     from proxy.oversight.leak.service import LeakTrace
     from proxy.purpose.directory import CaseDirectory
+    from proxy.registry.service import Registry
     from proxy.web.console.visit import Visit
 
 FIELDS: Final = ("case", "statement", "published", "at", "within", "about", "page")
@@ -32,10 +33,11 @@ class LeakRoom:
 
     tab = Tab("Leaks", "/leak", roles=TRACERS)
 
-    def __init__(self, traces: LeakTrace, cases: CaseDirectory) -> None:
-        """Take the use case, and the directory that knows the case of whoever asks."""
+    def __init__(self, traces: LeakTrace, cases: CaseDirectory, registry: Registry) -> None:
+        """Take the use case, the directory that knows the case of whoever asks, and the registry that knows who is close."""
         self._traces = traces
         self._cases = cases
+        self._registry = registry
 
     def pages(self) -> Iterable[Page]:
         """Return the form and its answer."""
@@ -55,13 +57,15 @@ class LeakRoom:
         page = fields["page"] or "1"
         if fields["within"] not in WITHIN or not (page.isascii() and page.isdigit() and len(page) < 6):
             raise BodyUnreadable("The form did not arrive as it was made.")
+        claims = _claims(fields)
+        must_not_be_own(claims, self._registry.recognizer, visit.principal)
         return await with_cause(
             self._cases,
             operator=visit.principal.person,
             role=visit.principal.role,
             case=fields["case"],
             statement=fields["statement"],
-            claims=_claims(fields),
+            claims=claims,
             page=int(page),
         )
 

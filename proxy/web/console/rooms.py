@@ -22,12 +22,12 @@ from proxy.web.console.reviews import ReviewsRoom
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from proxy.audit.search import LogSearch
     from proxy.escalation.lock_service import LockDesk
     from proxy.escalation.service import Escalations
     from proxy.identity.registration import Registration
     from proxy.identity.service import Identities
     from proxy.oversight.leak.service import LeakTrace
+    from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
     from proxy.policy.live import LivePolicy
     from proxy.policy.service import PolicySet
@@ -46,7 +46,7 @@ class Behind:
     escalations: Escalations
     oversight: Oversight
     locks: LockDesk
-    search: LogSearch
+    questions: Questions
     leaks: LeakTrace
     cases: CaseDirectory
     registry: Registry
@@ -74,8 +74,8 @@ def make_rooms(behind: Behind) -> Sequence[Room]:
         EscalationRoom(escalations=escalations, dossiers=dossiers, registry=behind.registry, policies=behind.policies),
         ReviewsRoom(behind.oversight),
         LocksRoom(behind.locks),
-        LogRoom(behind.search, behind.cases),
-        LeakRoom(behind.leaks, behind.cases),
+        LogRoom(behind.questions),
+        LeakRoom(behind.leaks, behind.cases, behind.registry),
         PolicyRoom(behind.live, behind.metrics),
         PeopleRoom(behind.identities, behind.locks.may_lock),
         HealthRoom(behind.ready, behind.head, behind.version),

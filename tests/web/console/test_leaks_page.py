@@ -33,7 +33,7 @@ async def trace(browser: Browser, **changes: str) -> Sight:
 
 
 async def test_who_was_shown_it_is_a_lead_with_reasons(desk: Desk) -> None:
-    """The officer, the share, the sentences, the query's own words and what cannot be told; nothing that a template did not make."""
+    """The officer, the share, the sentences, the query's own words and what cannot be told; nothing from elsewhere."""
     await desk.house.ask(desk.house.request())
     auditor, before = await desk.signed_in("auditor"), len(desk.kinds())
 
