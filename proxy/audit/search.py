@@ -203,6 +203,8 @@ class LogSearch:
         )
         lines, told, queries = [], set(), self._index.together(hits.entries)
         for entry in hits.entries:
+            if searched.sought.about_somebody and entry.kind == LogSearched.kind:
+                continue  # to ask the log about somebody is not to look at them
             if not entry.about:
                 lines.append(self._line([entry], tokens, searched))
             elif entry.about not in told:

@@ -1,6 +1,6 @@
 """The index's tables.
 
-Postings lie in *spans* of 2**20 entries: what is added, in order of the log, touches one span's part of the tree, so that an
+Postings lie in *spans* of 2**17 entries: what is added, in order of the log, touches one span's part of the tree, so that an
 index of ten million entries is built as fast as one of one million, and a question reads one place in each span.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 FORMAT: Final = 1
-SPAN_BITS: Final = 20
+SPAN_BITS: Final = 17
 DAY: Final = 86_400_000
 HOUR: Final = 3_600_000
 
