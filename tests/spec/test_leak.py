@@ -14,6 +14,7 @@ from tests.spec.conftest import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from tests.spec.conftest import Street
 
@@ -156,6 +157,29 @@ async def test_the_command_line_says_the_same_beside_the_server(street: Street, 
     assert code == 1
     entries = [entry["audit_entry"] for lead in told["leads"] for entry in lead["entries"]]
     assert answer.headers["Audit-Entry"] in entries
+
+
+async def test_many_things_come_as_lines_and_are_told_in_words(
+    street: Street, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of JSON lines, a picture, and an answer for people; a line that is not clear is wrong use, with its number."""
+    _, record = await shown(street)
+    lines, picture = tmp_path / "items.jsonl", tmp_path / "porch.jpg"
+    lines.write_bytes(b"\n".join(orjson.dumps({**each, "at": soon().isoformat()}) for each in respelled(record)))
+    picture.write_bytes(b"\xff\xd8\xff picture of a porch")
+    options = ["--at", soon().isoformat(), "--case", street.case("stop"), "--statement", WORDS]
+
+    code = await _command(street, "--file", str(lines), "--photo", str(picture), *options)
+
+    out = capsys.readouterr().out
+    assert code == 1
+    assert f". {street.person('officer')} (" in out
+    assert "item 3, photo" in out
+    assert "Was never shown item 3, so cannot be the only source." in out
+    assert "note: Who photographed a screen" in out
+    lines.write_text('{"kind": "phone", "value": "5"}\n{"kind": "phone"}\n')
+    assert await _command(street, "--file", str(lines), *options) == 2
+    assert "Item 2" in capsys.readouterr().err
 
 
 async def _command(street: Street, *arguments: str) -> int:
