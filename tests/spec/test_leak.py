@@ -174,8 +174,8 @@ async def test_many_things_come_as_lines_and_are_told_in_words(
     out = capsys.readouterr().out
     assert code == 1
     assert f". {street.person('officer')} (" in out
-    assert "item 3, photo" in out
-    assert "Was never shown item 3, so cannot be the only source." in out
+    assert "item 1, photo" in out
+    assert "Was never shown item 1, so cannot be the only source." in out
     assert "note: Who photographed a screen" in out
     lines.write_text('{"kind": "phone", "value": "5"}\n{"kind": "phone"}\n')
     assert await _command(street, "--file", str(lines), *options) == 2
