@@ -35,6 +35,7 @@ from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.disclosure.marks import marker
+from proxy.escalation.acquaintance import Acquaintance
 from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
@@ -60,6 +61,7 @@ from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.case_system import case_directory
+from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
 from proxy.readiness import readiness
 from proxy.registry.keyring import Keyring
@@ -269,6 +271,7 @@ class _Composition:
             clock=clock,
             monotonic=time.monotonic,
             metrics=metrics,
+            knows=Acquaintance(identities, registry.recognizer, cases if isinstance(cases, StoredCases) else None).knows,
         )
         await lock_desk.recover(settings.log, settings.origin, sealer)
         beat = settings.audit.heartbeat_seconds
@@ -299,6 +302,7 @@ class _Composition:
                 questions=None if queries else questions,
                 leaks=None if queries else LeakDoor(leaks, cases, registry),
                 origin=settings.origin,
+                registration=self._registration(database, store_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
 
@@ -328,7 +332,7 @@ class _Composition:
             lock_desk=lock_desk,
             escalations=escalations,
             oversight=oversight,
-            notifier=self._make_notifier(database, escalations, oversight, audit),
+            notifier=self._make_notifier(database, escalations, oversight, audit, store_key),
             sign_in=sign_in,
             index=index,
             questions=questions,
@@ -458,7 +462,7 @@ class _Composition:
         return Limits(**self._settings.limits.model_dump())
 
     def _make_notifier(
-        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail, store_key: bytes
     ) -> Notifier | None:
         if self._settings.notifications is None:
             return None
@@ -472,6 +476,7 @@ class _Composition:
             audit=audit,
             clock=self._clock,
             metrics=self._metrics,
+            key=hmac.digest(store_key, b"showcause heaps", hashlib.sha256),
         )
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:

@@ -31,6 +31,7 @@ CertificateOption = Annotated[Path | None, typer.Option("--certificate", help="Y
 
 UNREACHED: Final = "is the server running, and is --url its terminals' door?"
 STEP_UP: Final = "/problems/step-up-required"
+NOBODY: Final = "/problems/lock-target-unknown"
 NO_PASSKEY: Final = "/problems/passkey-missing"
 
 
@@ -88,6 +89,8 @@ def _raise_problem(status: int, problem: Mapping[str, Any], path: str, access: A
     if problem.get("type") == NO_PASSKEY:
         help_ = f"`identity passkey invite` makes a code; register one with it at {_console(access)}/passkeys"
         raise CommandFailed("this has to be confirmed with a passkey, and you have none", help=help_, code=Code.WRONG_USE)
+    if problem.get("type") == NOBODY:
+        raise CommandFailed(str(problem.get("detail", "")), help="`--anyway` locks it all the same", code=Code.WRONG_USE)
     code = Code.UNAVAILABLE if status >= 500 or status == 429 else Code.WRONG_USE
     raise CommandFailed(
         f"{problem.get('title', status)}: {problem.get('detail', '')}".rstrip(": "),

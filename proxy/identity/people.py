@@ -89,6 +89,15 @@ class People:
         self._refresh()
         return [each for each in self._known.values() if each.fresh(now, self._within)]
 
+    def persons(self) -> frozenset[str]:
+        """Return everybody whom the store still has, however long ago they came, and who came just now.
+
+        Raises:
+            DatabaseUnusable: the store cannot be read.
+        """
+        self._refresh()
+        return frozenset([*self._known, *self._waiting])
+
     def _refresh(self) -> None:
         generation = self._store.generation()
         if generation != self._generation:

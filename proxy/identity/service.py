@@ -147,6 +147,19 @@ class Identities:
         found = [credential.holder for credential in enrolled if credential.good(now)]
         return found + (list(self._people.holders(now)) if self._people is not None else [])
 
+    def persons(self) -> frozenset[str]:
+        """Return everybody who ever had a credential here, or for whom the provider vouched lately. Raises as ``holders``."""
+        self._refresh()
+        vouched = self._people.persons() if self._people is not None else ()
+        return frozenset([*(each.holder.person for each in self._by_id.values()), *vouched])
+
+    def terminals(self) -> frozenset[str] | None:
+        """Return the terminals that were ever enrolled; None where tokens name them. Raises as ``holders``."""
+        if self._tokens is not None:
+            return None
+        self._refresh()
+        return frozenset(each.holder.terminal for each in self._by_id.values())
+
     def vouched(self, now: datetime) -> list[Seen]:
         """Return for whom the identity provider vouched lately.
 

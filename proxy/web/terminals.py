@@ -35,6 +35,7 @@ from proxy.web.findings import FINDINGS, FindingsDoor
 from proxy.web.leaks import LEAKS
 from proxy.web.locks import LOCKS, LockDoor
 from proxy.web.log import LOG, LogDoor
+from proxy.web.passkeys import PASSKEYS, PasskeyDoor
 from proxy.web.prefer import read_preferences
 from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
 from proxy.web.streams import Reader, Streams
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from proxy.gateway.service import Gateway
     from proxy.identity.logout import BackChannel
     from proxy.identity.principal import Principal
+    from proxy.identity.registration import Registration
     from proxy.identity.service import Authenticator
     from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
@@ -84,13 +86,14 @@ class Terminals:
         queries: bool = True,
         questions: Questions | None = None,
         origin: str = "",
+        registration: Registration | None = None,
         back_channel: BackChannel | None = None,
         leaks: LeakDoor | None = None,
     ) -> None:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
 
-        ``back_channel`` is where an identity provider signs people out, ``questions`` answers those to the log of ``origin``,
-        and ``leaks`` traces leaks by it.
+        ``registration`` has people's passkeys; ``back_channel`` is where an identity provider signs people out, ``questions``
+        answers those to the log of ``origin``, and ``leaks`` traces leaks by it.
         """
         self._back_channel = back_channel
         self._gateway = gateway
@@ -105,6 +108,8 @@ class Terminals:
             **({LEAKS: leaks.answer} if leaks is not None else {}),
             **({LOG: LogDoor(questions, origin).answer} if questions is not None else {}),
         }
+        if registration is not None:
+            self._rooms = {**self._rooms, PASSKEYS: PasskeyDoor(registration).answer}
         self._locks = locks
         self._documents = documents
         self._clock = clock

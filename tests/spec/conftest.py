@@ -125,7 +125,7 @@ class Street:
         async with self.client.get(url, headers=sent, allow_redirects=False) as response:
             return Answer(response.status, dict(response.headers), await response.read())
 
-    async def post(self, role: str, target: str, body: Mapping[str, str]) -> Answer:
+    async def post(self, role: str, target: str, body: Mapping[str, object]) -> Answer:
         headers = {"Authorization": f"Bearer {self.keys[role]}"}
         async with self.client.post(self.servers.terminals.url + target, headers=headers, json=body) as response:
             return Answer(response.status, dict(response.headers), await response.read())
