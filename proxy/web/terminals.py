@@ -92,7 +92,7 @@ class Terminals:
     ) -> None:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
 
-        ``registration`` has people's passkeys; ``back_channel`` is where an identity provider signs people out, ``questions``
+        ``registration`` has people's passkeys; ``back_channel`` is where an identity provider signs people out; ``questions``
         answers those to the log of ``origin``, and ``leaks`` traces leaks by it.
         """
         self._back_channel = back_channel

@@ -132,8 +132,8 @@ async def test_a_thousand_records_fit_into_one_entry(world: World) -> None:
         sealed=told,
     )
 
-    assert len(content.entry) < 65_535
-    assert len(decode(0, content.entry).parties["person_id"]) == 1000
+    assert len(content) < 65_535
+    assert len(decode(0, content).parties["person_id"]) == 1000
     assert isinstance(told["left"], list)
     assert told["left_out"] == 1000 - len(told["left"])
     assert len(told["left"]) >= MOST_MARKS // 4
