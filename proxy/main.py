@@ -510,7 +510,9 @@ class _Composition:
         self._stack.push_async_callback(log.close)
         copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
         self._stack.push_async_callback(self._flush)
-        return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        trail = AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        await asyncio.to_thread(trail.require_newest_keys)
+        return trail
 
     async def _open_witnesses(self, log: Log) -> Witnesses | None:
         chosen = self._settings.audit

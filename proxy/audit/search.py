@@ -121,7 +121,8 @@ class Found:
     """What was found, newest first. ``before`` is where the next page goes on, or None: there is nothing more.
 
     ``entries`` are all that answer the question on this page; ``indexed`` is the size of the log that was asked, and ``behind``
-    counts entries that were there by then and not indexed yet.
+    counts entries that were there by then and not indexed yet. ``dead`` names epochs whose index key is not here: nobody can
+    search their entries.
     """
 
     lines: Sequence[Line]
@@ -129,6 +130,7 @@ class Found:
     indexed: int
     before: int | None
     behind: int = 0
+    dead: Sequence[str] = ()
 
 
 class LogSearch:
@@ -215,7 +217,7 @@ class LogSearch:
                 if newest <= entry.index:  # else an earlier page told of it
                     lines.append(self._line(together, tokens, searched))
         before = hits.entries[-1].index if hits.more else None
-        return Found(lines=lines, entries=hits.entries, indexed=hits.indexed, before=before)
+        return Found(lines=lines, entries=hits.entries, indexed=hits.indexed, before=before, dead=hits.dead)
 
     def _line(self, together: Sequence[Entry], tokens: set[str], searched: LogSearched) -> Line:
         asked = next((entry for entry in together if entry.kind in QUERIES), together[0])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from proxy.audit.bodies import Bodies
 from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.events import LogRead
 from proxy.audit.pairing import Pairing
@@ -38,7 +39,9 @@ from proxy.cli.confirmation import confirmation
 from proxy.cli.leak import leak
 from proxy.cli.questions import register as register_questions
 from proxy.cli.recording import operator, recording, sealer_of
-from proxy.cli.succession import new_origin, rotate_checkpoint_key
+from proxy.cli.rings import rotate_key
+from proxy.cli.shredding import shred
+from proxy.cli.succession import new_origin
 from proxy.cli.trusting import cosigned_of, verifier_of
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.note import parse_unverified
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(leak)
+app.command()(shred)
+app.command("rotate-key")(rotate_key)
 app.command("new-origin")(new_origin)
 
 FOLLOW_SECONDS: Final = 0.5
@@ -105,8 +110,9 @@ def verify(
     skew: SkewOption = SKEW_SECONDS,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify the whole log: every entry, checkpoint and tile, that every forwarded query has its one end, and the times.
+    """Verify the whole log: every entry, body, checkpoint and tile, that every forwarded query has its one end, and the times.
 
+    A body has to be the one whose hash its entry holds, or to be shredded, and an entry to cite the order for that.
     With --policy, what witnesses have signed must be here, and bounds the time of every entry.
 
     Exit 0 when all holds, 1 when something was found; the first line names the entry.
@@ -129,7 +135,7 @@ def verify(
     under_way, notes = 0, list[str]()
     if not any(found.kind in {"entry", "missing"} for found in report.findings):
         unpaired, under_way = _unpaired(AuditReader(folder), report.size, running=running)
-        problems += unpaired
+        problems = [each for each in problems if each.kind != "body"] + unpaired  # where a CRC fails, so does the hash
         untimely, notes = _untimely(AuditReader(folder), report.size, witnessed, skew=skew, running=running)
         problems += untimely
     _print_report(report, problems, notes, under_way, witnessed, as_json=as_json)
@@ -181,13 +187,15 @@ def _is_running(folder: Path) -> bool:
 
 def _unpaired(reader: AuditReader, size: int, *, running: bool) -> tuple[list[_Problem], int]:
     """Return what breaks the rule that each forwarded decision has one end, and how many queries are under way."""
-    pairing = Pairing()
+    pairing, bodies = Pairing(), Bodies()
     try:
         for entry in reader.entries(0, size):
             pairing.see(entry)
+            bodies.see(entry)
     except EntryUnreadable as error:
         return [_Problem(kind="unreadable", index=None, message=str(error))], 0
     problems = [_Problem(kind="pairing", index=fault.index, message=fault.message) for fault in pairing.faults]
+    problems += [_Problem(kind="body", index=fault.index, message=fault.message) for fault in bodies.faults()]
     orphans = pairing.unended()
     fresh = reader.after_last_start() if running else size
     problems += [
@@ -393,19 +401,6 @@ def _say_why(recognized: Iterable[Mapping[str, Any]]) -> None:
 async def _record(config: Path, event: LogRead) -> None:
     async with recording(settings_of(config)) as store, store.database.begin() as connection:
         await store.outbox.put(connection, event)
-
-
-@app.command("rotate-key")
-def rotate_key(
-    which: Annotated[str, typer.Argument(help="checkpoint: the key that signs the log.")],
-    *,
-    config: ConfigOption = DEFAULT_CONFIG,
-    as_json: JsonOption = False,
-) -> None:
-    """Change a key of the record; what was made with the old one stays good."""
-    if which != "checkpoint":
-        raise CommandFailed(f"there is no key {which!r} to change here", help="rotate-key checkpoint", code=Code.WRONG_USE)
-    rotate_checkpoint_key(config, as_json=as_json)
 
 
 register_questions(app)

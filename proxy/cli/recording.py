@@ -84,7 +84,9 @@ async def deliver(settings: Settings, outbox: Outbox, sealer: Sealer, *, clock: 
     except LogBusy:
         return False
     async with log:
-        await outbox.drain(AuditTrail(log, sealer, clock))
+        trail = AuditTrail(log, sealer, clock)
+        trail.require_newest_keys()
+        await outbox.drain(trail)
     return True
 
 

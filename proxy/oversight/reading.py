@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from proxy.audit.entry import decode, prefix
 from proxy.audit.owed import OWED, owed_by
+from proxy.audit.sealing import Shredded
 from proxy.oversight.duty import Outcome, Task, make_task, matter_of
 from proxy.oversight.events import Overseen
 from proxy.oversight.finding import Disposition, FindingEnded, FindingOpened
@@ -15,6 +16,7 @@ from proxy.oversight.overdue import Lapsed
 
 if TYPE_CHECKING:
     from proxy.audit.entry import Entry
+    from proxy.audit.event import Json
     from proxy.audit.reader import AuditReader
     from proxy.tlog.store import Cursor, Stored
 
@@ -115,13 +117,20 @@ class Reading:
         own = decided is entry
         matter = matter_of(
             decided.facts,
-            self._reader.unseal(decided),
+            self._clear(decided),
             {} if own else entry.facts,
-            {} if own else self._reader.unseal(entry),
+            {} if own else self._clear(entry),
         )
         reference, agency = f"{self._origin}/{decided.index}", str(decided.facts.get("agency", ""))
         at = datetime.fromisoformat(entry.at)
         return [make_task(each, reference=reference, agency=agency, at=at, matter=matter) for each in owed]
+
+    def _clear(self, entry: Entry) -> dict[str, Json]:
+        """Return a query's body in clear; empty where a court had it shredded: the duty stays, and says of nobody."""
+        try:
+            return self._reader.unseal(entry)
+        except Shredded:
+            return {}
 
     def _move(self, entry: Entry) -> Move:
         facts, at = entry.facts, datetime.fromisoformat(entry.at)

@@ -72,6 +72,7 @@ class LogDoor:
                     "indexed": found.indexed,
                     "behind": found.behind,
                     "before": found.before,
+                    "dead_epochs": list(found.dead),
                 }
         except (IndexUnusable, LogDamaged, EntryUnreadable, SealBroken) as error:
             raise AuditUnavailable(

@@ -119,6 +119,16 @@ class Writing:
             " SET first = min(first, excluded.first), last = max(last, excluded.last)",
             [(hour, first, last) for hour, (first, last) in hours.items()],
         )
+        epochs: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            epochs[row.epoch] = (min(epochs.get(row.epoch, (row.number, 0))[0], row.number), row.number)
+        run.executemany(
+            "INSERT INTO epochs VALUES (?, ?, ?) ON CONFLICT (epoch) DO UPDATE SET last = max(last, excluded.last)",
+            [(epoch, first, last) for epoch, (first, last) in epochs.items()],
+        )
+        # What a court had shredded is not to be found by what it held.
+        gone = [(number >> SPAN_BITS, number) for row in rows for number in row.shredded]
+        run.executemany("DELETE FROM marks WHERE span = ? AND idx = ?", gone)
         counted = Counter((row.at // DAY, row.officer, word(row.purpose), word(row.outcome)) for row in rows if row.counts)
         run.executemany(
             "INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
@@ -144,6 +154,11 @@ class Reading:
         """Return how many entries of the log are indexed."""
         found = self._connection.execute("SELECT value FROM meta WHERE name = 'size'").fetchone()
         return int(found[0]) if found else 0
+
+    def epochs(self, first: int, end: int) -> list[str]:
+        """Return the epochs of the entries in [first, end)."""
+        question = "SELECT epoch FROM epochs WHERE first < ? AND last >= ? ORDER BY first"
+        return [epoch for (epoch,) in self._connection.execute(question, (end, first))]
 
     def between(self, since: datetime, until: datetime) -> tuple[int, int]:
         """Return first and end of the entries among which are all of a stretch of time, and maybe some beside it."""

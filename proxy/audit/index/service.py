@@ -65,6 +65,7 @@ class Hits:
     entries: Sequence[Entry]
     indexed: int
     more: bool
+    dead: Sequence[str] = ()
 
 
 def folder_of(store: Path) -> Path:
@@ -324,7 +325,8 @@ class Index:
                 if len(newest) <= most:
                     break
                 end = newest[-1]
-            return Hits(entries=found[:most], indexed=index.size(), more=len(found) > most)
+            dead = [epoch for epoch in index.epochs(*index.between(since, until)) if epoch not in self._sealer.epochs]
+            return Hits(entries=found[:most], indexed=index.size(), more=len(found) > most, dead=dead)
 
     def together(self, entries: Iterable[Entry]) -> dict[str, list[Entry]]:
         """Return by query id all entries of the queries that these are of, in order.
