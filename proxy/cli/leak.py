@@ -19,6 +19,7 @@ import orjson
 import typer
 
 from proxy.audit.errors import AuditUnavailable
+from proxy.audit.event import Receipt
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.index.service import Index, folder_of
 from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, done, emit, say, settings_of
@@ -40,6 +41,7 @@ from proxy.oversight.leak.claim import (
 from proxy.oversight.leak.ranking import Verdict
 from proxy.oversight.leak.service import LeakTrace
 from proxy.refusal import Refusal
+from proxy.tlog.store import newest_seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,11 +82,13 @@ class _Recorder:
     settings: Settings
     store: Recording
 
-    async def record(self, event: Event) -> None:
+    async def record(self, event: Event) -> Receipt:
         """Return once it is sure to be in the log."""
         async with self.store.database.begin() as connection:
             await self.store.outbox.put(connection, event)
         await deliver(self.settings, self.store.outbox, sealer_of(self.settings))
+        size = await asyncio.to_thread(newest_seal, self.settings.log)
+        return Receipt(origin=self.settings.origin, index=size, kind=event.kind, about=event.about)
 
 
 def leak(  # noqa: PLR0917 -- typer reads the signature as the options

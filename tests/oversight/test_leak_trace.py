@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from proxy.audit.event import Event, Party
+from proxy.audit.errors import OwnLookups
+from proxy.audit.event import Event, Party, Receipt
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
@@ -86,10 +87,15 @@ class Walked:
 
     directory: Path
     sealer: Sealer
+    size: int = 1 << 30
 
     def catch_up(self) -> int:
         """Keep nothing, so have nothing to catch up with."""
         return 0
+
+    def indexed(self) -> int:
+        """Find everything, or what the index has."""
+        return self.size
 
     def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
         """Yield entries that disclosed a value of any of the marks."""
@@ -133,18 +139,20 @@ class Office:
         seen["person_id"] = mark(self.sealer, "person_id", person)
         return {"person": [person], "subject": [], "seen": dict(seen), "masked": list(masked), "withheld": False}
 
-    async def trace(self, *claims: Claim, page: int = 1) -> Answer:
+    async def trace(self, *claims: Claim, page: int = 1, operator: str = "auditor-1", indexed: int = 1 << 30) -> Answer:
         """Ask; what is recorded goes into the journal."""
         journal = self.journal
 
         class Recorder:
-            async def record(self, event: Event) -> None:
+            async def record(self, event: Event) -> Receipt:
                 journal.append(event)
+                return Receipt(origin="log.example", index=len(journal), kind=event.kind, about="")
 
         asked = LeakTraced(
-            operator="auditor-1", role="auditor", case="26-9", statement="blog post", claims=tuple(bounded(claims)), page=page
+            operator=operator, role="auditor", case="26-9", statement="blog post", claims=tuple(bounded(claims)), page=page
         )
-        return await LeakTrace(Walked(self.directory, self.sealer), self.sealer, Recorder(), "log.example").trace(asked)
+        archive = Walked(self.directory, self.sealer, indexed)
+        return await LeakTrace(archive, self.sealer, Recorder(), "log.example", turns=1).trace(asked)
 
 
 @pytest.fixture
@@ -208,6 +216,9 @@ async def test_nothing_is_shown_when_it_cannot_be_recorded(office: Office) -> No
         def catch_up(self) -> int:
             raise AssertionError
 
+        def indexed(self) -> int:
+            raise AssertionError
+
         def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
             raise AssertionError(marks, before)
 
@@ -215,11 +226,32 @@ async def test_nothing_is_shown_when_it_cannot_be_recorded(office: Office) -> No
             raise AssertionError(entries)
 
     class Down:
-        async def record(self, event: Event) -> None:
+        async def record(self, event: Event) -> Receipt:
             raise OSError(event.kind)
 
     with pytest.raises(OSError, match="leak-traced"):
         await LeakTrace(Silent(), office.sealer, Down(), "log.example").trace(asked)
+
+
+async def test_nobody_traces_a_leak_in_which_they_are_a_lead(office: Office) -> None:
+    """The question is in the log all the same, and nobody was shown as a lead."""
+    await office.look("auditor-7", office.record("1001", phone="555-010-0199"))
+
+    with pytest.raises(OwnLookups):
+        await office.trace(claim("phone", "5550100199", office.now), operator="auditor-7")
+
+    assert [event.kind for event in office.journal] == ["leak-traced"]
+
+
+async def test_it_says_when_the_index_lacks_the_newest_entries(office: Office) -> None:
+    """A part is never taken for the whole."""
+    await office.look("badge-7", office.record("1001", phone="555-010-0199"))
+
+    behind = await office.trace(claim("phone", "5550100199", office.now), indexed=-2)
+    whole = await office.trace(claim("phone", "5550100199", office.now))
+
+    assert behind.limits[0] == "The newest 3 entries of the log are not indexed yet, so they were not looked at. Ask again."
+    assert "not indexed" not in " ".join(whole.limits)
 
 
 async def test_it_says_who_was_shown_all_and_what_was_masked(office: Office) -> None:

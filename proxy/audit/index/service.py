@@ -373,6 +373,15 @@ class Index:
                 seen=_seen(body, wanted),
             )
 
+    def indexed(self) -> int:
+        """Return how many entries of the log are indexed.
+
+        Raises:
+            IndexUnusable: there is no index.
+        """
+        with self.reading() as index:
+            return index.size()
+
     def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
         """Yield the same entries with their sealed parts in clear, which say of each record what was seen.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from proxy.audit.entry import Entry
-    from proxy.audit.event import Event, Json
+    from proxy.audit.event import Event, Json, Receipt
     from proxy.audit.sealing import Sealer
     from proxy.oversight.leak.events import LeakTraced
     from proxy.oversight.leak.published import Published, Sight
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     from proxy.oversight.leak.sights import Archive, Seen
 
 PAGE: Final = 10
+TURNS: Final = 30
+TURN_SECONDS: Final = 0.1
+BEHIND: Final = "The newest {} entries of the log are not indexed yet, so they were not looked at. Ask again."
 CUT: Final = "There are more entries than one trace reads, so the newest were left out. Ask about one person, or fewer things."
 
 
 class Recorder(Protocol):
     """Where it is recorded that somebody asked, and what they were shown."""
 
-    async def record(self, event: Event) -> object:
-        """Return only once the event is sure to be in the log."""
+    async def record(self, event: Event) -> Receipt:
+        """Return only once the event is sure to be in the log; the receipt's index is no less than that of what was before."""
         ...
 
 
@@ -47,8 +50,9 @@ class _Traced:
 class LeakTrace:
     """The use case. ``origin`` is the name of the log."""
 
-    def __init__(self, archive: Archive, sealer: Sealer, recorder: Recorder, origin: str) -> None:
-        """Read what ``archive`` finds, and record with ``recorder``."""
+    def __init__(self, archive: Archive, sealer: Sealer, recorder: Recorder, origin: str, *, turns: int = TURNS) -> None:
+        """Read what ``archive`` finds, and record with ``recorder``; an index that is behind is waited for so many turns."""
+        self._turns = turns
         self._archive = archive
         self._sealer = sealer
         self._recorder = recorder
@@ -62,11 +66,12 @@ class LeakTrace:
             AuditUnavailable: it could not be recorded, so nothing is shown.
             IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: the log or its index cannot be read.
         """
-        await self._recorder.record(asked)
+        receipt = await self._recorder.record(asked)
+        behind = await self._caught_up(receipt.index)
         traced = await asyncio.to_thread(self._look, asked)
         if any(traced.seen.names.get(lead.officer) == asked.operator for lead in traced.trace.leads):
             raise OwnLookups("You were shown something of it yourself. Somebody else of the oversight desk has to trace it.")
-        answer = self._told(traced, asked.page)
+        answer = self._told(traced, asked.page, behind)
         shown = LeadsShown(
             about=asked.about,
             operator=asked.operator,
@@ -79,8 +84,18 @@ class LeakTrace:
         await self._recorder.record(shown)
         return answer
 
+    async def _caught_up(self, size: int) -> int:
+        """Have so many entries of the log indexed; return how many still are not after a while."""
+        missing = size
+        for _ in range(self._turns):
+            await asyncio.to_thread(self._archive.catch_up)
+            missing = size - await asyncio.to_thread(self._archive.indexed)
+            if missing <= 0:
+                return 0
+            await asyncio.sleep(TURN_SECONDS)
+        return missing
+
     def _look(self, asked: LeakTraced) -> _Traced:
-        self._archive.catch_up()
         items = published_of(asked.claims, self._sealer)
         seen = collect(self._archive, self._sealer, asked.claims, items)
         found = trace(items, seen.sights)
@@ -96,7 +111,7 @@ class LeakTrace:
                 return {**sealed, "purpose": entry.facts.get("purpose"), "query": entry.index}
         return {}
 
-    def _told(self, traced: _Traced, page: int) -> Answer:
+    def _told(self, traced: _Traced, page: int, behind: int) -> Answer:
         found, first = traced.trace, (page - 1) * PAGE
         shown = found.leads[first : first + PAGE]
         return Answer(
@@ -116,7 +131,7 @@ class LeakTrace:
             ),
             outside=found.outside,
             saw_all=found.saw_all,
-            limits=(*((CUT,) if traced.seen.cut else ()), *LIMITS),
+            limits=(*((BEHIND.format(behind),) if behind else ()), *((CUT,) if traced.seen.cut else ()), *LIMITS),
             page=page,
             next_page=page + 1 if first + PAGE < len(found.leads) else None,
         )

@@ -33,7 +33,11 @@ class Archive(Protocol):
     """The log by what it disclosed (``audit.index.service``)."""
 
     def catch_up(self) -> int:
-        """Take in what the log has more, so that a look-up of a moment ago is found."""
+        """Take in what the log has more, so that a look-up of a moment ago is found; nothing while another process does."""
+        ...
+
+    def indexed(self) -> int:
+        """Return how many entries of the log can be found."""
         ...
 
     def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
