@@ -37,6 +37,7 @@ from proxy.cli.common import (
     settings_of,
 )
 from proxy.cli.confirmation import confirmation
+from proxy.cli.leak import leak
 from proxy.cli.questions import register as register_questions
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.cli.retention import hold, prune
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(hold, name="hold", help="What must not be pruned or shredded, on whose order.")
 app.command()(prune)
+app.command()(leak)
 app.command()(shred)
 app.command("rotate-key")(rotate_key)
 app.command("new-origin")(new_origin)
