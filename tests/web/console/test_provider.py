@@ -174,6 +174,7 @@ async def town(
     secret.write_text(SECRET)
     secret.chmod(0o600)
     async with serving() as idp:
+        idp.discovery["end_session_endpoint"] = f"{idp.issuer}/session/end"
         section = {
             "issuer": idp.issuer,
             "client_id": "console",
@@ -284,7 +285,6 @@ async def test_who_signs_out_is_shown_the_way_on_to_the_provider_and_no_link_sig
     """The sign-out there is the provider's own, which asks; what leads to it ends nothing here and takes nothing along."""
     back = "http://127.0.0.1:8441/sign-in"
     async with town(desk_opened, tmp_path, after_logout=back) as running:
-        running.idp.discovery["end_session_endpoint"] = f"{running.idp.issuer}/session/end"
         browser = running.browser()
         assert (await running.back(browser))[0] == 303
 
