@@ -53,6 +53,8 @@ class Housekeeping:
         await self._keep(self._drain)
         await self._keep(self._notice)
         await self._keep(self._flush)
+        await self._keep(rooms.gate.tend)
+        await self._keep(rooms.pulse.turn)
         await self._keep(rooms.registry.refresh)
         await self._keep(rooms.registry.verify, seconds=VERIFY_SECONDS)
         await self._keep(rooms.stewards.expire, seconds=EXPIRY_SECONDS)

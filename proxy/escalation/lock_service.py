@@ -320,12 +320,12 @@ def _worded(reason: str) -> str:
 def _moves(cursor: Cursor, reader: AuditReader) -> list[Lock | tuple[str, Ending]]:
     """Return what a stretch of the log says of locks, in its order. Looked for as bytes: nearly every entry says nothing."""
     found: list[Lock | tuple[str, Ending]] = []
-    while passed := cursor.sealed():
-        for index, content in passed:
-            if content.startswith(_ADDED):
-                found.append(lock_of(reader.unseal(decode(index, content))))
-            elif content.startswith(_ENDED):
-                members = reader.unseal(decode(index, content))
+    while passed := cursor.stored():
+        for stored in passed:
+            if stored.entry.startswith(_ADDED):
+                found.append(lock_of(reader.unseal(decode(*stored))))
+            elif stored.entry.startswith(_ENDED):
+                members = reader.unseal(decode(*stored))
                 ending = members["ending"]
                 assert isinstance(ending, dict)
                 found.append((str(members["lock"]), ending_of(ending)))

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from proxy.audit.event import AuditLog, Event, Json, Receipt
+    from proxy.audit.gate import ReleaseGate
     from proxy.audit.lot import Lot
     from proxy.clock import Clock
     from proxy.disclosure.disclosure import Disclosure, Judgement
@@ -135,6 +136,7 @@ class Gateway:
         locks: Locks,
         upstream: Upstream,
         audit: AuditLog,
+        gate: ReleaseGate,
         metrics: Metrics,
         clock: Clock,
         monotonic: Callable[[], float],
@@ -147,7 +149,8 @@ class Gateway:
 
         ``policies`` returns the set in force, and ``shadow`` the candidate that rules beside it, if there is one.
 
-        ``register`` knows who broke the glass before, and ``step_up`` makes sure who does; ``lot`` draws what is reviewed.
+        ``register`` knows who broke the glass before, and ``step_up`` makes sure who does; ``lot`` draws what is reviewed;
+        ``gate`` says when what is recorded may leave.
 
         ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1;
         ``marking`` makes the log's marks of what left.
@@ -165,6 +168,7 @@ class Gateway:
         self._upstream = upstream
         self._marking = marking
         self._audit = audit
+        self._gate = gate
         self._metrics = metrics
         self._clock = clock
         self._monotonic = monotonic
@@ -301,7 +305,8 @@ class Gateway:
         """Write down what is about to leave, unless a lock stops it."""
         await self._must_not_be_stopped(query, asking, ruling, disclosure, cover)
         self._leave(query, "disclosure")
-        await self._record_disclosure(query, asking, disclosure, cover)
+        receipt = await self._record_disclosure(query, asking, disclosure, cover)
+        await self._gate.pass_(receipt, asking.inquiry.route.gate)
 
     async def _in_emergency(self, query: _Query, asking: Asking, ruling: Ruling) -> bool:
         """Tell whether the glass is to be broken: an emergency was stated, the row answers it, and nobody has decided already.
@@ -523,7 +528,7 @@ class Gateway:
             return ()
         return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=SAMPLE, within=asking.policies.budgets.sample.within),)
 
-    async def _record_disclosure(self, query: _Query, asking: Asking, disclosure: Disclosure, cover: Cover) -> None:
+    async def _record_disclosure(self, query: _Query, asking: Asking, disclosure: Disclosure, cover: Cover) -> Receipt:
         glass = cover.glass
         kind = Withheld if disclosure.withheld and not disclosure.records else Disclosed
         event = kind(
@@ -545,12 +550,13 @@ class Gateway:
             glass=glass.assurance if glass else None,
         )
         query.ending = True
-        await self._audit.record(event)
+        receipt = await self._audit.record(event)
         query.closed = True
         if query.tally:
             self._differ(query.tally.differences)
         self._notice(query, (judgement.ruling for judgement in disclosure.judgements))
         self._leave(query, "recorded")
+        return receipt
 
     def _shadowed(self, query: _Query, facts: Facts, recognition: Recognition, ruling: Ruling) -> Mapping[str, Json] | None:
         """Return what the entry says of the candidate: nothing, where it would have ruled the same."""

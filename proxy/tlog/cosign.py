@@ -281,3 +281,9 @@ def cosignature_lines(reply: str, checkpoint: Checkpoint, key: PublicKey) -> tup
         msg = f"the reply holds no cosignature by {key.name}"
         raise NoteInvalid(msg)
     return lines, newest
+
+
+def notes_of(text: str) -> list[str]:
+    """Return the notes of a file that holds several, an empty line after each, as logs and witnesses keep them."""
+    parts = text.rstrip("\n").split("\n\n")
+    return [f"{body}\n\n{signatures}\n" for body, signatures in zip(parts[::2], parts[1::2], strict=False)]

@@ -98,14 +98,23 @@ def create_signing_key(path: Path, kind: Kind = Kind.ED25519) -> None:
     create_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
-def load_signer(path: Path, origin: str, second: Path | None = None) -> Signer:
+def begun(path: Path) -> Path:
+    """Return where the new key of a change lies until the change is done."""
+    return path.with_name(f"{path.name}.next")
+
+
+def load_signer(path: Path, origin: str, second: Path | None = None, *, unfinished: bool = False) -> Signer:
     """Return the signer of the log ``origin``; its ``verifier.vkey`` is what to publish.
 
     Raises:
         KeyUnusable: the file is not an unencrypted Ed25519 key, or ``second`` not one of P-256 or ML-DSA-44, that only its
-            owner can read.
+            owner can read; or a change of key was begun and not finished (``unfinished`` is for who finishes it).
         NoteInvalid: ``origin`` cannot name a log.
     """
+    if not unfinished and begun(path).exists():
+        # The log may say already that the new key signs: what the old one signed from then on would count for nothing.
+        msg = f"{begun(path)} is there: a change of key was begun; finish it with `showcause audit rotate-key checkpoint`"
+        raise KeyUnusable(msg)
     key = _load(path)
     if not isinstance(key, Ed25519PrivateKey):
         msg = f"{path} is not an unencrypted Ed25519 key in PEM"

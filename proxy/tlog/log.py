@@ -33,14 +33,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from proxy.tlog.acknowledged import Acknowledged
-from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogError, LogPoisoned
+from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogDamaged, LogError, LogPoisoned
 from proxy.tlog.files import make_directory
-from proxy.tlog.frames import MAX_ENTRY, decode_bundle, encode_entries
-from proxy.tlog.merkle import Tree, inclusion_proof, leaf_hashes
+from proxy.tlog.frames import MAX_BODY, MAX_ENTRY, decode_bundle, encode_entries
+from proxy.tlog.merkle import Tree, consistency_proof, inclusion_proof, leaf_hashes
+from proxy.tlog.note import Checkpoint
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.recovery import recover
+from proxy.tlog.rotation import rotations_of, with_rotations
 from proxy.tlog.segment import OpenSegment, create_segment
-from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader
+from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader, origin_of
 from proxy.tlog.tiles import WIDTH, parse_path
 
 if TYPE_CHECKING:
@@ -49,9 +51,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.clock import Clock
-    from proxy.tlog.note import Checkpoint, Signer
+    from proxy.tlog.note import Signer, Verifier
     from proxy.tlog.recovery import Recovered
-    from proxy.tlog.store import Segment
+    from proxy.tlog.store import Segment, Stored
 
 SEGMENT_ENTRIES: Final = 65_536
 MAX_BATCH: Final = 1024
@@ -65,6 +67,7 @@ QUICK_SECONDS: Final = 0.002
 
 class _Waiting(NamedTuple):
     entry: bytes
+    body: bytes
     future: asyncio.Future[int]
 
 
@@ -117,7 +120,7 @@ class Log:
             raise ValueError(msg)
         self.directory = directory
         self.origin = signer.verifier.name
-        self.verifier = signer.verifier
+        self.verifier: Verifier = with_rotations([signer.verifier], rotations_of(directory))
         self._signer = signer
         self._clock = clock
         self._segment_entries = segment_entries
@@ -132,7 +135,8 @@ class Log:
             make_directory(directory)
             self._lock = _take_lock(directory)
             try:
-                self._recover(recover(directory, signer.verifier))
+                _must_be(self.origin, directory)
+                self._recover(recover(directory, self.verifier))
             except BaseException:
                 os.close(self._lock)
                 raise
@@ -142,6 +146,7 @@ class Log:
         self._reader = SegmentReader(directory)
         self._thread = threading.Thread(target=self._run, name="tlog-writer", daemon=True)
         self._thread.start()
+        self._publisher.finish = lambda checkpoint: signer.doubled(checkpoint, int(clock().timestamp()))
         self._publisher.start()
 
     def _recover(self, found: Recovered | None) -> None:
@@ -174,18 +179,22 @@ class Log:
         """Return why tiles lag behind, if they do; no evidence is lost by that."""
         return self._publisher.failure
 
-    async def append(self, entry: bytes) -> int:
-        """Return the entry's index once it, and everything before it, is durable.
+    async def append(self, entry: bytes, body: bytes = b"") -> int:
+        """Return the entry's index once it, its body, and everything before them, are durable.
 
-        A caller who is cancelled has still appended: the entry is in the log or will be.
+        The body lies beside the entry and is no part of the tree; what binds it is its hash in the entry, which is the
+        caller's affair. A caller who is cancelled has still appended: the entry is in the log or will be.
 
         Raises:
-            EntryTooLarge: it is empty or over 65,535 bytes.
+            EntryTooLarge: it is empty or over 65,535 bytes, or the body is over 4 MiB.
             LogPoisoned: it is not confirmed, now or ever in this process.
             LogClosed: the log was closed before.
         """
         if not 0 < len(entry) <= MAX_ENTRY:
             msg = f"an entry has 1 to {MAX_ENTRY} bytes, not {len(entry)}"
+            raise EntryTooLarge(msg)
+        if len(body) > MAX_BODY:
+            msg = f"the body of an entry has up to {MAX_BODY} bytes, not {len(body)}"
             raise EntryTooLarge(msg)
         if self._failure is not None:
             raise _poisoned(self._failure)
@@ -193,7 +202,7 @@ class Log:
             raise LogClosed("the log is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        self._waiting.append(_Waiting(entry, future))
+        self._waiting.append(_Waiting(entry, body, future))
         if len(self._waiting) == 1 and not self._writing:
             self._gather(loop)
         return await future
@@ -211,6 +220,11 @@ class Log:
         size = self._head.size
         return self._reader.entries(start, size if end is None else min(end, size))
 
+    def stored(self, start: int = 0, end: int | None = None) -> Iterator[Stored]:
+        """Yield the durable entries with their bodies, from ``start`` up to ``end``, exclusive."""
+        size = self._head.size
+        return self._reader.stored(start, size if end is None else min(end, size))
+
     def prove(self, index: int, size: int | None = None) -> tuple[bytes, ...]:
         """Return the RFC 6962 inclusion proof of an entry in the tree of ``size`` entries (default: the head's).
 
@@ -224,6 +238,23 @@ class Log:
             msg = f"the log has {newest} entries, not {size}"
             raise ValueError(msg)
         return inclusion_proof(self._publisher, index, size)
+
+    def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Return the RFC 6962 proof that the tree of ``new`` entries begins with that of ``old``.
+
+        Raises:
+            ValueError: ``new`` is smaller than ``old``, or the log is not that long.
+            LogDamaged: a tile is missing.
+        """
+        if new > self._head.size:
+            msg = f"the log has {self._head.size} entries, not {new}"
+            raise ValueError(msg)
+        return consistency_proof(self._publisher, old, new)
+
+    def published(self, head: Head, time: int) -> Checkpoint:
+        """Return a head as a checkpoint to be shown, with the second key's line if there is one; ``time`` in POSIX seconds."""
+        plain = Checkpoint(origin=self.origin, size=head.size, root=head.root, text=head.checkpoint)
+        return self._signer.doubled(plain, time)
 
     def tile(self, path: str) -> bytes | None:
         """Return the tile at a C2SP path (``tile/0/x001/234.p/5``), or None when the log has none there."""
@@ -315,7 +346,7 @@ class Log:
         if self._failure is None:
             try:
                 began = monotonic()
-                self._commit([waiting.entry for waiting in batch])
+                self._commit([waiting.entry for waiting in batch], [waiting.body for waiting in batch])
                 self._quick = monotonic() - began < QUICK_SECONDS
             except BaseException as error:  # noqa: BLE001 -- whatever it was, these entries are not confirmed
                 self._failure = error
@@ -328,7 +359,7 @@ class Log:
             if self._waiting:
                 self._gather(loop)
 
-    def _commit(self, entries: list[bytes]) -> None:
+    def _commit(self, entries: list[bytes], bodies: list[bytes]) -> None:
         head = self._head
         if head.size and head.size % self._segment_entries == 0 and self._segment.first != head.size:
             opening = self._signer.checkpoint(head.size, head.root)
@@ -336,7 +367,7 @@ class Log:
             self._segment = self._open(self._create(opening))
         grown = self._tree.extend(leaf_hashes(entries))
         checkpoint = self._signer.checkpoint(self._tree.size, self._tree.root())
-        self._segment.commit(entries, checkpoint)
+        self._segment.commit(entries, bodies, checkpoint)
         self._acknowledged.write(checkpoint)
         self._publisher.feed(entries, grown, checkpoint)
         self._head = self._head_at(checkpoint)
@@ -349,6 +380,16 @@ class Log:
 
     def _head_at(self, checkpoint: Checkpoint) -> Head:
         return Head(size=checkpoint.size, root=checkpoint.root, checkpoint=checkpoint.text, time=self._clock())
+
+
+def _must_be(origin: str, directory: Path) -> None:
+    found = origin_of(directory)
+    if found not in {None, origin}:
+        msg = (
+            f"the log in {directory} is {found}, not {origin}. If a new log is to go on from it, "
+            "`showcause audit new-origin --reason …` begins it and keeps the old one; otherwise set `origin` back"
+        )
+        raise LogDamaged(msg)
 
 
 def _take_lock(directory: Path) -> int:

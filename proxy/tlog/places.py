@@ -19,7 +19,7 @@ _ONE: Final = MAX_ENTRY + 64
 class Place(NamedTuple):
     """Where one can go on: the next entry's index, the first one's of its segment, and an offset right behind a seal."""
 
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a place
     segment: int = 0
     offset: int = 0
 

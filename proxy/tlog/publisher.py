@@ -20,7 +20,7 @@ from proxy.tlog.store import CHECKPOINT
 from proxy.tlog.tiles import WIDTH, Edge, Tile, split_hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from proxy.tlog.note import Checkpoint
@@ -33,8 +33,12 @@ class Publisher:
     """Keeps the right edge in memory and the rest on disk. Fed by one thread; asked by any."""
 
     def __init__(self, directory: Path, *, start: int, rows: Sequence[Sequence[bytes]], published: int) -> None:
-        """Continue at entry ``start`` (a multiple of 256) with that tree's edge; ``published`` entries are on disk already."""
+        """Continue at entry ``start`` (a multiple of 256) with that tree's edge; ``published`` entries are on disk already.
+
+        ``finish`` may put further signatures under a checkpoint before it is published.
+        """
         self.failure: OSError | None = None
+        self.finish: Callable[[Checkpoint], Checkpoint] = lambda checkpoint: checkpoint
         self._directory = directory
         self._published = published
         self._lock = threading.Lock()
@@ -153,7 +157,7 @@ class Publisher:
             path = self._directory / tile.path
             make_directory(path.parent)
             replace(path, content, durable=False)
-        replace(self._directory / CHECKPOINT, checkpoint.text.encode(), durable=True)
+        replace(self._directory / CHECKPOINT, self.finish(checkpoint).text.encode(), durable=True)
         sync_directory(self._directory)
         self._checkpoint = checkpoint
         self._forget_narrower(full, partial)

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.audit.keys import load_key
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import Sealer
 from proxy.identity.evidence import prove
@@ -72,7 +71,7 @@ async def test_an_approval_is_confirmed_in_a_browser_and_proven_from_the_log(off
     assert (status, approved["state"], again) == (401, "approved", 409)
     assert 'error="insufficient_user_authentication"' in authenticate
     keys = world[0].keys
-    sealer = Sealer(index_key=load_key(keys / "index.key"), body_key=load_key(keys / "body.key"))
+    sealer = Sealer.load(index=keys / "index.key", body=keys / "body.key")
     log = office.desk.house.servers.audit.log
     entries = list(AuditReader(log.directory, sealer).entries(0, log.head.size))
     move = next(each for each in entries if each.kind == "escalation-move")
@@ -254,7 +253,7 @@ async def _proof(
 ) -> tuple[dict[str, Any], Proven]:
     """Return what an entry says of a confirmation, and what its evidence proves with the key of the passkey's own entry."""
     keys = world[0].keys
-    sealer = Sealer(index_key=load_key(keys / "index.key"), body_key=load_key(keys / "body.key"))
+    sealer = Sealer.load(index=keys / "index.key", body=keys / "body.key")
     log = office.desk.house.servers.audit.log
     entries = list(AuditReader(log.directory, sealer).entries(0, log.head.size))
     move = next(each for each in entries if each.kind == kind and fits(each))

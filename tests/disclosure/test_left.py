@@ -122,7 +122,7 @@ async def test_a_thousand_records_fit_into_one_entry(world: World) -> None:
     event = entry(await world.disclose(records))
 
     told = event.sealed()
-    content = encode(
+    content, _ = encode(
         SEALER,
         kind=event.kind,
         at="2026-11-28T12:00:00.00Z",

@@ -44,7 +44,9 @@ def ruled_on(lattice: Lattice, facts: Facts) -> Ruling:
 
 def entry(index: int, kind: str, about: str, **facts: Any) -> Entry:
     """Return an entry as the log holds it, its sealed part closed."""
-    return Entry(index=index, kind=kind, at="2026-11-27T12:00:00.00Z", about=about, facts=facts, parties={}, sealed=b"x")
+    return Entry(
+        index=index, kind=kind, at="2026-11-27T12:00:00.00Z", about=about, epoch="e", facts=facts, parties={}, body_hash=""
+    )
 
 
 def decided(index: int, facts: Facts, outcome: str, rule: str, **more: Any) -> Entry:

@@ -20,7 +20,7 @@ _SIGN: Final = 1 << 63
 class Row(NamedTuple):
     """``at`` is milliseconds since 1970; ``keys`` stand for tokens and the query id, ``marks`` are (key, record, field)."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a row
     at: int
     kind: str
     segment: int
