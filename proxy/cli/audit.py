@@ -24,6 +24,7 @@ from proxy.audit.reader import AuditReader
 from proxy.audit.retention import ordered
 from proxy.audit.sealing import SealBroken
 from proxy.audit.times import SKEW_SECONDS, Timeline
+from proxy.cli import bundles
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -65,6 +66,7 @@ app.command()(leak)
 app.command()(shred)
 app.command("rotate-key")(rotate_key)
 app.command("new-origin")(new_origin)
+app.add_typer(bundles.app)
 
 FOLLOW_SECONDS: Final = 0.5
 MIN_STATEMENT: Final = 8
