@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.oversight.leak.delay import Delay
 from proxy.oversight.leak.published import Published, PublishedInvalid, Sight
 from proxy.oversight.leak.ranking import Trace, Verdict, trace
 
@@ -196,6 +197,17 @@ def test_a_record_about_somebody_else_counts_less() -> None:
 
     assert order(trace([item(1, HOME)], sights))[0] == "neighbor"
     assert order(trace([item(1, HOME, about="person:1")], sights))[0] == "theirs"
+
+
+def test_the_delay_is_what_is_written_of_it() -> None:
+    """Half of the leaks within three days, one in ten later than four weeks; nothing comes out before it was seen."""
+    delay = Delay()
+    came_out = {days: delay.density(days, within=days) * days for days in (3, 28)}
+
+    assert came_out[3] == pytest.approx(0.5, abs=0.03)
+    assert came_out[28] == pytest.approx(0.9, abs=0.01)
+    assert delay.density(0.0) == 0.0
+    assert delay.density(-1.0, within=3.0) == 0.0
 
 
 @pytest.mark.parametrize(

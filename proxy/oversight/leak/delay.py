@@ -1,7 +1,7 @@
 """How long after they saw a thing people publish it: a mixture of days, weeks and months.
 
 No public data gives this distribution, so it is broad on purpose: half of the leaks within three days, one in ten later than
-three weeks. A narrow one would find the last viewer and nobody else. Where the moment of publication is known only within a
+four weeks. A narrow one would find the last viewer and nobody else. Where the moment of publication is known only within a
 window, the density is its mean over the window, and a sight inside it counts for the part in which it came first.
 """
 
