@@ -27,6 +27,7 @@ from proxy.audit.keyring import load_ring
 from proxy.audit.keys import load_key
 from proxy.cli.recording import sealer_of
 from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
+from proxy.cli.witness_check import witness_troubles
 from proxy.clock import stamp
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
@@ -96,6 +97,8 @@ def examine(settings: Settings, clock: Clock, *, network: bool = True) -> Iterat
         yield from _upstream(settings, clock)
         if cases is not None:
             yield _case_system(cases)
+        for part, detail, then in witness_troubles(settings, running=running):
+            yield Seen(part=part, level=Level.WARNING if then else Level.OK, detail=detail, next=then)
 
 
 def _policies(settings: Settings) -> Iterator[Seen]:

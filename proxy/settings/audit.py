@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from proxy.audit.gate import Gate
 from proxy.settings.parts import File, Seconds, Section, number
 
-NO_COPY = "local+pg wants a second copy of the log in PostgreSQL, which this version does not keep: use local or local+witness"
+NO_COPY: Final = (
+    "local+pg wants a second copy of the log in PostgreSQL, which this version does not keep: use local or local+witness"
+)
 
 
 def _gate(gate: str) -> Gate:
@@ -36,7 +38,7 @@ class AuditSettings(Section):
     wait_seconds: Seconds = 2
     reply_seconds: Seconds = 2
     interval_seconds: Seconds = 5
-    unwitnessed: Annotated[str, Field(pattern="^(refuse|release)$")] = "refuse"
+    unwitnessed: Literal["refuse", "release"] = "refuse"
     heartbeat_seconds: Annotated[float, BeforeValidator(number), Field(ge=1, le=86_400, allow_inf_nan=False)] = 60
     second_key: File | None = None
 
