@@ -1,9 +1,9 @@
 """The bytes of an entry: one JSON object, keys in this order: v, kind, at, about, epoch, facts, parties, body.
 
 What is hashed is what was stored; nothing is ever written again in another form. Facts are those of CJIS AU-3(1): type, time to
-the hundredth of a second (AU-8), source and destination, outcome. People and query terms are tokens, made with the index key
-that ``epoch`` names, or lie encrypted in the body, which is stored beside the entry and of which the entry holds the SHA-256:
-so the body can be shredded, and the entry, the tree and every proof stay what they were.
+the hundredth of a second (AU-8), destination, outcome. People, query terms and the source's address are tokens, made with the
+index key that ``epoch`` names, and lie encrypted in the body, which is stored beside the entry and of which the entry holds
+the SHA-256: so the body can be shredded, and the entry, the tree and every proof stay what they were.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.bundle.question import Chooser, Stretch
 from proxy.audit.entry import decode
-from proxy.audit.search import SET_BACK
 from proxy.clock import stamp
 from proxy.tlog.errors import LogDamaged, NoteInvalid
 from proxy.tlog.store import CHECKPOINT, SegmentReader, segments_of
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 COSIGNED: Final = "cosigned"
 STEP: Final = 1000
+SET_BACK: Final = timedelta(days=1)
+"""Times in a log go up, but for a clock that was set back: by less than this, or its node would not have gone on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
