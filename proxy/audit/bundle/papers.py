@@ -119,7 +119,7 @@ convenience. An expert should check with a tool of their own:
     showcause audit verify-bundle FOLDER --key KEY [--witness-policy FILE] [--tsa-ca FILE]
 
 or, without this product, as deploy/verify/README.md of its public source describes: with Go's own golang.org/x/mod/sumdb,
-or with 80 lines of Python and the package pymerkle.
+or with one page of Python and the package pymerkle.
 
 Some entries hold the names of people. The keys in data/keys open exactly those entries and no others. Handle the folder as you
 would the records themselves.

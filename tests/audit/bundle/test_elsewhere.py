@@ -1,4 +1,4 @@
-"""A bundle on a machine without the product: Go's sumdb, and eighty lines of Python with pymerkle.
+"""A bundle on a machine without the product: Go's sumdb, and 125 lines of Python with pymerkle.
 
 The Python runs isolated (``-I -S``), with a path that holds pymerkle and nothing else, so Showcause cannot be imported.
 """
