@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from proxy.settings.audit import AuditSettings
 from proxy.settings.oidc import OidcSettings  # noqa: TC001 -- pydantic reads the annotations at run time
 from proxy.settings.parts import Bytes, Count, File, Host, Port, Seconds, Section, is_loopback, number
+from proxy.settings.retention import RetentionSettings
 from proxy.settings.step_up import StepUpSettings
 
 
@@ -229,6 +230,7 @@ class Settings(Section):
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()
     notifications: File | None = None
+    retention: RetentionSettings = RetentionSettings()
     step_up: StepUpSettings = StepUpSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings | None = None
