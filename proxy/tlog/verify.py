@@ -20,6 +20,7 @@ could sign another history; only a checkpoint from elsewhere (``seen``) shows th
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
@@ -273,7 +274,11 @@ class _Verification:
             self._unfinished = len(rest)
             return True
         index = self._tree.size + len(batch.leaves) if altered is None else altered
-        self._find("entry", index, name, f"entry {index} is not what was signed: from here on the segment cannot be read")
+        what = f"entry {index} is not what was signed"
+        if altered is None and _ends_in_a_body(rest):
+            index -= 1
+            what = f"the body of entry {index} is not what was written"
+        self._find("entry", index, name, f"{what}: from here on the segment cannot be read")
         return False
 
     def _take(self, batch: _Batch) -> None:
@@ -356,6 +361,12 @@ class _Verification:
             first = next(n for n in range(len(content) + 1) if found[n : n + 1] != content[n : n + 1])
             index = tile.number * WIDTH + first // 32 if tile.level == 0 else None
             self._find("tile", index, tile.path, f"{tile.path} is not what the entries give")
+
+
+def _ends_in_a_body(rest: bytes) -> bool:
+    """Tell whether what cannot be read is the body of the entry before it."""
+    last = next(iter(deque(frames(rest), maxlen=1)), None)
+    return last is not None and last.kind is Kind.ENTRY and rest.startswith(bytes(4), last.end)
 
 
 def _hashes(path: Path) -> list[bytes]:

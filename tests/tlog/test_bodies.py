@@ -142,3 +142,15 @@ async def test_an_altered_body_is_found_and_its_entry_named(bench: Bench) -> Non
     report = verify(bench.directory, bench.signer.verifier)
     assert [(finding.kind, finding.index) for finding in report.findings] == [("body", 4)]
     assert report.size == 6
+
+
+@pytest.mark.parametrize("place", range(4, 8))
+async def test_a_damaged_head_of_a_body_is_laid_to_its_entry(bench: Bench, place: int) -> None:
+    """Where a body's kind or length is altered, nothing behind it can be read; the finding names whose body it is."""
+    await fill(bench, [(b"entry %d" % number, b"secret-%d" % number) for number in range(6)])
+    content = bytearray(bench.segment().read_bytes())
+    content[content.index(b"secret-4") - 13 + place] ^= 0x40
+    bench.segment().write_bytes(content)
+    [finding] = verify(bench.directory, bench.signer.verifier).findings
+    assert finding.index == 4
+    assert "body of entry 4" in finding.message
