@@ -52,6 +52,7 @@ from proxy.identity.sign_in import SignIn
 from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context
 from proxy.oversight.channels import make_channel
+from proxy.oversight.leak.service import LeakTrace
 from proxy.oversight.notification_file import load_notifying
 from proxy.oversight.notifier import Notifier
 from proxy.oversight.questions import Questions
@@ -79,6 +80,7 @@ from proxy.web.console.health import LogHead
 from proxy.web.console.provider import ProviderSignIn
 from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
+from proxy.web.leaks import LeakDoor
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
 from proxy.web.server import Door
@@ -281,6 +283,7 @@ class _Composition:
 
         index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
         stack.callback(index.close)
+        leaks = LeakTrace(index, sealer, audit, settings.origin)
         questions = Questions(search=LogSearch(index, sealer, audit), cases=cases, registry=registry, sealer=sealer)
 
         def door(*, queries: bool) -> Handler:
@@ -297,6 +300,7 @@ class _Composition:
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
                 questions=None if queries else questions,
+                leaks=None if queries else LeakDoor(leaks, cases, registry),
                 origin=settings.origin,
                 registration=self._registration(database, store_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
@@ -332,6 +336,7 @@ class _Composition:
             sign_in=sign_in,
             index=index,
             questions=questions,
+            leaks=leaks,
         )
         house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
         ready = partial(self._ready, rooms, house)
@@ -408,6 +413,7 @@ class _Composition:
                     oversight=rooms.oversight,
                     locks=rooms.lock_desk,
                     questions=rooms.questions,
+                    leaks=rooms.leaks,
                     cases=rooms.cases,
                     registry=rooms.registry,
                     live=rooms.live,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from proxy.identity.service import Identities
     from proxy.identity.sessions import Sessions
     from proxy.identity.sign_in import SignIn
+    from proxy.oversight.leak.service import LeakTrace
     from proxy.oversight.notifier import Notifier
     from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
@@ -53,3 +54,4 @@ class Rooms:
     sign_in: SignIn | None
     index: Index
     questions: Questions
+    leaks: LeakTrace

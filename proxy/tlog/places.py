@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.tlog.errors import LogDamaged
 from proxy.tlog.frames import MAX_BODY, MAX_ENTRY, Frame, Kind, frames, next_frame, segment_name
-from proxy.tlog.store import SEGMENTS, Stored, segments_of
+from proxy.tlog.store import SEGMENTS, Stored, absent, segments_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,12 +40,12 @@ def following(directory: Path, place: Place, chunk: int = CHUNK) -> tuple[list[P
         OSError: it cannot be read.
     """
     segments = segments_of(directory)
+    if not segments:
+        return [], place
     here = next((each for each in reversed(segments) if each.first <= place.number), None)
-    if here is None:
-        if not segments:
-            return [], place
-        msg = f"the segment that holds entry {place.number} is missing"
-        raise LogDamaged(msg, place.number)
+    if here is None and place.number:
+        raise absent(directory, place.number)
+    here = here or segments[0]  # from the beginning of what is kept
     if here.first != place.segment:
         place = Place(number=here.first, segment=here.first, offset=0)
     with here.path.open("rb") as file:

@@ -72,6 +72,11 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "The statement says nothing",
         "Say in a few words who or what it is about and what happened, as you would tell a judge. So for an emergency, too.",
     ),
+    "leak-unclear": Problem(
+        422,
+        "What was published is not clear",
+        "Say of each thing its kind, its value and when it was published, with a time zone. Nothing was searched.",
+    ),
     "case-missing": Problem(
         400, "No case", 'Add `case="…"` to Query-Purpose: the number of the incident, CAD event, case, warrant or docket.'
     ),

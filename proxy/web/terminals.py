@@ -32,6 +32,7 @@ from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
 from proxy.web.findings import FINDINGS, FindingsDoor
+from proxy.web.leaks import LEAKS
 from proxy.web.locks import LOCKS, LockDoor
 from proxy.web.log import LOG, LogDoor
 from proxy.web.passkeys import PASSKEYS, PasskeyDoor
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
+    from proxy.web.leaks import LeakDoor
     from proxy.web.limits import Limits
 
     _Act = Callable[[Principal], Awaitable[web.StreamResponse]]
@@ -86,11 +88,12 @@ class Terminals:
         origin: str = "",
         registration: Registration | None = None,
         back_channel: BackChannel | None = None,
+        leaks: LeakDoor | None = None,
     ) -> None:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
 
         ``registration`` has people's passkeys; ``back_channel`` is where an identity provider signs people out; ``questions``
-        answers those to the log of ``origin``.
+        answers those to the log of ``origin``, and ``leaks`` traces leaks by it.
         """
         self._back_channel = back_channel
         self._gateway = gateway
@@ -102,6 +105,7 @@ class Terminals:
             delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
             **dict.fromkeys(DUTIES, Duties(oversight).answer),
             FINDINGS: FindingsDoor(Findings(oversight)).answer,
+            **({LEAKS: leaks.answer} if leaks is not None else {}),
             **({LOG: LogDoor(questions, origin).answer} if questions is not None else {}),
         }
         if registration is not None:

@@ -363,38 +363,58 @@ class Index:
             IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
         """
         wanted = set(marks)
+        for entry, body in self.opened(marks, before):
+            yield Disclosure(
+                index=entry.index,
+                at=entry.at,
+                officer_token=_one(entry, "officer"),
+                case_token=_one(entry, "case"),
+                terminal_token=_one(entry, "terminal"),
+                seen=_seen(body, wanted),
+            )
+
+    def indexed(self) -> int:
+        """Return how many entries of the log are indexed.
+
+        Raises:
+            IndexUnusable: there is no index.
+        """
+        with self.reading() as index:
+            return index.size()
+
+    def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
+        """Yield the same entries with their sealed parts in clear, which say of each record what was seen.
+
+        Raises:
+            IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
+        """
+        wanted = set(marks)
         with self.reading() as index:
             numbers = index.marked(wanted, 0, index.size(), WHOLE)
             for entry in self._read(index, reversed(numbers)):
-                seen = self._seen(entry, wanted)
-                if seen and datetime.fromisoformat(entry.at) < before:
-                    yield Disclosure(
-                        index=entry.index,
-                        at=entry.at,
-                        officer_token=_one(entry, "officer"),
-                        case_token=_one(entry, "case"),
-                        terminal_token=_one(entry, "terminal"),
-                        seen=seen,
-                    )
+                body = self._opened(entry)
+                if datetime.fromisoformat(entry.at) < before and _seen(body, wanted):
+                    yield entry, body
 
     def _read(self, index: Reading, numbers: Iterable[int]) -> Iterator[Entry]:
         for number, (segment, offset) in index.places(numbers).items():
             with suppress(FileNotFoundError):  # that segment is not kept any more
                 yield decode(*read_at(self._log, number, segment, offset))
 
-    def _seen(self, entry: Entry, wanted: set[str]) -> dict[str, str]:
-        """Return what was seen of the records of which a value has one of the marks."""
-        seen: dict[str, str] = {}
-        for record in left_in(self._opened(entry)):
-            fields = record.get("seen")
-            if isinstance(fields, dict) and not wanted.isdisjoint(map(str, fields.values())):
-                for name, mark in fields.items():
-                    if str(mark) in wanted or name not in seen:
-                        seen[name] = str(mark)
-        return seen
-
     def _marks(self, entry: Entry, wanted: set[str]) -> set[str]:
-        return set(self._seen(entry, wanted).values()) if wanted else set()
+        return set(_seen(self._opened(entry), wanted).values()) if wanted else set()
+
+
+def _seen(body: Mapping[str, Json], wanted: set[str]) -> dict[str, str]:
+    """Return what was seen of the records of which a value has one of the marks."""
+    seen: dict[str, str] = {}
+    for record in left_in(body):
+        fields = record.get("seen")
+        if isinstance(fields, dict) and not wanted.isdisjoint(map(str, fields.values())):
+            for name, mark in fields.items():
+                if str(mark) in wanted or name not in seen:
+                    seen[name] = str(mark)
+    return seen
 
 
 def _tokens(entry: Entry) -> set[str]:

@@ -10,6 +10,7 @@ from proxy.web.console.delegations import DelegationsRoom
 from proxy.web.console.dossier import Dossiers
 from proxy.web.console.escalation import EscalationRoom
 from proxy.web.console.health import HealthRoom
+from proxy.web.console.leaks import LeakRoom
 from proxy.web.console.locks import LocksRoom
 from proxy.web.console.logbook import LogRoom
 from proxy.web.console.passkeys import PasskeyRoom
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from proxy.escalation.service import Escalations
     from proxy.identity.registration import Registration
     from proxy.identity.service import Identities
+    from proxy.oversight.leak.service import LeakTrace
     from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
     from proxy.policy.live import LivePolicy
@@ -45,6 +47,7 @@ class Behind:
     oversight: Oversight
     locks: LockDesk
     questions: Questions
+    leaks: LeakTrace
     cases: CaseDirectory
     registry: Registry
     live: LivePolicy
@@ -78,6 +81,7 @@ def make_rooms(behind: Behind) -> Sequence[Room]:
         ReviewsRoom(behind.oversight),
         LocksRoom(behind.locks),
         LogRoom(behind.questions),
+        LeakRoom(behind.leaks, behind.cases, behind.registry),
         PolicyRoom(behind.live, behind.metrics),
         PeopleRoom(behind.identities, behind.locks.may_lock),
         HealthRoom(behind.ready, behind.head, behind.version),
