@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from proxy.disclosure.marks import Marker
     from proxy.inquiry.route import Shape
 
-MOST_MARKS: Final = 320
-"""Marks that an entry holds: some 16 KB, so that it stays below the log's 65,535 bytes."""
+MOST_MARKS: Final = 2400
+"""Marks that an entry's body holds: those of a hundred full records, some 120 KB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ import pytest
 from proxy.audit.event import Event, Party
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.index.service import Index
+from proxy.audit.keyring import Key, KeyRing
+from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.tlog.log import Log
 from tests.audit.conftest import NOON
@@ -289,3 +291,41 @@ async def test_nothing_in_the_index_can_be_read_without_the_keys(bench: Bench) -
     held = b"".join(path.read_bytes() for path in bench.world.directory.with_name("store.index").iterdir())
 
     assert not [value for value in (b"badge-1234", b"entry-77", b"100123", b"26-1", b"car-1") if value in held]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone(Event):
+    """A tombstone."""
+
+    kind: ClassVar[str] = "shredded"
+    entries: tuple[int, ...]
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return whose bodies are gone."""
+        return {"entries": list(self.entries)}
+
+
+async def test_what_was_shredded_is_not_found_by_what_it_held(bench: Bench) -> None:
+    """Its marks leave the index with the tombstone; whom the entry names is found as before."""
+    phone = "a" * 32
+    await bench.query("officer-1", "entry-1", {"seen": {"phone": phone}})
+    await bench.query("officer-2", "entry-1", {"seen": {"phone": phone}})
+    await bench.index.follow()
+    await bench.trail.record(Gone(entries=(1,)))
+    await bench.index.follow()
+
+    assert [each.index for each in bench.index.disclosed([phone], NOON + DAY)] == [3]
+    assert bench.found("officer", "officer-1") == [1, 0]
+
+
+async def test_epochs_whose_key_was_destroyed_are_told(bench: Bench) -> None:
+    """Nobody takes what cannot be searched for what is not there."""
+    await bench.query("officer-1", "entry-1")
+    await bench.index.follow()
+    other = Sealer(index_key=KeyRing([Key("later", b"k" * 32)]), body_key=b"b" * 32)
+    blind = Index(bench.world.directory, bench.world.directory.with_name("store.index"), other, "log.example")
+
+    hits = blind.find([bench.token("officer", "officer-1")], since=BEGIN, until=END, most=5)
+
+    assert list(hits.dead) == [bench.world.sealer.epoch]
+    assert list(bench.index.find([], since=BEGIN, until=END, most=5).dead) == []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from proxy import __version__
 from proxy.web.openapi.delegations import delegations
 from proxy.web.openapi.locks import findings, locks
+from proxy.web.openapi.log import log
 from proxy.web.openapi.parts import JSON, headers, schemas
 from proxy.web.openapi.passkeys import passkeys
 from proxy.web.openapi.queries import prefer, purpose, queries
@@ -43,6 +44,7 @@ def document(policies: PolicySet) -> dict[str, Any]:
             {"name": "findings", "description": "What a review found unjustified."},
             {"name": "locks", "description": "What is stopped at once, at every node."},
             {"name": "passkeys", "description": "What one confirms with."},
+            {"name": "log", "description": "Questions to the log, at the console's door, for those who read it."},
             {"name": "documents", "description": "What a terminal is built by."},
         ],
         "paths": {
@@ -52,6 +54,7 @@ def document(policies: PolicySet) -> dict[str, Any]:
             **locks(STEP_UP),
             **findings(),
             **passkeys(STEP_UP),
+            **log(),
         },
         "components": {
             "securitySchemes": {

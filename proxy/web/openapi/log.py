@@ -1,0 +1,78 @@
+"""What the console's door serves of the log."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from proxy.oversight.questions import BY, COUNTS, MOST_VALUE
+from proxy.web.openapi.parts import JSON, OF_A_BODY, OF_IDENTITY, OF_THE_CONNECTION, operation
+
+_REFUSED: Final = (
+    OF_THE_CONNECTION
+    | OF_IDENTITY
+    | OF_A_BODY
+    | {
+        "method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-duplicate", "locked", "locks-stale",
+        "route-unknown", "case-unknown", "case-directory-unavailable", "statement-uninformative", "own-lookups",
+    }
+)  # fmt: skip
+_TEXT: Final = {"type": "string", "maxLength": MOST_VALUE}
+_DAY: Final = {"type": "string", "format": "date"}
+_NUMBERS: Final = {"type": "array", "items": {"type": "integer"}}
+_NAMES: Final = {"type": "array", "items": {"type": "string"}}
+_ASKED: Final = {
+    "case": _TEXT,
+    "statement": {"type": "string", "maxLength": 1000},
+    "by": {"type": "string", "enum": list(BY)},
+    "value": _TEXT,
+    "first": _DAY,
+    "last": _DAY,
+}
+_LINE: Final = {
+    "type": "object",
+    "required": ["entry", "index", "at", "kind", "officer", "case", "purpose", "statement", "outcome", "seen", "withheld"],
+    "properties": {
+        "entry": {"type": "string", "description": "As Audit-Entry told it."},
+        "at": {"type": "string", "format": "date-time"},
+        "roads": {**_NAMES, "description": "By what whoever is sought was named."},
+        "seen": {**_NAMES, "description": "Fields that were shown of whoever is sought, or of all where nobody is."},
+        "masked": _NAMES,
+        "shown": {"type": "integer"},
+        "withheld": {"type": "integer"},
+    },
+}
+_FOUND: Final = {
+    "type": "object",
+    "required": ["queries", "entries", "indexed", "behind", "before", "dead_epochs"],
+    "properties": {
+        "queries": {"type": "array", "items": _LINE},
+        "entries": {**_NUMBERS, "description": "All entries of this page, newest first."},
+        "indexed": {"type": "integer", "description": "The size of the log that was asked."},
+        "behind": {"type": "integer", "description": "Entries that were not indexed yet."},
+        "before": {"type": ["integer", "null"], "description": "Send it as text to go on; null: there is nothing more."},
+        "dead_epochs": {**_NAMES, "description": "Epochs whose index key was destroyed: nobody can search them."},
+    },
+}
+_COUNTED: Final = {
+    "type": "object",
+    "required": ["by", "counts"],
+    "properties": {"by": {"enum": list(COUNTS)}, "counts": {"type": "array", "items": {"type": "object"}}},
+}
+
+
+def log() -> dict[str, dict[str, Any]]:
+    """Return the paths of questions to the log, which only the console's door answers."""
+    search = operation(
+        "log-search", "log", "Who looked at whom, what somebody did, what was asked under a case: an entry of the log itself",
+        {JSON: {"schema": _FOUND}}, _REFUSED,
+    )  # fmt: skip
+    search["requestBody"] = _body({**_ASKED, "dob": _TEXT, "before": {"type": "string", "pattern": "^[0-9]{0,15}$"}})
+    count = operation("log-count", "log", "How many queries there were", {JSON: {"schema": _COUNTED}}, _REFUSED)
+    count["requestBody"] = _body({**_ASKED, "counts": {"type": "string", "enum": list(COUNTS)}}, "counts")
+    servers = [{"url": "/", "description": "The console's door."}]
+    return {"/log/search": {"servers": servers, "post": search}, "/log/count": {"servers": servers, "post": count}}
+
+
+def _body(members: dict[str, Any], *more: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": members, "required": [*_ASKED, *more], "additionalProperties": False}
+    return {"required": True, "content": {JSON: {"schema": schema}}}
