@@ -24,6 +24,7 @@ from proxy.audit.reader import AuditReader
 from proxy.audit.retention import ordered
 from proxy.audit.sealing import SealBroken
 from proxy.audit.times import SKEW_SECONDS, Timeline
+from proxy.cli import bundles
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -37,6 +38,8 @@ from proxy.cli.common import (
     settings_of,
 )
 from proxy.cli.confirmation import confirmation
+from proxy.cli.leak import leak
+from proxy.cli.questions import register as register_questions
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.cli.retention import hold, prune
 from proxy.cli.rings import rotate_key
@@ -59,9 +62,11 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(hold, name="hold", help="What must not be pruned or shredded, on whose order.")
 app.command()(prune)
+app.command()(leak)
 app.command()(shred)
 app.command("rotate-key")(rotate_key)
 app.command("new-origin")(new_origin)
+app.add_typer(bundles.app)
 
 FOLLOW_SECONDS: Final = 0.5
 MIN_STATEMENT: Final = 8
@@ -424,3 +429,6 @@ def _say_why(recognized: Iterable[Mapping[str, Any]]) -> None:
 async def _record(config: Path, event: LogRead) -> None:
     async with recording(settings_of(config)) as store, store.database.begin() as connection:
         await store.outbox.put(connection, event)
+
+
+register_questions(app)

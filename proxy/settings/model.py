@@ -41,7 +41,7 @@ class Keys(Section):
     """The secret files, mode 0600: one signs checkpoints, one makes search tokens, one seals entries, one the registry.
 
     ``index`` and ``body`` may be folders of ``<id>.key`` files, whose newest is used; ``store`` seals what the store keeps,
-    and is the oldest body key where it is not set.
+    and is the oldest body key where it is not set. ``unsafe_same_disk`` has `doctor` accept keys on the log's file system.
     """
 
     checkpoint: File
@@ -49,6 +49,7 @@ class Keys(Section):
     body: File
     registry: File
     store: File | None = None
+    unsafe_same_disk: bool = False
 
 
 class UpstreamSettings(Section):
