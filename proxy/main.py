@@ -17,7 +17,7 @@ import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
@@ -29,10 +29,11 @@ from proxy.audit.index.service import Index, folder_of
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.pulse import Pulse
+from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import Sealer
 from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
-from proxy.clock import utc_now
+from proxy.clock import steady, utc_now
 from proxy.database import Database
 from proxy.disclosure.marks import marker
 from proxy.escalation.acquaintance import Acquaintance
@@ -215,7 +216,7 @@ class _Composition:
             recognizer=registry.recognizer,
             step_up=self._step_up(database, store_key, audit),
             locks=locks,
-            clock=clock,
+            clock=await asyncio.to_thread(_never_back, clock, audit),
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
@@ -622,6 +623,18 @@ def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
         total_seconds=chosen.reply_seconds * 2,
         reply_bytes=chosen.max_bytes,
     )
+
+
+def _never_back(clock: Clock, audit: AuditTrail) -> Clock:
+    """Return a clock that does not go back behind the newest entry: what has expired stays so, over a restart, too.
+
+    Where that entry is of more than a day from now its clock was wrong, and nobody waits for it.
+    """
+    lasting, size = steady(clock, time.monotonic), audit.log.head.size
+    if size:
+        newest = datetime.fromisoformat(AuditReader(audit.log.directory).read(size - 1).at)
+        lasting.reach(newest if newest - clock() < timedelta(days=1) else None)
+    return lasting
 
 
 def _lock_key(store_key: bytes) -> bytes:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import pytest
 
     from proxy.audit.entry import Entry
+    from proxy.clock import Clock
     from proxy.demo.town import Town
 
 UNBOUNDED = "per_hour: {queries: 1000000, fruitless: 1000000, records: 1000000, neighborhood: 1000000}\nbroad_counts: 1\n"
@@ -265,6 +266,7 @@ async def open_street(
     records: Callable[[Home, Town], None] = lambda _home, _town: None,
     *,
     more: str = "",
+    clock: Clock = utc_now,
 ) -> AsyncIterator[Street]:
     """Open a street over a town of its own; ``records`` may alter what is served, ``more`` is added to the configuration."""
     home = Home(path / "home", policies)
@@ -276,7 +278,7 @@ async def open_street(
             home.write_config(Ports(terminals=0, console=0, ops=0, records=int(upstream.rpartition(":")[2])), level="error")
             with home.config.open("a", encoding="utf-8") as config:
                 config.write(more)
-            servers = await stack.enter_async_context(main.running(load_settings(home.config, {})))
+            servers = await stack.enter_async_context(main.running(load_settings(home.config, {}), clock=clock))
             client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
             yield Street(town, home, servers, upstream, client, home.read_keys())
 
