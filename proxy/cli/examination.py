@@ -27,6 +27,7 @@ from proxy.audit.keyring import load_ring
 from proxy.audit.keys import load_key
 from proxy.cli.recording import sealer_of
 from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
+from proxy.cli.witness_check import witness_troubles
 from proxy.clock import stamp
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
@@ -96,6 +97,8 @@ def examine(settings: Settings, clock: Clock, *, network: bool = True) -> Iterat
         yield from _upstream(settings, clock)
         if cases is not None:
             yield _case_system(cases)
+        for part, detail, then in witness_troubles(settings, running=running):
+            yield Seen(part=part, level=Level.WARNING if then else Level.OK, detail=detail, next=then)
 
 
 def _policies(settings: Settings) -> Iterator[Seen]:
@@ -144,6 +147,11 @@ def _activated(settings: Settings, digest: str) -> Iterator[Seen]:
         yield Seen(part="policies.active", level=Level.OK, detail=detail)
 
 
+def _second_vkey(settings: Settings) -> str:
+    second = load_signer(settings.keys.checkpoint, settings.origin, settings.audit.second_key).second
+    return second.public.vkey if second is not None else ""
+
+
 def _keys(settings: Settings) -> Iterator[Seen]:
     keys = settings.keys
     yield loaded(
@@ -151,6 +159,12 @@ def _keys(settings: Settings) -> Iterator[Seen]:
         lambda: f"the log's verifier key is {load_signer(keys.checkpoint, settings.origin).verifier.vkey}",
         made="openssl genpkey -algorithm ed25519",
     )
+    if (second := settings.audit.second_key) is not None:
+        yield loaded(
+            "audit.second_key",
+            lambda: f"the log's second verifier key is {_second_vkey(settings)}",
+            made=f"openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {second}",
+        )
     for part, key in (("keys.index", keys.index), ("keys.body", keys.body)):
         yield loaded(part, partial(load_ring, key), made="openssl rand -hex 32")
     if keys.store is not None:

@@ -109,6 +109,8 @@ class Witnesses:
         self.newest: CosignedCheckpoint | None = self._kept()
         known = self.newest.size if self.newest is not None else 0
         self._asked = [_Correspondent(each, known) for each in policy.witnesses.values() if each.url]
+        if policy.quorum == "none":
+            raise NoteInvalid("the policy's quorum is none: nobody would have to sign; name a witness or a group")
         if not policy.satisfied([each.witness.name for each in self._asked]):
             raise NoteInvalid("the policy's quorum cannot be reached: give its witnesses their URLs")
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
@@ -117,6 +119,7 @@ class Witnesses:
         self._shown_at = float("-inf")
         self._failed_at: float | None = None
         self._written: CosignedCheckpoint | None = self.newest
+        self._written_at = float("-inf")
         self._history_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
@@ -173,11 +176,12 @@ class Witnesses:
             self._loop = None
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
             self._session = None
         with suppress(OSError):
-            await asyncio.to_thread(self._write)
+            await asyncio.to_thread(self._write, self._monotonic())
 
     async def covers(self, index: int, seconds: float) -> bool:
         """Wait until a cosigned checkpoint covers an entry, up to so many seconds; tell whether one does."""
@@ -210,8 +214,9 @@ class Witnesses:
                     self._wanted.set()
                     if self.size < self._log.head.size and self.trouble:
                         await asyncio.sleep(RETRY_SECONDS)
-            with suppress(OSError):
-                await asyncio.to_thread(self._write)
+            if now - self._written_at >= TURN_SECONDS and self.newest is not self._written:
+                with suppress(OSError):
+                    await asyncio.to_thread(self._write, now)
 
     async def _round(self, *, whole: bool = False) -> None:
         """Show the newest checkpoint to everybody who is not still being asked; ``whole`` waits for all, not for a quorum."""
@@ -258,6 +263,8 @@ class Witnesses:
             to.trouble = f"does not answer ({type(error).__name__})"
         except (NoteInvalid, LogDamaged, ValueError) as error:
             to.trouble = str(error)
+        except Exception as error:  # noqa: BLE001 -- whatever one witness provokes, the others are asked and the loop goes on
+            to.trouble = f"cannot be asked ({type(error).__name__})"
         finally:
             to.busy = False
 
@@ -321,9 +328,11 @@ class Witnesses:
     async def _post(self, to: _Correspondent, path: str, body: bytes) -> tuple[int, str]:
         assert self._session is not None
         async with self._session.post(f"{to.witness.url.rstrip('/')}/{path}", data=body, allow_redirects=False) as response:
-            content = await response.content.read(MAX_REPLY + 1)
-            if len(content) > MAX_REPLY:
-                raise _Unwilling("answers at too great a length")
+            content = b""
+            async for part in response.content.iter_any():
+                content += part
+                if len(content) > MAX_REPLY:
+                    raise _Unwilling("answers at too great a length")
             return response.status, content.decode("utf-8", "replace")
 
     def _kept(self) -> CosignedCheckpoint | None:
@@ -339,13 +348,12 @@ class Witnesses:
             raise Contradicted(msg)
         return kept
 
-    def _write(self) -> None:
+    def _write(self, now: float) -> None:
         newest = self.newest
         if newest is None or newest is self._written:
             return
         replace(self._log.directory / COSIGNED, newest.text.encode(), durable=False)
-        self._written = newest
-        now = self._monotonic()
+        self._written, self._written_at = newest, now
         if not self._history_at or now - self._history_at >= HISTORY_SECONDS:
             self._history_at = now
             with (self._log.directory / HISTORY).open("ab") as file:

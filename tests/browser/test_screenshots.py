@@ -61,7 +61,8 @@ async def test_every_page_can_be_shown(
         found = {"finding": filled.pop("finding")}
         paths = {name: path.format(id=escalation, lock=lock["id"]) for name, path in PAGES.items()}
         for look, options in LOOKS.items():
-            for who, shown in (("supervisor", paths | filled), ("auditor", {"log": "/log"} | found)):
+            audited = {"log": "/log", "leak": "/leak"} | found
+            for who, shown in (("supervisor", paths | filled), ("auditor", audited)):
                 context = await chromium.new_context(reduced_motion="reduce", **options)
                 named = {f"{name}-{look}": path for name, path in shown.items()}
                 page = await context.new_page()

@@ -13,6 +13,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proxy.__main__ import run
+from proxy.audit.continuity import Heartbeat
+from proxy.audit.errors import AuditUnavailable
+from proxy.audit.gate import Gate, ReleaseGate
+from proxy.audit.reader import AuditReader
+from proxy.audit.sealing import Sealer
+from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.tlog.cosign import WitnessPolicy
 from proxy.tlog.errors import LogDamaged, NoteInvalid
@@ -137,6 +143,43 @@ async def test_many_entries_share_a_round(county: County) -> None:
     assert signed == [50, 100, 150, 200]
 
 
+@pytest.mark.parametrize("release", [False, True])
+async def test_without_a_quorum_an_answer_leaves_or_not_as_the_settings_say(county: County, release: bool) -> None:
+    """Either is in the log, with the entry that it is about; a route that waits for nobody is answered."""
+    async with county.open() as (log, witnesses):
+        audit = AuditTrail(log, Sealer(index_key=bytes(32), body_key=bytes(32)), utc_now)
+        gate = ReleaseGate(audit, witnesses, default=Gate.WITNESS, wait_seconds=0.1, release=release, monotonic=time.monotonic)
+        receipt = await audit.record(Heartbeat(every=1))
+        await gate.pass_(receipt, Gate.LOCAL)
+        if release:
+            await gate.pass_(receipt, None)
+        else:
+            with pytest.raises(AuditUnavailable, match="nothing was released"):
+                await gate.pass_(receipt, None)
+        entries = [(entry.kind, dict(entry.facts)) for entry in AuditReader(county.log).entries()]
+
+    assert entries == [("heartbeat", {"every": 1}), ("unwitnessed", {"entry": 0, "released": release})]
+
+
+async def test_after_a_contradiction_nothing_leaves_on_any_route(county: County) -> None:
+    """A node whose witnesses know another history releases nothing, not even where nobody waits for them."""
+    async with county.witness(0, 1, 2):
+        await county.write(2)
+        shutil.copytree(county.log, county.folder / "twin")
+        await county.write(2)
+        async with Log(county.folder / "twin", signer=SIGNER, clock=utc_now) as twin:
+            witnesses = Witnesses(
+                twin, county.policy, clock=utc_now, monotonic=time.monotonic, interval_seconds=1, reply_seconds=2
+            )
+            with pytest.raises(Contradicted):
+                await witnesses.open()
+            audit = AuditTrail(twin, Sealer(index_key=bytes(32), body_key=bytes(32)), utc_now)
+            gate = ReleaseGate(audit, witnesses, monotonic=time.monotonic)
+            with pytest.raises(AuditUnavailable, match="not the one that was witnessed"):
+                await gate.pass_(await audit.record(Heartbeat(every=1)), Gate.LOCAL)
+            assert "newest copy back" in gate.trouble
+
+
 async def test_witnesses_that_come_back_are_asked_again(county: County) -> None:
     """What was written while they were away is covered then, without anybody waiting for it."""
     async with county.witness(0, 1):
@@ -216,6 +259,16 @@ async def test_a_fork_shown_to_two_readers_has_one_quorum(county: County) -> Non
         county.policy.check(other.text)
 
 
+async def test_a_stolen_witness_key_below_the_quorum_is_worth_nothing(county: County) -> None:
+    """With the log's key and one witness's key a rewritten history still lacks the second witness."""
+    forged = SIGNER.checkpoint(3, bytes(32))
+    stolen = load_cosigner(county.offices[0].folder / "witness.pem", "w0.example")
+    lines = [stolen.line(forged.body, int(time.time()) + number) for number in range(3)]
+
+    with pytest.raises(NoteInvalid, match="not by w1, w2"):
+        county.policy.check(forged.text + "".join(lines))
+
+
 async def test_verification_compares_with_what_witnesses_have_signed(county: County) -> None:
     """A cosigned checkpoint names what a consistent, signed, rewritten folder hides."""
     async with county.witness(0, 1, 2):
@@ -278,6 +331,7 @@ def test_a_policy_that_cannot_be_met_is_told_before_anybody_waits(county: County
     for policy, complaint in (
         (f"{text}quorum w0\n", "give its witnesses their URLs"),
         (f"log {other}\nquorum none\n", "about other logs"),
+        ("quorum none\n", "nobody would have to sign"),
     ):
         with pytest.raises(NoteInvalid, match=complaint):
             Witnesses(
