@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-<<<<<<< HEAD
-from tests.browser.test_screenshots import find
-=======
 from proxy.demo import docket
+from tests.browser.test_screenshots import find
 from tests.web.conftest import PERSON
->>>>>>> main
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
