@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from proxy.demo import docket
+from tests.browser.test_screenshots import find
 from tests.web.conftest import PERSON
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ async def lock(desk: Desk) -> str:
     return str((await desk.stop("lieutenant", "terminal", "car-77", words))["id"])
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def judged(desk: Desk) -> dict[str, str]:
+    """A review, a notice and a finding that wait."""
+    return await desk.judged()
+
+
 @pytest.fixture
 def visiting(chromium: Browser, desk: Desk) -> Callable[..., AbstractAsyncContextManager[Visitor]]:
     """Return how to sign in; names are options of the browser's context."""
@@ -129,6 +136,27 @@ async def test_every_page_is_accessible_fits_and_loads_without_a_complaint(
                 assert (path, await visitor.violations()) == (path, [])
                 assert (path, await visitor.too_wide()) == (path, False)
             assert visitor.noise == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 360), ("light", 1280)])
+async def test_reviews_findings_and_what_a_search_finds_are_accessible_with_something_on_them(
+    visiting: Callable[..., AbstractAsyncContextManager[Visitor]], judged: dict[str, str], scheme: str, width: int
+) -> None:
+    """The list and each page with a query on it, as long as a statement is; and the log with its finds."""
+    options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 740}}
+    pages = {"supervisor": ["/reviews", judged["review"], judged["notice"]], "auditor": ["/reviews", judged["finding"]]}
+    for who, paths in pages.items():
+        async with visiting(who, **options) as visitor:
+            for path in paths:
+                await visitor.open(path)
+                assert await visitor.page.locator("main dl.facts, main ol, main ul.cards").count()
+                assert (path, await visitor.violations()) == (path, [])
+                assert (path, await visitor.too_wide()) == (path, False)
+            assert visitor.noise == []
+    async with visiting("auditor", **options) as visitor:
+        await find(visitor.page, visitor.url)
+        assert await visitor.violations() == []
+        assert not await visitor.too_wide()
 
 
 async def test_both_steps_and_the_subjects_page_are_accessible(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxy.demo import docket
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
@@ -55,13 +57,35 @@ async def test_every_page_can_be_shown(
         await desk.ask("paint thrown at another porch, a witness names the owner")
         lock = await desk.stop("lieutenant", "terminal", "car-77", "left open in the car over night")
         await desk.stop("supervisor", "case", "26-000031", "its source is named in the press since this morning")
+        filled = await desk.judged()
+        found = {"finding": filled.pop("finding")}
         paths = {name: path.format(id=escalation, lock=lock["id"]) for name, path in PAGES.items()}
         for look, options in LOOKS.items():
-            for who, shown in (("supervisor", paths), ("auditor", {"log": "/log", "leak": "/leak"})):
+            audited = {"log": "/log", "leak": "/leak"} | found
+            for who, shown in (("supervisor", paths | filled), ("auditor", audited)):
                 context = await chromium.new_context(reduced_motion="reduce", **options)
                 named = {f"{name}-{look}": path for name, path in shown.items()}
-                await seen(await context.new_page(), desk, who, named, f"sign-in-{look}" if who == "auditor" else "")
+                page = await context.new_page()
+                await seen(page, desk, who, named, f"sign-in-{look}" if who == "auditor" else "")
+                if who == "auditor" and look != "phone":  # there, what is found lies below the picture
+                    await searched(page, desk, f"log-found-{look}")
                 await context.close()
+
+
+async def searched(page: Page, desk: Desk, name: str) -> None:
+    """Search the log as an auditor does, and look at what is found."""
+    await find(page, desk.house.servers.console.url)
+    await shot(page, name)
+
+
+async def find(page: Page, url: str) -> None:
+    """Fill in the form of the log, and wait for what is found."""
+    await page.goto(f"{url}/log")
+    await page.fill("input[name=case]", docket.PORCH)
+    await page.fill("input[name=statement]", "complaint of Mrs Whitcombe that somebody looks her up")
+    await page.fill("input[name=value]", "badge-1001")
+    await page.click("main button:has-text('Search')")
+    await page.wait_for_selector("main ol.queue", timeout=15_000)
 
 
 async def seen(page: Page, desk: Desk, who: str, paths: dict[str, str], first: str = "") -> None:

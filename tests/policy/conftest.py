@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from proxy.policy.approvals import load_approvals
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.fields import load_fields
 from proxy.policy.parser import parse_policy
@@ -70,7 +71,9 @@ def ruling_policy(read: Callable[[str], Sheet]) -> Callable[[str], CasbinPolicy]
 @pytest.fixture(scope="session")
 def shipped_words() -> Words:
     """Return the vocabulary of the shipped policy, with actions and purposes of the demo."""
-    return load_vocabulary(SHIPPED / "vocabulary.yaml").words(actions=ACTIONS, purposes=PURPOSES)
+    vocabulary = load_vocabulary(SHIPPED / "vocabulary.yaml")
+    stages = load_approvals(SHIPPED / "approvals.yaml", roles=vocabulary.roles).stages
+    return vocabulary.words(actions=ACTIONS, purposes=PURPOSES, stages=stages)
 
 
 @pytest.fixture(scope="session")

@@ -175,6 +175,41 @@ class Desk:
         assert "escalation" in told, told
         return str(told["escalation"]["id"])
 
+    async def emergency(self) -> None:
+        """Have an officer be answered in a stated emergency about the mayor."""
+        headers = {
+            "Authorization": f"Bearer {self.keys['officer']}",
+            "Query-Purpose": f'code=C, case="{docket.PORCH}", statement="shots fired at the mayor, caller hides",'
+            ' exigent="man with a rifle at the town hall, the mayor is inside"',
+        }
+        url = f"{self.house.door.url}/records/persons/{self.house.mayor}"
+        async with self.client.get(url, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def owed(self, who: str, room: str, least: int = 1) -> list[str]:
+        """Return what of a room waits for somebody, as soon as so much does."""
+        headers = {"Authorization": f"Bearer {self.keys[who]}"}
+        async with asyncio.timeout(30):
+            while True:
+                async with self.client.get(f"{self.house.door.url}/{room}", headers=headers) as answer:
+                    found = [str(each["id"]) for each in (await answer.json())[room] if each["state"] in {"due", "open"}]
+                if len(found) >= least:
+                    return found
+                await asyncio.sleep(0.05)
+
+    async def judged(self) -> dict[str, str]:
+        """Have two emergencies answered, and one found unjustified; return the pages of what that leaves to do."""
+        await self.emergency()
+        await self.emergency()
+        bad, review = await self.owed("supervisor", "reviews", least=2)
+        headers = {"Authorization": f"Bearer {self.keys['supervisor']}"}
+        body = {"outcome": "unjustified", "reason": "nobody at the town hall had seen a rifle"}
+        async with self.client.post(f"{self.house.door.url}/reviews/{bad}/close", headers=headers, json=body) as answer:
+            assert answer.status == 200, await answer.text()
+        notice = (await self.owed("supervisor", "notices"))[0]
+        finding = (await self.owed("auditor", "findings"))[0]
+        return {"review": f"/reviews/{review}", "notice": f"/notices/{notice}", "finding": f"/findings/{finding}"}
+
     async def stop(self, who: str, kind: str, target: str, reason: str) -> dict[str, Any]:
         """Lock something, as a program does."""
         headers = {"Authorization": f"Bearer {self.keys[who]}"}
