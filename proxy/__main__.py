@@ -46,6 +46,7 @@ GROUPS: Final = (
     Group(name="findings", help="Reviews that found a query wanting."),
     Group(name="notifications", help="Who is told, by which channel: try it."),
     Group(name="audit", help="The audit log."),
+    Group(name="witness", help="Remember for others what a log has signed."),
 )
 
 

@@ -16,14 +16,16 @@ from contextlib import asynccontextmanager, closing, suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, event, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, event, inspect, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
 METADATA: Final = MetaData()
 SCHEMA_VERSION: Final = 1
@@ -74,6 +76,7 @@ class Database:
                 version = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
                 self._require_known(version)
                 await connection.run_sync(METADATA.create_all)
+                await connection.run_sync(self._upgrade)
                 await connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._watch = sqlite3.connect(self.path, isolation_level=None, timeout=5)
             self._file = _identity(self.path)
@@ -117,6 +120,31 @@ class Database:
         if version > SCHEMA_VERSION:
             msg = f"{self.path} has schema {version}, this program knows {SCHEMA_VERSION}: run the newer version"
             raise DatabaseUnusable(msg)
+
+    def _upgrade(self, connection: Connection) -> None:
+        """Bring the tables of an earlier version up to this one.
+
+        A column that may be empty is added, empty: what waits in the store goes on waiting. Anything else is refused before a
+        byte is written, with what differs: a row that this program would misread is worse than a start that fails.
+
+        Raises:
+            DatabaseUnusable: a table differs by more.
+        """
+        if differ := sorted(_differences(connection)):
+            msg = (
+                f"{self.path} was made by another version of this program, and cannot be brought up to this one:"
+                f" {'; '.join(differ)}. Nothing was changed. Start the version that made it, have everything that waits"
+                " decided, and begin a new store with this one (`identity`, `cases`, `personnel` and `registry` fill it again)"
+            )
+            raise DatabaseUnusable(msg)
+        if any(True for _ in _missing(connection)):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # of two processes that start at once, one adds it
+            for name, column in list(_missing(connection)):
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(f'ALTER TABLE "{name}" ADD COLUMN "{column.name}" {kind}')
+        for table in METADATA.sorted_tables:
+            for index in table.indexes:
+                index.create(connection, checkfirst=True)
 
     async def close(self) -> None:
         """Close every connection; closing twice is harmless."""
@@ -246,6 +274,28 @@ class Database:
         except sqlite3.Error as error:
             msg = f"{self.path} cannot be read: {error}"
             raise DatabaseUnusable(msg) from error
+
+
+def _missing(connection: Connection) -> Iterator[tuple[str, Column[Any]]]:
+    """Yield each column that the file does not have, with its table's name."""
+    there = inspect(connection)
+    for table in METADATA.sorted_tables:
+        found = {column["name"] for column in there.get_columns(table.name)}
+        yield from ((table.name, column) for column in table.c if column.name not in found)
+
+
+def _differences(connection: Connection) -> Iterator[str]:
+    """Yield what of the file's tables cannot be brought up to ours by adding an empty column."""
+    there = inspect(connection)
+    for table in METADATA.sorted_tables:
+        if set(there.get_pk_constraint(table.name)["constrained_columns"]) != {each.name for each in table.primary_key}:
+            yield f"{table.name} has another primary key"
+        for found in there.get_columns(table.name):
+            if found["name"] not in table.c and not found["nullable"] and found["default"] is None:
+                yield f"{table.name}.{found['name']} is not known here"
+    for name, column in _missing(connection):
+        if not column.nullable:
+            yield f"{name}.{column.name} is missing"
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -53,6 +53,8 @@ class Housekeeping:
         await self._keep(self._drain)
         await self._keep(self._notice)
         await self._keep(self._flush)
+        await self._keep(rooms.gate.tend)
+        await self._keep(rooms.pulse.turn)
         await self._keep(rooms.registry.refresh)
         await self._keep(rooms.registry.verify, seconds=VERIFY_SECONDS)
         await self._keep(rooms.stewards.expire, seconds=EXPIRY_SECONDS)
@@ -70,6 +72,8 @@ class Housekeeping:
             await self._keep(rooms.cases.tend)
         if rooms.sign_in is not None:
             await self._keep(rooms.sign_in.keys.tend)
+            await self._keep(rooms.sign_in.people.write)
+            await self._keep(rooms.sign_in.people.forget_aged, seconds=EXPIRY_SECONDS)
         await self._keep(self._probe, seconds=PROBE_SECONDS)
 
     async def _keep(self, work: Callable[..., Awaitable[object]], *args: object, seconds: float = HOUSEKEEPING_SECONDS) -> None:

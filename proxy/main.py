@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import signal
+import ssl
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -23,14 +24,17 @@ from typing import TYPE_CHECKING, Final
 
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
-from proxy.audit.keys import load_key
+from proxy.audit.gate import Gate, ReleaseGate
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
+from proxy.audit.pulse import Pulse
 from proxy.audit.sealing import Sealer
 from proxy.audit.search import LogSearch
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
 from proxy.database import Database
+from proxy.disclosure.marks import marker
+from proxy.escalation.acquaintance import Acquaintance
 from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
@@ -54,6 +58,7 @@ from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.case_system import case_directory
+from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
 from proxy.readiness import readiness
 from proxy.registry.keyring import Keyring
@@ -62,8 +67,10 @@ from proxy.registry.stewards import Stewards
 from proxy.rooms import Rooms
 from proxy.standard_error import StandardError
 from proxy.telemetry import EntryLines, Metrics, make_logger
+from proxy.tlog.cosign import WitnessPolicy
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
+from proxy.tlog.witnesses import Witnesses
 from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
 from proxy.web.console.health import LogHead
@@ -76,7 +83,6 @@ from proxy.web.server import Door
 from proxy.web.terminals import Terminals
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
@@ -159,9 +165,11 @@ class _Composition:
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)
-        body_key = load_key(settings.keys.body)
-        sealer = Sealer(index_key=load_key(settings.keys.index), body_key=body_key)
+        sealer = Sealer.load(index=settings.keys.index, body=settings.keys.body, store=settings.keys.store)
+        store_key = sealer.store_key
         audit = await self._open_log(sealer)
+        witnesses = await self._open_witnesses(audit.log)
+        gate = self._make_gate(audit, witnesses)
         outbox = Outbox(database, sealer, clock, os.urandom)
         live = await self._open_policy(Activations(database, sealer, outbox, clock))
         registry = Registry(
@@ -180,6 +188,7 @@ class _Composition:
             database=database,
             presence=timedelta(seconds=settings.presence_seconds),
             tokens=sign_in.tokens if sign_in is not None else None,
+            people=sign_in.people if sign_in is not None else None,
             keys=settings.oidc is None or settings.oidc.embedded_keys,
         )
         cases = await stack.enter_async_context(
@@ -194,13 +203,13 @@ class _Composition:
             inheritance=timedelta(seconds=settings.root_seconds),
         )
         upstream = await self._open_upstream()
-        locks = Locks(LockStore(database, _lock_key(body_key)))
+        locks = Locks(LockStore(database, _lock_key(store_key)))
         escalations = Escalations(
             database=database,
-            key=hmac.digest(body_key, b"showcause escalations", hashlib.sha256),
+            key=hmac.digest(store_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, body_key, audit),
+            step_up=self._step_up(database, store_key, audit),
             locks=locks,
             clock=clock,
             metrics=metrics,
@@ -214,7 +223,7 @@ class _Composition:
         )
         oversight = Oversight(
             database=database,
-            key=hmac.digest(body_key, b"showcause oversight", hashlib.sha256),
+            key=hmac.digest(store_key, b"showcause oversight", hashlib.sha256),
             log=settings.log,
             origin=settings.origin,
             sealer=sealer,
@@ -232,33 +241,37 @@ class _Composition:
             recognizer=registry.recognizer,
             escalations=escalations,
             register=oversight,
-            step_up=self._step_up(database, body_key, audit),
-            lot=Lot(body_key),
+            step_up=self._step_up(database, store_key, audit),
+            lot=Lot(store_key),
             locks=locks,
             upstream=upstream,
             audit=audit,
+            gate=gate,
             metrics=metrics,
             clock=clock,
             monotonic=time.perf_counter,
             key=os.urandom(32),
+            marking=marker(sealer),
             chance=SystemRandom().random,
             on_error=self._report,
         )
         lock_desk = LockDesk(
             locks=locks,
-            store=LockStore(database, _lock_key(body_key)),
+            store=LockStore(database, _lock_key(store_key)),
             database=database,
             audit=audit,
             table=lambda: live.policies.vocabulary.locks,
             asked=escalations.asked,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, body_key, audit),
+            step_up=self._step_up(database, store_key, audit),
             clock=clock,
             monotonic=time.monotonic,
             metrics=metrics,
+            knows=Acquaintance(identities, registry.recognizer, cases if isinstance(cases, StoredCases) else None).knows,
         )
         await lock_desk.recover(settings.log, settings.origin, sealer)
-        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(body_key).commitment)
+        beat = settings.audit.heartbeat_seconds
+        await audit.start(version=__version__, policy=live.policies.version, sample=Lot(store_key).commitment, heartbeat=beat)
         stack.push_async_callback(self._say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
@@ -277,6 +290,7 @@ class _Composition:
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
+                registration=self._registration(database, store_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
 
@@ -293,6 +307,8 @@ class _Composition:
             database=database,
             outbox=outbox,
             audit=audit,
+            gate=gate,
+            pulse=Pulse(audit, every=beat, monotonic=time.monotonic),
             live=live,
             registry=registry,
             stewards=Stewards(registry, database, Keyring.of(settings.keys.registry), clock, outbox=outbox),
@@ -304,16 +320,16 @@ class _Composition:
             lock_desk=lock_desk,
             escalations=escalations,
             oversight=oversight,
-            notifier=self._make_notifier(database, escalations, oversight, audit),
+            notifier=self._make_notifier(database, escalations, oversight, audit, store_key),
             sign_in=sign_in,
         )
         house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
         ready = partial(self._ready, rooms, house)
         console = self._make_console(
-            rooms, api=door(queries=False), gateway=gateway, sealer=sealer, body_key=body_key, ready=ready
+            rooms, api=door(queries=False), gateway=gateway, sealer=sealer, store_key=store_key, ready=ready
         )
         await house.begin()
-        servers = await self._open_doors(ready, console.handle, door(queries=True), audit, live)
+        servers = await self._open_doors(ready, console.handle, door(queries=True), rooms, witnesses)
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
         return servers
@@ -323,18 +339,29 @@ class _Composition:
         ready: Ready,
         console: Handler,
         terminals: Handler,
-        audit: AuditTrail,
-        policy: LivePolicy,
+        rooms: Rooms,
+        witnesses: Witnesses | None,
     ) -> Servers:
         doors = self._settings.doors
         token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-        ops = Ops(metrics=self._metrics, ready=ready, log=self._settings.log, token=token)
+
+        def cosigned() -> str | None:
+            return witnesses.newest.text if witnesses is not None and witnesses.newest is not None else None
+
+        ops = Ops(
+            metrics=self._metrics,
+            ready=ready,
+            log=self._settings.log,
+            token=token,
+            cosigned=cosigned,
+            tile=rooms.audit.log.tile,
+        )
         servers = Servers(
             ops=await self._open_door("ops", ops.handle, doors.ops),
             console=await self._open_door("console", console, doors.console),
             terminals=await self._open_door("terminals", terminals, doors.terminals),
-            audit=audit,
-            policy=policy,
+            audit=rooms.audit,
+            policy=rooms.live,
         )
         self._stack.push_async_callback(_close, servers)
         return servers
@@ -344,7 +371,7 @@ class _Composition:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
 
     def _make_console(
-        self, rooms: Rooms, *, api: Handler, gateway: Gateway, sealer: Sealer, body_key: bytes, ready: Ready
+        self, rooms: Rooms, *, api: Handler, gateway: Gateway, sealer: Sealer, store_key: bytes, ready: Ready
     ) -> Console:
         audit = rooms.audit
 
@@ -376,7 +403,7 @@ class _Composition:
                     live=rooms.live,
                     metrics=self._metrics,
                     identities=rooms.identities,
-                    registration=self._registration(rooms.database, body_key, audit),
+                    registration=self._registration(rooms.database, store_key, audit),
                     ready=ready,
                     head=head,
                     version=__version__,
@@ -390,10 +417,10 @@ class _Composition:
         trouble = house.upstream_trouble
         return await readiness(rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._certificates)
 
-    def _step_up(self, database: Database, body_key: bytes, audit: AuditTrail) -> StepUp:
+    def _step_up(self, database: Database, store_key: bytes, audit: AuditTrail) -> StepUp:
         return StepUp(
             database=database,
-            key=passkey_key(body_key),
+            key=passkey_key(store_key),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
@@ -402,11 +429,11 @@ class _Composition:
             patience=timedelta(seconds=self._settings.step_up.challenge_seconds),
         )
 
-    def _registration(self, database: Database, body_key: bytes, audit: AuditTrail) -> Registration:
+    def _registration(self, database: Database, store_key: bytes, audit: AuditTrail) -> Registration:
         return Registration(
             database=database,
-            key=passkey_key(body_key),
-            step_up=self._step_up(database, body_key, audit),
+            key=passkey_key(store_key),
+            step_up=self._step_up(database, store_key, audit),
             audit=audit,
             clock=self._clock,
             randomness=os.urandom,
@@ -419,7 +446,7 @@ class _Composition:
         return Limits(**self._settings.limits.model_dump())
 
     def _make_notifier(
-        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail
+        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail, store_key: bytes
     ) -> Notifier | None:
         if self._settings.notifications is None:
             return None
@@ -433,6 +460,7 @@ class _Composition:
             audit=audit,
             clock=self._clock,
             metrics=self._metrics,
+            key=hmac.digest(store_key, b"showcause heaps", hashlib.sha256),
         )
 
     async def _open_policy(self, activations: Activations) -> LivePolicy:
@@ -461,12 +489,43 @@ class _Composition:
 
     async def _open_log(self, sealer: Sealer) -> AuditTrail:
         settings = self._settings
-        signer = load_signer(settings.keys.checkpoint, settings.origin)
+        signer = load_signer(settings.keys.checkpoint, settings.origin, settings.audit.second_key)
         log = await asyncio.to_thread(Log, settings.log, signer=signer, clock=self._clock)
         self._stack.push_async_callback(log.close)
         copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
         self._stack.push_async_callback(self._flush)
-        return AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        trail = AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
+        await asyncio.to_thread(trail.require_newest_keys)
+        return trail
+
+    async def _open_witnesses(self, log: Log) -> Witnesses | None:
+        chosen = self._settings.audit
+        if chosen.witnesses is None:
+            return None
+        witnesses = Witnesses(
+            log,
+            WitnessPolicy.read(chosen.witnesses),
+            clock=self._clock,
+            monotonic=time.monotonic,
+            interval_seconds=chosen.interval_seconds,
+            reply_seconds=chosen.reply_seconds,
+            tls=ssl.create_default_context(cafile=chosen.ca) if chosen.ca is not None else None,
+        )
+        await witnesses.open()
+        self._stack.push_async_callback(witnesses.close)
+        return witnesses
+
+    def _make_gate(self, audit: AuditTrail, witnesses: Witnesses | None) -> ReleaseGate:
+        chosen = self._settings.audit
+        return ReleaseGate(
+            audit,
+            witnesses,
+            default=Gate(chosen.gate),
+            wait_seconds=chosen.wait_seconds,
+            release=chosen.unwitnessed == "release",
+            metrics=self._metrics,
+            monotonic=time.monotonic,
+        )
 
     async def _open_sign_in(self, database: Database, outbox: Outbox) -> SignIn | None:
         chosen = self._settings.oidc
@@ -549,8 +608,8 @@ def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
     )
 
 
-def _lock_key(body_key: bytes) -> bytes:
-    return hmac.digest(body_key, b"showcause locks", hashlib.sha256)
+def _lock_key(store_key: bytes) -> bytes:
+    return hmac.digest(store_key, b"showcause locks", hashlib.sha256)
 
 
 async def _close(servers: Servers) -> None:

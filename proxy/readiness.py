@@ -63,6 +63,7 @@ def _parts(store_trouble: str, rooms: Rooms, upstream_trouble: str) -> Sequence[
     return (
         store,
         Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
+        Check(name="witnesses", ok=not rooms.gate.trouble, reason=rooms.gate.trouble or rooms.gate.notice),
         Check(name="policy", ok=True, reason=rooms.live.reason),  # ready whatever the folder holds: a good policy rules
         Check(
             name="registry",

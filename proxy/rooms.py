@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from proxy.audit.gate import ReleaseGate
     from proxy.audit.outbox import Outbox
+    from proxy.audit.pulse import Pulse
     from proxy.audit.service import AuditTrail
     from proxy.database import Database
     from proxy.escalation.lock_service import LockDesk
@@ -32,6 +34,8 @@ class Rooms:
     database: Database
     outbox: Outbox
     audit: AuditTrail
+    gate: ReleaseGate
+    pulse: Pulse
     live: LivePolicy
     registry: Registry
     stewards: Stewards

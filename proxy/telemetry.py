@@ -119,6 +119,15 @@ class Metrics:
         self.audit_commit_seconds = self._histogram("audit_commit_seconds", "Time from an event to its durable entry")
         self.audit_head_age_seconds = self._gauge("audit_head_age_seconds", "Age of the newest signed checkpoint")
         self.audit_poisoned = self._gauge("audit_poisoned", "1 after a failed write or fsync: this node answers nothing")
+        self.audit_unwitnessed_entries = self._gauge(
+            "audit_unwitnessed_entries", "Entries that no quorum of witnesses has signed for yet"
+        )
+        self.audit_unwitnessed_seconds = self._gauge(
+            "audit_unwitnessed_seconds", "How long, at most, the oldest of them has been waiting"
+        )
+        self.audit_contradicted = self._gauge(
+            "audit_contradicted", "1 when a witness has signed what this log does not have: this node releases nothing"
+        )
         self.policy_info = Info("showcause_policy", "The policy that rules", registry=self.registry)
         self.policy_reload_failures_total = self._counter("policy_reload_failures", "Changed policies that could not be loaded")
         self.policy_waiting = self._gauge(

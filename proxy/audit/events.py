@@ -23,15 +23,17 @@ class Started(Event):
     orphans: int = 0
     torn_bytes: int = 0
     sample: str = ""
+    heartbeat: float = 0
 
     def facts(self) -> Mapping[str, Json]:
-        """Return which program and policy, orphans closed, what recovery cut off, and the commitment to the lot's key."""
+        """Return which program and policy, orphans closed, what recovery cut off, the lot's commitment, the heart's beat."""
         return {
             "version": self.version,
             "policy": self.policy,
             "orphans": self.orphans,
             "torn_bytes": self.torn_bytes,
             **({"sample": self.sample} if self.sample else {}),
+            **({"heartbeat": self.heartbeat} if self.heartbeat else {}),
         }
 
 

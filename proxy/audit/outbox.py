@@ -27,6 +27,7 @@ from proxy.audit.event import Party
 from proxy.audit.events import OutboxRejected
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import SealBroken
+from proxy.audit.shredding import shredded_by
 from proxy.clock import stamp
 from proxy.database import METADATA
 from proxy.tlog.errors import LogDamaged
@@ -120,7 +121,8 @@ class Outbox:
         generation = self._database.generation(SUBJECT)
         written = 0
         while rows := await self._claim(trail.log.head.size):
-            recorded = await asyncio.to_thread(_recorded, trail, rows)
+            recorded, ordered = await asyncio.to_thread(_recorded, trail, rows)
+            await trail.shred(ordered)
             for row in rows:
                 if row.id not in recorded:
                     await self._record(trail, row)
@@ -158,19 +160,24 @@ class Outbox:
         )
 
 
-def _recorded(trail: AuditTrail, rows: Sequence[_Row]) -> set[str]:
-    """Return the ids, among rows claimed by an earlier drain, that are in the log already."""
+def _recorded(trail: AuditTrail, rows: Sequence[_Row]) -> tuple[set[str], list[int]]:
+    """Return the ids, among rows claimed by an earlier drain, that are in the log already, and what they order to be shredded.
+
+    A tombstone's row stays until the bodies are gone. What it orders is read from the log, never from the row.
+    """
     interrupted = {row.id: row.claimed for row in rows if row.claimed is not None}
     if not interrupted:
-        return set()
+        return set(), []
     start = min(interrupted.values())
-    found = set()
+    found: set[str] = set()
+    ordered: list[int] = []
     try:
         for entry in AuditReader(trail.log.directory).entries(start, trail.log.head.size):
             for key in ("outbox", "rejected"):
                 value = entry.facts.get(key)
                 if isinstance(value, str) and value in interrupted:
                     found.add(value)
+                    ordered += shredded_by(entry)
     except (LogDamaged, EntryUnreadable, OSError) as error:
         raise AuditUnavailable("The log cannot be read; run `showcause audit verify`.") from error
-    return found
+    return found, ordered

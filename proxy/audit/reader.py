@@ -33,8 +33,8 @@ class AuditReader:
             EntryUnreadable: one is not of this form.
             LogDamaged: entries are missing.
         """
-        for index, content in self._segments.entries(start, end):
-            yield decode(index, content)
+        for stored in self._segments.stored(start, end):
+            yield decode(*stored)
 
     def read(self, index: int) -> Entry:
         """Return one entry.
@@ -43,13 +43,17 @@ class AuditReader:
             IndexError: there is none.
             EntryUnreadable: it is not of this form.
         """
-        return decode(index, self._segments.read(index))
+        for stored in self._segments.stored(index, index + 1) if index >= 0 else ():
+            return decode(*stored)
+        msg = f"the log has no entry {index}"
+        raise IndexError(msg)
 
     def unseal(self, entry: Entry) -> dict[str, Json]:
-        """Return an entry's sealed part in clear.
+        """Return an entry's body in clear.
 
         Raises:
-            SealBroken: it was altered, or this is not the key.
+            Shredded: it was shredded on an order.
+            SealBroken: it was altered, or its key is not here.
             ValueError: this reader has no key.
         """
         if self._sealer is None:

@@ -7,6 +7,7 @@ bounded; where it stopped is told, so that the next one goes on from there and n
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from proxy.audit.entry import decode, prefix
 from proxy.audit.event import Event, Party
 from proxy.audit.reader import AuditReader
+from proxy.audit.sealing import KeyGone, Shredded
 from proxy.tlog.store import SegmentReader, newest_seal, segments_of
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ WALK: Final = 200_000
 FOUND: Final = 100
 SET_BACK: Final = timedelta(days=1)
 """Times in a log go up, but for a clock that was set back: by less than this, or its node would not have gone on."""
+_EPOCH: Final = re.compile(rb'"epoch":"([^"\\]*)"')
 _QUERIES: Final = (prefix("decided"), prefix("refused"))
 
 
@@ -88,11 +91,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a search found, newest first. ``before`` is where the next one goes on, or None: there is nothing more."""
+    """What a search found, newest first. ``before`` is where the next one goes on, or None: there is nothing more.
+
+    ``dead`` names the epochs that the walk came through and whose key is not here: nobody can search their entries.
+    """
 
     lines: Sequence[Line]
     looked: int
     before: int | None
+    dead: Sequence[str] = ()
 
 
 class LogSearch:
@@ -118,35 +125,51 @@ class LogSearch:
     def _walk(self, searched: LogSearched) -> Found:
         end = newest_seal(self._directory) if searched.before is None else searched.before
         lines: list[Line] = []
+        dead: set[str] = set()
         looked = 0
         for segment in reversed(segments_of(self._directory)):
             if segment.first >= end:
                 continue
             if looked >= WALK or len(lines) >= FOUND:
-                return Found(lines=lines, looked=looked, before=end)
-            matching = deque(self._matching(segment.first, end, searched), maxlen=FOUND - len(lines) + 1)
+                return Found(lines=lines, looked=looked, before=end, dead=sorted(dead))
+            matching = deque(self._matching(segment.first, end, searched, dead), maxlen=FOUND - len(lines) + 1)
             looked += end - segment.first
             lines += [self._line(entry) for entry in reversed(matching)]
             if len(lines) > FOUND:
-                return Found(lines=lines[:FOUND], looked=looked, before=lines[FOUND - 1].index)
+                return Found(lines=lines[:FOUND], looked=looked, before=lines[FOUND - 1].index, dead=sorted(dead))
             end = segment.first
             first = next(self._reader.entries(end, end + 1), None)
             if first is not None and datetime.fromisoformat(first.at) < searched.since - SET_BACK:
                 break
-        return Found(lines=lines, looked=looked, before=None)
+        return Found(lines=lines, looked=looked, before=None, dead=sorted(dead))
 
-    def _matching(self, start: int, end: int, searched: LogSearched) -> Iterator[Entry]:
-        token = self._sealer.token(searched.by, searched.value)
+    def _matching(self, start: int, end: int, searched: LogSearched, dead: set[str]) -> Iterator[Entry]:
+        tokens = self._sealer.searches(searched.by, searched.value)
+        any_of = re.compile(b"|".join(token.encode() for token in tokens.values()))
         # Looked for as bytes first: reading every entry would cost ten times as much.
-        for index, content in SegmentReader(self._directory).entries(start, end):
-            if content.startswith(_QUERIES) and token.encode() in content:
-                entry = decode(index, content)
+        for stored in SegmentReader(self._directory).stored(start, end):
+            if not stored.entry.startswith(_QUERIES):
+                continue
+            epoch = _EPOCH.search(stored.entry)
+            if epoch is not None and (name := epoch[1].decode()) not in tokens:
+                dead.add(name)
+            elif any_of.search(stored.entry):
+                entry = decode(*stored)
                 inside = searched.since <= datetime.fromisoformat(entry.at) < searched.until
-                if inside and token in entry.parties.get(searched.by, ()):
+                if inside and tokens.get(entry.epoch) in entry.parties.get(searched.by, ()):
                     yield entry
 
+    def _clear(self, entry: Entry) -> dict[str, Json]:
+        """Return a body in clear; of one that was shredded, or whose key was destroyed, words that say so."""
+        try:
+            return self._reader.unseal(entry)
+        except Shredded:
+            return {"statement": "(shredded on a court's order)"}
+        except KeyGone:
+            return {"statement": "(the body key was destroyed)"}
+
     def _line(self, entry: Entry) -> Line:
-        sealed, facts = self._reader.unseal(entry), entry.facts
+        sealed, facts = self._clear(entry), entry.facts
         return Line(
             index=entry.index,
             at=datetime.fromisoformat(entry.at),

@@ -14,12 +14,15 @@ from proxy.audit.events import Started, Stopped
 from proxy.audit.failed import Failed
 from proxy.audit.pairing import Pairing
 from proxy.audit.reader import AuditReader
+from proxy.audit.rotation import require_newest
+from proxy.audit.shredding import BodiesShredded, named_in, shredded_by
 from proxy.clock import stamp
 from proxy.tlog.errors import LogDamaged, LogError
 from proxy.tlog.merkle import leaf_hash
+from proxy.tlog.shredding import shred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from proxy.audit.event import Event, Json, Party
     from proxy.audit.sealing import Sealer
@@ -93,10 +96,12 @@ class AuditTrail:
         began = time.perf_counter()
         at = stamp(self._clock())
         try:
-            entry = encode(self._sealer, kind=kind, at=at, about=about, facts=facts, parties=parties, sealed=sealed)
-            index = await self.log.append(entry)
+            entry, body = encode(self._sealer, kind=kind, at=at, about=about, facts=facts, parties=parties, sealed=sealed)
+            index = await self.log.append(entry, body)
         except (LogError, TypeError, ValueError) as error:
             raise AuditUnavailable(_DETAIL) from error
+        if kind == BodiesShredded.kind:
+            await self.shred(named_in(facts, before=index))
         if self._metrics is not None:
             self._metrics.audit_commit_seconds.observe(time.perf_counter() - began)
             self._metrics.audit_entries_total.labels(kind).inc()
@@ -114,6 +119,27 @@ class AuditTrail:
                 )
         return Receipt(origin=self.log.origin, index=index, kind=kind, about=about)
 
+    def require_newest_keys(self) -> None:
+        """Make sure that the rings are not older than what the log was last written with.
+
+        Raises:
+            KeyUnusable: one is: an earlier state of the key folder was put in place.
+        """
+        size = self.log.head.size
+        if size:
+            require_newest(AuditReader(self.log.directory).read(size - 1), self._sealer)
+
+    async def shred(self, entries: Sequence[int]) -> None:
+        """Overwrite the bodies that durable tombstones name; doing it again is harmless.
+
+        Raises:
+            AuditUnavailable: one is still there. The tombstone stays, and so does its row in the outbox, if it has one.
+        """
+        try:
+            await asyncio.to_thread(shred, self.log.directory, entries)
+        except (OSError, IndexError) as error:
+            raise AuditUnavailable("A body that was ordered to be shredded is still there; see `audit verify`.") from error
+
     async def close_orphans(self) -> int:
         """End every forwarded decision that a crash left open as ``Failed(outcome="unknown")``; return how many.
 
@@ -124,21 +150,25 @@ class AuditTrail:
             AuditUnavailable: the log cannot be read or written.
         """
         try:
-            orphans = await asyncio.to_thread(self._orphans)
+            orphans, ordered = await asyncio.to_thread(self._orphans)
         except (LogDamaged, EntryUnreadable, OSError) as error:
             raise AuditUnavailable("The log cannot be read; run `showcause audit verify`.") from error
+        # A crash may have come between a tombstone and the bodies that it names.
+        await self.shred(ordered)
         for about in orphans:
             await self.record(Failed(about=about, outcome="unknown"))
         return len(orphans)
 
-    def _orphans(self) -> list[str]:
+    def _orphans(self) -> tuple[list[str], list[int]]:
         reader = AuditReader(self.log.directory)
         pairing = Pairing()
+        ordered: list[int] = []
         for entry in reader.entries(reader.after_last_start(), self.log.head.size):
             pairing.see(entry)
-        return sorted(pairing.orphans, key=pairing.orphans.__getitem__)
+            ordered += shredded_by(entry)
+        return sorted(pairing.orphans, key=pairing.orphans.__getitem__), ordered
 
-    async def start(self, *, version: str, policy: str, sample: str = "") -> Receipt:
+    async def start(self, *, version: str, policy: str, sample: str = "", heartbeat: float = 0) -> Receipt:
         """Close orphans, then record that this node begins to answer; in this order, for the next start relies on it.
 
         Raises:
@@ -146,7 +176,14 @@ class AuditTrail:
         """
         orphans = await self.close_orphans()
         return await self.record(
-            Started(version=version, policy=policy, orphans=orphans, torn_bytes=self.log.torn_bytes, sample=sample),
+            Started(
+                version=version,
+                policy=policy,
+                orphans=orphans,
+                torn_bytes=self.log.torn_bytes,
+                sample=sample,
+                heartbeat=heartbeat,
+            ),
         )
 
     async def stop(self, reason: str) -> Receipt:

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from proxy.audit.bodies import Bodies
 from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.events import LogRead
 from proxy.audit.pairing import Pairing
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import SealBroken
+from proxy.audit.times import SKEW_SECONDS, Timeline
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -35,9 +37,12 @@ from proxy.cli.common import (
 )
 from proxy.cli.confirmation import confirmation
 from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.rings import rotate_key
+from proxy.cli.shredding import shred
+from proxy.cli.succession import new_origin
+from proxy.cli.trusting import cosigned_of, verifier_of
 from proxy.tlog.errors import NoteInvalid
-from proxy.tlog.keys import load_signer
-from proxy.tlog.note import Verifier, parse_unverified
+from proxy.tlog.note import parse_unverified
 from proxy.tlog.store import CHECKPOINT, LOCK, Cursor, newest_seal, segments_of
 from proxy.tlog.verify import verify as verify_log
 
@@ -46,19 +51,34 @@ if TYPE_CHECKING:
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Json
+    from proxy.cli.trusting import Cosigned
     from proxy.tlog.verify import Report
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(shred)
+app.command("rotate-key")(rotate_key)
+app.command("new-origin")(new_origin)
 
 FOLLOW_SECONDS: Final = 0.5
 MIN_STATEMENT: Final = 8
 
 DirectoryOption = Annotated[Path | None, typer.Option("--directory", help="The log's folder; default: the configured one.")]
 VkeyOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        "--key", help="The log's verifier key (name+id+base64), or a file that holds it; default: from the configured key."
+        "--key",
+        help="The log's verifier key (name+id+base64), or a file of them; several, if it was changed. Default: the configured.",
     ),
+]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", help="Whose cosignatures count, and how many (c2sp.org/tlog-policy).")
+]
+CosignedOption = Annotated[
+    list[Path] | None,
+    typer.Option("--cosigned", help="With --policy: a file of cosigned checkpoints, such as a witness's history."),
+]
+SkewOption = Annotated[
+    float, typer.Option("--skew", min=0, help="By so many seconds the clocks of log and witnesses may differ.")
 ]
 SeenOption = Annotated[
     list[Path] | None,
@@ -82,42 +102,42 @@ def verify(
     directory: DirectoryOption = None,
     key: VkeyOption = None,
     checkpoint: SeenOption = None,
+    policy: PolicyOption = None,
+    cosigned: CosignedOption = None,
+    skew: SkewOption = SKEW_SECONDS,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify the whole log: every entry, checkpoint and tile, and that every forwarded query has its one end.
+    """Verify the whole log: every entry, body, checkpoint and tile, that every forwarded query has its one end, and the times.
+
+    A body has to be the one whose hash its entry holds, or to be shredded, and an entry to cite the order for that.
+    With --policy, what witnesses have signed must be here, and bounds the time of every entry.
 
     Exit 0 when all holds, 1 when something was found; the first line names the entry.
     """
     folder = directory if directory is not None else settings_of(config).log
-    verifier = _verifier(key, config)
+    if cosigned and policy is None:
+        raise CommandFailed("--cosigned needs --policy", help="say whose cosignatures count", code=Code.WRONG_USE)
+    verifier = verifier_of(key or [], config, folder)
     seen = [_kept(path) for path in checkpoint or ()]
+    witnessed = cosigned_of(folder, policy, cosigned or (), verifier) if policy is not None else None
+    if witnessed is not None and witnessed.newest is not None:
+        seen.append(witnessed.newest.text)
     if not segments_of(folder) and not (folder / CHECKPOINT).exists():
         raise CommandFailed(f"there is no log in {folder}", help="name its folder with --directory")
     running = _is_running(folder)
     with progress("verifying", _expected(folder)) as advance:
         report = verify_log(folder, verifier, seen=seen, progress=_steps(advance))
     problems = [_Problem(kind=found.kind, index=found.index, message=found.message) for found in report.findings]
-    under_way = 0
+    problems += _unwitnessed(witnessed)
+    under_way, notes = 0, list[str]()
     if not any(found.kind in {"entry", "missing"} for found in report.findings):
         unpaired, under_way = _unpaired(AuditReader(folder), report.size, running=running)
-        problems += unpaired
-    _print_report(report, problems, under_way, as_json=as_json)
+        problems = [each for each in problems if each.kind != "body"] + unpaired  # where a CRC fails, so does the hash
+        untimely, notes = _untimely(AuditReader(folder), report.size, witnessed, skew=skew, running=running)
+        problems += untimely
+    _print_report(report, problems, notes, under_way, witnessed, as_json=as_json)
     if problems:
         raise done(Code.FOUND)
-
-
-def _verifier(key: str | None, config: Path) -> Verifier:
-    if key is None:
-        settings = settings_of(config)
-        return load_signer(settings.keys.checkpoint, settings.origin).verifier
-    try:
-        return Verifier.parse(Path(key).read_text(encoding="utf-8") if "+" not in key else key)
-    except OSError as error:
-        raise CommandFailed(f"{key}: {error.strerror}", help="`doctor` prints the verifier key", code=Code.WRONG_USE) from error
-    except NoteInvalid as error:
-        raise CommandFailed(
-            str(error), help="copy the whole verifier key, as `doctor` prints it", code=Code.WRONG_USE
-        ) from error
 
 
 def _kept(path: Path) -> str:
@@ -164,13 +184,15 @@ def _is_running(folder: Path) -> bool:
 
 def _unpaired(reader: AuditReader, size: int, *, running: bool) -> tuple[list[_Problem], int]:
     """Return what breaks the rule that each forwarded decision has one end, and how many queries are under way."""
-    pairing = Pairing()
+    pairing, bodies = Pairing(), Bodies()
     try:
         for entry in reader.entries(0, size):
             pairing.see(entry)
+            bodies.see(entry)
     except EntryUnreadable as error:
         return [_Problem(kind="unreadable", index=None, message=str(error))], 0
     problems = [_Problem(kind="pairing", index=fault.index, message=fault.message) for fault in pairing.faults]
+    problems += [_Problem(kind="body", index=fault.index, message=fault.message) for fault in bodies.faults()]
     orphans = pairing.unended()
     fresh = reader.after_last_start() if running else size
     problems += [
@@ -181,7 +203,44 @@ def _unpaired(reader: AuditReader, size: int, *, running: bool) -> tuple[list[_P
     return problems, sum(orphan.index >= fresh for orphan in orphans)
 
 
-def _print_report(report: Report, problems: Sequence[_Problem], under_way: int, *, as_json: bool) -> None:
+def _unwitnessed(witnessed: Cosigned | None) -> list[_Problem]:
+    """Return what is wrong with the cosignatures themselves."""
+    if witnessed is None:
+        return []
+    problems = [_Problem(kind="witness", index=None, message=message) for message in witnessed.rejected]
+    if witnessed.newest is None:
+        problems.append(_Problem(kind="witness", index=None, message="no checkpoint is cosigned as the policy wants"))
+    return problems
+
+
+def _untimely(
+    reader: AuditReader, size: int, witnessed: Cosigned | None, *, skew: float, running: bool
+) -> tuple[list[_Problem], list[str]]:
+    """Return times and silences that cannot be, and those that have to be explained."""
+    timeline = Timeline(witnessed.times if witnessed is not None else (), skew=skew)
+    try:
+        for entry in reader.entries(0, size):
+            timeline.see(entry)
+    except (EntryUnreadable, ValueError):
+        return [], []  # told already
+    if running:
+        timeline.end(time.time())
+    problems = [
+        _Problem(kind=each.kind, index=each.index, message=each.message) for each in timeline.found if each.kind != "note"
+    ]
+    return problems, [each.message for each in timeline.found if each.kind == "note"]
+
+
+def _print_report(
+    report: Report,
+    problems: Sequence[_Problem],
+    notes: Sequence[str],
+    under_way: int,
+    witnessed: Cosigned | None,
+    *,
+    as_json: bool,
+) -> None:
+    newest = witnessed.newest if witnessed is not None else None
     if as_json:
         emit(
             {
@@ -192,17 +251,22 @@ def _print_report(report: Report, problems: Sequence[_Problem], under_way: int, 
                 "published": report.published,
                 "unfinished_bytes": report.unfinished,
                 "under_way": under_way,
+                "cosigned": newest.size if newest is not None else None,
+                "notes": notes,
                 "findings": [{"kind": each.kind, "entry": each.index, "message": each.message} for each in problems],
             },
         )
         return
-    for problem in problems:
-        say(problem.message)
+    for message in (*(problem.message for problem in problems), *(f"note: {note}" for note in notes)):
+        say(message)
     if problems:
         say(f"{report.origin}: {len(problems)} finding{'s' if len(problems) > 1 else ''}; holds up to entry {report.size}")
         say("help: keep a copy of the folder as it is before anything else, and compare with checkpoints kept elsewhere")
         return
     say(f"{report.origin}: {report.size} entries hold, root {report.root.hex()}")
+    if newest is not None:
+        rest = report.size - newest.size
+        say(f"{newest.size} of them are signed for by {', '.join(sorted(newest.times))}; {rest} more are this log's word alone")
     if under_way:
         say(f"{under_way} quer{'ies are' if under_way > 1 else 'y is'} under way")
 
@@ -260,7 +324,9 @@ def _open_parts(entry: Entry) -> dict[str, Json]:
         "about": entry.about,
         "facts": dict(entry.facts),
         "parties": {kind: list(tokens) for kind, tokens in entry.parties.items()},
-        "sealed": bool(entry.sealed),
+        "epoch": entry.epoch,
+        "sealed": bool(entry.body_hash),
+        "body": entry.body_hash,
     }
 
 

@@ -19,13 +19,12 @@ from proxy.cli.common import (
     settings_of,
     warn,
 )
-from proxy.document import DocumentInvalid, read_mapping
+from proxy.document import DocumentInvalid, Mistake, read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from proxy.document import Mistake
     from proxy.settings import Settings
 
 app = typer.Typer()
@@ -73,6 +72,7 @@ def _beside(settings: Settings) -> Iterator[Mistake]:
     from proxy.oversight.notification_file import load_notifying  # noqa: PLC0415 -- only who has them needs their readers
     from proxy.purpose.mapping import load_case_system  # noqa: PLC0415
 
+    yield from _of_witnesses(settings)
     readers = ((settings.cases.system, load_case_system), (settings.notifications, load_notifying))
     for path, read in readers:
         if path is not None:
@@ -80,6 +80,33 @@ def _beside(settings: Settings) -> Iterator[Mistake]:
                 read(path)
             except DocumentInvalid as invalid:
                 yield from invalid.mistakes
+
+
+def _of_witnesses(settings: Settings) -> Iterator[Mistake]:
+    """Yield what is wrong with the policy of witnesses, or with routes that wait for witnesses that nobody has named."""
+    from proxy.audit.gate import Gate  # noqa: PLC0415 -- only who has witnesses needs their reader
+    from proxy.inquiry.routes import load_routes  # noqa: PLC0415
+    from proxy.tlog.cosign import PolicyInvalid, WitnessPolicy  # noqa: PLC0415
+
+    path = settings.audit.witnesses
+    if path is None:
+        with suppress(DocumentInvalid):  # the policies' own mistakes are told beside
+            routes = load_routes(settings.policies / "routes.yaml")
+            for route in routes.routes:
+                if route.gate is Gate.WITNESS and routes.positions is not None:
+                    hint = "name the file of witnesses as audit.witnesses in the configuration, or take the gate away"
+                    message = "no answer will ever pass this gate: no witnesses are configured"
+                    yield routes.positions.mistake(("routes", route.id, "gate"), message, hint=hint)
+        return
+    try:
+        WitnessPolicy.read(path)
+    except (PolicyInvalid, OSError) as error:
+        said = str(error).removeprefix(f"{path}:")
+        line, _, message = said.partition(": ")
+        at = int(line) if line.isdigit() else 1
+        yield Mistake(
+            file=path, line=at, column=1, message=message if line.isdigit() else said, help="deploy/witness.md shows one"
+        )
 
 
 def _of_provider(settings: Settings, config: Path) -> Iterator[Mistake]:

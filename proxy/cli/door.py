@@ -31,6 +31,8 @@ CertificateOption = Annotated[Path | None, typer.Option("--certificate", help="Y
 
 UNREACHED: Final = "is the server running, and is --url its terminals' door?"
 STEP_UP: Final = "/problems/step-up-required"
+NOBODY: Final = "/problems/lock-target-unknown"
+NO_PASSKEY: Final = "/problems/passkey-missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +82,15 @@ def ask(
 
 def _raise_problem(status: int, problem: Mapping[str, Any], path: str, access: Access) -> None:
     if problem.get("type") == STEP_UP:
-        help_ = f"open {_console(access)}{path.rpartition('/')[0]}"
+        # A terminal asks no passkey: a browser shows the person what is signed, and only on the console's own address.
+        told = problem.get("console")
+        help_ = f"open {told if isinstance(told, str) else _console(access)}{path.rpartition('/')[0]}"
         raise CommandFailed("this has to be confirmed with a passkey, on the console", help=help_, code=Code.WRONG_USE)
+    if problem.get("type") == NO_PASSKEY:
+        help_ = f"`identity passkey invite` makes a code; register one with it at {_console(access)}/passkeys"
+        raise CommandFailed("this has to be confirmed with a passkey, and you have none", help=help_, code=Code.WRONG_USE)
+    if problem.get("type") == NOBODY:
+        raise CommandFailed(str(problem.get("detail", "")), help="`--anyway` locks it all the same", code=Code.WRONG_USE)
     code = Code.UNAVAILABLE if status >= 500 or status == 429 else Code.WRONG_USE
     raise CommandFailed(
         f"{problem.get('title', status)}: {problem.get('detail', '')}".rstrip(": "),

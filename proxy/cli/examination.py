@@ -23,9 +23,11 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import load_pem_x509_certificates, load_pem_x509_crl
 
+from proxy.audit.keyring import load_ring
 from proxy.audit.keys import load_key
-from proxy.audit.sealing import Sealer
+from proxy.cli.recording import sealer_of
 from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
+from proxy.cli.witness_check import witness_troubles
 from proxy.clock import stamp
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
@@ -95,6 +97,8 @@ def examine(settings: Settings, clock: Clock, *, network: bool = True) -> Iterat
         yield from _upstream(settings, clock)
         if cases is not None:
             yield _case_system(cases)
+        for part, detail, then in witness_troubles(settings, running=running):
+            yield Seen(part=part, level=Level.WARNING if then else Level.OK, detail=detail, next=then)
 
 
 def _policies(settings: Settings) -> Iterator[Seen]:
@@ -121,7 +125,7 @@ def _policies(settings: Settings) -> Iterator[Seen]:
 def _activated(settings: Settings, digest: str) -> Iterator[Seen]:
     """Tell which policy rules, where that is another than the folder's."""
     try:
-        sealer = Sealer(index_key=load_key(settings.keys.index), body_key=load_key(settings.keys.body))
+        sealer = sealer_of(settings)
         uri = f"{settings.store.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
             row = connection.execute("SELECT digest, at, sealed FROM policy_active").fetchone()
@@ -151,7 +155,9 @@ def _keys(settings: Settings) -> Iterator[Seen]:
         made="openssl genpkey -algorithm ed25519",
     )
     for part, key in (("keys.index", keys.index), ("keys.body", keys.body)):
-        yield loaded(part, partial(load_key, key), made="openssl rand -hex 32")
+        yield loaded(part, partial(load_ring, key), made="openssl rand -hex 32")
+    if keys.store is not None:
+        yield loaded("keys.store", partial(load_key, keys.store), made="openssl rand -hex 32")
     yield loaded("keys.registry", lambda: _rotating(keys.registry), made="openssl rand -hex 32")
     secrets = {
         "upstream.credential": settings.upstream.credential,

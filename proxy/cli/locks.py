@@ -64,6 +64,7 @@ def add(
     *,
     reason: ReasonOption,
     until: Annotated[str | None, typer.Option("--until", help="When it ends by itself, as 2026-11-23T18:00:00Z.")] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also where nobody of this name is known.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     key: KeyOption = None,
     url: UrlOption = None,
@@ -73,7 +74,8 @@ def add(
 ) -> None:
     """Lock: from the next query on, on every process. Another person lifts it."""
     access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
-    said = {"kind": kind, "target": target, "reason": reason} | ({"until": until} if until is not None else {})
+    said: dict[str, object] = {"kind": kind, "target": target, "reason": reason}
+    said |= ({"until": until} if until is not None else {}) | ({"anyway": True} if anyway else {})
     found = ask("POST", "/locks", access, said, unreached=DOWN)
     show_one(found, as_json=as_json)
     if found.get("only_here"):

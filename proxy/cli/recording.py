@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from proxy.audit.keys import load_key
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
@@ -48,7 +47,8 @@ def sealer_of(settings: Settings) -> Sealer:
     Raises:
         KeyUnusable: a key file is missing, malformed, or open to others.
     """
-    return Sealer(index_key=load_key(settings.keys.index), body_key=load_key(settings.keys.body))
+    keys = settings.keys
+    return Sealer.load(index=keys.index, body=keys.body, store=keys.store)
 
 
 @asynccontextmanager
@@ -84,7 +84,9 @@ async def deliver(settings: Settings, outbox: Outbox, sealer: Sealer, *, clock: 
     except LogBusy:
         return False
     async with log:
-        await outbox.drain(AuditTrail(log, sealer, clock))
+        trail = AuditTrail(log, sealer, clock)
+        trail.require_newest_keys()
+        await outbox.drain(trail)
     return True
 
 

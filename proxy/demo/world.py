@@ -74,7 +74,7 @@ async def _store(home: Home, clock: Clock) -> AsyncIterator[tuple[Database, Outb
     database = Database(home.data / "store.sqlite3")
     await database.open()
     try:
-        sealer = Sealer(index_key=load_key(home.keys / "index.key"), body_key=load_key(home.keys / "body.key"))
+        sealer = Sealer.load(index=home.keys / "index.key", body=home.keys / "body.key")
         yield database, Outbox(database, sealer, clock, os.urandom)
     finally:
         await database.close()

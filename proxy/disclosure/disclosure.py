@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from proxy.disclosure.left import Left
     from proxy.policy.decision import Ruling
     from proxy.registry.protection import Recognition
 
@@ -38,6 +39,8 @@ class Disclosure:
     route declares. ``masked`` and ``disclosed`` are field classes (fields.yaml); ``marked`` tells whether any record that left
     has to carry a mark. ``judgements`` are those of records that were masked or withheld, concern somebody protected or
     related, or oblige somebody; ``subjects`` are the person ids that the disclosed records hold, for the log's keyed tokens.
+    ``others`` identify, by kind and form, whom the withheld records concern and those without a person id; ``left`` says of
+    each record that was judged what of it was seen, and ``left_out`` counts those of which it does not.
     ``named`` are the identifiers that are left to read in each disclosed record, by kind, of no more records than MOST_NAMED
     and one.
     """
@@ -53,4 +56,7 @@ class Disclosure:
     disclosed: frozenset[str] = frozenset()
     judgements: tuple[Judgement, ...] = ()
     subjects: tuple[str, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+    left: tuple[Left, ...] = ()
+    left_out: int = 0
     named: tuple[Mapping[str, Sequence[str]], ...] = ()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from proxy.audit.event import Event, Party
 from proxy.audit.owed import owing
+from proxy.registry.forms import form
 from proxy.registry.protection import explained
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_RECORDS: Final = 32
 """An entry of the log has at most 65,535 bytes."""
+MOST_PARTIES: Final = 1000
+"""Tokens of people beside those of the registry; how many more there would be stands in the facts, as ``unnamed``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ class Disclosed(Event):
             "masked": tuple(sorted(disclosure.masked)),
             "disclosed": tuple(sorted(disclosure.disclosed)),
             **({"watermark": True} if disclosure.marked else {}),
+            **({"unnamed": unnamed} if (unnamed := len(list(self._concerned())) - MOST_PARTIES) > 0 else {}),
             "rules": dict(sorted(rules.items())),
             "categories": dict(sorted(categories.items())),
             "met": self.met,
@@ -90,16 +94,25 @@ class Disclosed(Event):
             protection.entry for judgement in self.disclosure.judgements for protection in judgement.recognition.protections
         ):
             yield Party("subject", entry)
-        for person_id in self.disclosure.subjects:
-            yield Party("person_id", person_id)
+        yield from list(self._concerned())[:MOST_PARTIES]
+
+    def _concerned(self) -> Iterable[Party]:
+        """Return everybody else once, whether seen or withheld."""
+        persons = (("person_id", form("person_id", each)) for each in self.disclosure.subjects)
+        for kind, value in dict.fromkeys((*persons, *self.disclosure.others)):
+            yield Party(kind, value)
 
     def sealed(self) -> Mapping[str, Json]:
-        """Return why records were taken to be about somebody protected; nothing for a reply that is about nobody.
+        """Return what was seen of each record, and why records were taken to be about somebody protected.
 
         Where somebody is to look at it afterwards, also what identifies those concerned: nobody looks at their own cause.
         """
         met = {each.entry: each for judgement in self.disclosure.judgements for each in judgement.recognition.protections}
         sealed: dict[str, Json] = {"recognized": explained(met.values())} if met else {}
+        if self.disclosure.left:
+            sealed["left"] = [record.told() for record in self.disclosure.left]
+        if self.disclosure.left_out:
+            sealed["left_out"] = self.disclosure.left_out
         if self.owed:
             concerned = [judgement.fields for judgement in self.disclosure.judgements if judgement.ruling.owed]
             sealed["records"] = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from proxy.disclosure.disclosure import MOST_NAMED, Disclosure
+from proxy.disclosure.left import Traces
 from proxy.disclosure.record import left_of, masks_of, read
 from proxy.disclosure.splice import Splice
 from proxy.inquiry.inquiry import TEXT, TooBroad
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.disclosure.disclosure import Judge, Judgement
+    from proxy.disclosure.marks import Marker
     from proxy.disclosure.splice import Masks, Record
     from proxy.inquiry.inquiry import Inquiry
     from proxy.inquiry.route import Shape
@@ -27,14 +29,16 @@ if TYPE_CHECKING:
     from proxy.policy.fields import FieldClass
 
 JSON: Final = "application/json"
-MOST_SUBJECTS: Final = 4096
+MOST_SUBJECTS: Final = 1000
+"""Each has its token in the entry, which has at most 65,535 bytes."""
+_NOTHING: Final[frozenset[str]] = frozenset()
 _NOBODY: Final = frozenset({Relation.NONE})
 
 
 class Inspection:
     """One reply under inspection: ``steps`` until they end, then ``disclosure``."""
 
-    def __init__(self, body: bytes, inquiry: Inquiry, judge: Judge, fields: Mapping[str, FieldClass]) -> None:
+    def __init__(self, body: bytes, inquiry: Inquiry, judge: Judge, fields: Mapping[str, FieldClass], marking: Marker) -> None:
         """Prepare; nothing is read yet.
 
         Raises:
@@ -62,6 +66,7 @@ class Inspection:
         self._disclosed: set[str] = set()
         self._judgements: list[Judgement] = []
         self._subjects: dict[str, None] = {}
+        self._traces = Traces(self._shape, marking)
         self._named: list[Mapping[str, Sequence[str]]] = []
 
     def steps(self) -> Iterator[None]:
@@ -96,6 +101,9 @@ class Inspection:
             disclosed=frozenset(self._disclosed),
             judgements=tuple(self._judgements),
             subjects=tuple(self._subjects),
+            others=self._traces.others,
+            left=tuple(self._traces.records),
+            left_out=self._traces.left_out,
             named=tuple(self._named),
         )
 
@@ -114,13 +122,17 @@ class Inspection:
         if self._release(record, judgement.ruling, present):
             self._released += 1
             self._marked |= judgement.ruling.marked
+            readable = self._readable(record.value, kinds, judgement.ruling)
             if self._released <= MOST_NAMED + 1:
-                self._named.append(self._readable(record.value, kinds, judgement.ruling))
+                self._named.append(readable)
+            hidden = judgement.ruling.masked if judgement.ruling.outcome is Outcome.MASK else _NOTHING
+            self._traces.released(record.value, kinds, readable, judgement, hidden)
             self._subjects.update(dict.fromkeys(kinds.get("person_id", ())))
             if len(self._subjects) > MOST_SUBJECTS:
                 raise TooBroad("The records concern too many persons at once. Narrow the search and ask again.")
         else:
             record.withheld = True
+            self._traces.withheld(kinds, judgement)
 
     def _judged(self, kinds: Mapping[str, Sequence[str]]) -> Judgement | None:
         try:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.disclosure.disclosure import Disclosure
 from proxy.disclosure.inspection import Inspection
+from proxy.disclosure.left import Left
 from proxy.policy.decision import Outcome
+from proxy.registry.forms import all_of
 from proxy.upstream.reply import ReplyUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxy.disclosure.disclosure import Judge
+    from proxy.disclosure.disclosure import Judge, Judgement
+    from proxy.disclosure.marks import Marker
     from proxy.inquiry.inquiry import Inquiry
     from proxy.inquiry.route import Route
     from proxy.policy.fields import FieldClass
@@ -27,8 +30,10 @@ OPAQUE: Final = frozenset({"opaque"})
 """Stands among the field classes disclosed for whatever an uninspected reply holds."""
 
 
-async def disclose(reply: Reply, inquiry: Inquiry, judge: Judge, fields: Mapping[str, FieldClass]) -> Disclosure:
-    """Inspect a reply and return what may leave of it; ``fields`` is fields.yaml.
+async def disclose(
+    reply: Reply, inquiry: Inquiry, judge: Judge, fields: Mapping[str, FieldClass], marking: Marker
+) -> Disclosure:
+    """Inspect a reply and return what may leave of it; ``fields`` is fields.yaml, ``marking`` makes the log's marks.
 
     No record, no record left, and no such record (404) are the same bytes: the route's literal answer.
 
@@ -43,7 +48,7 @@ async def disclose(reply: Reply, inquiry: Inquiry, judge: Judge, fields: Mapping
         raise ReplyUnreadable("The records server's reply is of a kind that this route does not expect.")
     if route.opaque:
         return _opaque(reply, inquiry, judge)
-    inspection = Inspection(reply.body, inquiry, judge, fields)
+    inspection = Inspection(reply.body, inquiry, judge, fields, marking)
     now = asyncio.get_running_loop().time
     began, count = now(), 0
     for _ in inspection.steps():
@@ -69,7 +74,13 @@ def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge) -> Disclosure:
     if outcome is Outcome.MASK:
         raise ReplyUnreadable("Parts of this reply would have to be masked, and its kind cannot be. Nothing was released.")
     if outcome is not Outcome.PERMIT:
-        return replace(_absent(route), withheld=1, judgements=(judgement,))
+        return replace(
+            _absent(route),
+            withheld=1,
+            judgements=(judgement,),
+            others=tuple(all_of(inquiry.criteria)),
+            left=(_whole(inquiry, judgement, withheld=True),),
+        )
     return Disclosure(
         status=200,
         media_type=reply.media_type,
@@ -79,4 +90,15 @@ def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge) -> Disclosure:
         disclosed=OPAQUE,
         judgements=(judgement,),
         subjects=tuple(inquiry.criteria.get("person_id", ())),
+        left=(_whole(inquiry, judgement, withheld=False),),
+    )
+
+
+def _whole(inquiry: Inquiry, judgement: Judgement, *, withheld: bool) -> Left:
+    """Return what the log says of a reply that is not looked into: that it was seen, or not."""
+    return Left(
+        person=inquiry.criteria.get("person_id", ()),
+        subject=tuple(each.entry for each in judgement.recognition.protections),
+        seen={} if withheld else dict.fromkeys(OPAQUE, ""),
+        withheld=withheld,
     )

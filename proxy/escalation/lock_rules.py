@@ -41,6 +41,10 @@ class LockTargetInvalid(Refusal):
     """What is to be locked is not of its form, or is not there."""
 
 
+class LockTargetUnknown(Refusal):
+    """Nobody has ever heard of what is to be locked, and it was not said that it is meant all the same."""
+
+
 def target_of(kind: Kind, said: str) -> str:
     """Return what a person names in the one form that is compared.
 

@@ -26,6 +26,7 @@ from proxy.escalation.lock_rules import (
     LockOver,
     LockRules,
     LockTargetInvalid,
+    LockTargetUnknown,
     LockUnknown,
     target_of,
 )
@@ -83,8 +84,9 @@ class LockDesk:
         clock: Clock,
         monotonic: Callable[[], float],
         metrics: Metrics,
+        knows: Callable[[Kind, str], Awaitable[bool]] | None = None,
     ) -> None:
-        """Wire the room.
+        """Wire the room; ``knows`` tells whether anybody has ever heard of a target.
 
         ``asked`` tells what an escalation is for; ``monotonic`` counts seconds, whatever the clock is set to.
         """
@@ -100,13 +102,23 @@ class LockDesk:
         self._monotonic = monotonic
         self._began = (clock(), monotonic())
         self._metrics = metrics
+        self.knows = knows or _anything
         self._moving = asyncio.Lock()
 
-    async def add(self, principal: Principal, kind: Kind, said: str, *, reason: str, until: datetime | None = None) -> Lock:
-        """Lock something, from this moment here and from the next query on elsewhere.
+    async def add(
+        self,
+        principal: Principal,
+        kind: Kind,
+        said: str,
+        *,
+        reason: str,
+        until: datetime | None = None,
+        anyway: bool = False,
+    ) -> Lock:
+        """Lock something, from this moment here and from the next query on elsewhere; ``anyway`` also what nobody knows.
 
         Raises:
-            LockIneligible, LockTargetInvalid, ReasonMissing.
+            LockIneligible, LockTargetInvalid, LockTargetUnknown, ReasonMissing.
             Locked, LocksStale, AuditUnavailable: nothing was locked.
         """
         agency = self._reach(principal)
@@ -118,6 +130,10 @@ class LockDesk:
             raise LockIneligible("Nobody locks what concerns themselves or theirs; another person has to.")
         if kind is Kind.GRANT:
             await self._require_grant(target, agency)
+        if not anyway and not await self.knows(kind, said.strip() if kind is Kind.CASE else target):
+            raise LockTargetUnknown(
+                f"No {kind} of this name is known: nothing is stopped yet. Look at the spelling, or say that it is meant."
+            )
         lock = Lock(
             id=secrets.token_hex(16),
             kind=kind,
@@ -290,6 +306,10 @@ class LockDesk:
             yield connection
 
 
+async def _anything(_kind: Kind, _target: str) -> bool:
+    return True
+
+
 def _worded(reason: str) -> str:
     words = reason.strip()
     if not MIN_REASON <= len(words) <= MAX_REASON:
@@ -300,12 +320,12 @@ def _worded(reason: str) -> str:
 def _moves(cursor: Cursor, reader: AuditReader) -> list[Lock | tuple[str, Ending]]:
     """Return what a stretch of the log says of locks, in its order. Looked for as bytes: nearly every entry says nothing."""
     found: list[Lock | tuple[str, Ending]] = []
-    while passed := cursor.sealed():
-        for index, content in passed:
-            if content.startswith(_ADDED):
-                found.append(lock_of(reader.unseal(decode(index, content))))
-            elif content.startswith(_ENDED):
-                members = reader.unseal(decode(index, content))
+    while passed := cursor.stored():
+        for stored in passed:
+            if stored.entry.startswith(_ADDED):
+                found.append(lock_of(reader.unseal(decode(*stored))))
+            elif stored.entry.startswith(_ENDED):
+                members = reader.unseal(decode(*stored))
                 ending = members["ending"]
                 assert isinstance(ending, dict)
                 found.append((str(members["lock"]), ending_of(ending)))

@@ -49,9 +49,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from proxy.audit.event import AuditLog, Event, Json, Receipt
+    from proxy.audit.gate import ReleaseGate
     from proxy.audit.lot import Lot
     from proxy.clock import Clock
     from proxy.disclosure.disclosure import Disclosure, Judgement
+    from proxy.disclosure.marks import Marker
     from proxy.escalation.glass import Register
     from proxy.escalation.lifecycle import Escalation
     from proxy.escalation.locks import Locks
@@ -103,6 +105,8 @@ class _Query:
     shadow: Shadow | None = None
     principal: Principal | None = None
     inquiry: Inquiry | None = None
+    case: str = ""
+    recognition: Recognition | None = None
     charged: Charged | None = None
     receipt: Receipt | None = None
     size: int = 0
@@ -132,10 +136,12 @@ class Gateway:
         locks: Locks,
         upstream: Upstream,
         audit: AuditLog,
+        gate: ReleaseGate,
         metrics: Metrics,
         clock: Clock,
         monotonic: Callable[[], float],
         key: bytes,
+        marking: Marker,
         chance: Callable[[], float],
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -143,9 +149,11 @@ class Gateway:
 
         ``policies`` returns the set in force, and ``shadow`` the candidate that rules beside it, if there is one.
 
-        ``register`` knows who broke the glass before, and ``step_up`` makes sure who does; ``lot`` draws what is reviewed.
+        ``register`` knows who broke the glass before, and ``step_up`` makes sure who does; ``lot`` draws what is reviewed;
+        ``gate`` says when what is recorded may leave.
 
-        ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1.
+        ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1;
+        ``marking`` makes the log's marks of what left.
         """
         self._policies = policies
         self._shadow = shadow
@@ -158,7 +166,9 @@ class Gateway:
         self._lot = lot
         self._locks = locks
         self._upstream = upstream
+        self._marking = marking
         self._audit = audit
+        self._gate = gate
         self._metrics = metrics
         self._clock = clock
         self._monotonic = monotonic
@@ -295,7 +305,8 @@ class Gateway:
         """Write down what is about to leave, unless a lock stops it."""
         await self._must_not_be_stopped(query, asking, ruling, disclosure, cover)
         self._leave(query, "disclosure")
-        await self._record_disclosure(query, asking, disclosure, cover)
+        receipt = await self._record_disclosure(query, asking, disclosure, cover)
+        await self._gate.pass_(receipt, asking.inquiry.route.gate)
 
     async def _in_emergency(self, query: _Query, asking: Asking, ruling: Ruling) -> bool:
         """Tell whether the glass is to be broken: an emergency was stated, the row answers it, and nobody has decided already.
@@ -342,6 +353,7 @@ class Gateway:
         must_say_enough(inquiry, self._recognizer, policies.thresholds)
         self._leave(query, "inquiry")
         verified = await self._verify(policies, inbound.header("Query-Purpose"), principal, inquiry)
+        query.case = verified.purpose.case
         self._leave(query, "purpose")
         if query.charged is None:
             root = verified.purpose.root
@@ -354,7 +366,7 @@ class Gateway:
                 unverified=verified.standing is Standing.UNVERIFIED,
             )
         must_concern_a_party(inquiry, verified)
-        recognition = self._recognizer.recognize(inquiry.criteria, principal, policies.thresholds)
+        recognition = query.recognition = self._recognizer.recognize(inquiry.criteria, principal, policies.thresholds)
         self._leave(query, "registry")
         return Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
 
@@ -388,7 +400,7 @@ class Gateway:
 
         while True:
             version = self._locks.version()
-            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields)
+            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields, self._marking)
             if self._locks.version() == version:  # others had their turn, and may have locked somebody it concerns
                 return disclosure
             tally = query.tally = Tally(query.shadow)
@@ -516,7 +528,7 @@ class Gateway:
             return ()
         return (Owed(duty=Duty.REVIEW, role=REVIEWER, why=SAMPLE, within=asking.policies.budgets.sample.within),)
 
-    async def _record_disclosure(self, query: _Query, asking: Asking, disclosure: Disclosure, cover: Cover) -> None:
+    async def _record_disclosure(self, query: _Query, asking: Asking, disclosure: Disclosure, cover: Cover) -> Receipt:
         glass = cover.glass
         kind = Withheld if disclosure.withheld and not disclosure.records else Disclosed
         event = kind(
@@ -538,19 +550,20 @@ class Gateway:
             glass=glass.assurance if glass else None,
         )
         query.ending = True
-        await self._audit.record(event)
+        receipt = await self._audit.record(event)
         query.closed = True
         if query.tally:
             self._differ(query.tally.differences)
         self._notice(query, (judgement.ruling for judgement in disclosure.judgements))
         self._leave(query, "recorded")
+        return receipt
 
     def _shadowed(self, query: _Query, facts: Facts, recognition: Recognition, ruling: Ruling) -> Mapping[str, Json] | None:
         """Return what the entry says of the candidate: nothing, where it would have ruled the same."""
         if query.shadow is None or (found := difference(query.shadow, facts, recognition, ruling)) is None:
             return None
         self._differ({found: 1})
-        return {"policy": query.shadow.version, "from": found.before, "to": found.after, "row": found.row}
+        return {"policy": query.shadow.version, **found.as_json()}
 
     def _differ(self, differences: Mapping[Difference, int]) -> None:
         for found, count in differences.items():
@@ -617,6 +630,9 @@ class Gateway:
                     policy_version=self._policies_of(query).version,
                     duration_ms=duration,
                     lock=refusal.lock.id if isinstance(refusal, Locked) else "",
+                    case=query.case,
+                    criteria=query.inquiry.criteria if query.inquiry else {},
+                    recognition=query.recognition,
                 ),
             )
         except AuditUnavailable as unavailable:

@@ -70,11 +70,12 @@ class ClaimRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who a token is of; ``terminal`` is None where it names none."""
+    """Who a token is of: in ``role``, of the ``roles`` that the groups give; ``terminal`` is None where it names none."""
 
     person: str
     agency: str
     role: str
+    roles: frozenset[str]
     unit: str | None
     terminal: str | None
 
@@ -94,8 +95,10 @@ def identity_of(claims: Mapping[str, object], rules: ClaimRules) -> Identity:
     terminal = _text(claims, rules.terminal)
     if terminal is not None and not TERMINAL_PATTERN.match(terminal):
         raise Unfit(Reason.TERMINAL, f"claim {rules.terminal} is no terminal's name (letters, digits, . _ -)")
+    roles = _roles(claims, rules)
+    role = _role(claims, rules, roles)
     return Identity(
-        person=person, agency=_agency(claims, rules), role=_role(claims, rules), unit=unit, terminal=terminal
+        person=person, agency=_agency(claims, rules), role=role, roles=roles, unit=unit, terminal=terminal
     )  # fmt: skip
 
 
@@ -122,14 +125,18 @@ def _agency(claims: Mapping[str, object], rules: ClaimRules) -> str:
     return rules.agencies[named]
 
 
-def _role(claims: Mapping[str, object], rules: ClaimRules) -> str:
+def _roles(claims: Mapping[str, object], rules: ClaimRules) -> frozenset[str]:
     held = found(claims, rules.groups)
     groups = [held] if isinstance(held, str) else held
     if not isinstance(groups, list) or len(groups) > MAX_GROUPS or not all(isinstance(group, str) for group in groups):
         raise Unfit(Reason.ROLE, f"claim {rules.groups} is missing, or no list of groups")
-    roles = {rules.roles[group] for group in groups if group in rules.roles}
+    roles = frozenset(rules.roles[group] for group in groups if group in rules.roles)
     if not roles:
         raise Unfit(Reason.ROLE, f"none of the {len(groups)} groups in claim {rules.groups} is among oidc.roles")
+    return roles
+
+
+def _role(claims: Mapping[str, object], rules: ClaimRules, roles: frozenset[str]) -> str:
     chosen = _text(claims, rules.role)
     if chosen is not None:
         chosen = rules.roles.get(chosen, chosen)
@@ -139,7 +146,7 @@ def _role(claims: Mapping[str, object], rules: ClaimRules) -> str:
     if len(roles) > 1:
         hint = f"claim {rules.role} has to say which" if rules.role else "name a claim that says which as oidc.claims.role"
         raise Unfit(Reason.ROLE, f"the person's groups give {len(roles)} roles: {hint}")
-    return roles.pop()
+    return next(iter(roles))
 
 
 def _text(claims: Mapping[str, object], place: str | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from proxy.identity.credential import KEY_BYTES, Credential, Holder, Kind, digest, make_key, well_formed_uri
 from proxy.identity.denylist import Denylist, Of
 from proxy.identity.events import IdentityAdded, IdentityRevoked, IdentitySignedOut
+from proxy.identity.seen_store import SeenStore
 from proxy.identity.store import CredentialStore
 
 if TYPE_CHECKING:
@@ -89,11 +90,12 @@ class IdentityDesk:
     async def sign_out(self, person: str, *, reason: str, until: datetime) -> None:
         """End every session that a person began at the identity provider, and every token of theirs, in every process.
 
-        They have to sign in anew, for a refreshed token does not do; that they cannot is the provider's to see to. ``until`` is
-        when nothing that was issued by now could be presented any more.
+        They have to sign in anew, for a refreshed token does not do; that they cannot is the provider's to see to. Until then
+        nobody lists them as able to decide. ``until`` is when nothing that was issued by now could be presented any more.
         """
         async with self._database.begin() as connection:
             await Denylist(self._database).add(connection, Of.PERSON, person, before=self._clock(), until=until)
+            await SeenStore(self._database).forget(connection, [person])
             await self._outbox.put(connection, IdentitySignedOut(actor=self._actor, person=person, reason=reason))
 
     async def listed(self, *, person: str | None = None) -> Sequence[Credential]:

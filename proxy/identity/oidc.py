@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from proxy.identity.denylist import Denylist
     from proxy.identity.discovery import Metadata
     from proxy.identity.jwks import Keys
+    from proxy.identity.people import People
     from proxy.identity.proof import Proof
     from proxy.identity.provider import Provider
     from proxy.identity.session import Session
@@ -99,6 +100,7 @@ class OidcLogin:
         rules: TokenRules,
         proof: Callable[[], Proof],
         denylist: Denylist,
+        people: People,
         redirect: str,
         scopes: tuple[str, ...],
         clock: Clock,
@@ -107,6 +109,7 @@ class OidcLogin:
     ) -> None:
         """Take the provider, and what its tokens have to be. ``tell`` hears why a sign-in was refused, for the operator."""
         self._denylist = denylist
+        self._people = people
         self._provider = provider
         self._keys = keys
         self._rules = rules
@@ -236,6 +239,7 @@ class OidcLogin:
             session=read.session,
         ):
             raise Unfit(Reason.REVOKED, "the account, session or person was signed out since; a new sign-in is needed")
+        self._people.saw(who, read.issued_at, now)
         mark = hashlib.sha256(f"{read.subject}\0{read.session}\0{transaction.state}".encode()).hexdigest()
         principal = Principal(
             person=who.person,

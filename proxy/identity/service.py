@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from proxy.database import Database
     from proxy.identity.credential import Holder
+    from proxy.identity.people import People
+    from proxy.identity.seen import Seen
     from proxy.identity.tokens import Tokens
 
 NOTICES = 1000
@@ -47,13 +49,20 @@ class Identities:
     """The authenticator: opaque keys and enrolled certificates, and where there is a provider, its access tokens."""
 
     def __init__(
-        self, *, database: Database, presence: timedelta = WINDOW, tokens: Tokens | None = None, keys: bool = True
+        self,
+        *,
+        database: Database,
+        presence: timedelta = WINDOW,
+        tokens: Tokens | None = None,
+        people: People | None = None,
+        keys: bool = True,
     ) -> None:
-        """Take the store, and how close in time two terminals of one person are noticed.
+        """Take the store, how close in time two terminals of one person are noticed, and who knows the provider's people.
 
         ``keys`` is false where tokens alone are taken, and an enrolled certificate only beside one.
         """
         self._tokens = tokens
+        self._people = people
         self.takes_keys = keys
         self._store = CredentialStore(database)
         self._presence = Presence(presence)
@@ -126,13 +135,38 @@ class Identities:
         credential.require_good(now)
 
     def holders(self, now: datetime) -> list[Holder]:
-        """Return whose good credentials there are, a person as often as they have roles, terminals or kinds of credential.
+        """Return who could present themselves, a person as often as they have roles, terminals or kinds of credential.
+
+        Those are the holders of good credentials, where they are taken, and those for whom the provider vouched lately.
 
         Raises:
             DatabaseUnusable: the store cannot be read.
         """
         self._refresh()
-        return [credential.holder for credential in self._credentials.values() if credential.good(now)]
+        enrolled = self._credentials.values() if self.takes_keys else ()
+        found = [credential.holder for credential in enrolled if credential.good(now)]
+        return found + (list(self._people.holders(now)) if self._people is not None else [])
+
+    def persons(self) -> frozenset[str]:
+        """Return everybody who ever had a credential here, or for whom the provider vouched lately. Raises as ``holders``."""
+        self._refresh()
+        vouched = self._people.persons() if self._people is not None else ()
+        return frozenset([*(each.holder.person for each in self._by_id.values()), *vouched])
+
+    def terminals(self) -> frozenset[str] | None:
+        """Return the terminals that were ever enrolled; None where tokens name them. Raises as ``holders``."""
+        if self._tokens is not None:
+            return None
+        self._refresh()
+        return frozenset(each.holder.terminal for each in self._by_id.values())
+
+    def vouched(self, now: datetime) -> list[Seen]:
+        """Return for whom the identity provider vouched lately.
+
+        Raises:
+            DatabaseUnusable: the store cannot be read.
+        """
+        return self._people.known(now) if self._people is not None else []
 
     def enrolled(self) -> list[Credential]:
         """Return every credential, those that are no longer good as well.

@@ -9,12 +9,14 @@ from proxy.identity.denylist import Denylist
 from proxy.identity.jwks import Keys
 from proxy.identity.logout import BackChannel
 from proxy.identity.oidc import OidcLogin
+from proxy.identity.people import People
 from proxy.identity.proof import Proof, load_proof
 from proxy.identity.provider import Provider, ProviderOptions
 from proxy.identity.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
     from pathlib import Path
 
     from proxy.audit.outbox import Outbox
@@ -37,6 +39,7 @@ class OidcOptions:
     fresh_seconds: float
     stale_seconds: float
     embedded_keys: bool
+    known: timedelta
 
 
 class SignIn:
@@ -66,13 +69,15 @@ class SignIn:
             monotonic=monotonic,
         )
         self.denylist = Denylist(database)
-        self.tokens = Tokens(keys=self.keys, rules=options.rules, denylist=self.denylist, tell=tell)
+        self.people = People(database, clock=clock, within=options.known)
+        self.tokens = Tokens(keys=self.keys, rules=options.rules, denylist=self.denylist, people=self.people, tell=tell)
         self.login = OidcLogin(
             provider=self.provider,
             keys=self.keys,
             rules=options.rules,
             proof=self._loaded,
             denylist=self.denylist,
+            people=self.people,
             redirect=options.redirect,
             scopes=options.scopes,
             clock=clock,

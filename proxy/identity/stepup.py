@@ -129,6 +129,7 @@ class StepUp:
                 )
         return StepUpRequired(
             "Confirm this with your passkey, then send it again with the passkey's answer in the header Step-Up.",
+            console=self._party.origins[0],
             challenge={
                 "challenge": padded(pending.challenge),
                 "timeout": int(self._patience.total_seconds() * 1000),

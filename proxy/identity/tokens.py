@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from proxy.identity.credential import Holder
     from proxy.identity.denylist import Denylist
     from proxy.identity.keyset import SigningKey
+    from proxy.identity.people import People
     from proxy.identity.token import Head, TokenRules
     from proxy.refusal import Refusal
 
@@ -71,13 +72,15 @@ class Tokens:
         keys: KeySource,
         rules: TokenRules,
         denylist: Denylist,
+        people: People,
         tell: Callable[[Reason, str], None],
         proven: int = PROVEN,
     ) -> None:
-        """Take the keys and what a token has to be; ``proven`` is how many proofs are kept."""
+        """Take the keys, what a token has to be, and who notes whom it is of; ``proven`` is how many proofs are kept."""
         self._keys = keys
         self._rules = rules
         self._denylist = denylist
+        self._people = people
         self._tell = tell
         self._room = proven
         self._proven: OrderedDict[bytes, _Proven] = OrderedDict()
@@ -133,13 +136,15 @@ class Tokens:
             raise Unfit(Reason.REVOKED, "its account, session, person or itself was signed out after it was issued")
         require_sufficient(found.signed_in, self._rules, now)
         _require_binding(found, who, presented)
+        terminal = _terminal(who, presented.holder)
+        self._people.saw(who, found.issued_at, now)
         mark = hashlib.sha256(f"{self._rules.issuer}\0{found.token_id}".encode()).hexdigest()
         return Principal(
             person=who.person,
             agency=who.agency,
             role=who.role,
             unit=who.unit,
-            terminal=_terminal(who, presented.holder),
+            terminal=terminal,
             credential=f"at-{mark[:20]}",
             methods=("token", *found.signed_in.amr),
             authenticated_at=found.signed_in.at,

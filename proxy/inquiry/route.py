@@ -13,6 +13,7 @@ from proxy.inquiry.inquiry import MethodNotAllowed, ParameterInvalid, RouteUnkno
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from proxy.audit.gate import Gate
     from proxy.document import Positions
     from proxy.inquiry.parameter import Parameter
     from proxy.refusal import Refusal
@@ -111,7 +112,8 @@ class Route:
     ``query`` and ``body`` by name (``body`` is None where the route takes none). ``require`` lists sufficient sets of names,
     and ``broad`` those that are enough only for its own action. A reply of ``cut`` records may have been cut off there.
     ``media_types`` are those a reply may have: JSON, or what an ``opaque`` route names. ``envelope`` maps a member of the reply
-    beside the records (dotted) to whether it is kept. ``shape`` is the tree of ``fields``.
+    beside the records (dotted) to whether it is kept. ``gate`` is what
+    has to be so before an answer leaves, where it is another than the settings say. ``shape`` is the tree of ``fields``.
     """
 
     id: str
@@ -134,6 +136,7 @@ class Route:
     media_types: frozenset[str] = frozenset({JSON})
     opaque: bool = False
     officer_safety: bool = False
+    gate: Gate | None = None
     shape: Shape = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from jsonpath_rfc9535.exceptions import JSONPathError
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic import Field as Constraint
 
+from proxy.audit.gate import Gate
 from proxy.document import DocumentInvalid, load_with_positions, suggest
 from proxy.inquiry.canonical import encode
 from proxy.inquiry.inquiry import FIELD_KINDS, RECORD_KINDS
@@ -96,6 +97,7 @@ class _Route(_Model):
     absent: _Absent
     opaque: _Opaque | None = None
     officer_safety: bool = False
+    gate: Literal["local", "local+witness", "local+pg"] | None = None
 
 
 class _Document(_Model):
@@ -179,7 +181,15 @@ class _Reader:
             media_types=frozenset(model.opaque.media_types) if model.opaque else frozenset({JSON}),
             opaque=model.opaque is not None,
             officer_safety=model.officer_safety,
+            gate=self._gate(model, name),
         )
+
+    def _gate(self, model: _Route, name: str) -> Gate | None:
+        if model.gate == "local+pg":
+            hint = "this version keeps no second copy of the log in PostgreSQL: use local or local+witness"
+            self._wrong(("routes", name, "gate"), "nothing would ever pass this gate", hint)
+            return None
+        return Gate(model.gate) if model.gate is not None else None
 
     def _wrong(self, place: Place, message: str, hint: str | None = None, *, value: bool = True) -> None:
         self.mistakes.append(self._positions.mistake(place, message, value=value, hint=hint))

@@ -135,6 +135,7 @@ class SignedWebhook:
                     "id": delivery.matter,
                     "role": delivery.role,
                     "step": delivery.step,
+                    "count": delivery.count,
                     "url": f"{self._console}{delivery.path}",
                 },
             }
@@ -208,15 +209,20 @@ def make_channel(options: Email | Webhook | Chat, notifying: Notifying) -> Chann
 
 def _subject(batch: Sequence[Delivery]) -> str:
     urgent = any(each.kind is Kind.OVERDUE or each.step > 0 for each in batch)
-    many = SENTENCES[batch[0].kind].rstrip(".") if len(batch) == 1 else f"{len(batch)} things wait for an answer"
+    count = sum(each.count for each in batch)
+    many = SENTENCES[batch[0].kind].rstrip(".") if count == 1 else f"{count} things wait for an answer"
     return f"Showcause: {many}{' (nobody has answered yet)' if urgent else ''}"
 
 
 def _text(batch: Sequence[Delivery], console: str) -> str:
-    lines = [f"{SENTENCES[each.kind]} {console}{each.path}" for each in batch[:MOST_LINES]]
+    lines = [f"{SENTENCES[each.kind]}{_alike(each)} {console}{each.path}" for each in batch[:MOST_LINES]]
     if len(batch) > MOST_LINES:
         lines.append(f"And {len(batch) - MOST_LINES} more: {console}/")
     return "\n".join((*lines, "", "Sign in to see more. This message holds no record data.", ""))
+
+
+def _alike(delivery: Delivery) -> str:
+    return f" And {delivery.count - 1} more like it." if delivery.count > 1 else ""
 
 
 def _secret(path: Path) -> str:

@@ -68,8 +68,8 @@ class Matter:
     """The query that is to be looked at, as its entries have it: who asked, why, and what came of it.
 
     ``emergency`` is what the officer stated who broke the glass, ``disclosed`` the field classes that left, ``shown`` the
-    outcome that the terminal saw. ``criteria`` and ``records`` say whom it concerns, and are shown to nobody: by them it is
-    known whose own cause it is.
+    outcome that the terminal saw. ``criteria``, ``records`` and the registry's ``entries`` say whom it concerns, and are shown
+    to nobody: by them it is known whose own cause it is, and what is alike.
     """
 
     person: str
@@ -88,6 +88,7 @@ class Matter:
     shown: str = ""
     criteria: Mapping[str, Sequence[str]] = field(default_factory=dict)
     records: Sequence[Mapping[str, Sequence[str]]] = ()
+    entries: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,11 +221,26 @@ def matter_of(
         shown=str(decided.get("shown") or ""),
         criteria=_fields(sealed.get("criteria")),
         records=[_fields(record) for record in records] if isinstance(records := ended_sealed.get("records"), list) else [],
+        entries=_entries(sealed.get("recognized")),
     )
+
+
+def told_apart(criteria: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return by what two queries about nobody enrolled are told apart: what was asked for."""
+    return [f"{kind} {value}" for kind in sorted(criteria) for value in criteria[kind]]
 
 
 def _words(value: object) -> tuple[str, ...]:
     return tuple(str(each) for each in value if each) if isinstance(value, list | tuple | dict) else ()
+
+
+def _entries(value: object) -> tuple[str, ...]:
+    found = (
+        [str(each["entry"]) for each in value if isinstance(each, dict) and each.get("entry")]
+        if isinstance(value, list)
+        else []
+    )
+    return tuple(sorted(found))
 
 
 def _fields(value: object) -> dict[str, Sequence[str]]:

@@ -60,6 +60,7 @@ class _Document(_Model):
     chains: Annotated[dict[Text, Annotated[list[_Step], Field(min_length=1, max_length=10)]], Field(min_length=1)]
     timeout_seconds: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = 10
     report_seconds: Annotated[float, Field(ge=60, le=86_400, allow_inf_nan=False)] = 600
+    heap_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,7 @@ class Notifying:
     chains: Mapping[str, tuple[Step, ...]]
     timeout: float
     report: timedelta
+    heap: timedelta
 
 
 def load_notifying(path: Path) -> Notifying:
@@ -125,6 +127,7 @@ def load_notifying(path: Path) -> Notifying:
         },
         timeout=document.timeout_seconds,
         report=timedelta(seconds=document.report_seconds),
+        heap=timedelta(seconds=document.heap_seconds),
     )
 
 

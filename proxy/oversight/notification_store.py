@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, String, Table, delete, o
 from sqlalchemy.dialects.sqlite import insert
 
 from proxy.database import METADATA
-from proxy.oversight.notification import Delivery, Kind
+from proxy.oversight.notification import Delivery, Kind, Told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -43,6 +43,7 @@ _deliveries: Final = Table(
     Column("claimed_until", String),
     Column("ended_at", String),
     Column("reported", Boolean, nullable=False),
+    Column("heap", String),
     Index("notifications_by_state", "state", "channel", "next_at"),
     Index("notifications_by_report", "reported", "state"),
 )
@@ -74,8 +75,8 @@ class NotificationStore:
         self._database = database
         self._claim = claim
 
-    async def add(self, deliveries: Iterable[Delivery], now: datetime) -> None:
-        """Keep what has to be told; what is known already stays as it is."""
+    async def add(self, deliveries: Iterable[Delivery], now: datetime, *, told: bool = False) -> None:
+        """Keep what has to be told, or was within a message about another of its heap; what is known already stays."""
         rows = [
             {
                 "id": each.id,
@@ -84,11 +85,13 @@ class NotificationStore:
                 "role": each.role,
                 "step": each.step,
                 "channel": each.channel,
-                "state": str(State.DUE),
+                "state": str(State.SENT if told else State.DUE),
                 "attempts": 0,
                 "created_at": _text(now),
                 "next_at": _text(now),
+                "ended_at": _text(now) if told else None,
                 "reported": False,
+                "heap": each.heap,
             }
             for each in deliveries
         ]
@@ -96,10 +99,14 @@ class NotificationStore:
             for start in range(0, len(rows), _CHUNK):
                 await connection.execute(insert(_deliveries).on_conflict_do_nothing(), rows[start : start + _CHUNK])
 
-    async def known(self) -> dict[str, State]:
-        """Return every notification by its id."""
+    async def known(self) -> dict[str, Told]:
+        """Return what became of every notification, by its id."""
+        columns = [_deliveries.c[name] for name in ("id", "heap", "role", "step", "channel", "ended_at")]
         async with self._database.begin() as connection:
-            return {row.id: State(row.state) for row in await connection.execute(select(_deliveries.c.id, _deliveries.c.state))}
+            return {
+                row.id: Told(place=(row.heap or "", row.role, row.step, row.channel), at=_moment(row.ended_at))
+                for row in await connection.execute(select(*columns))
+            }
 
     async def drop(self, ids: Collection[str], now: datetime) -> None:
         """Forget notifications whose matter has ended, unless they were sent and the log does not know it yet.
@@ -172,9 +179,14 @@ class NotificationStore:
 
 
 def _read(row: Row[tuple[object, ...]]) -> Attempt:
-    delivery = Delivery(kind=Kind(row.kind), matter=row.matter, role=row.role, step=row.step, channel=row.channel)
-    ended = datetime.fromisoformat(row.ended_at) if row.ended_at else None
-    return Attempt(delivery=delivery, attempts=row.attempts, created_at=datetime.fromisoformat(row.created_at), ended_at=ended)
+    kind, heap = Kind(row.kind), row.heap or ""
+    delivery = Delivery(kind=kind, matter=row.matter, role=row.role, step=row.step, channel=row.channel, heap=heap)
+    created = datetime.fromisoformat(row.created_at)
+    return Attempt(delivery=delivery, attempts=row.attempts, created_at=created, ended_at=_moment(row.ended_at))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _text(moment: datetime) -> str:

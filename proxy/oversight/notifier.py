@@ -7,13 +7,16 @@ processes on one store share the work. Nothing of it waits for a query, and no q
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import hmac
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.audit.owed import Duty
 from proxy.oversight.channels import NotTaken
-from proxy.oversight.notification import GIVEN_UP_AFTER, LAST_RETRY, Kind, Waiting, retry_at, wanted
+from proxy.oversight.duty import told_apart
+from proxy.oversight.notification import GIVEN_UP_AFTER, LAST_RETRY, Kind, Waiting, heaped, retry_at, wanted
 from proxy.oversight.notification_events import Notified
 from proxy.oversight.notification_store import NotificationStore, State
 
@@ -24,8 +27,9 @@ if TYPE_CHECKING:
     from proxy.audit.event import AuditLog, Json
     from proxy.clock import Clock
     from proxy.database import Database
-    from proxy.escalation.lifecycle import Escalation
+    from proxy.escalation.lifecycle import Asked, Escalation
     from proxy.oversight.channels import Channel
+    from proxy.oversight.notification import Delivery
     from proxy.oversight.notification_file import Notifying
     from proxy.oversight.notification_store import Attempt
     from proxy.oversight.store import Undone
@@ -75,8 +79,10 @@ class Notifier:
         audit: AuditLog,
         clock: Clock,
         metrics: Metrics,
+        key: bytes,
     ) -> None:
-        """Wire the room; ``channels`` are those of the file, by name."""
+        """Wire the room; ``channels`` are those of the file, by name, and ``key`` is secret: by it heaps are named."""
+        self._key = key
         self._notifying = notifying
         self._lines = {name: _Line(channel) for name, channel in channels.items()}
         self._store = NotificationStore(database, claim=max(LEAST_CLAIM, 3 * timedelta(seconds=notifying.timeout)))
@@ -104,9 +110,9 @@ class Notifier:
             DatabaseUnusable: the store cannot be used.
         """
         now = self._clock()
-        due = {each.id: each for each in wanted(self._waiting(now), self._notifying.chains, now)}
+        due = self._due(now)
         known = await self._store.known()
-        if fresh := [delivery for id_, delivery in due.items() if id_ not in known]:
+        if fresh := list(heaped(due.values(), known, now, self._notifying.heap)):
             await self._store.add(fresh, now)
         if ended := known.keys() - due.keys():
             await self._store.drop(ended, now)
@@ -125,15 +131,27 @@ class Notifier:
             return
         line.last = now
         ids = [each.delivery.id for each in batch]
+        beside = await self._beside(batch, now)
+        told = [replace(each.delivery, count=1 + len(beside[each.delivery.place])) for each in batch]
         try:
-            await line.channel.send([each.delivery for each in batch], now)
+            await line.channel.send(told, now)
         except NotTaken as refusal:
             line.trouble = str(refusal)
             await self._failed(batch, now)
         else:
             line.trouble = ""
             await self._store.ended(ids, State.SENT, now)
+            await self._store.add([each for heap in beside.values() for each in heap], now, told=True)
             self._metrics.notifications_total.labels("sent").inc(len(ids))
+
+    async def _beside(self, batch: Sequence[Attempt], now: datetime) -> Mapping[tuple[str, str, int, str], list[Delivery]]:
+        """Return what else each message tells of: whatever waits in the same heap, and was not told yet."""
+        known = await self._store.known()
+        found: dict[tuple[str, str, int, str], list[Delivery]] = {each.delivery.place: [] for each in batch}
+        for each in self._due(now).values():
+            if each.id not in known and each.place in found:
+                found[each.place].append(each)
+        return found
 
     async def _failed(self, batch: Sequence[Attempt], now: datetime) -> None:
         self._metrics.notifications_total.labels("failed").inc(len(batch))
@@ -165,6 +183,16 @@ class Notifier:
         if told := [each.delivery.id for each in (*sent, *given_up)]:
             await self._store.report(told)
 
+    def _due(self, now: datetime) -> dict[str, Delivery]:
+        """Return everything that should have been told by now, oldest first."""
+        waiting = sorted(self._waiting(now), key=lambda each: (each.since, each.id))
+        return {each.id: each for each in wanted(waiting, self._notifying.chains, now)}
+
+    def _alike(self, asked: Asked) -> str:
+        """Return the same for every query of an officer about the same people, and nothing that says who they are."""
+        subjects = sorted(asked.subjects) or told_apart(asked.criteria)
+        return hmac.digest(self._key, "\0".join((asked.person, *subjects)).encode(), hashlib.sha256).hex()
+
     def _waiting(self, now: datetime) -> list[Waiting]:
         found = [
             Waiting(
@@ -173,15 +201,23 @@ class Notifier:
                 agency=each.asked.agency,
                 roles=frozenset(role for demand in each.asked.demands for role in demand.roles),
                 since=each.created_at,
+                alike=self._alike(each.asked),
             )
             for each in self._escalations.pending()
         ]
         for task in self._duties.undone():
             kind = Kind.NOTICE if task.duty is Duty.NOTICE else Kind.REVIEW
-            roles = frozenset({task.role})
-            found.append(Waiting(kind=kind, id=task.id, agency=task.agency, roles=roles, since=task.opened_at))
+            one = Waiting(
+                kind=kind,
+                id=task.id,
+                agency=task.agency,
+                roles=frozenset({task.role}),
+                since=task.opened_at,
+                alike=task.alike or "",
+            )
+            found.append(one)
             if kind is Kind.REVIEW and task.due_at is not None and now >= task.due_at:
-                found.append(Waiting(kind=Kind.OVERDUE, id=task.id, agency=task.agency, roles=roles, since=task.due_at))
+                found.append(replace(one, kind=Kind.OVERDUE, since=task.due_at))
         return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from proxy.audit.entry import decode, prefix
 from proxy.audit.owed import OWED, owed_by
+from proxy.audit.sealing import Shredded
 from proxy.oversight.duty import Outcome, Task, make_task, matter_of
 from proxy.oversight.events import Overseen
 from proxy.oversight.finding import Disposition, FindingEnded, FindingOpened
@@ -15,8 +16,9 @@ from proxy.oversight.overdue import Lapsed
 
 if TYPE_CHECKING:
     from proxy.audit.entry import Entry
+    from proxy.audit.event import Json
     from proxy.audit.reader import AuditReader
-    from proxy.tlog.store import Cursor
+    from proxy.tlog.store import Cursor, Stored
 
 _OWES: Final = b'"%s":[{' % OWED.encode()
 _OURS: Final = tuple(prefix(event.kind) for event in (Overseen, Lapsed, FindingOpened, FindingEnded))
@@ -89,16 +91,16 @@ class Reading:
             LogDamaged, EntryUnreadable, SealBroken, ValueError: an entry cannot be read.
         """
         found = Found(next=cursor.next)
-        last: tuple[int, bytes] | None = None
-        for last in cursor.sealed():
-            index, content = last
+        last: Stored | None = None
+        for last in cursor.stored():
+            content = last.entry
             # Looked for as bytes: nearly every entry obliges nobody, and reading them all would cost more than writing them.
             if content.startswith(_OURS):
-                entry = decode(index, content)
+                entry = decode(*last)
                 found.moves.append(self._move(entry))
                 found.moves += self._tasks(entry)
             elif _OWES in content:
-                found.moves += self._tasks(decode(index, content))
+                found.moves += self._tasks(decode(*last))
         if last is not None:
             found.latest = datetime.fromisoformat(decode(*last).at)
         found.next = cursor.next
@@ -115,13 +117,20 @@ class Reading:
         own = decided is entry
         matter = matter_of(
             decided.facts,
-            self._reader.unseal(decided),
+            self._clear(decided),
             {} if own else entry.facts,
-            {} if own else self._reader.unseal(entry),
+            {} if own else self._clear(entry),
         )
         reference, agency = f"{self._origin}/{decided.index}", str(decided.facts.get("agency", ""))
         at = datetime.fromisoformat(entry.at)
         return [make_task(each, reference=reference, agency=agency, at=at, matter=matter) for each in owed]
+
+    def _clear(self, entry: Entry) -> dict[str, Json]:
+        """Return a query's body in clear; empty where a court had it shredded: the duty stays, and says of nobody."""
+        try:
+            return self._reader.unseal(entry)
+        except Shredded:
+            return {}
 
     def _move(self, entry: Entry) -> Move:
         facts, at = entry.facts, datetime.fromisoformat(entry.at)

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from proxy.audit.owed import BREAK_GLASS, Duty
 from proxy.database import METADATA
-from proxy.oversight.duty import Matter, Outcome, Task
+from proxy.oversight.duty import Matter, Outcome, Task, told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,7 @@ _tasks: Final = Table(
     Column("done_by", String),
     Column("sealed", LargeBinary, nullable=False),
     Column("sealed_words", LargeBinary),
+    Column("alike", String),
     Index("oversight_by_role", "done", "role", "agency", "opened_at"),
 )
 
@@ -83,6 +84,8 @@ class Undone(NamedTuple):
     agency: str
     opened_at: datetime
     due_at: datetime | None
+    alike: str | None = None
+    """The same for all that one officer asked about the same people, and not who they are."""
 
 
 class TaskStore:
@@ -97,6 +100,10 @@ class TaskStore:
     def token(self, person: str) -> str:
         """Return by what a person is found here."""
         return hmac.digest(self._key, f"person\0{person}".encode(), hashlib.sha256).hex()
+
+    def _alike(self, matter: Matter) -> str:
+        subjects = sorted(matter.entries) or told_apart(matter.criteria)
+        return self.token("\0".join((matter.person, *subjects)))
 
     def generation(self) -> int:
         """Return the number of commits that changed a duty, of any process."""
@@ -128,6 +135,7 @@ class TaskStore:
             "reference": task.reference,
             "opened_at": in_order(known.opened_at if known else task.opened_at),
             "due_at": in_order(due) if due is not None else None,
+            "alike": self._alike(task.matter),
             "sealed": self.seal(orjson.dumps(asdict(task.matter)), task.id, "matter"),
         }
         statement = insert(_tasks).values(**values, done=False)
@@ -206,6 +214,7 @@ class TaskStore:
                     row.agency,
                     datetime.fromisoformat(row.opened_at),
                     datetime.fromisoformat(row.due_at) if row.due_at else None,
+                    row.alike,
                 )
                 for row in rows
             ]

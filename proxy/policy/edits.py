@@ -14,6 +14,7 @@ from math import log2
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from proxy.audit.gate import Gate
 from proxy.policy.approvals import TOLD
 from proxy.policy.differences import differences
 from proxy.policy.lattice import ruling_of
@@ -243,8 +244,13 @@ def _route(old: Route, new: Route) -> Iterator[Told]:
         yield new.cut is None or (old.cut is not None and new.cut > old.cut), f"cut: {old.cut} becomes {new.cut}"
     if old.officer_safety != new.officer_safety:
         yield new.officer_safety, f"officer_safety: {old.officer_safety} becomes {new.officer_safety}"
+    if old.gate != new.gate:
+        yield (
+            new.gate is not Gate.WITNESS,
+            f"gate: {old.gate or 'as the settings say'} becomes {new.gate or 'as the settings say'}",
+        )
     yield from _broad(old.broad, new.broad)
-    yield from _others(old, new, {"most", "cut", "officer_safety", "broad", "shape"}, "it")
+    yield from _others(old, new, {"most", "cut", "officer_safety", "gate", "broad", "shape"}, "it")
 
 
 def _broad(old: Broad | None, new: Broad | None) -> Iterator[Told]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from proxy.audit.event import Event, Party
 from proxy.audit.lot import SAMPLE
 from proxy.audit.owed import owing
 from proxy.policy.shadow import kind_of
+from proxy.registry.forms import all_of
 from proxy.registry.protection import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from proxy.audit.event import Json
     from proxy.audit.owed import Owed
@@ -128,9 +129,8 @@ class Decided(Event):
             yield Party("approver", approver)
         for protection in self.recognition.protections:
             yield Party("subject", protection.entry)
-        for criterion, values in self.inquiry.criteria.items():
-            for value in values:
-                yield Party(criterion, value.casefold())
+        for kind, known in all_of(self.inquiry.criteria):
+            yield Party(kind, known)
 
     def sealed(self) -> Mapping[str, Json]:
         """Return the people and the words of the query."""
@@ -187,7 +187,10 @@ class Explained(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Event):
-    """A query ended before it was ruled on, or was refused by the ruling's consequences; ``lock`` is what stopped it."""
+    """A query ended before it was ruled on, or was refused by the ruling's consequences; ``lock`` is what stopped it.
+
+    ``case``, ``criteria`` and ``recognition`` are what was understood of it by then: an attempt to look at somebody is one.
+    """
 
     kind: ClassVar[str] = "refused"
     problem: str
@@ -198,6 +201,9 @@ class Refused(Event):
     duration_ms: float
     suppressed: int = 0
     lock: str = ""
+    case: str = ""
+    criteria: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    recognition: Recognition | None = None
 
     def facts(self) -> Mapping[str, Json]:
         """Return why and from where; ``suppressed`` counts the refusals before this one that were not written one by one."""
@@ -215,10 +221,16 @@ class Refused(Event):
         }
 
     def parties(self) -> Iterable[Party]:
-        """Return who asked, when that is known."""
+        """Return who asked, under which case and about whom, as far as that is known."""
         if self.principal is not None:
             yield Party("officer", self.principal.person)
             yield Party("terminal", self.principal.terminal)
+        if self.case:
+            yield Party("case", self.case)
+        for protection in self.recognition.protections if self.recognition is not None else ():
+            yield Party("subject", protection.entry)
+        for kind, known in all_of(self.criteria):
+            yield Party(kind, known)
 
     def sealed(self) -> Mapping[str, Json]:
         """Return the request as it came, bounded: a refused query is evidence too."""

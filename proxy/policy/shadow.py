@@ -11,21 +11,24 @@ so that it can neither fail nor be slow in a way that a query would feel.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import fields
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.policy.decide import ruled
+from proxy.policy.decision import Ruling
 from proxy.policy.lattice import Lattice, ruling_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxy.audit.event import Json
-    from proxy.policy.decision import Facts, Ruling
+    from proxy.policy.decision import Facts
     from proxy.registry.protection import Recognition
 
 ERROR: Final = "error"
 MOST_KINDS: Final = 96
 """An entry of the log has at most 65,535 bytes; what is beyond is counted, not described."""
+_ASPECTS: Final = tuple(field.name for field in fields(Ruling) if field.name not in {"outcome", "rule", "because"})
 
 
 class Shadow:
@@ -42,11 +45,20 @@ class Shadow:
 
 
 class Difference(NamedTuple):
-    """What policy ruled, what the candidate would have, and by which row; ``error`` where the candidate could not say."""
+    """What policy ruled, what the candidate would have, and by which row; ``error`` where the candidate could not say.
+
+    ``differs`` names what else than the outcome differs, where the outcome is the same: masks and obligations.
+    """
 
     before: str
     after: str
     row: str
+    differs: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Json]:
+        """Return what may lie open in the log."""
+        said: dict[str, Json] = {"from": self.before, "to": self.after, "row": self.row}
+        return {**said, "differs": self.differs} if self.differs else said
 
 
 class Kind(NamedTuple):
@@ -79,9 +91,10 @@ def difference(shadow: Shadow, facts: Facts, recognition: Recognition, ruling: R
         _, would = ruled(shadow, facts, recognition)
     except Exception:  # noqa: BLE001 -- whatever is wrong with a candidate is no query's trouble
         return Difference(ruling.outcome, ERROR, "")
-    if would.outcome is ruling.outcome and would.masked == ruling.masked:
-        return None
-    return Difference(ruling.outcome, would.outcome, would.rule)
+    if would.outcome is not ruling.outcome:
+        return Difference(ruling.outcome, would.outcome, would.rule)
+    differs = tuple(name for name in _ASPECTS if getattr(would, name) != getattr(ruling, name))
+    return Difference(ruling.outcome, would.outcome, would.rule, differs) if differs else None
 
 
 def kind_of(facts: Facts, recognition: Recognition, ruling: Ruling) -> Kind:
@@ -120,8 +133,7 @@ class Tally:
             said["shadow"] = {
                 "policy": self.shadow.version,
                 "differences": [
-                    {"from": found.before, "to": found.after, "row": found.row, "count": count}
-                    for found, count in self.differences.most_common(MOST_KINDS)
+                    {**found.as_json(), "count": count} for found, count in self.differences.most_common(MOST_KINDS)
                 ],
             }
         return said

@@ -38,6 +38,10 @@ class Closeness:
         line = self._personnel.own(person)
         return line.rank if line is not None and line.agency == agency else ""
 
+    def employed(self, person: str) -> bool:
+        """Tell whether the directory has a line of somebody's own."""
+        return self._personnel.own(person) is not None
+
     def close(self, one: str, other: str) -> bool:
         """Tell whether two people are close."""
         if one == other:

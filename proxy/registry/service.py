@@ -109,6 +109,10 @@ class RegistryRecognizer:
         """Return somebody's rank in an agency, or nothing where it is not known. Raises as ``recognize`` does."""
         return self._loaded().colleagues.rank(person, agency)
 
+    def employed(self, person: str) -> bool:
+        """Tell whether somebody is in the personnel directory. Raises as ``recognize`` does."""
+        return self._loaded().colleagues.employed(person)
+
     def close(self, one: str, other: str) -> bool:
         """Tell whether two of the personnel are close to one another. Raises as ``recognize`` does."""
         return self._loaded().colleagues.close(one, other)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from proxy.settings.audit import AuditSettings
 from proxy.settings.oidc import OidcSettings  # noqa: TC001 -- pydantic reads the annotations at run time
 from proxy.settings.parts import Bytes, Count, File, Host, Port, Seconds, Section, is_loopback, number
 from proxy.settings.step_up import StepUpSettings
@@ -36,12 +37,17 @@ def _upstream_url(url: str) -> str:
 
 
 class Keys(Section):
-    """The secret files, mode 0600: one signs checkpoints, one makes search tokens, one seals entries, one the registry."""
+    """The secret files, mode 0600: one signs checkpoints, one makes search tokens, one seals entries, one the registry.
+
+    ``index`` and ``body`` may be folders of ``<id>.key`` files, whose newest is used; ``store`` seals what the store keeps,
+    and is the oldest body key where it is not set.
+    """
 
     checkpoint: File
     index: File
     body: File
     registry: File
+    store: File | None = None
 
 
 class UpstreamSettings(Section):
@@ -217,6 +223,7 @@ class Settings(Section):
     shadow: File | None = None
     keys: Keys
     upstream: UpstreamSettings
+    audit: AuditSettings = AuditSettings()
     cases: CaseSettings = CaseSettings()
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()

@@ -130,6 +130,7 @@ class OidcSettings(Section):
     total_seconds: Seconds = 5
     ca: File | None = None
     embedded_keys: bool = True
+    known_days: Annotated[int, Field(ge=1, le=366)] = 45
     unsafe_single_factor: bool = False
     unsafe_untyped_tokens: bool = False
 
@@ -208,4 +209,5 @@ class OidcSettings(Section):
             fresh_seconds=self.keys_fresh_seconds,
             stale_seconds=self.keys_stale_seconds,
             embedded_keys=self.embedded_keys,
+            known=timedelta(days=self.known_days),
         )

@@ -29,7 +29,7 @@ class LogClosed(LogError):  # noqa: N818
 
 
 class EntryTooLarge(LogError):  # noqa: N818
-    """An entry is empty or over 65,535 bytes (C2SP tlog-tiles: bundles prefix entries with a uint16)."""
+    """An entry is empty or over 65,535 bytes (C2SP tlog-tiles: bundles prefix them with a uint16), or its body over 4 MiB."""
 
 
 class NoteInvalid(LogError):  # noqa: N818

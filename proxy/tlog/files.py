@@ -23,6 +23,18 @@ def write_all(descriptor: int, data: bytes) -> None:
         raise OSError(msg)
 
 
+def write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Overwrite a place in a file or raise.
+
+    Raises:
+        OSError: not everything was written.
+    """
+    written = os.pwrite(descriptor, data, offset)
+    if written != len(data):
+        msg = f"short write: {written} of {len(data)} bytes at {offset}"
+        raise OSError(msg)
+
+
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable: an fsynced file in an unsynced directory can be gone after a power cut."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""Secrets lie in files that only their owner can read; the Ed25519 key signs checkpoints and nothing else."""
+"""Secrets lie in files that only their owner can read; a key that signs checkpoints signs nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -18,9 +20,12 @@ from cryptography.hazmat.primitives.serialization import (
 from proxy.tlog.errors import KeyUnusable
 from proxy.tlog.files import make_directory, sync_directory, write_all
 from proxy.tlog.note import Signer
+from proxy.tlog.signing import Kind, PrivateKey
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from proxy.tlog.signing import Private
 
 MAX_SECRET: Final = 16_384
 
@@ -76,29 +81,76 @@ def load_secret(path: Path) -> bytes:
     return content
 
 
-def create_signing_key(path: Path) -> None:
-    """Make a new Ed25519 key as PKCS #8 PEM in a file of mode 0600.
+def create_signing_key(path: Path, kind: Kind = Kind.ED25519) -> None:
+    """Make a new key, by default of Ed25519, as PKCS #8 PEM in a file of mode 0600.
 
     Raises:
         KeyUnusable: the file exists already or cannot be written.
     """
-    key = Ed25519PrivateKey.generate()
+    key: Private
+    match kind:
+        case Kind.ED25519 | Kind.COSIGNATURE:
+            key = Ed25519PrivateKey.generate()
+        case Kind.ECDSA:
+            key = generate_private_key(SECP256R1())
+        case Kind.ML_DSA_44:
+            key = MLDSA44PrivateKey.generate()
     create_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
-def load_signer(path: Path, origin: str) -> Signer:
+def begun(path: Path) -> Path:
+    """Return where the new key of a change lies until the change is done."""
+    return path.with_name(f"{path.name}.next")
+
+
+def load_signer(path: Path, origin: str, second: Path | None = None, *, unfinished: bool = False) -> Signer:
     """Return the signer of the log ``origin``; its ``verifier.vkey`` is what to publish.
 
     Raises:
-        KeyUnusable: the file is not an unencrypted Ed25519 key that only its owner can read.
+        KeyUnusable: the file is not an unencrypted Ed25519 key, or ``second`` not one of P-256 or ML-DSA-44, that only its
+            owner can read; or a change of key was begun and not finished (``unfinished`` is for who finishes it).
         NoteInvalid: ``origin`` cannot name a log.
     """
-    content = load_secret(path)
-    try:
-        key = load_pem_private_key(content, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
+    if not unfinished and begun(path).exists():
+        # The log may say already that the new key signs: what the old one signed from then on would count for nothing.
+        msg = f"{begun(path)} is there: a change of key was begun; finish it with `showcause audit rotate-key checkpoint`"
+        raise KeyUnusable(msg)
+    key = _load(path)
     if not isinstance(key, Ed25519PrivateKey):
         msg = f"{path} is not an unencrypted Ed25519 key in PEM"
         raise KeyUnusable(msg)
-    return Signer(origin, key)
+    return Signer(origin, key, _second(second, origin) if second is not None else None)
+
+
+def load_cosigner(path: Path, name: str) -> PrivateKey:
+    """Return a witness's key, of Ed25519 or ML-DSA-44.
+
+    Raises:
+        KeyUnusable: the file is not such a key, unencrypted, that only its owner can read.
+        NoteInvalid: ``name`` cannot name a witness.
+    """
+    key = _load(path)
+    if isinstance(key, Ed25519PrivateKey):
+        return PrivateKey(name, Kind.COSIGNATURE, key)
+    if isinstance(key, MLDSA44PrivateKey):
+        return PrivateKey(name, Kind.ML_DSA_44, key)
+    msg = f"{path} is not an unencrypted key of Ed25519 or ML-DSA-44 in PEM"
+    raise KeyUnusable(msg)
+
+
+def _second(path: Path, origin: str) -> PrivateKey:
+    key = _load(path)
+    if isinstance(key, EllipticCurvePrivateKey):
+        return PrivateKey(origin, Kind.ECDSA, key)
+    if isinstance(key, MLDSA44PrivateKey):
+        return PrivateKey(origin, Kind.ML_DSA_44, key)
+    msg = f"{path} is not an unencrypted key of P-256 or ML-DSA-44 in PEM"
+    raise KeyUnusable(msg)
+
+
+def _load(path: Path) -> object:
+    content = load_secret(path)
+    try:
+        return load_pem_private_key(content, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None

@@ -1,7 +1,8 @@
 """The log: many tasks append, one thread writes.
 
-A batch is everything that waits when the thread has ended the one before and the event loop has nothing to add (``_look``). Its
-way, and what a crash leaves at each step:
+A batch is everything that waits when the thread has ended the one before and the event loop has nothing to add (``_look``).
+Where many wait and the disk is quick they go in two halves, so that the loop serves the callers of one while the disk is busy
+with the other (``_next``). The way of a batch, and what a crash leaves at each step:
 
 1. The entries are hashed and the new checkpoint signed, in memory. *Crash:* nothing happened; nobody was told anything.
 2. Entries and checkpoint go to the segment in one write, then one ``fdatasync``. *Crash:* a part of the batch, or all of it, is
@@ -24,20 +25,24 @@ import asyncio
 import fcntl
 import os
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
+from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from proxy.tlog.acknowledged import Acknowledged
-from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogError, LogPoisoned
+from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogDamaged, LogError, LogPoisoned
 from proxy.tlog.files import make_directory
-from proxy.tlog.frames import MAX_ENTRY, decode_bundle, encode_entries
-from proxy.tlog.merkle import Tree, inclusion_proof, leaf_hash
+from proxy.tlog.frames import MAX_BODY, MAX_ENTRY, decode_bundle, encode_entries
+from proxy.tlog.merkle import Tree, consistency_proof, inclusion_proof, leaf_hashes
+from proxy.tlog.note import Checkpoint
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.recovery import recover
+from proxy.tlog.rotation import rotations_of, with_rotations
 from proxy.tlog.segment import OpenSegment, create_segment
-from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader
+from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader, origin_of
 from proxy.tlog.tiles import WIDTH, parse_path
 
 if TYPE_CHECKING:
@@ -46,18 +51,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.clock import Clock
-    from proxy.tlog.note import Checkpoint, Signer
+    from proxy.tlog.note import Signer, Verifier
     from proxy.tlog.recovery import Recovered
+    from proxy.tlog.store import Segment, Stored
 
 SEGMENT_ENTRIES: Final = 65_536
 MAX_BATCH: Final = 1024
 GATHER_SECONDS: Final = 0.004
 GATHER_TURNS: Final = 3
 """How long entries wait at most for others to join them, and how many turns of the event loop without any end that."""
+WORTH_A_BATCH: Final = 8
+QUICK_SECONDS: Final = 0.002
+"""So many entries are not held back for others while a batch takes the disk no longer than that: it would be idle meanwhile."""
 
 
 class _Waiting(NamedTuple):
     entry: bytes
+    body: bytes
     future: asyncio.Future[int]
 
 
@@ -110,20 +120,23 @@ class Log:
             raise ValueError(msg)
         self.directory = directory
         self.origin = signer.verifier.name
-        self.verifier = signer.verifier
+        self.verifier: Verifier = with_rotations([signer.verifier], rotations_of(directory))
         self._signer = signer
         self._clock = clock
         self._segment_entries = segment_entries
         self._failure: BaseException | None = None
         self._closed = False
-        self._waiting: list[_Waiting] = []
+        # Appended to by the event loop alone, and taken from by the one of the two whose turn it is (``_writing``).
+        self._waiting: deque[_Waiting] = deque()
         self._writing = False
+        self._quick = False
         self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         try:
             make_directory(directory)
             self._lock = _take_lock(directory)
             try:
-                self._recover(recover(directory, signer.verifier))
+                _must_be(self.origin, directory)
+                self._recover(recover(directory, self.verifier))
             except BaseException:
                 os.close(self._lock)
                 raise
@@ -133,6 +146,7 @@ class Log:
         self._reader = SegmentReader(directory)
         self._thread = threading.Thread(target=self._run, name="tlog-writer", daemon=True)
         self._thread.start()
+        self._publisher.finish = lambda checkpoint: signer.doubled(checkpoint, int(clock().timestamp()))
         self._publisher.start()
 
     def _recover(self, found: Recovered | None) -> None:
@@ -140,12 +154,12 @@ class Log:
         if found is None:
             self._tree = Tree()
             checkpoint = self._signer.checkpoint(0, self._tree.root())
-            self._segment = OpenSegment(create_segment(self.directory, checkpoint))
+            self._segment = self._open(self._create(checkpoint))
             self._publisher = Publisher(self.directory, start=0, rows=(), published=0)
             self._publisher.feed((), (), checkpoint)
         else:
             self._tree, checkpoint, self._publisher = found.tree, found.checkpoint, found.publisher
-            self._segment = OpenSegment(found.segment)
+            self._segment = self._open(found.segment)
         self._acknowledged = Acknowledged(self.directory / ACKNOWLEDGED)
         self._acknowledged.write(checkpoint)
         self._head = self._head_at(checkpoint)
@@ -165,18 +179,22 @@ class Log:
         """Return why tiles lag behind, if they do; no evidence is lost by that."""
         return self._publisher.failure
 
-    async def append(self, entry: bytes) -> int:
-        """Return the entry's index once it, and everything before it, is durable.
+    async def append(self, entry: bytes, body: bytes = b"") -> int:
+        """Return the entry's index once it, its body, and everything before them, are durable.
 
-        A caller who is cancelled has still appended: the entry is in the log or will be.
+        The body lies beside the entry and is no part of the tree; what binds it is its hash in the entry, which is the
+        caller's affair. A caller who is cancelled has still appended: the entry is in the log or will be.
 
         Raises:
-            EntryTooLarge: it is empty or over 65,535 bytes.
+            EntryTooLarge: it is empty or over 65,535 bytes, or the body is over 4 MiB.
             LogPoisoned: it is not confirmed, now or ever in this process.
             LogClosed: the log was closed before.
         """
         if not 0 < len(entry) <= MAX_ENTRY:
             msg = f"an entry has 1 to {MAX_ENTRY} bytes, not {len(entry)}"
+            raise EntryTooLarge(msg)
+        if len(body) > MAX_BODY:
+            msg = f"the body of an entry has up to {MAX_BODY} bytes, not {len(body)}"
             raise EntryTooLarge(msg)
         if self._failure is not None:
             raise _poisoned(self._failure)
@@ -184,7 +202,7 @@ class Log:
             raise LogClosed("the log is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        self._waiting.append(_Waiting(entry, future))
+        self._waiting.append(_Waiting(entry, body, future))
         if len(self._waiting) == 1 and not self._writing:
             self._gather(loop)
         return await future
@@ -202,6 +220,11 @@ class Log:
         size = self._head.size
         return self._reader.entries(start, size if end is None else min(end, size))
 
+    def stored(self, start: int = 0, end: int | None = None) -> Iterator[Stored]:
+        """Yield the durable entries with their bodies, from ``start`` up to ``end``, exclusive."""
+        size = self._head.size
+        return self._reader.stored(start, size if end is None else min(end, size))
+
     def prove(self, index: int, size: int | None = None) -> tuple[bytes, ...]:
         """Return the RFC 6962 inclusion proof of an entry in the tree of ``size`` entries (default: the head's).
 
@@ -215,6 +238,23 @@ class Log:
             msg = f"the log has {newest} entries, not {size}"
             raise ValueError(msg)
         return inclusion_proof(self._publisher, index, size)
+
+    def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Return the RFC 6962 proof that the tree of ``new`` entries begins with that of ``old``.
+
+        Raises:
+            ValueError: ``new`` is smaller than ``old``, or the log is not that long.
+            LogDamaged: a tile is missing.
+        """
+        if new > self._head.size:
+            msg = f"the log has {self._head.size} entries, not {new}"
+            raise ValueError(msg)
+        return consistency_proof(self._publisher, old, new)
+
+    def published(self, head: Head, time: int) -> Checkpoint:
+        """Return a head as a checkpoint to be shown, with the second key's line if there is one; ``time`` in POSIX seconds."""
+        plain = Checkpoint(origin=self.origin, size=head.size, root=head.root, text=head.checkpoint)
+        return self._signer.doubled(plain, time)
 
     def tile(self, path: str) -> bytes | None:
         """Return the tile at a C2SP path (``tile/0/x001/234.p/5``), or None when the log has none there."""
@@ -233,7 +273,6 @@ class Log:
         if self._closed:
             return
         self._closed = True
-        self._hand_over()
         self._queue.put(None)
         await asyncio.to_thread(self._finish)
 
@@ -271,56 +310,86 @@ class Log:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        batch, self._waiting = self._waiting, []
+        if self._closed:  # the writer takes what waits, and nothing comes any more
+            return
+        waiting = len(self._waiting)
+        batch = self._take(waiting // 2 if self._quick and waiting >= 2 * WORTH_A_BATCH else waiting)
         if batch:
             self._writing = True
             self._queue.put(batch)
 
+    def _take(self, count: int) -> list[_Waiting]:
+        return [self._waiting.popleft() for _ in range(count)]
+
     def _run(self) -> None:
         """Write batch after batch until told to end; a poisoned log goes on answering, with refusals."""
         while (batch := self._queue.get()) is not None:
-            written = []
-            while batch:
-                room = min(self._segment_entries - self._head.size % self._segment_entries, MAX_BATCH)
-                written.append(self._write(batch[:room]))
-                batch = batch[room:]
+            self._write_all(batch)
+        self._write_all(self._take(len(self._waiting)))
+
+    def _write_all(self, batch: list[_Waiting]) -> None:
+        while batch:
+            room = min(self._segment_entries - self._head.size % self._segment_entries, MAX_BATCH)
+            written = self._write(batch[:room])
+            batch = batch[room:] or self._next()
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop = written[0].entries[0].future.get_loop()
-                loop.call_soon_threadsafe(self._tell, loop, written)
+                loop = written.entries[0].future.get_loop()
+                loop.call_soon_threadsafe(self._tell, loop, written, not batch)
+
+    def _next(self) -> list[_Waiting]:
+        """Take at once what came while the last batch was written, or leave it to the event loop to gather more."""
+        waiting = len(self._waiting)
+        return self._take(waiting) if self._quick and waiting >= WORTH_A_BATCH else []
 
     def _write(self, batch: list[_Waiting]) -> _Written:
         first = self._head.size
         if self._failure is None:
             try:
-                self._commit([waiting.entry for waiting in batch])
+                began = monotonic()
+                self._commit([waiting.entry for waiting in batch], [waiting.body for waiting in batch])
+                self._quick = monotonic() - began < QUICK_SECONDS
             except BaseException as error:  # noqa: BLE001 -- whatever it was, these entries are not confirmed
                 self._failure = error
         return _Written(batch, first, self._failure)
 
-    def _tell(self, loop: asyncio.AbstractEventLoop, written: list[_Written]) -> None:
-        for batch in written:
-            batch.tell()
-        self._writing = False
-        if self._waiting:
-            self._gather(loop)
+    def _tell(self, loop: asyncio.AbstractEventLoop, written: _Written, idle: bool) -> None:  # noqa: FBT001 -- a callback's
+        written.tell()
+        if idle:
+            self._writing = False
+            if self._waiting:
+                self._gather(loop)
 
-    def _commit(self, entries: list[bytes]) -> None:
+    def _commit(self, entries: list[bytes], bodies: list[bytes]) -> None:
         head = self._head
         if head.size and head.size % self._segment_entries == 0 and self._segment.first != head.size:
             opening = self._signer.checkpoint(head.size, head.root)
             self._segment.close()
-            self._segment = OpenSegment(create_segment(self.directory, opening))
-        hashes = [leaf_hash(entry) for entry in entries]
-        for leaf in hashes:
-            self._tree.push(leaf)
+            self._segment = self._open(self._create(opening))
+        grown = self._tree.extend(leaf_hashes(entries))
         checkpoint = self._signer.checkpoint(self._tree.size, self._tree.root())
-        self._segment.commit(entries, checkpoint)
+        self._segment.commit(entries, bodies, checkpoint)
         self._acknowledged.write(checkpoint)
-        self._publisher.feed(entries, hashes, checkpoint)
+        self._publisher.feed(entries, grown, checkpoint)
         self._head = self._head_at(checkpoint)
+
+    def _create(self, opening: Checkpoint) -> Segment:
+        return create_segment(self.directory, opening)
+
+    def _open(self, segment: Segment) -> OpenSegment:
+        return OpenSegment(segment)
 
     def _head_at(self, checkpoint: Checkpoint) -> Head:
         return Head(size=checkpoint.size, root=checkpoint.root, checkpoint=checkpoint.text, time=self._clock())
+
+
+def _must_be(origin: str, directory: Path) -> None:
+    found = origin_of(directory)
+    if found not in {None, origin}:
+        msg = (
+            f"the log in {directory} is {found}, not {origin}. If a new log is to go on from it, "
+            "`showcause audit new-origin --reason …` begins it and keeps the old one; otherwise set `origin` back"
+        )
+        raise LogDamaged(msg)
 
 
 def _take_lock(directory: Path) -> int:

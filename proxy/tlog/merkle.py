@@ -10,15 +10,22 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 HASH_SIZE: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
+TILE_HEIGHT: Final = 8
+"""A hash tile of C2SP tlog-tiles has the roots of subtrees that are 8 levels higher than those of the level below."""
 
 
 def leaf_hash(entry: bytes) -> bytes:
     """Return SHA-256(0x00 || entry)."""
     return sha256(b"\x00" + entry).digest()
+
+
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """Return the leaf hash of each entry."""
+    return [sha256(b"\x00" + entry).digest() for entry in entries]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -34,24 +41,45 @@ class Tree:
     def __init__(self) -> None:
         """Start with no leaves."""
         self.size = 0
-        self._peaks: list[tuple[int, bytes]] = []
+        self._peaks: list[bytes | None] = []  # by height: bit ``height`` of the size tells whether there is one
 
     def push(self, subtree: bytes, height: int = 0) -> None:
         """Append the root of a perfect subtree of ``2**height`` leaves; ``size`` must be a multiple of that."""
-        self.size += 1 << height
+        self.extend((subtree,), height)
+
+    def extend(self, subtrees: Sequence[bytes], height: int = 0) -> list[Sequence[bytes]]:
+        """Append many subtrees of one height, and return what became perfect by it at each eighth height from there on.
+
+        Appending leaves, that is what each level of hash tiles grows by (C2SP tlog-tiles): no hash is computed twice.
+        """
+        self.size += len(subtrees) << height
         peaks = self._peaks
-        while peaks and peaks[-1][0] == height:
-            subtree = node_hash(peaks.pop()[1], subtree)
+        peaks += [None] * (height - len(peaks))
+        grown: list[Sequence[bytes]] = []
+        row = subtrees
+        while row:
+            if height % TILE_HEIGHT == 0:
+                grown.append(row)
+            if height == len(peaks):
+                peaks.append(None)
+            peak = peaks[height]
+            if peak is not None:
+                row = (peak, *row)
+            peaks[height] = row[-1] if len(row) % 2 else None
+            left = iter(row)
+            # node_hash, written out: this is the log's innermost loop
+            row = [sha256(b"\x01" + one + other).digest() for one, other in zip(left, left, strict=False)]
             height += 1
-        peaks.append((height, subtree))
+        return grown
 
     def root(self) -> bytes:
         """Return the tree head of all leaves so far."""
-        if not self._peaks:
-            return EMPTY_ROOT
-        root = self._peaks[-1][1]
-        for _, peak in self._peaks[-2::-1]:
-            root = node_hash(peak, root)
+        root = EMPTY_ROOT
+        found = False
+        for peak in self._peaks:
+            if peak is not None:
+                root = node_hash(peak, root) if found else peak
+                found = True
         return root
 
     def copy(self) -> Tree:
@@ -115,6 +143,61 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes])
             root = node_hash(root, sibling)
         number, last = number >> 1, last >> 1
     return root if last == 0 else None
+
+
+def consistency_proof(nodes: Nodes, old: int, new: int) -> tuple[bytes, ...]:
+    """Return the proof that the tree of ``new`` leaves begins with that of ``old`` (RFC 6962 section 2.1.2).
+
+    Raises:
+        ValueError: ``new`` is smaller than ``old``.
+    """
+    if not 0 <= old <= new:
+        msg = f"a tree of {new} entries cannot begin with one of {old}"
+        raise ValueError(msg)
+    if old in {0, new}:
+        return ()
+    low, high, whole = 0, new, True
+    path: list[bytes] = []
+    while old != high:
+        middle = low + _split(high - low)
+        if old <= middle:
+            path.append(_range_root(nodes, middle, high))
+            high = middle
+        else:
+            path.append(_range_root(nodes, low, middle))
+            low, whole = middle, False
+    if not whole:
+        path.append(_range_root(nodes, low, high))
+    return tuple(reversed(path))
+
+
+def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
+    """Tell whether a proof leads from one root to the other (RFC 9162 section 2.1.4.2).
+
+    From nothing (``old`` is 0) anything can grow, and from a tree to itself no proof is needed: both take an empty one.
+    """
+    if not 0 <= old <= new:
+        return False
+    if old in {0, new}:
+        return not proof and old_root == (EMPTY_ROOT if old == 0 else new_root) and (new > 0 or new_root == EMPTY_ROOT)
+    if not proof:
+        return False
+    number, last = old - 1, new - 1
+    while number & 1:
+        number, last = number >> 1, last >> 1
+    rest = iter(proof)
+    left = right = old_root if old & (old - 1) == 0 else next(rest)
+    for sibling in rest:
+        if last == 0:
+            return False
+        if number & 1 or number == last:
+            left, right = node_hash(sibling, left), node_hash(sibling, right)
+            while not number & 1 and number:
+                number, last = number >> 1, last >> 1
+        else:
+            right = node_hash(right, sibling)
+        number, last = number >> 1, last >> 1
+    return last == 0 and left == old_root and right == new_root
 
 
 def _split(count: int) -> int:

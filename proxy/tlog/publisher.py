@@ -20,7 +20,7 @@ from proxy.tlog.store import CHECKPOINT
 from proxy.tlog.tiles import WIDTH, Edge, Tile, split_hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from proxy.tlog.note import Checkpoint
@@ -33,8 +33,12 @@ class Publisher:
     """Keeps the right edge in memory and the rest on disk. Fed by one thread; asked by any."""
 
     def __init__(self, directory: Path, *, start: int, rows: Sequence[Sequence[bytes]], published: int) -> None:
-        """Continue at entry ``start`` (a multiple of 256) with that tree's edge; ``published`` entries are on disk already."""
+        """Continue at entry ``start`` (a multiple of 256) with that tree's edge; ``published`` entries are on disk already.
+
+        ``finish`` may put further signatures under a checkpoint before it is published.
+        """
         self.failure: OSError | None = None
+        self.finish: Callable[[Checkpoint], Checkpoint] = lambda checkpoint: checkpoint
         self._directory = directory
         self._published = published
         self._lock = threading.Lock()
@@ -47,15 +51,16 @@ class Publisher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tlog-publisher", daemon=True)
 
-    def feed(self, entries: Sequence[bytes], hashes: Sequence[bytes], checkpoint: Checkpoint) -> None:
-        """Take a durable batch and the checkpoint that seals it."""
+    def feed(self, entries: Sequence[bytes], rows: Sequence[Sequence[bytes]], checkpoint: Checkpoint) -> None:
+        """Take a durable batch, what the tree's levels grew by (``Tree.extend``), and the checkpoint that seals it."""
         with self._lock:
-            for entry, leaf in zip(entries, hashes, strict=True):
-                self._bundle.append(entry)
-                self._edge.push(leaf)
-                if len(self._bundle) == WIDTH:
-                    self._emit(Tile(-1, self._edge.size // WIDTH - 1), encode_entries(self._bundle))
-                    self._bundle.clear()
+            number = self._edge.size // WIDTH
+            self._edge.extend(rows)
+            self._bundle += entries
+            while len(self._bundle) >= WIDTH:
+                self._emit(Tile(-1, number), encode_entries(self._bundle[:WIDTH]))
+                del self._bundle[:WIDTH]
+                number += 1
             self._newest = checkpoint
 
     def start(self) -> None:
@@ -152,7 +157,7 @@ class Publisher:
             path = self._directory / tile.path
             make_directory(path.parent)
             replace(path, content, durable=False)
-        replace(self._directory / CHECKPOINT, checkpoint.text.encode(), durable=True)
+        replace(self._directory / CHECKPOINT, self.finish(checkpoint).text.encode(), durable=True)
         sync_directory(self._directory)
         self._checkpoint = checkpoint
         self._forget_narrower(full, partial)

@@ -3,9 +3,10 @@
 1. The opening seal of the segment to start from must be signed by this log's key, and its tree must be that of the tiles
    (if the tiles do not reach it, or lie, everything is read from entry 0).
 2. From there every entry is hashed, and each seal must name the size and the root that the entries give.
-3. The newest seal must be signed. What follows it is a batch that was never finished, and is cut off, *provided* nobody was
-   ever told of it: no acknowledged or published checkpoint may cover it, and no signed seal may stand before its end (a
-   batch is only begun once the one before is durable, so at most one can be unfinished).
+3. The newest seal must be signed, and the bodies of its batch, which no root covers, must be whole by their CRC: a power cut
+   may keep the page with the seal and lose one with a body. What follows it is a batch that was never finished, and is cut
+   off, *provided* nobody was ever told of it: no acknowledged or published checkpoint may cover it, and no signed seal may
+   stand before its end (a batch is only begun once the one before is durable, so at most one can be unfinished).
 4. Every published or acknowledged checkpoint must be one of the seals. A longer one means that entries are gone.
 5. The last batch is written once more, the same bytes at the same place, and synced. After a failed fsync Linux marks the
    pages clean, so a batch can be readable from the page cache and absent from the disk.
@@ -24,15 +25,15 @@ from typing import TYPE_CHECKING, Final
 from proxy.tlog.acknowledged import newest_acknowledged
 from proxy.tlog.errors import LogDamaged, NoteInvalid
 from proxy.tlog.files import sync_directory
-from proxy.tlog.frames import Frame, frames, next_frame
-from proxy.tlog.merkle import Tree, leaf_hash
+from proxy.tlog.frames import Frame, Kind, frames, next_frame
+from proxy.tlog.merkle import Tree, leaf_hashes
 from proxy.tlog.note import parse_unverified
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, SEGMENTS, Segment, segments_of
 from proxy.tlog.tiles import WIDTH, Edge, edge_tiles, split_hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from proxy.tlog.note import Checkpoint, Verifier
@@ -53,14 +54,19 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """Entries that a seal follows; ``end`` is the offset behind the seal in its segment."""
+    """Entries that a seal follows; ``end`` is the offset behind the seal in its segment.
+
+    ``whole`` tells whether its bodies are what was written. Shredding does not reach the newest batch: the entry that
+    orders it is in a later one.
+    """
 
     entries: tuple[bytes, ...]
-    hashes: tuple[bytes, ...]
+    grown: Sequence[Sequence[bytes]]
     checkpoint: Checkpoint
     tree: Tree
     segment: Segment
     end: int
+    whole: bool
 
 
 def recover(directory: Path, verifier: Verifier) -> Recovered | None:
@@ -181,15 +187,16 @@ class _Recovery:
     def _scan(self, segment: Segment, data: bytes, tree: Tree, *, newest: bool) -> Tree:
         """Hash one segment's entries and hold each seal against them; return the tree at the last seal that holds."""
         entries: list[bytes] = []
-        hashes: list[bytes] = []
-        good, end = tree, 0
+        good, end, whole = tree, 0, True
         tree = tree.copy()
         for frame in frames(data):
-            if not frame.sealed:
-                entries.append(frame.content)
-                hashes.append(leaf_hash(frame.content))
-                tree.push(hashes[-1])
+            if frame.kind is Kind.BODY:
+                whole = whole and not frame.damaged
                 continue
+            if frame.kind is Kind.ENTRY:
+                entries.append(frame.content)
+                continue
+            grown = tree.extend(leaf_hashes(entries))
             checkpoint = _seal_of(frame, tree)
             if checkpoint is None:
                 break
@@ -197,14 +204,15 @@ class _Recovery:
             self._accept(
                 _Batch(
                     entries=tuple(entries),
-                    hashes=tuple(hashes),
+                    grown=grown,
                     checkpoint=checkpoint,
                     tree=good,
                     segment=segment,
                     end=end,
+                    whole=whole,
                 ),
             )
-            entries, hashes = [], []
+            entries, whole = [], True
         if end != len(data) and (not newest or self._told_of(data[end:], good.size)):
             self._altered(good.size)
         if end == 0:
@@ -221,7 +229,7 @@ class _Recovery:
         if root != batch.checkpoint.root:
             self._altered(max(batch.checkpoint.size - len(batch.entries), 0))
         if self._last is not None:
-            self._publisher.feed(self._last.entries, self._last.hashes, self._last.checkpoint)
+            self._publisher.feed(self._last.entries, self._last.grown, self._last.checkpoint)
             self._publisher.flush()
         self._before, self._last = self._last, batch
 
@@ -240,13 +248,13 @@ class _Recovery:
         assert last is not None
         if before is not None and before.segment != last.segment:
             before = None
-        if self._is_signed(last):
-            self._publisher.feed(last.entries, last.hashes, last.checkpoint)
+        if last.whole and self._is_signed(last):
+            self._publisher.feed(last.entries, last.grown, last.checkpoint)
             rewrite = before.end if before is not None else 0
         elif before is None or self._longest >= last.checkpoint.size or last.end < len(data) or not self._is_signed(before):
             self._altered(last.checkpoint.size - len(last.entries))
         else:
-            # The root is right and the signature is not: the seal was torn in its last bytes, and nobody was told of it.
+            # The root is right, and the signature or a body is not: the batch was torn, and nobody was told of it.
             last, rewrite = before, before.end
         self._check_promises(last.checkpoint.size)
         torn = len(data) - last.end

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from proxy.tlog.files import make_directory, replace, sync_directory, write_all
-from proxy.tlog.frames import encode_entries, encode_seal, segment_name
+from proxy.tlog.frames import encode_seal, encode_stored, segment_name
 from proxy.tlog.store import SEGMENTS, Segment
 
 if TYPE_CHECKING:
@@ -37,13 +37,19 @@ class OpenSegment:
         self.first = segment.first
         self._descriptor = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
-    def commit(self, entries: Sequence[bytes], seal: Checkpoint) -> None:
-        """Return once a batch and its seal are on disk: one write, one fdatasync.
+    def commit(self, entries: Sequence[bytes], bodies: Sequence[bytes], seal: Checkpoint) -> None:
+        """Return once a batch, its bodies and its seal are on disk: one write, one fdatasync.
 
         Raises:
             OSError: they may or may not be, and nobody can tell before a restart.
         """
-        write_all(self._descriptor, encode_entries(entries) + encode_seal(seal.text))
+        self._write(encode_stored(entries, bodies) + encode_seal(seal.text))
+        self._sync()
+
+    def _write(self, batch: bytes) -> None:
+        write_all(self._descriptor, batch)
+
+    def _sync(self) -> None:
         os.fdatasync(self._descriptor)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """What a log's directory holds, read without holding its lock.
 
 ======================  ==========================================================================================
-``segments/<first>.seg``  the log itself: entries and, after each batch, the checkpoint that seals it (``frames``)
+``segments/<first>.seg``  the log itself: entries with bodies and, after each batch, the checkpoint that seals it (``frames``)
 ``acknowledged``          two slots with the newest checkpoints that somebody was told of (``acknowledged``)
 ``checkpoint``, ``tile/`` the C2SP tlog-tiles layout, derived from the segments after the fact (``publisher``)
 ``lock``                  held by the one process that writes
@@ -11,11 +11,13 @@
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_right
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.tlog.errors import LogDamaged, NoteInvalid
-from proxy.tlog.frames import SEGMENT_NAME, Frame, frames
+from proxy.tlog.frames import SEGMENT_NAME, Kind, frames
 from proxy.tlog.note import parse_unverified
 
 if TYPE_CHECKING:
@@ -26,6 +28,19 @@ SEGMENTS: Final = "segments"
 CHECKPOINT: Final = "checkpoint"
 ACKNOWLEDGED: Final = "acknowledged"
 LOCK: Final = "lock"
+_ORIGIN: Final = re.compile(rb"(?:\A|\A\x00\x00..)([!-*,-~]{1,200})\n(?:0|[1-9][0-9]*)\n", re.DOTALL)
+
+
+def origin_of(directory: Path) -> str | None:
+    """Return whose log a directory says it holds, unverified, or None when it does not say."""
+    for name in (CHECKPOINT, *(f"{SEGMENTS}/{each.path.name}" for each in segments_of(directory)[:1])):
+        with suppress(OSError):
+            with (directory / name).open("rb") as file:
+                head = file.read(512)
+            match = _ORIGIN.search(head)
+            if match is not None:
+                return match[1].decode()
+    return None
 
 
 class Segment(NamedTuple):
@@ -33,6 +48,14 @@ class Segment(NamedTuple):
 
     first: int
     path: Path
+
+
+class Stored(NamedTuple):
+    """An entry and its body: empty when it has none, None when that was shredded."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of an entry
+    entry: bytes
+    body: bytes | None
 
 
 def segments_of(directory: Path) -> list[Segment]:
@@ -64,14 +87,22 @@ class SegmentReader:
         Raises:
             LogDamaged: entries are missing before the end.
         """
+        return ((index, entry) for index, entry, _ in self.stored(start, end))
+
+    def stored(self, start: int = 0, end: int | None = None) -> Iterator[Stored]:
+        """Yield entries with their bodies, as ``entries`` does.
+
+        Raises:
+            LogDamaged: entries are missing before the end.
+        """
         index = start
         while end is None or index < end:
             cursor = Cursor(self.directory, index)
-            batch = cursor.sealed()
+            batch = cursor.stored()
             if not batch:
                 return
             for item in batch:
-                if end is not None and item[0] >= end:
+                if end is not None and item.index >= end:
                     return
                 yield item
             index = cursor.next
@@ -102,7 +133,15 @@ class Cursor:
         self._offset = 0
 
     def sealed(self) -> list[tuple[int, bytes]]:
-        """Return the sealed entries that follow in this segment and pass them; empty when there are none yet.
+        """Return (index, entry) of the sealed entries that follow in this segment and pass them; empty when there are none yet.
+
+        Raises:
+            LogDamaged: the segment that should hold the next entry is missing.
+        """
+        return [(index, entry) for index, entry, _ in self.stored()]
+
+    def stored(self) -> list[Stored]:
+        """Return the sealed entries that follow, with their bodies, and pass them.
 
         Raises:
             LogDamaged: the segment that should hold the next entry is missing.
@@ -118,7 +157,7 @@ class Cursor:
                     raise LogDamaged(msg, self.next)
         return found
 
-    def _advance(self) -> list[tuple[int, bytes]]:
+    def _advance(self) -> list[Stored]:
         if self._segment is None:
             self._segment = self._locate()
             if self._segment is None:
@@ -127,21 +166,22 @@ class Cursor:
         with self._segment.path.open("rb") as file:
             file.seek(self._offset)
             data = file.read()
-        found: list[tuple[int, bytes]] = []
-        pending: list[Frame] = []
+        found: list[Stored] = []
+        pending: list[Stored] = []
         passed = 0
         for frame in frames(data):
-            if not frame.sealed:
-                pending.append(frame)
-                continue
-            for number, entry in enumerate(pending, self._at):
-                if number >= self.next:
-                    found.append((number, entry.content))
-            self._at += len(pending)
-            pending, passed = [], frame.end
+            match frame.kind:
+                case Kind.ENTRY:
+                    pending.append(Stored(self._at + len(pending), frame.content, b""))
+                case Kind.BODY:
+                    pending[-1] = pending[-1]._replace(body=None if frame.shredded else frame.content)
+                case Kind.SEAL:
+                    found += pending[max(self.next - self._at, 0) :]
+                    self._at += len(pending)
+                    pending, passed = [], frame.end
         self._offset += passed
         if found:
-            self.next = found[-1][0] + 1
+            self.next = found[-1].index + 1
         return found
 
     def _locate(self) -> Segment | None:

@@ -93,6 +93,21 @@ class Edge:
             row.clear()
             level += 1
 
+    def extend(self, rows: Sequence[Sequence[bytes]]) -> None:
+        """Append what ``Tree.extend`` returned for a batch of leaves, level by level: nothing is hashed again."""
+        before = self.size
+        self.size += len(rows[0]) if rows else 0
+        for level, items in enumerate(rows):
+            if level == len(self.levels):
+                self.levels.append([])
+            row = self.levels[level]
+            row += items
+            number = before >> 8 * (level + 1)
+            while len(row) >= WIDTH:
+                self._emit(Tile(level, number), b"".join(row[:WIDTH]))
+                del row[:WIDTH]
+                number += 1
+
     def restore(self, size: int, rows: Sequence[Sequence[bytes]]) -> None:
         """Continue a tree of ``size`` leaves from the unfinished rows that were read from tiles."""
         self.size = size

@@ -8,6 +8,8 @@
    entry of the batch is named.
 4. The tree at the size of each checkpoint must have its root; entries it covers and that are not there are missing.
 5. Every tile and bundle that the published checkpoint covers must be there and be what the entries give.
+6. Bodies are held against their CRC only: no root covers them. Whether each has the hash that its entry states, or may be
+   shredded, is read from the entries (``proxy.audit.bodies``).
 
 What this proves: nothing below a checkpoint that *somebody else* remembers was altered, dropped or inserted. The log's own key
 could sign another history; only a checkpoint from elsewhere (``seen``) shows that.
@@ -16,11 +18,11 @@ could sign another history; only a checkpoint from elsewhere (``seen``) shows th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from proxy.tlog.acknowledged import newest_acknowledged
 from proxy.tlog.errors import NoteInvalid
-from proxy.tlog.frames import Frame, encode_entries, frames
+from proxy.tlog.frames import Frame, Kind, encode_entries, frames
 from proxy.tlog.merkle import Tree, leaf_hash
 from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, Segment, segments_of
 from proxy.tlog.tiles import WIDTH, Edge, Tile, split_hashes
@@ -32,11 +34,14 @@ if TYPE_CHECKING:
     from proxy.tlog.note import Checkpoint, Verifier
 
 
+FindingKind: TypeAlias = Literal["entry", "missing", "seal", "checkpoint", "tile", "body"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that is not as it was signed. ``index`` is the entry, where one can be named."""
 
-    kind: Literal["entry", "missing", "seal", "checkpoint", "tile"]
+    kind: FindingKind
     index: int | None
     path: str
     message: str
@@ -87,6 +92,7 @@ def verify(
 class _Batch:
     leaves: list[bytes] = field(default_factory=list)
     entries: list[bytes] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)  # entries of the batch whose bodies are not what was written
 
 
 class _Fault(NamedTuple):
@@ -124,9 +130,7 @@ class _Verification:
             findings=tuple(self._findings),
         )
 
-    def _find(
-        self, kind: Literal["entry", "missing", "seal", "checkpoint", "tile"], index: int | None, path: str, message: str
-    ) -> None:
+    def _find(self, kind: FindingKind, index: int | None, path: str, message: str) -> None:
         self._findings.append(Finding(kind=kind, index=index, path=path, message=message))
 
     def _collect(self, seen: Sequence[str]) -> None:
@@ -175,7 +179,11 @@ class _Verification:
         name = str(segment.path.relative_to(self._directory))
         batch, end = _Batch(), 0
         for frame in frames(data):
-            if not frame.sealed:
+            if frame.kind is Kind.BODY:
+                if frame.damaged and not frame.shredded:
+                    batch.damaged.append(len(batch.leaves) - 1)
+                continue
+            if frame.kind is Kind.ENTRY:
                 batch.entries.append(frame.content)
                 batch.leaves.append(leaf_hash(frame.content))
                 continue
@@ -184,7 +192,7 @@ class _Verification:
             batch, end = _Batch(), frame.end
         if end == len(data):
             return True
-        return self._open_end(batch, len(data) - end, name, newest=newest)
+        return self._open_end(batch, data[end:], name, newest=newest)
 
     def _sealed(self, batch: _Batch, frame: Frame, name: str) -> bool:
         """Hold a seal against the entries it closes; return whether to go on."""
@@ -200,6 +208,9 @@ class _Verification:
                 self._find("entry", index, name, f"{where} is not what was signed ({fault.message})")
                 return False
             self._find("seal", tree.size, name, f"the checkpoint stored before entry {tree.size} is altered ({fault.message})")
+        for number in batch.damaged:
+            index = self._tree.size + number
+            self._find("body", index, name, f"the body of entry {index} is not what was written")
         self._take(batch)
         return True
 
@@ -214,11 +225,11 @@ class _Verification:
             return _Fault(signed=True, message="its checkpoint has another root")
         return None
 
-    def _open_end(self, batch: _Batch, rest: int, name: str, *, newest: bool) -> bool:
+    def _open_end(self, batch: _Batch, rest: bytes, name: str, *, newest: bool) -> bool:
         """Judge what follows the last seal of a segment."""
         altered = self._first_differing(batch)
         if newest and altered is None and self._longest() <= self._tree.size:
-            self._unfinished = rest
+            self._unfinished = len(rest)
             return True
         index = self._tree.size + len(batch.leaves) if altered is None else altered
         self._find("entry", index, name, f"entry {index} is not what was signed: from here on the segment cannot be read")

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 LOCKS: Final = "locks"
 _PATH: Final = re.compile(r"/locks(?:/([A-Za-z0-9_-]{1,64})(?:/(lift))?)?\Z")
 _STATES: Final[Mapping[str, bool]] = {"active": True, "ended": False}
-_BODY: Final = f'Send {{"kind": "{"|".join(Kind)}", "target": "…", "reason": "…"}}, and "until" (RFC 3339) where it is to end.'
+_BODY: Final = (
+    f'Send {{"kind": "{"|".join(Kind)}", "target": "…", "reason": "…"}}, "until" (RFC 3339) where it is to end, and'
+    ' "anyway": true for what nobody knows.'
+)
 
 
 class LockDoor:
@@ -54,19 +57,19 @@ class LockDoor:
         _require(inbound, "POST" if verb else "GET")
         if verb is None:
             return _told(self._view(*await self._desk.seen(lock_id, principal)))
-        found = await self._desk.lift(
-            lock_id, principal, reason=_texts(inbound, "reason")["reason"], assertion=inbound.header("Step-Up")
-        )
+        found = await self._desk.lift(lock_id, principal, reason=_reason(inbound), assertion=inbound.header("Step-Up"))
         return _told(self._view(*found))
 
     async def _added(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         if "?" in inbound.target:
             raise ParameterUnknown("Locking takes no parameters.")
-        said = _texts(inbound, "kind", "target", "reason", maybe="until")
+        said, anyway = _locking(inbound)
         if said["kind"] not in set(Kind):
             raise BodyUnreadable(_BODY)
         until = _moment(said["until"]) if "until" in said else None
-        lock = await self._desk.add(principal, Kind(said["kind"]), said["target"], reason=said["reason"], until=until)
+        lock = await self._desk.add(
+            principal, Kind(said["kind"]), said["target"], reason=said["reason"], until=until, anyway=anyway
+        )
         return _told(self._view(lock, None))
 
     async def _listed(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
@@ -110,13 +113,24 @@ def _require(inbound: Inbound, method: str) -> None:
         raise MethodNotAllowed(f"Use {method} here.", allow=[method])
 
 
-def _texts(inbound: Inbound, *names: str, maybe: str = "") -> Mapping[str, str]:
+def _locking(inbound: Inbound) -> tuple[Mapping[str, str], bool]:
+    """Return what is to be locked, and whether also where nobody knows it."""
     check_headers(inbound)
-    body = parse_object(inbound.body)
+    body = dict(parse_object(inbound.body))
+    anyway = body.pop("anyway", False)
     texts = {name: value for name, value in body.items() if type(value) is str}
-    if texts.keys() != body.keys() or texts.keys() - {maybe} != set(names):
-        raise BodyUnreadable(_BODY if "kind" in names else 'Send {"reason": "…"} as JSON.')
-    return texts
+    if type(anyway) is not bool or texts.keys() != body.keys() or texts.keys() - {"until"} != {"kind", "target", "reason"}:
+        raise BodyUnreadable(_BODY)
+    return texts, anyway
+
+
+def _reason(inbound: Inbound) -> str:
+    check_headers(inbound)
+    match parse_object(inbound.body):
+        case {"reason": str(reason), **more} if not more:
+            return reason
+        case _:
+            raise BodyUnreadable('Send {"reason": "…"} as JSON.')
 
 
 def _moment(text: str) -> datetime:

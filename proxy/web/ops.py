@@ -47,12 +47,19 @@ class Ops:
         ready: Callable[[], Awaitable[Sequence[Check]]],
         log: Path,
         token: str | None,
+        cosigned: Callable[[], str | None],
+        tile: Callable[[str], bytes | None],
     ) -> None:
-        """Wire the door; ``log`` is the directory of the log's checkpoint and tiles."""
+        """Wire the door; ``log`` is the directory of the log's checkpoint.
+
+        ``cosigned`` returns the newest checkpoint that witnesses have signed, and ``tile`` the tile at a path, of any width.
+        """
         self._metrics = metrics
         self._ready = ready
         self._log = log
         self._token = token
+        self._cosigned = cosigned
+        self._tile = tile
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request.
@@ -90,8 +97,14 @@ class Ops:
         return respond(200 if ready else 503, orjson.dumps(body), "application/json")
 
     def _public_part(self, path: str) -> web.StreamResponse:
+        if path != "/checkpoint":
+            content = self._tile(path.lstrip("/"))
+            if content is None:
+                raise RouteUnknown("The log has no such part (yet).")
+            return respond(200, content, "application/octet-stream")
+        cosigned = self._cosigned()
         try:
-            body = (self._log / path.lstrip("/")).read_bytes()
+            body = cosigned.encode() if cosigned is not None else (self._log / "checkpoint").read_bytes()
         except OSError:
             raise RouteUnknown("The log has no such part (yet).") from None
-        return respond(200, body, "text/plain; charset=utf-8" if path == "/checkpoint" else "application/octet-stream")
+        return respond(200, body, "text/plain; charset=utf-8")

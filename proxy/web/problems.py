@@ -152,6 +152,9 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "lock-unknown": Problem(404, "No such lock", "It does not exist, or is none of yours."),
     "lock-over": Problem(409, "The lock has ended", "Somebody has lifted it, or its time has passed."),
     "lock-target-invalid": Problem(422, "Nothing that can be locked", "The detail says how it is named."),
+    "lock-target-unknown": Problem(
+        422, "Nothing of this name is known", "Nothing is stopped yet. Look at the spelling, or send it with `anyway`: true."
+    ),
     "locks-stale": Problem(
         503,
         "What is locked is not known",

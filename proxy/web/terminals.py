@@ -33,6 +33,7 @@ from proxy.web.duties import DUTIES, Duties
 from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
 from proxy.web.findings import FINDINGS, FindingsDoor
 from proxy.web.locks import LOCKS, LockDoor
+from proxy.web.passkeys import PASSKEYS, PasskeyDoor
 from proxy.web.prefer import read_preferences
 from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
 from proxy.web.streams import Reader, Streams
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from proxy.gateway.service import Gateway
     from proxy.identity.logout import BackChannel
     from proxy.identity.principal import Principal
+    from proxy.identity.registration import Registration
     from proxy.identity.service import Authenticator
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
@@ -78,11 +80,12 @@ class Terminals:
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
+        registration: Registration | None = None,
         back_channel: BackChannel | None = None,
     ) -> None:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
 
-        ``back_channel`` is where an identity provider signs people out.
+        ``registration`` has people's passkeys; ``back_channel`` is where an identity provider signs people out.
         """
         self._back_channel = back_channel
         self._gateway = gateway
@@ -95,6 +98,8 @@ class Terminals:
             **dict.fromkeys(DUTIES, Duties(oversight).answer),
             FINDINGS: FindingsDoor(Findings(oversight)).answer,
         }
+        if registration is not None:
+            self._rooms = {**self._rooms, PASSKEYS: PasskeyDoor(registration).answer}
         self._locks = locks
         self._documents = documents
         self._clock = clock

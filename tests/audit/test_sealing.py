@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.audit.entry import EntryUnreadable, decode, encode
+from proxy.audit.entry import Encoded, EntryUnreadable, decode, encode
 from proxy.audit.event import Party
 from proxy.audit.keys import create_key, load_key
 from proxy.audit.sealing import SealBroken, Sealer
@@ -27,8 +27,8 @@ JSON = st.recursive(
 OBJECT: Any = st.dictionaries(st.text(), JSON, max_size=5)
 
 
-def entry(**parts: Any) -> bytes:
-    """Return an entry's bytes."""
+def entry(**parts: Any) -> Encoded:
+    """Return an entry's bytes and its body."""
     defaults: dict[str, Any] = {
         "kind": "asked",
         "at": "2026-11-23T12:00:00.12Z",
@@ -44,7 +44,7 @@ def entry(**parts: Any) -> bytes:
 @given(OBJECT, OBJECT)
 def test_an_entry_gives_back_what_was_put_in(facts: Any, sealed: Any) -> None:
     """Facts lie open, the sealed part opens with the key."""
-    decoded = decode(7, entry(facts=facts, sealed=sealed))
+    decoded = decode(7, *entry(facts=facts, sealed=sealed))
     assert decoded.facts == facts
     assert decoded.unseal(SEALER) == sealed
     assert decoded.index == 7
@@ -60,18 +60,20 @@ def test_no_flipped_bit_of_a_sealed_part_opens(sealed: Any, data: st.DataObject)
         SEALER.unseal(bytes(closed), use="entry", bound=("a",))
 
 
-@pytest.mark.parametrize("other", [{"kind": "decided"}, {"at": "2026-11-23T12:00:00.13Z"}, {"about": "q2"}])
+@pytest.mark.parametrize(
+    "other", [{"kind": "decided"}, {"at": "2026-11-23T12:00:00.13Z"}, {"about": "q2"}, {"epoch": "20261123T120000Z"}]
+)
 def test_a_sealed_part_cannot_be_moved_to_another_entry(other: dict[str, str]) -> None:
-    """Kind, about and time are bound to it."""
-    content = orjson.loads(entry(sealed={"words": "secret"}))
-    moved = decode(0, orjson.dumps(content | other))
+    """Kind, about, time and epoch are bound to it."""
+    encoded = entry(sealed={"words": "secret"})
+    moved = decode(0, orjson.dumps(orjson.loads(encoded.entry) | other), encoded.body)
     with pytest.raises(SealBroken):
         moved.unseal(SEALER)
 
 
 def test_another_key_opens_nothing() -> None:
     """Neither another body key nor the index key reads a sealed part."""
-    decoded = decode(0, entry(sealed={"words": "secret"}))
+    decoded = decode(0, *entry(sealed={"words": "secret"}))
     for key in (b"x" * 32, b"i" * 32):
         with pytest.raises(SealBroken):
             decoded.unseal(Sealer(index_key=b"i" * 32, body_key=key))
@@ -79,14 +81,14 @@ def test_another_key_opens_nothing() -> None:
 
 def test_equal_contents_are_sealed_differently() -> None:
     """Nobody can tell from the log that the same words were written twice."""
-    first, second = (decode(0, entry(sealed={"words": "same"})).sealed for _ in range(2))
+    first, second = (entry(sealed={"words": "same"}).body for _ in range(2))
     assert first != second
 
 
 def test_bytes_that_are_no_text_do_not_escape_the_record() -> None:
     """A lone surrogate, as a hostile request may hold, is sealed and comes back."""
     hostile = {"target": "/records/\udcff\ud800"}
-    decoded = decode(0, entry(sealed=hostile, parties=[Party("name", "\udcff")]))
+    decoded = decode(0, *entry(sealed=hostile, parties=[Party("name", "\udcff")]))
     assert decoded.unseal(SEALER) == hostile
 
 
@@ -106,11 +108,12 @@ def test_tokens_depend_on_the_index_key_alone() -> None:
 
 
 def test_the_keys_of_an_entry_stand_in_their_order() -> None:
-    """What is hashed is one form: v, kind, at, about, facts, parties, sealed; a party twice is one token."""
-    content = entry(facts={"b": 1, "a": 2}, parties=[Party("officer", "x"), Party("officer", "x"), Party("case", "y")])
-    assert list(orjson.loads(content)) == ["v", "kind", "at", "about", "facts", "parties", "sealed"]
+    """What is hashed is one form: v, kind, at, about, epoch, facts, parties, body; a party twice is one token."""
+    content, _ = entry(facts={"b": 1, "a": 2}, parties=[Party("officer", "x"), Party("officer", "x"), Party("case", "y")])
+    assert list(orjson.loads(content)) == ["v", "kind", "at", "about", "epoch", "facts", "parties", "body"]
     assert content.startswith(
-        b'{"v":1,"kind":"asked","at":"2026-11-23T12:00:00.12Z","about":"q1","facts":{"b":1,"a":2},"parties":{"officer":["'
+        b'{"v":2,"kind":"asked","at":"2026-11-23T12:00:00.12Z","about":"q1","epoch":"index","facts":{"b":1,"a":2},'
+        b'"parties":{"officer":["'
     )
     assert [len(tokens) for tokens in orjson.loads(content)["parties"].values()] == [1, 1]
 
@@ -122,10 +125,10 @@ def test_the_keys_of_an_entry_stand_in_their_order() -> None:
         b"{}",
         b"[]",
         b"null",
-        entry()[:-1],
-        entry().replace(b'"v":1', b'"v":2'),
-        entry().replace(b'"facts":{}', b'"facts":[]'),
-        entry().replace(b'"sealed":""', b'"sealed":"!"'),
+        entry().entry[:-1],
+        entry().entry.replace(b'"v":2', b'"v":1'),
+        entry().entry.replace(b'"facts":{}', b'"facts":[]'),
+        entry().entry.replace(b'"body":""', b'"body":"!"'),
     ],
 )
 def test_what_is_no_entry_is_named_so(content: bytes) -> None:

@@ -30,9 +30,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from proxy.audit.sealing import Sealer
 from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.disclosure.disclosure import Judgement
+from proxy.disclosure.marks import marker
 from proxy.disclosure.service import disclose
 from proxy.identity.principal import Principal
 from proxy.inquiry.inquiry import Inquiry, Outbound
@@ -235,7 +237,8 @@ async def _reply(registry: Registry) -> dict[str, float]:
     stalls = Stalls()
     begun = time.perf_counter()
     async with stalls.watched():
-        left = await disclose(Reply(status=200, media_type="application/json", body=body), _inquiry(), judge, classes)
+        reply = Reply(status=200, media_type="application/json", body=body)
+        left = await disclose(reply, _inquiry(), judge, classes, marker(Sealer(index_key=KEY, body_key=KEY)))
     assert left.records == OF_A_REPLY
     return {"reply_ms": (time.perf_counter() - begun) * 1e3, **stalls.ms("reply")}
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from proxy.audit.keys import load_key
 from proxy.audit.outbox import Outbox
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import Sealer
@@ -29,7 +28,7 @@ def beside(office: Office, use: Callable[[Activations], Awaitable[Any]]) -> Any:
     """Do something to the store, as another process does."""
 
     async def run() -> Any:
-        sealer = Sealer(index_key=load_key(office.folder / "keys/index"), body_key=load_key(office.folder / "keys/body"))
+        sealer = Sealer.load(index=office.folder / "keys/index", body=office.folder / "keys/body")
         database = Database(office.folder / "data/store.sqlite3")
         await database.open()
         try:

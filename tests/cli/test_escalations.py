@@ -299,3 +299,27 @@ async def test_who_has_a_passkey_is_sent_to_the_console(counter: Counter) -> Non
     assert "confirmed with a passkey, on the console" in err
     assert f"/escalations/{escalation.id}" in err
     assert (await counter.json("show", escalation.id))[1]["state"] == "pending"
+
+
+async def test_from_afar_the_door_itself_says_where_the_console_is(counter: Counter) -> None:
+    """Without a configuration on this machine, too, the very address is printed: where the passkey belongs."""
+    await registered(counter.desk, "sergeant-9")
+    escalation = await counter.open()
+    counter.office.config.unlink()
+
+    code, _, err = await counter.call("approve", escalation.id, "--reason", "threat confirmed by dispatch")
+
+    assert code == 2
+    assert f"open http://localhost/escalations/{escalation.id}" in err
+
+
+async def test_who_has_no_passkey_where_one_is_demanded_is_told_how_to_get_one(counter: Counter) -> None:
+    """Exit 2, the command that makes the code, and the page that takes it."""
+    counter.desk.step_up.mode = "webauthn"
+    escalation = await counter.open()
+
+    code, _, err = await counter.call("approve", escalation.id, "--reason", "threat confirmed by dispatch")
+
+    assert code == 2
+    assert "identity passkey invite" in err
+    assert "/passkeys" in err

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.escalation.acquaintance import Acquaintance
 from proxy.escalation.lifecycle import Move
 from tests.cli.test_escalations import KEYS, Counter, opened
-from tests.escalation.conftest import Desk, asked, desk, person
+from tests.escalation.conftest import Desk, asked, desk, person, registered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -115,3 +116,43 @@ async def test_with_the_server_down_the_command_says_what_to_do(office: Office) 
 
     assert code == 3
     assert "identity revoke --person" in err
+
+
+async def test_who_has_a_passkey_lifts_on_the_console_at_the_lock_s_own_address(counter: Locking) -> None:
+    """A command line cannot ask a passkey: exit 2, with where to go; the lock holds on."""
+    await registered(counter.desk, "lieutenant-2")
+    _, lock = await counter.json("add", "principal", "officer-1", *WHY)
+
+    code, _, err = await counter.call("lift", lock["id"], *OVER, key="lieutenant-key")
+
+    assert code == 2
+    assert f"open http://localhost/locks/{lock['id']}" in err
+    assert counter.desk.locks.active() != []
+
+
+class Staff:
+    """One officer, and the terminals that nobody lists."""
+
+    def persons(self) -> frozenset[str]:
+        """Return whom the identity room knows."""
+        return frozenset()
+
+    def terminals(self) -> None:
+        """Return no list, as where tokens name terminals."""
+
+    def employed(self, person: str) -> bool:
+        """Tell whom the directory has."""
+        return person == "officer-1"
+
+
+async def test_a_mistyped_name_stops_nobody_and_the_command_says_so(counter: Locking) -> None:
+    """Exit 2 with what to do; with ``--anyway`` it is locked all the same."""
+    counter.desk.locking.knows = Acquaintance(Staff(), Staff(), None).knows
+
+    code, told = await counter.json("add", "principal", "oficer-1", *WHY)
+    assert (code, told["error"][:36]) == (2, "No principal of this name is known: ")
+    assert "--anyway" in told["help"]
+    assert counter.desk.locks.active() == []
+    assert (await counter.json("add", "principal", "officer-1", *WHY))[0] == 0
+    assert (await counter.json("add", "principal", "oficer-1", *WHY, "--anyway"))[0] == 0
+    assert (await counter.json("add", "case", "26-99", *WHY))[0] == 0

@@ -26,19 +26,20 @@ if TYPE_CHECKING:
 LOCKS = ("requirements.lock", "requirements-test.lock")
 UNIT = "showcause.service"
 SWEEP = "showcause-sweep.service"
+WITNESS = "showcause-witness.service"
 TIMER = "showcause-sweep.timer"
 
 
 @pytest.fixture
 def installed_units(deploy: Path, tmp_path: Path) -> Path:
     """The folder of the units, with an interpreter that is there."""
-    for name in (UNIT, SWEEP, TIMER):
+    for name in (UNIT, SWEEP, TIMER, WITNESS):
         text = (deploy / name).read_text("utf-8").replace("/opt/showcause/.venv/bin/python", sys.executable)
         (tmp_path / name).write_text(text, "utf-8")
     return tmp_path
 
 
-@pytest.mark.parametrize("name", [UNIT, SWEEP, TIMER])
+@pytest.mark.parametrize("name", [UNIT, SWEEP, TIMER, WITNESS])
 def test_systemd_finds_nothing_wrong_with_the_unit(installed_units: Path, tool: Run, name: str) -> None:
     """Every directive is known and takes its value."""
     done = tool("systemd-analyze", "verify", "--man=no", installed_units / name)
@@ -47,7 +48,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(installed_units: Path, tool: 
     assert name not in done.stderr
 
 
-@pytest.mark.parametrize("name", [UNIT, SWEEP])
+@pytest.mark.parametrize("name", [UNIT, SWEEP, WITNESS])
 def test_the_unit_is_exposed_at_most_two_of_ten(deploy: Path, tool: Run, name: str) -> None:
     """systemd-analyze scores the sandbox; its threshold counts tenths."""
     done = tool("systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", deploy / name)

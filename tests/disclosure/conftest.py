@@ -14,6 +14,7 @@ from proxy.inquiry.inquiry import Inquiry, Outbound
 from proxy.inquiry.route import Absent, Field, Forward, RecordsPath, Route
 from proxy.policy.decision import Outcome, Ruling
 from proxy.policy.fields import FieldClass
+from proxy.registry.forms import form
 from proxy.registry.protection import Protection, Recognition, Relation
 from proxy.upstream.reply import Reply
 
@@ -36,6 +37,11 @@ CLASSES = {
     "description": None, "photo": None,
 }  # fmt: skip
 ABSENT = b'{"ok":false}'
+
+
+def marking(kind: str, value: str) -> str:
+    """Return a mark that can be read."""
+    return f"{kind}:{form(kind, value)}"
 
 
 @dataclass
@@ -97,7 +103,8 @@ class World:
         """Have a reply inspected; what is not bytes is sent as JSON."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         classes = {name: FieldClass(name=name, label=name, meaning=name, mask=mask) for name, mask in CLASSES.items()}
-        return await disclose(Reply(status=status, media_type=media_type, body=raw), self.inquiry(), self.judge, classes)
+        reply = Reply(status=status, media_type=media_type, body=raw)
+        return await disclose(reply, self.inquiry(), self.judge, classes, marking)
 
 
 @pytest.fixture(name="world")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,9 +22,12 @@ from proxy.tlog.log import Log
 from proxy.tlog.note import Signer
 from proxy.tlog.verify import verify
 from tests.faults.served import Served
+from tests.faults.trace import ARGUMENTS, order
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Sequence
+
+    from tests.faults.trace import Order
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITER = Path(__file__).with_name("writer.py")
@@ -59,6 +62,13 @@ class Writer:
             out, _ = process.communicate(timeout=90)
         return said(out, process.returncode)
 
+    def traced(self, strace: str, *options: str, inject: str = "") -> tuple[Said, Order]:
+        """Write until the writer ends, and hold the order of its system calls against what it said."""
+        trace = self.directory.with_name("trace")
+        arguments = [*ARGUMENTS, *(("-e", f"inject={inject}") if inject else ()), "-o", str(trace)]
+        told = self.run(*options, before=[strace, *arguments])
+        return told, order(trace)
+
     async def recovered(self) -> list[bytes]:
         """Return the entries after recovery, having verified the log as it was left."""
         async with Log(self.directory, signer=signer(), clock=utc_now, segment_entries=256) as log:
@@ -66,6 +76,23 @@ class Writer:
         report = verify(self.directory, signer().verifier)
         assert report.findings == ()
         return entries
+
+
+@dataclass(frozen=True, slots=True)
+class SmallDisk:
+    """A tmpfs that lives as long as a command that is started ``around`` it; what was on it is then in ``kept``."""
+
+    place: Path
+    kept: Path
+
+    @property
+    def around(self) -> Sequence[str]:
+        """Return what to put before a command."""
+        script = (
+            'mount -t tmpfs -o size=512k tmpfs "$0" || exit 99; kept="$1"; shift;'
+            ' "$@"; code=$?; cp -a "$0/." "$kept"; exit $code'
+        )
+        return ("unshare", "-rm", "sh", "-c", script, str(self.place), str(self.kept))
 
 
 def signer() -> Signer:
@@ -90,29 +117,27 @@ def writer(tmp_path: Path) -> Writer:
     return Writer(tmp_path / "log")
 
 
+def missing(hint: str) -> NoReturn:
+    """Say in one line what this machine lacks: a failure in CI, a skipped test on a user's machine."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(hint)
+    pytest.skip(hint)
+
+
 @pytest.fixture
 def strace() -> str:
-    """Return the strace program; without it the test is skipped on a user's machine, and fails in CI."""
-    program = shutil.which("strace")
-    if program is None:
-        hint = "strace is missing: apt-get install strace"
-        if os.environ.get("CI") == "true":
-            pytest.fail(hint)
-        pytest.skip(hint)
-    return program
+    """Return the strace program."""
+    return shutil.which("strace") or missing("strace is missing: apt-get install strace")
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a file system of 512 KiB; skipped where this user may not mount one."""
-    mount = shutil.which("mount")
-    place = tmp_path / "disk"
-    place.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)]
-    if mount is None or subprocess.run([mount, *options], check=False, capture_output=True).returncode:
-        pytest.skip("this user may not mount a tmpfs; the test with RLIMIT_FSIZE stands in for it")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+def small_disk(tmp_path: Path) -> SmallDisk:
+    """Return a file system of 512 KiB; who is not root mounts it in a user namespace of their own."""
+    disk = SmallDisk(tmp_path / "disk", tmp_path / "kept")
+    disk.place.mkdir()
+    if subprocess.run([*disk.around, "true"], check=False, capture_output=True).returncode:
+        missing("this user may not mount a tmpfs, not even in a user namespace (unshare -rm)")
+    return disk
 
 
 @pytest.fixture

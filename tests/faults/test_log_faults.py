@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.faults.conftest import Said, Writer, said
+from tests.faults.conftest import Said, SmallDisk, Writer, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,35 +52,74 @@ async def test_kill_9_again_and_again_is_still_one_log(writer: Writer) -> None:
     assert_nothing_lost(Said(told, 0, 0), await writer.recovered())
 
 
+class Fault(NamedTuple):
+    """The ``when``-th call of its name on a file below the log's directory fails with EIO; all later ones would succeed."""
+
+    call: str
+    path: str
+    when: int
+
+    def around(self, writer: Writer, strace: str) -> list[str]:
+        """Return what to put before the writer's command."""
+        inject = f"inject={self.call}:error=EIO:when={self.when}"
+        calls = f"trace={self.call}"
+        return [strace, "-f", "-qq", "-o", "/dev/null", "-P", str(writer.directory / self.path), "-e", calls, "-e", inject]
+
+
 @pytest.mark.parametrize("failing", [1, 2, 7, 40])
 async def test_one_failed_fsync_ends_all_acknowledgement(writer: Writer, strace: str, failing: int) -> None:
     """After a single EIO, though every later fsync would succeed, nobody is told that anything is durable."""
-    inject = [
-        strace,
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=fdatasync",
-        "-e",
-        f"inject=fdatasync:error=EIO:when={failing}",
-    ]
-    told = writer.run("--tasks", "4", before=inject)
-    assert told.code == 3
-    assert told.refused == 16
+    told, order = writer.traced(strace, "--tasks", "4", inject=f"fdatasync:error=EIO:when={failing}")
+    assert (told.code, told.refused, order.failed) == (3, 16, 1)
+    assert order.faults == []
+    assert order.told == len(told.acknowledged) <= 4 * (failing - 1)
+    assert_nothing_lost(told, await writer.recovered())
+
+
+@pytest.mark.parametrize("failing", [1, 2, 30])
+async def test_one_failed_write_ends_all_acknowledgement(writer: Writer, strace: str, failing: int) -> None:
+    """The same when the write itself fails."""
+    fault = Fault("write", "segments/000000000000.seg", failing)
+    told = writer.run("--tasks", "4", before=fault.around(writer, strace))
+    assert (told.code, told.refused) == (3, 16)
     assert len(told.acknowledged) <= 4 * (failing - 1)
     assert_nothing_lost(told, await writer.recovered())
 
 
-async def test_a_full_disk_poisons_and_loses_nothing_acknowledged(small_disk: Path) -> None:
+BIRTH = [
+    Fault("write", "segments/000000000512.seg.tmp", 1),
+    Fault("fsync", "segments/000000000512.seg.tmp", 1),
+    Fault("rename", "segments/000000000512.seg.tmp", 1),
+    Fault("fsync", "segments", 2),  # of the writing thread: the opening one has synced the first
+]
+
+
+@pytest.mark.parametrize("fault", BIRTH, ids=["write", "fsync", "rename", "directory"])
+async def test_a_segment_that_cannot_be_begun_ends_all_acknowledgement(writer: Writer, strace: str, fault: Fault) -> None:
+    """Written, synced, named, its directory synced: where one of these fails the full segment is the last."""
+    told = writer.run("--tasks", "4", "--entries", "150", before=fault.around(writer, strace))
+    assert (told.code, told.refused) == (3, 16)
+    assert sorted(told.acknowledged) == list(range(512))
+    assert_nothing_lost(told, await writer.recovered())
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "fsync"])
+async def test_recovery_that_fails_opens_nothing_and_loses_nothing(writer: Writer, strace: str, call: str) -> None:
+    """What recovery writes again may fail, too; then nobody is told anything, and the next start is as good as the first."""
+    told = writer.run("--tasks", "4", "--entries", "20")
+    fault = Fault(call, "segments/000000000000.seg", 1)
+    failed = writer.run("--entries", "1", before=fault.around(writer, strace))
+    assert (failed.code, failed.acknowledged) == (4, {})
+    assert_nothing_lost(told, await writer.recovered())
+
+
+async def test_a_full_disk_poisons_and_loses_nothing_acknowledged(small_disk: SmallDisk) -> None:
     """A write that takes less than it was given is a failure, not a success."""
-    writer = Writer(small_disk / "log")
-    told = writer.run("--tasks", "8")
+    told = Writer(small_disk.place / "log").run("--tasks", "8", before=small_disk.around)
     assert told.code == 3
     assert told.acknowledged
     assert told.refused >= 8
-    assert_nothing_lost(told, await writer.recovered())
+    assert_nothing_lost(told, await Writer(small_disk.kept / "log").recovered())
 
 
 async def test_a_file_size_limit_poisons_and_loses_nothing_acknowledged(writer: Writer) -> None:
@@ -100,6 +139,13 @@ def test_nobody_is_told_before_the_disk_was(writer: Writer, strace: str, tmp_pat
     assert told.code == 0
     steps = "".join(_step(line) for line in trace.read_text().splitlines())
     assert steps == "tfrd" + "WST" * 256 + "tfrd" + "WST" * 44
+
+
+def test_nobody_is_told_before_the_disk_was_when_many_ask(writer: Writer, strace: str) -> None:
+    """The same for batches of many, over the end of a segment."""
+    told, order = writer.traced(strace, "--tasks", "8", "--entries", "50")
+    assert (told.code, order.told, order.failed) == (0, 400, 0)
+    assert order.faults == []
 
 
 def test_the_last_batch_is_made_durable_again_before_anything_follows_it(writer: Writer, strace: str, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from proxy.audit.keys import load_key
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.clock import utc_now
@@ -83,7 +82,7 @@ class Desk:
     async def activations(self) -> AsyncIterator[Activations]:
         """Yield what the command line uses, beside the server."""
         keys = self.served.home.keys
-        sealer = Sealer(index_key=load_key(keys / "index.key"), body_key=load_key(keys / "body.key"))
+        sealer = Sealer.load(index=keys / "index.key", body=keys / "body.key")
         database = Database(self.served.home.data / "store.sqlite3")
         await database.open()
         try:

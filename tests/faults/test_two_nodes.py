@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections import Counter
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -57,3 +58,41 @@ async def test_of_200_redemptions_at_two_servers_one_is_answered(nodes: tuple[Se
         found = await asyncio.gather(*(ask(node, each) for node in nodes for _ in range(CONNECTIONS)))
 
     assert Counter(outcome for outcomes in found for outcome in outcomes) == {"200": 1, "grant-spent": 2 * AT_EACH - 1}
+
+
+WHY = {"reason": "the key was found in a bar"}
+
+
+async def test_a_lock_set_at_one_server_is_felt_at_the_other_within_a_second(nodes: tuple[Served, Served]) -> None:
+    """An officer is answered at the other one, again and again, until the lock is set: from then on at neither; then lifted."""
+    one, other = nodes
+    target = other.ordinary()[0]
+    async with AsyncExitStack() as stack:
+        officer, supervisor = [await stack.enter_async_context(other.client()) for _ in range(2)]
+        assert (await other.ask(officer, target)).status == 200
+        said = {"kind": "principal", "target": "badge-1001", **WHY}
+        lock = await one.ask(supervisor, "/locks", role="supervisor", body=said)
+        assert lock.json["state"] == "active"
+        set_at, refused = time.monotonic(), ""
+        while refused != "locked" and time.monotonic() < set_at + 10:
+            refused = (await other.ask(officer, target)).problem
+        assert (refused, time.monotonic() - set_at < 1) == ("locked", True)
+        assert (await one.ask(officer, one.ordinary()[0])).problem == "locked"
+
+        lift = f"/locks/{lock.json['id']}/lift"
+        assert (await other.ask(supervisor, lift, role="supervisor", body=WHY)).problem == "lock-ineligible"
+        assert (await other.ask(supervisor, lift, role="lieutenant", body=WHY)).json["state"] == "ended"
+        assert (await one.ask(officer, one.ordinary()[0])).status == 200
+
+
+async def test_a_server_that_cannot_tell_what_is_locked_answers_nobody(nodes: tuple[Served, Served]) -> None:
+    """The store is taken away from one of the two: it would hear of no lock any more, so it refuses; the other goes on."""
+    one, other = nodes
+    store = other.home.path / "second" / "store.sqlite3"
+    async with other.client() as officer:
+        assert (await other.ask(officer, other.ordinary()[0])).status == 200
+        store.unlink()
+        answers = [await other.ask(officer, target) for target in other.ordinary()]
+        assert {(answer.status, b"person_id" in answer.body) for answer in answers} == {(503, False)}
+        assert (await one.ask(officer, one.ordinary()[0])).status == 200
+        store.symlink_to(other.home.data / "store.sqlite3")

@@ -31,6 +31,7 @@ from proxy.audit.sealing import Sealer
 from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.identity.oidc import SignInRefused
+from proxy.identity.people import People
 from proxy.identity.principal import AuthenticationInsufficient, CredentialInvalid
 from proxy.identity.service import Identities
 from proxy.identity.sign_in import SignIn
@@ -50,6 +51,7 @@ CALLBACK = "http://127.0.0.1:8442/callback"
 PEOPLE = {
     "account-1": {"badge": "badge-1", "ori": "MO0950000", "groups": ["pd-patrol"], "unit": "3A12", "terminal": "car-12"},
     "account-2": {"badge": "badge-2", "ori": "MO0950000", "groups": ["pd-janitors"], "terminal": "car-13"},
+    "account-3": {"badge": "badge-3", "ori": "MO0950000", "groups": ["pd-sergeants"]},
 }
 ALL = "badge-1 patrol car-12 token+pwd+mfa"
 CLIENT = ed25519.Ed25519PrivateKey.generate()
@@ -218,7 +220,8 @@ async def world(process: Process, folder: Path, office: Office, **changes: objec
         await web.SockSite(runner, process.listening.dup()).start()
         client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls), cookie_jar=aiohttp.CookieJar(unsafe=True))
         await stack.enter_async_context(client)
-        yield World(sign_in, Identities(database=database, tokens=sign_in.tokens), Browser(client), lines)
+        identities = Identities(database=database, tokens=sign_in.tokens, people=sign_in.people, keys=False)
+        yield World(sign_in, identities, Browser(client), lines)
 
 
 async def test_people_sign_in_ask_and_are_signed_out(process: Process, tmp_path: Path, office: Office) -> None:
@@ -242,6 +245,25 @@ async def test_people_sign_in_ask_and_are_signed_out(process: Process, tmp_path:
         with pytest.raises(CredentialInvalid, match="signed out"):
             await running.ask(token)
         assert await office.queued() == ["identity-signed-out"]
+
+
+async def test_the_provider_s_people_are_known_in_every_role_once_they_have_come(
+    process: Process, tmp_path: Path, office: Office
+) -> None:
+    """By a sign-in at the console and by an access token; who was refused is nobody. Another process knows them too."""
+    async with world(process, tmp_path, office) as running:
+        await running.enter("account-3")
+        running.browser.client.cookie_jar.clear()
+        await running.ask(await running.token(account="account-1"))
+        running.browser.client.cookie_jar.clear()
+        with pytest.raises(SignInRefused):
+            await running.enter("account-2")
+        await running.sign_in.people.write()
+
+        there = Identities(database=office.database, people=People(office.database, clock=utc_now), keys=False)
+        for identities in (running.identities, there):
+            found = {(each.person, each.role, each.agency) for each in identities.holders(utc_now())}
+            assert found == {("badge-1", "patrol", "MO0950000"), ("badge-3", "supervisor", "MO0950000")}
 
 
 async def test_a_new_sign_in_is_asked_for_and_given(process: Process, tmp_path: Path, office: Office) -> None:

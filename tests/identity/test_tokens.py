@@ -20,6 +20,7 @@ from proxy.database import Database
 from proxy.identity.claims import Reason, Unfit
 from proxy.identity.denylist import Denylist, Of
 from proxy.identity.jwks import Keys
+from proxy.identity.people import People
 from proxy.identity.principal import AuthenticationInsufficient, CredentialInvalid
 from proxy.identity.service import Identities
 from proxy.identity.tls import THUMBPRINT
@@ -85,7 +86,13 @@ async def door(office: Office, folder: Path, *, keys: bool = True, **changes: ob
     await database.open()
     denylist = Denylist(database)
     told: list[tuple[Reason, str]] = []
-    tokens = Tokens(keys=source, rules=rules, denylist=denylist, tell=lambda *each: told.append(each))
+    tokens = Tokens(
+        keys=source,
+        rules=rules,
+        denylist=denylist,
+        people=People(database, clock=lambda: idp.now),
+        tell=lambda *each: told.append(each),
+    )
     made.append(Door(idp=idp, identities=Identities(database=database, tokens=tokens, keys=keys), denylist=denylist, told=told))
     yield made[0]
     await source.close()

@@ -82,6 +82,8 @@ class Wrong:
 
 
 MISTAKES = {
+    "no such gate": Wrong(changed(more="gate: remote"), "'local', 'local+witness'", (13, 11)),
+    "gate of another version": Wrong(changed(more="gate: local+pg"), "no second copy of the log in PostgreSQL", (13, 11)),
     "unknown key": Wrong(changed("method:", "metod:"), "did you mean 'method'", (3, 5)),
     "lower-case method": Wrong(changed("GET", "get"), "'GET'", (3, 13)),
     "method that writes": Wrong(changed("GET", "DELETE"), "'GET'", (3, 13)),

@@ -55,6 +55,8 @@ class Query(Event):
     person: str = "officer-1"
     agency: str = "MO0950000"
     approved_by: tuple[str, ...] = ()
+    subject: str = ""
+    criteria: str = "100123"
 
     def facts(self) -> Mapping[str, Json]:
         return {
@@ -74,7 +76,8 @@ class Query(Event):
             "unit": "3A12",
             "case": "26-004217",
             "statement": "threats reported against the mayor",
-            "criteria": {"person_id": ["100123"]},
+            "criteria": {"person_id": [self.criteria]},
+            "recognized": [{"entry": self.subject}] if self.subject else [],
             "approved_by": list(self.approved_by),
         }
 
@@ -252,6 +255,7 @@ class Telling:
             audit=self.journal,
             clock=lambda: self.now,
             metrics=self.metrics,
+            key=b"h" * 32,
         )
 
     def text(self) -> str:
@@ -269,8 +273,11 @@ chains:
 timeout_seconds: 5
 """
 
-    def escalate(self, id_: str = "e1", agency: str = "MO0950000") -> None:
-        query = asked(agency=agency, demands=(Demand(quorum=1, roles=frozenset({"supervisor"})),))
+    def escalate(self, id_: str = "e1", agency: str = "MO0950000", subject: str = "") -> None:
+        """Have an officer ask about somebody: another one each time, unless it is said who."""
+        query = asked(
+            agency=agency, subjects=(subject or f"entry-{id_}",), demands=(Demand(quorum=1, roles=frozenset({"supervisor"})),)
+        )
         self.escalations.append(
             Escalation(
                 id=id_,

@@ -17,10 +17,10 @@ from proxy.escalation.lifecycle import State
 from proxy.oversight.channels import ChannelUnusable
 from proxy.oversight.notification import LAST_RETRY, Kind, Step, Waiting, retry_at, wanted
 from proxy.oversight.store import Undone
-from tests.oversight.conftest import START
+from tests.oversight.conftest import NOTICE, START, Query
 
 if TYPE_CHECKING:
-    from tests.oversight.conftest import Telling
+    from tests.oversight.conftest import Room, Telling
 
 
 async def test_an_escalation_is_told_with_an_id_and_a_link_alone(telling: Telling) -> None:
@@ -75,6 +75,101 @@ async def test_what_comes_at_once_is_one_mail(telling: Telling) -> None:
     (mail,) = telling.mailbox.mails
     assert mail["Subject"] == "Showcause: 50 things wait for an answer"
     assert "And 30 more" in mail.get_content()
+
+
+async def test_what_one_officer_piles_up_about_one_person_is_one_message_that_counts(telling: Telling) -> None:
+    """Forty queries about one person are two messages, not forty: the first at once, the rest counted five minutes later."""
+    notifier = telling.open()
+    telling.escalate("e00", agency="MO0960000", subject="mayor")
+    await telling.turn(notifier)
+    for number in range(1, 40):
+        telling.escalate(f"e{number:02}", agency="MO0960000", subject="mayor")
+        await telling.turn(notifier, seconds=1)
+    assert [told["data"]["count"] for _, told in telling.pager.taken] == [1]
+
+    await telling.turn(notifier, seconds=300)
+    await telling.turn(notifier, seconds=300)
+
+    assert [(told["data"]["id"], told["data"]["count"]) for _, told in telling.pager.taken] == [("e00", 1), ("e01", 39)]
+    await notifier.report()
+    await telling.turn(notifier, minutes=11)
+    await notifier.report()
+    (reported,) = [event.facts() for event in telling.journal.events]
+    assert len(reported["sent"]) == 40  # type: ignore[arg-type]
+
+
+async def test_another_person_and_another_officer_are_told_at_once(telling: Telling) -> None:
+    """A heap is one officer's about the same people: nobody hides behind the noise of somebody else."""
+    notifier = telling.open()
+    for number in range(3):
+        telling.escalate(f"e{number}", agency="MO0960000", subject="mayor")
+    telling.escalate("judge", agency="MO0960000", subject="judge")
+    telling.escalate("other", agency="MO0960000", subject="mayor")
+    telling.escalations[-1] = replace(telling.escalations[-1], asked=replace(telling.escalations[-1].asked, person="officer-2"))
+    await telling.turn(notifier)
+
+    told = {each["data"]["id"]: each["data"]["count"] for _, each in telling.pager.taken}
+    assert told == {"e0": 3, "judge": 1, "other": 1}
+
+
+async def test_a_heap_goes_up_the_chain_as_one_and_what_is_answered_leaves_it(telling: Telling) -> None:
+    """Two minutes without an answer page once, with what is still open; who answered the first has not answered the others."""
+    notifier = telling.open()
+    for number in range(4):
+        telling.escalate(f"e{number}", subject="mayor")
+    await telling.turn(notifier)
+    (mail,) = telling.mailbox.mails
+    assert mail["Subject"] == "Showcause: 4 things wait for an answer"
+    assert "And 3 more like it." in mail.get_content()
+    telling.escalations[0] = replace(telling.escalations[0], state=State.REFUSED)
+
+    await telling.turn(notifier, seconds=121)
+    await telling.turn(notifier, seconds=600)
+
+    assert [(told["data"]["id"], told["data"]["count"]) for _, told in telling.pager.taken] == [("e1", 3)]
+    assert len(telling.mailbox.mails) == 1
+
+
+async def test_who_was_counted_in_a_message_that_was_not_taken_is_counted_in_the_next(telling: Telling) -> None:
+    """A heap whose message fails is not marked as told: all of it is in the one that is taken."""
+    notifier = telling.open()
+    telling.pager.status = 503
+    for number in range(3):
+        telling.escalate(f"e{number}", agency="MO0960000", subject="mayor")
+    await telling.turn(notifier)
+    telling.escalate("e3", agency="MO0960000", subject="mayor")
+    telling.pager.status = 200
+    await telling.turn(notifier, seconds=5)
+
+    assert [told["data"]["count"] for _, told in telling.pager.taken] == [3, 4]
+
+
+async def test_what_is_answered_before_its_heap_was_told_takes_nobody_with_it(telling: Telling) -> None:
+    """The one that stood for the heap is decided while the receiver is away; the others are told without it."""
+    notifier = telling.open()
+    telling.pager.status = 503
+    for number in range(3):
+        telling.escalate(f"e{number}", agency="MO0960000", subject="mayor")
+    await telling.turn(notifier)
+    telling.escalations[0] = replace(telling.escalations[0], state=State.REFUSED)
+    telling.pager.status = 200
+    for _ in range(3):
+        await telling.turn(notifier, seconds=20)
+
+    assert [(told["data"]["id"], told["data"]["count"]) for _, told in telling.pager.taken[1:]] == [("e1", 2)]
+
+
+async def test_notices_of_one_officer_about_one_person_are_one_heap(room: Room) -> None:
+    """By whatever road they were asked for; each stays a duty of its own, and another officer's are another heap."""
+    for number in range(3):
+        await room.record(Query(owed=(NOTICE,), subject="entry-1", criteria=f"road-{number}"))
+    await room.record(Query(owed=(NOTICE,), subject="entry-2"), Query(owed=(NOTICE,), subject="entry-1", person="officer-2"))
+
+    waiting = room.oversight.undone()
+    assert len(waiting) == 5
+    heaps = [each.alike for each in waiting]
+    assert sorted(heaps.count(each) for each in set(heaps)) == [1, 1, 3]
+    assert all(each and "officer" not in each for each in heaps)
 
 
 async def test_an_overdue_review_is_told_anew(telling: Telling) -> None:

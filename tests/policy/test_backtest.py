@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from proxy.audit.entry import Entry
+from proxy.audit.owed import Duty, Owed
 from proxy.policy.backtest import Backtest
 from proxy.policy.decision import Facts, Outcome, Ruling
 from proxy.policy.lattice import Lattice, ruling_of
@@ -42,7 +44,9 @@ def ruled_on(lattice: Lattice, facts: Facts) -> Ruling:
 
 def entry(index: int, kind: str, about: str, **facts: Any) -> Entry:
     """Return an entry as the log holds it, its sealed part closed."""
-    return Entry(index=index, kind=kind, at="2026-11-27T12:00:00.00Z", about=about, facts=facts, parties={}, sealed=b"x")
+    return Entry(
+        index=index, kind=kind, at="2026-11-27T12:00:00.00Z", about=about, epoch="e", facts=facts, parties={}, body_hash=""
+    )
 
 
 def decided(index: int, facts: Facts, outcome: str, rule: str, **more: Any) -> Entry:
@@ -64,6 +68,17 @@ def test_a_difference_names_both_outcomes_and_the_candidate_s_row(shadow: Callab
     live = ruled_on(shadow(LIVE).lattice, PATROL)
 
     assert difference(shadow(NEXT), PATROL, NOBODY, live) == Difference("permit", "deny", "A01")
+
+
+def test_what_differs_in_obligations_alone_is_a_difference(shadow: Callable[[str], Shadow]) -> None:
+    """A review more, a person less who is told: the outcome is the same, and what is done about it is not."""
+    live = ruled_on(shadow(LIVE).lattice, PATROL)
+    reviewed = replace(live, owed=(Owed(duty=Duty.REVIEW, role="auditor"),), marked=True)
+
+    found = difference(shadow(LIVE), PATROL, NOBODY, reviewed)
+
+    assert found == Difference("permit", "permit", "A01", ("owed", "marked"))
+    assert found.as_json() == {"from": "permit", "to": "permit", "row": "A01", "differs": ("owed", "marked")}
 
 
 def test_a_word_that_the_candidate_does_not_have_is_denied_by_it(shadow: Callable[[str], Shadow]) -> None:

@@ -74,6 +74,7 @@ STRICTER = [
     ("recognition.yaml", r"(?s)(^relations:.*?bits: )[\d.]+", r"\g<1>9"),
     ("recognition.yaml", "name_alone_up_to: 2000", "name_alone_up_to: 100"),
     ("routes.yaml", "most: 25", "most: 20"),
+    ("routes.yaml", "    action: vehicle.read", "    gate: local+witness\n    action: vehicle.read"),
     ("routes.yaml", "cut: 201", "cut: 150"),
     ("purposes.yaml", "closed_grace_days: 14", "closed_grace_days: 7"),
     ("purposes.yaml", r"accepts: \[incident, cad, case, warrant, docket\]", "accepts: [incident, cad, case, docket]"),

@@ -125,7 +125,7 @@ class Street:
         async with self.client.get(url, headers=sent, allow_redirects=False) as response:
             return Answer(response.status, dict(response.headers), await response.read())
 
-    async def post(self, role: str, target: str, body: Mapping[str, str]) -> Answer:
+    async def post(self, role: str, target: str, body: Mapping[str, object]) -> Answer:
         headers = {"Authorization": f"Bearer {self.keys[role]}"}
         async with self.client.post(self.servers.terminals.url + target, headers=headers, json=body) as response:
             return Answer(response.status, dict(response.headers), await response.read())
@@ -210,7 +210,8 @@ class Street:
         return secret, credential_id
 
     async def protect(self, **line: str | list[str]) -> None:
-        """Enroll somebody, as a steward's command beside the server does."""
+        """Enroll somebody, as a steward's command beside the server does, and wait until the server knows of it."""
+        before = await self._enrolled()
         database = Database(self.home.data / "store.sqlite3")
         await database.open()
         registry = Registry(database, load_key(self.home.keys / "registry.key"), utc_now)
@@ -219,6 +220,14 @@ class Street:
         entry, _ = await registry.add(entry_line(1, line, **words), by="steward")
         await database.close()
         assert entry is not None
+        async with asyncio.timeout(60):
+            while await self._enrolled() == before:  # noqa: ASYNC110 -- the server looks at the registry by turns
+                await asyncio.sleep(0.05)
+
+    async def _enrolled(self) -> float:
+        """Return how many the server knows to be protected, as operators are told."""
+        said = (await self.ops("/metrics")).body.decode().splitlines()
+        return sum(float(each.rpartition(" ")[2]) for each in said if each.startswith("showcause_registry_size{"))
 
     async def employ(self, key: str, **more: str) -> None:
         """Bring the personnel directory's line of somebody up to date: another home beside the one it has."""

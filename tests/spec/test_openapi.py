@@ -151,6 +151,58 @@ async def test_delegations_are_as_the_document_says(street: Street) -> None:
         assert objections(document, method, path, answer) == [], (method, path, answer.status)
 
 
+async def test_locks_are_as_the_document_says(street: Street) -> None:
+    """Setting one, what is refused, the list, one, and its lifting by another."""
+    document, why = await document_of(street), {"reason": "the car was broken into"}
+    target = {"kind": "terminal", "target": "car-conform"}
+    made = await street.post("supervisor", "/locks", {**target, **why, "anyway": True})
+    assert made.status == 200
+    one = f"/locks/{made.json['id']}"
+
+    for method, path, answer in (
+        ("post", "/locks", made),
+        ("post", "/locks", await street.post("supervisor", "/locks", target | why)),
+        ("post", "/locks", await street.post("supervisor", "/locks", target | {"reason": "no"})),
+        ("post", "/locks", await street.post("officer", "/locks", target | why)),
+        ("get", "/locks", await street.ask("supervisor", "/locks?state=active", purpose=None)),
+        ("get", "/locks", await street.ask("supervisor", "/locks?state=odd", purpose=None)),
+        ("get", "/locks/{id}", await street.ask("lieutenant", one, purpose=None)),
+        ("get", "/locks/{id}", await street.ask("lieutenant", "/locks/none", purpose=None)),
+        ("post", "/locks/{id}/lift", await street.post("supervisor", f"{one}/lift", why)),
+        ("post", "/locks/{id}/lift", await street.post("lieutenant", f"{one}/lift", why)),
+        ("post", "/locks/{id}/lift", await street.post("lieutenant", f"{one}/lift", why)),
+    ):
+        assert objections(document, method, path, answer) == [], (method, path, answer.status, answer.body)
+
+
+async def test_passkeys_are_as_the_document_says(street: Street) -> None:
+    """The list, a first one without its code, an answer to nothing, one that is not there."""
+    document, why = await document_of(street), {"reason": "it was lost on duty"}
+    for method, path, answer in (
+        ("get", "/passkeys", await street.ask("officer", "/passkeys", purpose=None)),
+        ("post", "/passkeys/begin", await street.post("officer", "/passkeys/begin", {})),
+        ("post", "/passkeys/finish", await street.post("officer", "/passkeys/finish", {"answer": "e30"})),
+        ("post", "/passkeys/{id}/revoke", await street.post("officer", "/passkeys/pk-none/revoke", why)),
+    ):
+        assert objections(document, method, path, answer) == [], (method, path, answer.status, answer.body)
+
+
+@pytest.mark.parametrize("key", ["supervisor", "oversight"])
+async def test_who_decides_is_answered_in_every_room_as_the_document_says(street: Street, key: str) -> None:
+    """Generated requests to escalations, duties, findings, delegations, locks and passkeys by those whose rooms they are."""
+    document = await document_of(street)
+    rooms = ("/escalations", "/notices", "/reviews", "/findings", "/delegations", "/locks", "/passkeys")
+    document["paths"] = {path: each for path, each in document["paths"].items() if path.startswith(rooms)}
+    headers = {"Authorization": f"Bearer {street.keys[key]}"}
+
+    seen = await asyncio.to_thread(exercise, document, street.servers.terminals.url, headers, examples=EXAMPLES)
+
+    assert {f"/{path.split('/')[1]}" for path in document["paths"]} == set(rooms)
+    assert seen["GET /locks"] == {200}
+    assert seen["GET /locks/{id}"] == {404}
+    assert seen["POST /passkeys/begin"] >= {403}
+
+
 async def test_a_stranger_reads_neither_document(street: Street) -> None:
     """The names of routes and fields are for those who may ask; each refusal is in the log."""
     answers = [await street.ask(None, path, purpose=None) for path in ("/openapi.json", "/purposes")]

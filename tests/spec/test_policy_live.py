@@ -12,7 +12,6 @@ import pytest
 import pytest_asyncio
 
 from proxy.__main__ import run
-from proxy.audit.keys import load_key
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.clock import utc_now
@@ -158,7 +157,7 @@ async def exchange(street: Street) -> None:
     )
     after = load_policies(policies)
     keys = street.home.keys
-    sealer = Sealer(index_key=load_key(keys / "index.key"), body_key=load_key(keys / "body.key"))
+    sealer = Sealer.load(index=keys / "index.key", body=keys / "body.key")
     database = Database(street.home.data / "store.sqlite3")
     await database.open()
     activations = Activations(database, sealer, Outbox(database, sealer, utc_now, os.urandom), utc_now)

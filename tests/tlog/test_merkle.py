@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.tlog.merkle import EMPTY_ROOT, Tree, inclusion_proof, leaf_hash, perfect_root, root_of_inclusion
+from proxy.tlog.merkle import (
+    EMPTY_ROOT,
+    Tree,
+    consistency_proof,
+    inclusion_proof,
+    is_consistent,
+    leaf_hash,
+    perfect_root,
+    root_of_inclusion,
+)
 from proxy.tlog.tiles import Edge, Tile
 
 if TYPE_CHECKING:
@@ -117,3 +126,38 @@ def test_the_edge_of_the_tiles_is_the_tree() -> None:
     assert edge.tree().root() == tree.root()
     assert [tile.number for tile in emitted if tile.level == 0] == list(range(273))
     assert [tile for tile in emitted if tile.level == 1] == [Tile(1, 0)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_consistency_proof_leads_from_one_root_to_the_other_and_to_no_other(data: st.DataObject) -> None:
+    """Any earlier tree is proven to be the beginning of a later one; any change to roots, sizes or proof is refused."""
+    new = data.draw(st.integers(1, 70))
+    old = data.draw(st.integers(1, new))
+    entries = [bytes([number]) for number in range(new)]
+    nodes = Listed([leaf_hash(entry) for entry in entries])
+    roots = tree_of(entries[:old]).root(), tree_of(entries).root()
+    proof = consistency_proof(nodes, old, new)
+
+    assert is_consistent(old, new, *roots, proof)
+    assert not is_consistent(old, new, bytes(32), roots[1], proof) or old == new
+    assert not is_consistent(old, new, roots[0], bytes(32), proof)
+    assert not is_consistent(old, new, *roots, (*proof, bytes(32)))
+    for cut in range(len(proof)):
+        assert not is_consistent(old, new, *roots, proof[:cut] + proof[cut + 1 :])
+        assert not is_consistent(old, new, *roots, (*proof[:cut], bytes(32), *proof[cut + 1 :]))
+    for other in (old - 1, old + 1):
+        if 0 < other < new and old not in {other, new}:
+            assert not is_consistent(other, new, *roots, proof)
+
+
+def test_from_nothing_anything_grows_without_a_proof() -> None:
+    """A tree of no entries is the beginning of every tree; a proof of that is too much."""
+    root = tree_of(LEAVES).root()
+
+    assert is_consistent(0, 8, EMPTY_ROOT, root, ())
+    assert is_consistent(0, 0, EMPTY_ROOT, EMPTY_ROOT, ())
+    assert not is_consistent(0, 0, EMPTY_ROOT, root, ())
+    assert not is_consistent(0, 8, root, root, ())
+    assert not is_consistent(0, 8, EMPTY_ROOT, root, (root,))
+    assert not is_consistent(9, 8, root, root, ())

@@ -41,9 +41,16 @@ class EscalationRoom:
     tab = None
 
     def __init__(
-        self, *, escalations: Escalations, dossiers: Dossiers, registry: Registry, policies: Callable[[], PolicySet]
+        self,
+        *,
+        escalations: Escalations,
+        dossiers: Dossiers,
+        registry: Registry,
+        policies: Callable[[], PolicySet],
+        may_lock: Callable[[str], bool],
     ) -> None:
-        """Take the rooms that decide, and that know whom it is about."""
+        """Take the rooms that decide, and that know whom it is about; and which roles may stop somebody."""
+        self._may_lock = may_lock
         self._escalations = escalations
         self._dossiers = dossiers
         self._registry = registry
@@ -67,7 +74,8 @@ class EscalationRoom:
             questions = waiting(escalation.words)
             return visit.show("own_escalation.html", escalation=escalation, state=escalation.at(visit.now), questions=questions)
         dossier = await self._dossiers.of(escalation, visit.principal, visit.now)
-        return visit.show("escalation.html", it=dossier, ON_CASE=ON_CASE, least=MIN_REASON, most=MAX_REASON)
+        may_lock = self._may_lock(visit.principal.role)
+        return visit.show("escalation.html", it=dossier, ON_CASE=ON_CASE, least=MIN_REASON, most=MAX_REASON, may_lock=may_lock)
 
     async def _live(self, visit: Visit) -> web.StreamResponse:
         first = await self._escalations.seen(visit.names["id"], visit.principal)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from proxy.escalation.lock_rules import LockTargetInvalid
+from proxy.escalation.lock_rules import LockTargetInvalid, LockTargetUnknown
 from proxy.escalation.locks import Kind
 from proxy.web.console.visit import Page, Tab
 
@@ -82,17 +82,23 @@ class LocksRoom:
 
     async def _list(self, visit: Visit) -> web.StreamResponse:
         kind = visit.query.get("kind", "")
+        return await self._shown(
+            visit, kind=kind if kind in KINDS else "", target=visit.query.get("target", "")[:LONGEST_TARGET]
+        )
+
+    async def _shown(self, visit: Visit, *, status: int = 200, **filled: str) -> web.StreamResponse:
+        """Show the list; ``filled`` is what its form holds, and ``doubt`` what stands against it."""
         ended = await self._desk.listed(visit.principal, active=False)
         return visit.show(
             "locks.html",
+            status=status,
             active=[lock for lock, _ in await self._desk.listed(visit.principal, active=True)],
             ended=ended[:MOST_ENDED],
             may_lock=visit.principal.role in self._lockers,
             spread=self._desk.spread,
             kinds=KINDS,
             hours=HOURS,
-            kind=kind if kind in KINDS else "",
-            target=visit.query.get("target", "")[:LONGEST_TARGET],
+            **{"said_reason": "", "said_hours": "", "doubt": "", **filled},
         )
 
     async def _add(self, visit: Visit) -> web.StreamResponse:
@@ -101,7 +107,13 @@ class LocksRoom:
         if kind not in KINDS or hours not in HOURS:
             raise LockTargetInvalid("Choose what is to be locked, and for how long, from the lists.")
         until = visit.now + timedelta(hours=int(hours)) if hours else None
-        await self._desk.add(visit.principal, Kind(kind), form.text("target"), reason=form.text("reason"), until=until)
+        target, reason = form.text("target"), form.text("reason")
+        anyway = form.text("anyway") == "anyway"
+        try:
+            await self._desk.add(visit.principal, Kind(kind), target, reason=reason, until=until, anyway=anyway)
+        except LockTargetUnknown as unknown:
+            said = {"kind": kind, "target": target, "said_reason": reason, "said_hours": hours, "doubt": unknown.detail}
+            return await self._shown(visit, status=422, **said)
         return visit.go("/locks", said="locked-now")
 
     async def _lock(self, visit: Visit) -> web.StreamResponse:

@@ -68,7 +68,13 @@ def make_rooms(behind: Behind) -> Sequence[Room]:
     return (
         queue,
         BulkRefusal(escalations, queue),
-        EscalationRoom(escalations=escalations, dossiers=dossiers, registry=behind.registry, policies=behind.policies),
+        EscalationRoom(
+            escalations=escalations,
+            dossiers=dossiers,
+            registry=behind.registry,
+            policies=behind.policies,
+            may_lock=behind.locks.may_lock,
+        ),
         ReviewsRoom(behind.oversight),
         LocksRoom(behind.locks),
         LogRoom(behind.search, behind.cases),

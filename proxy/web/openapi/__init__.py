@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import __version__
 from proxy.web.openapi.delegations import delegations
+from proxy.web.openapi.locks import findings, locks
 from proxy.web.openapi.parts import JSON, headers, schemas
+from proxy.web.openapi.passkeys import passkeys
 from proxy.web.openapi.queries import prefer, purpose, queries
 from proxy.web.openapi.rooms import STEP_UP, rooms
 
@@ -38,9 +40,19 @@ def document(policies: PolicySet) -> dict[str, Any]:
             {"name": "delegations", "description": "Who stands in for whom."},
             {"name": "notices", "description": "Queries that a role has to take note of."},
             {"name": "reviews", "description": "Answered queries that somebody else has to judge."},
+            {"name": "findings", "description": "What a review found unjustified."},
+            {"name": "locks", "description": "What is stopped at once, at every node."},
+            {"name": "passkeys", "description": "What one confirms with."},
             {"name": "documents", "description": "What a terminal is built by."},
         ],
-        "paths": {**queries(policies), **rooms(), **delegations()},
+        "paths": {
+            **queries(policies),
+            **rooms(),
+            **delegations(),
+            **locks(STEP_UP),
+            **findings(),
+            **passkeys(STEP_UP),
+        },
         "components": {
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "A key of `showcause identity add`."},

@@ -9,7 +9,7 @@ from proxy.web.openapi.parts import JSON, OF_A_BODY, OF_IDENTITY, OF_THE_CONNECT
 _OF_ALL: Final = (
     OF_THE_CONNECTION
     | OF_IDENTITY
-    | {"method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-unknown", "locked"}
+    | {"method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-unknown", "locked", "locks-stale"}
 )
 _MOMENT: Final = {"type": "string", "format": "date-time"}
 _TEXT: Final = {"type": "string"}

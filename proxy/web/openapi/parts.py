@@ -16,6 +16,7 @@ OF_THE_CONNECTION: Final = frozenset(
     {"bad-request", "request-timeout", "transfer-coding-unsupported", "version-unsupported", "internal-error", "not-ready"}
 )
 OF_IDENTITY: Final = frozenset({"credential-missing", "credential-invalid"})
+OF_STEP_UP: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing", "passkey-refused"})
 OF_A_BODY: Final = frozenset({"body-unreadable", "body-too-large", "media-type-unsupported", "parameter-duplicate"})
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from proxy.escalation.lifecycle import State
 from proxy.oversight.duty import State as DutyState
 from proxy.web import forms, problems
-from proxy.web.openapi.parts import JSON, OF_A_BODY, OF_IDENTITY, OF_THE_CONNECTION, operation, refusals
+from proxy.web.openapi.locks import OF_LOCKS
+from proxy.web.openapi.parts import JSON, OF_A_BODY, OF_IDENTITY, OF_STEP_UP, OF_THE_CONNECTION, operation, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,14 +20,13 @@ OF_ESCALATIONS: Final = frozenset(
     }
 )  # fmt: skip
 OF_DUTIES: Final = frozenset({"duty-unknown", "duty-done", "outcome-unknown", "finding-unknown", "finding-closed"})
-OF_STEP_UP: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing", "passkey-refused"})
 OF_DELEGATIONS: Final = frozenset({"delegation-invalid", "delegation-unknown"})
-OF_THE_ROOMS: Final = OF_ESCALATIONS | OF_DUTIES | OF_STEP_UP | OF_DELEGATIONS
+OF_THE_ROOMS: Final = OF_ESCALATIONS | OF_DUTIES | OF_STEP_UP | OF_DELEGATIONS | OF_LOCKS
 _OF_A_STATEMENT: Final = frozenset({"purpose-malformed", "purpose-unknown", "statement-uninformative"})
 _OF_ALL: Final = (
     OF_THE_CONNECTION
     | OF_IDENTITY
-    | {"method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-duplicate"}
+    | {"method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-duplicate", "locked", "locks-stale"}
 )
 _ID: Final = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}}
 _ETAG: Final = {"ETag": {"$ref": "#/components/headers/ETag"}}

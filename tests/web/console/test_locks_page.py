@@ -27,7 +27,9 @@ async def desk(desk_opened: Callable[..., AbstractAsyncContextManager[Desk]]) ->
 async def locked(browser: Browser, kind: str, target: str, **more: str) -> Sight:
     """Fill in the form of the page of locks."""
     page = await browser.get("/locks")
-    return await browser.submit(page, "/locks", **({"kind": kind, "target": target, "reason": REASON, "hours": ""} | more))
+    return await browser.submit(
+        page, "/locks", **({"kind": kind, "target": target, "reason": REASON, "hours": "", "anyway": "anyway"} | more)
+    )
 
 
 async def path_of(browser: Browser, target: str) -> str:
@@ -165,3 +167,51 @@ async def test_a_link_fills_the_form_and_can_put_no_words_of_its_own_on_the_page
     assert '<option value="terminal" selected>' in filled.body
     assert 'name="target" value="car-12"' in filled.body
     assert nasty.foreign == []
+
+
+@pytest.mark.parametrize(("kind", "target"), [("principal", "badge-1o01"), ("terminal", "Car-12"), ("case", "26-004T51")])
+async def test_a_mistyped_target_stops_nobody_and_says_so_at_once(desk: Desk, kind: str, target: str) -> None:
+    """Nothing is locked; the form comes back as it was filled in, with a box that has to be ticked to mean it."""
+    supervisor, before = await desk.signed_in(), desk.kinds().count("lock-added")
+
+    told = await locked(supervisor, kind, target, anyway="", hours="12")
+
+    assert told.status == 422
+    assert f"No {kind} of this name is known: nothing is stopped yet." in told.words
+    for filled in (f'value="{target}"', f"{REASON}</textarea>", 'value="12" selected', f'value="{kind}" selected'):
+        assert filled in told.body
+    assert desk.kinds().count("lock-added") == before
+
+    meant = {"kind": kind, "target": target, "reason": REASON, "hours": "12", "anyway": "anyway"}
+    assert (await supervisor.submit(told, "/locks", **meant)).status == 303
+    assert desk.kinds().count("lock-added") == before + 1
+    await lifted(await desk.signed_in("lieutenant"), await path_of(supervisor, target))
+
+
+async def test_what_is_known_is_locked_without_a_question_and_of_subjects_none_is_asked(desk: Desk) -> None:
+    """The right name goes through; whether an entry of the registry is there, the answer does not say."""
+    supervisor, lieutenant = await desk.signed_in(), await desk.signed_in("lieutenant")
+    known = {"terminal": "car-12", "subject": "entry/no-such-entry", "case": "26-004251"}
+    for kind, target in known.items():
+        assert (await locked(supervisor, kind, target, anyway="")).status == 303, kind
+        await lifted(lieutenant, await path_of(supervisor, target))
+
+
+async def test_an_escalation_s_page_leads_to_the_form_that_stops_it(desk: Desk) -> None:
+    """Who asks, the terminal, the case and the approval: each a link that fills the form; whoever may not lock has none."""
+    escalation = await desk.ask()
+    page = await (await desk.signed_in()).get(f"/escalations/{escalation}")
+
+    for kind, target in (("principal", "badge-1001"), ("terminal", "car-12"), ("grant", escalation)):
+        assert f"/locks?kind={kind}&amp;target={target}#set" in page.body
+    assert "/locks?kind=case&amp;target=26-" in page.body
+    assert "/locks?kind=" not in (await (await desk.signed_in("officer")).get(f"/escalations/{escalation}")).body
+    await desk.cancel_all()
+
+
+async def test_the_oversight_desk_sees_the_people_whom_it_can_stop(desk: Desk) -> None:
+    """Of every agency, with the links to the form."""
+    page = await (await desk.signed_in("oversight")).get("/people")
+
+    assert page.status == 200
+    assert "/locks?kind=principal&amp;target=badge-1001#set" in page.body

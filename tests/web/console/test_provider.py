@@ -6,7 +6,7 @@ import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -14,11 +14,17 @@ import pytest_asyncio
 from yarl import URL
 
 from proxy.clock import utc_now
+from proxy.database import Database
+from proxy.demo import docket
+from proxy.escalation.roster import Shift
+from proxy.escalation.roster_store import RosterStore
+from proxy.identity.people import People
 from tests.identity.idp import AUDIENCE, SECRET, Idp, serving
-from tests.web.conftest import PERSON, PURPOSE
+from tests.web.conftest import PERSON, PURPOSE, until
+from tests.web.console.conftest import Sight
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from tests.web.console.conftest import Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+T = TypeVar("T")
 
 HELD = "__Host-showcause-sign-in"
 SESSION = "__Host-showcause"
@@ -92,6 +100,57 @@ class Town:
         headers = {"Authorization": f"Bearer {token}", "Query-Purpose": PURPOSE}
         async with self.desk.client.get(f"{self.desk.house.door.url}/records/persons/{PERSON}", headers=headers) as answer:
             return answer.status, dict(answer.headers), await answer.read()
+
+    async def escalate(self) -> dict[str, Any]:
+        """Have an officer ask for the mayor by token."""
+        headers = {
+            "Authorization": f"Bearer {self.token()}",
+            "Query-Purpose": f'code=C, case="{docket.PORCH}", statement="paint thrown at front porch, calling on residents"',
+        }
+        url = f"{self.desk.house.door.url}/records/persons?given_name=Eleanor&surname=Whitcombe&dob=1971-03-08"
+        async with self.desk.client.get(url, headers=headers) as answer:
+            told: dict[str, Any] = await answer.json()
+        return told
+
+    async def hand_on(self, browser: Jar, delegate: str) -> int:
+        """Have whoever is signed in hand on their decisions for a day."""
+        page = (await browser.get("/delegations"))[2]
+        form = Sight(200, {}, page).hidden | {"delegate": delegate, "through": utc_now().date().isoformat()}
+        cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        headers = {"Cookie": cookies, "Origin": "null", "Sec-Fetch-Site": "same-origin"}
+        url = f"{browser.base}/delegations"
+        async with browser.client.post(url, data=form, headers=headers, allow_redirects=False) as answer:
+            return answer.status
+
+    async def beside(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """Do something with the store as another process does."""
+        database = Database(self.desk.house.store)
+        await database.open()
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    async def until_deciders(self, *expected: str) -> None:
+        """Wait until these supervisors are known, and no other, to every process on the store."""
+
+        async def known(database: Database) -> None:
+            people = People(database, clock=utc_now)
+            await until(
+                lambda: {each.person for each in people.holders(utc_now()) if each.role == "supervisor"} == set(expected)
+            )
+
+        await self.beside(known)
+
+    async def put_on_duty(self, person: str) -> None:
+        """Import a roster with one person."""
+        shift = Shift(person=person, starts_at=utc_now(), ends_at=utc_now() + timedelta(hours=8))
+
+        async def imported(database: Database) -> None:
+            async with database.begin() as connection:
+                await RosterStore(database).replace(connection, [shift])
+
+        await self.beside(imported)
 
     async def logout(self, token: str, **more: str) -> int:
         """Send a logout token as a provider does."""
@@ -217,6 +276,31 @@ async def test_with_keys_switched_off_the_provider_is_the_only_way(
         assert (await strict.query(strict.desk.keys["officer"]))[0] == 401
         assert (await strict.query(strict.token()))[0] == 200
         assert (await strict.back(browser))[0] == 303
+
+
+async def test_who_may_decide_and_stand_in_is_known_by_the_provider_alone(
+    desk_opened: Callable[..., AbstractAsyncContextManager[Desk]], tmp_path: Path
+) -> None:
+    """Without one key: who has signed in is told to the officer, pages nobody while on duty, and can be named a delegate."""
+    async with town(desk_opened, tmp_path, embedded_keys=False) as strict:
+        browser = strict.browser()
+        await strict.back(browser, sub="account-4", badge="lieutenant-4", sid="session-4")
+        assert (await strict.back(browser))[0] == 303
+        await strict.until_deciders("sergeant-77", "lieutenant-4")
+        await strict.put_on_duty("sergeant-77")
+
+        told = await strict.escalate()
+        assert told["escalation"]["deciders"] == {"roles": ["supervisor"], "persons": 2, "on_duty": 1}
+        assert "on duty" not in told["detail"]
+
+        status, _, page = await browser.get("/people")
+        assert status == 200
+        assert "lieutenant-4" in page
+        assert await strict.hand_on(browser, "nobody-9") == 422
+        assert await strict.hand_on(browser, "lieutenant-4") == 303
+
+        await strict.back(browser, groups=["pd-patrol"])
+        await strict.until_deciders("lieutenant-4")
 
 
 async def test_a_token_that_is_too_old_is_told_what_would_do(running: Town) -> None:

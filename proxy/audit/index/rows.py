@@ -1,0 +1,97 @@
+"""What the index keeps of an entry: numbers only, made of what lies open in it and of the marks in its body."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from proxy.audit.entry import Entry
+    from proxy.audit.event import Json
+
+QUERIES: Final = frozenset({"decided", "refused"})
+"""Kinds that count as a query: each has one of them."""
+_SIGN: Final = 1 << 63
+
+
+class Row(NamedTuple):
+    """``at`` is milliseconds since 1970; ``keys`` stand for tokens and the query id, ``marks`` are (key, record, field)."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a row
+    at: int
+    kind: str
+    segment: int
+    offset: int
+    officer: int
+    purpose: str
+    outcome: str
+    keys: frozenset[int]
+    marks: tuple[tuple[int, int, str], ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it is counted among the queries."""
+        return self.kind in QUERIES
+
+
+def key_of(token: str) -> int:
+    """Return the first eight bytes of a token or mark, as SQLite's integer.
+
+    Two tokens may share them; whoever reads the entry compares the whole.
+    """
+    number = int(token[:16], 16)
+    return number - (number & _SIGN) * 2
+
+
+def about_key(about: str) -> int:
+    """Return the key under which the entries of one query are found together."""
+    return key_of(sha256(b"about/" + about.encode(errors="surrogatepass")).hexdigest())
+
+
+def moment(at: datetime) -> int:
+    """Return milliseconds since 1970."""
+    return round(at.timestamp() * 1000)
+
+
+def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) -> Row:
+    """Return an entry's row; ``body`` is its sealed part in clear, empty where that is gone.
+
+    Raises:
+        ValueError: its time or tokens are none.
+    """
+    officers = entry.parties.get("officer") or entry.parties.get("actor") or ()
+    keys = {key_of(token) for tokens in entry.parties.values() for token in tokens}
+    if entry.about:
+        keys.add(about_key(entry.about))
+    return Row(
+        index=entry.index,
+        at=moment(datetime.fromisoformat(entry.at)),
+        kind=entry.kind,
+        segment=segment,
+        offset=offset,
+        officer=key_of(officers[0]) if officers else 0,
+        purpose=str(entry.facts.get("purpose") or ""),
+        outcome=str(entry.facts.get("outcome") or entry.facts.get("problem") or ""),
+        keys=frozenset(keys),
+        marks=tuple(_marks(body.get("left"))),
+    )
+
+
+def left_in(body: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+    """Yield what a body says of each record that was judged."""
+    left = body.get("left")
+    for record in left if isinstance(left, list) else ():
+        if isinstance(record, dict):
+            yield record
+
+
+def _marks(left: Json) -> Iterable[tuple[int, int, str]]:
+    for number, record in enumerate(left) if isinstance(left, list) else ():
+        seen = record.get("seen") if isinstance(record, dict) else None
+        if isinstance(seen, dict):
+            for field, mark in seen.items():
+                if isinstance(mark, str) and mark:
+                    yield key_of(mark), number, field

@@ -1,0 +1,366 @@
+"""The index at work: it follows the log, says how far it has come, and hands out entries read from the log itself.
+
+It lies in a folder beside the store, as one file of the highest number. Making it anew writes a file of the next number; nobody
+has to stop for it, and what is interrupted goes on where it was. Whoever adds to it holds the folder's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import random
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from proxy.audit.entry import EntryUnreadable, decode
+from proxy.audit.index.file import IndexUnusable, Writing, reading
+from proxy.audit.index.rows import about_key, left_in, row_of
+from proxy.audit.sealing import SealBroken
+from proxy.tlog.errors import LogDamaged
+from proxy.tlog.merkle import leaf_hash
+from proxy.tlog.places import Place, Placed, following, read_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from proxy.audit.entry import Entry
+    from proxy.audit.event import Json
+    from proxy.audit.index.file import Reading
+    from proxy.audit.index.rows import Row
+    from proxy.audit.sealing import Sealer
+
+SAMPLED: Final = 16
+"""Entries that are compared with the log whenever the index is opened."""
+MOST_TOGETHER: Final = 64
+"""Entries of one query that are looked at; it has two, or a few more where it was escalated."""
+WHOLE: Final = 1 << 40
+_SEAL: Final = "index"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosure:
+    """An entry that disclosed values of certain marks: whose it is, as tokens, and all that was seen of those records."""
+
+    index: int
+    at: str
+    officer_token: str
+    case_token: str
+    terminal_token: str
+    seen: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """Entries that hold what was sought, newest first. ``indexed`` is how far the index goes, ``more`` tells of others."""
+
+    entries: Sequence[Entry]
+    indexed: int
+    more: bool
+
+
+def folder_of(store: Path) -> Path:
+    """Return where the index of a store's log lies."""
+    return store.with_name(f"{store.stem}.index")
+
+
+class Index:
+    """One log's index. Safe to use from any thread; one of them adds at a time."""
+
+    def __init__(self, log: Path, folder: Path, sealer: Sealer, origin: str) -> None:
+        """Name the log and the index's folder; nothing is opened yet."""
+        self._log = log
+        self._folder = folder
+        self._sealer = sealer
+        self._origin = origin
+        self._adding = threading.Lock()
+        self._writing: Writing | None = None
+        self._place = Place()
+
+    async def follow(self) -> int:
+        """Take in what the log has more; return how many entries those were.
+
+        Raises:
+            IndexUnusable, LogDamaged: it cannot go on.
+        """
+        return await asyncio.to_thread(self.catch_up)
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        with self._adding:
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._writing is not None:
+            self._writing.close()
+            self._writing = None
+
+    def catch_up(self, progress: Callable[[int], None] | None = None) -> int:
+        """Take in what the log has more, or nothing while another process does; what does not belong to it begins anew.
+
+        Raises:
+            IndexUnusable: the file cannot be written.
+            LogDamaged: entries are missing.
+        """
+        with self._adding, self._held() as held:
+            if not held:
+                self._shut()
+                return 0
+            current = self._current()
+            if self._writing is None or self._writing.path != current:
+                self._shut()
+                self._open(current)
+            assert self._writing is not None
+            return self._take(self._writing, progress)
+
+    def rebuild(self, progress: Callable[[int], None] | None = None) -> int:
+        """Make the index anew beside the one in use, or go on where that was interrupted, and put it in its place.
+
+        Raises:
+            IndexUnusable, LogDamaged: as ``catch_up``; what was made is kept.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._held("rebuilding") as alone:
+            if not alone:
+                msg = "another process is making the index anew"
+                raise IndexUnusable(msg)
+            current = self._current()
+            new = self._file(int(current.stem) + 1).with_suffix(".new")
+            writing = self._begun(new) or self._fresh(new)
+            try:
+                done = int(writing.meta().get("size", 0))
+                if progress is not None:
+                    progress(done)
+                taken = self._take(writing, progress, self._place_of(writing.meta()))
+            finally:
+                writing.close()
+            with self._adding:
+                self._shut()
+                new.rename(new.with_suffix(".db"))
+            _remove(current)
+            return done + taken
+
+    def _take(self, writing: Writing, progress: Callable[[int], None] | None, place: Place | None = None) -> int:
+        mine = place is None
+        place = self._place if place is None else place
+        taken = 0
+        while True:
+            found, behind = following(self._log, place)
+            if behind == place:
+                return taken
+            rows = [row for each in found if (row := self._row(each)) is not None]
+            last = found[-1].stored.entry if found else None
+            writing.add(rows, self._meta(behind, last))
+            taken += len(found)
+            place = behind
+            if mine:
+                self._place = place
+            if progress is not None:
+                progress(len(found))
+
+    def _row(self, placed: Placed) -> Row | None:
+        try:
+            entry = decode(*placed.stored)
+            return row_of(entry, self._opened(entry), placed.segment, placed.offset)
+        except (EntryUnreadable, ValueError):
+            return None  # `audit verify` tells of it
+
+    def _opened(self, entry: Entry) -> Mapping[str, Json]:
+        try:
+            return entry.unseal(self._sealer)
+        except SealBroken:
+            return {}
+
+    def _meta(self, place: Place, last: bytes | None) -> dict[str, str]:
+        known = {"size": str(place.index), "segment": str(place.segment), "offset": str(place.offset)}
+        seal = self._sealer.token(_SEAL, "/".join((self._origin, *known.values())))
+        return known | {"seal": seal} | ({"last": leaf_hash(last).hex()} if last is not None else {})
+
+    @contextmanager
+    def _held(self, name: str = "lock") -> Iterator[bool]:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(descriptor)
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{number}.db"
+
+    def _current(self) -> Path:
+        numbers = [int(path.stem) for path in self._folder.glob("*.db") if path.stem.isdigit()]
+        return self._file(max(numbers, default=1))
+
+    def _open(self, path: Path) -> None:
+        writing = self._begun(path)
+        if writing is None:
+            writing = self._fresh(self._file(int(path.stem) + 1) if path.exists() else path)
+            if writing.path != path:
+                _remove(path)
+        self._writing = writing
+        self._place = self._place_of(writing.meta())
+
+    def _fresh(self, path: Path) -> Writing:
+        _remove(path)
+        return Writing(path)
+
+    def _begun(self, path: Path) -> Writing | None:
+        """Return the file opened, if it is this log's; None when it is another's, was altered, or cannot be read."""
+        if not path.exists():
+            return None
+        try:
+            writing = Writing(path)
+        except IndexUnusable:
+            return None
+        if self._belongs(writing):
+            return writing
+        writing.close()
+        return None
+
+    def _belongs(self, writing: Writing) -> bool:
+        try:
+            known = writing.meta()
+            if not known:
+                return True
+            size = int(known["size"])
+            sealed = "/".join((self._origin, known["size"], known["segment"], known["offset"]))
+            if known["seal"] not in self._sealer.searches(_SEAL, sealed).values():
+                return False
+            return self._agrees(writing.path, size, known.get("last", ""))
+        except (KeyError, ValueError, IndexUnusable, LogDamaged):
+            return False
+
+    def _agrees(self, path: Path, size: int, last: str) -> bool:
+        """Compare the last entry, and a few others, with the log. Entries that are not kept any more agree."""
+        chosen = {size - 1, *random.SystemRandom().sample(range(size), min(SAMPLED, size))} - {-1}
+        with reading(path) as index:
+            for number, (_, segment, offset, _kind) in index.places(chosen).items():
+                try:
+                    stored = read_at(self._log, number, segment, offset)
+                except FileNotFoundError:
+                    continue
+                if number == size - 1 and leaf_hash(stored.entry).hex() != last:
+                    return False
+                row = self._row(Placed(stored, segment, offset))
+                if row is not None and not all(number in index.of_key(key, number, number + 1, 1) for key in row.keys):
+                    return False
+        return True
+
+    def _place_of(self, known: Mapping[str, str]) -> Place:
+        return Place(int(known.get("size", 0)), int(known.get("segment", 0)), int(known.get("offset", 0)))
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Yield a look into the index as it is now.
+
+        Raises:
+            IndexUnusable: there is none.
+        """
+        with reading(self._current()) as index:
+            yield index
+
+    def find(
+        self,
+        tokens: Iterable[str],
+        *,
+        since: datetime,
+        until: datetime,
+        marks: Iterable[str] = (),
+        before: int | None = None,
+        most: int,
+    ) -> Hits:
+        """Return the newest entries of a stretch of time that hold any of the tokens, or disclosed a value of any of the marks.
+
+        Raises:
+            IndexUnusable: there is no index.
+            LogDamaged, EntryUnreadable: an entry cannot be read.
+        """
+        tokens, marks = set(tokens), set(marks)
+        with self.reading() as index:
+            first, end = index.between(since, until)
+            end = end if before is None else min(end, before)
+            found: list[Entry] = []
+            while first < end and len(found) <= most:
+                numbers = {*index.holding(tokens, first, end, most + 1), *index.marked(marks, first, end, most + 1)}
+                newest = sorted(numbers, reverse=True)[: most + 1]
+                for entry in self._read(index, newest):
+                    inside = since <= datetime.fromisoformat(entry.at) < until
+                    if inside and (tokens & _tokens(entry) or marks & self._marks(entry, marks)):
+                        found.append(entry)
+                if len(newest) <= most:
+                    break
+                end = newest[-1]
+            return Hits(entries=found[:most], indexed=index.size(), more=len(found) > most)
+
+    def together(self, about: str) -> list[Entry]:
+        """Return all entries of one query, in order.
+
+        Raises:
+            IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
+        """
+        with self.reading() as index:
+            numbers = index.of_key(about_key(about), 0, WHOLE, MOST_TOGETHER)
+            return [entry for entry in self._read(index, reversed(numbers)) if entry.about == about]
+
+    def disclosed(self, marks: Sequence[str], before: datetime) -> Iterator[Disclosure]:
+        """Yield, oldest first, the entries before a moment that disclosed a value of any of the marks.
+
+        Raises:
+            IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
+        """
+        wanted = set(marks)
+        with self.reading() as index:
+            numbers = index.marked(wanted, 0, index.size(), WHOLE)
+            for entry in self._read(index, reversed(numbers)):
+                seen = self._seen(entry, wanted)
+                if seen and datetime.fromisoformat(entry.at) < before:
+                    yield Disclosure(
+                        index=entry.index,
+                        at=entry.at,
+                        officer_token=_one(entry, "officer"),
+                        case_token=_one(entry, "case"),
+                        terminal_token=_one(entry, "terminal"),
+                        seen=seen,
+                    )
+
+    def _read(self, index: Reading, numbers: Iterable[int]) -> Iterator[Entry]:
+        for number, (_, segment, offset, _kind) in index.places(numbers).items():
+            with suppress(FileNotFoundError):  # that segment is not kept any more
+                yield decode(*read_at(self._log, number, segment, offset))
+
+    def _seen(self, entry: Entry, wanted: set[str]) -> dict[str, str]:
+        """Return what was seen of the records of which a value has one of the marks."""
+        seen: dict[str, str] = {}
+        for record in left_in(self._opened(entry)):
+            fields = record.get("seen")
+            if isinstance(fields, dict) and not wanted.isdisjoint(map(str, fields.values())):
+                for name, mark in fields.items():
+                    if str(mark) in wanted or name not in seen:
+                        seen[name] = str(mark)
+        return seen
+
+    def _marks(self, entry: Entry, wanted: set[str]) -> set[str]:
+        return set(self._seen(entry, wanted).values()) if wanted else set()
+
+
+def _tokens(entry: Entry) -> set[str]:
+    return {token for tokens in entry.parties.values() for token in tokens}
+
+
+def _one(entry: Entry, kind: str) -> str:
+    return next(iter(entry.parties.get(kind, ())), "")
+
+
+def _remove(path: Path) -> None:
+    """Remove a file and its journal; who still has them open goes on with them."""
+    for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        each.unlink(missing_ok=True)

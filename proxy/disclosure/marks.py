@@ -1,0 +1,129 @@
+"""Marks: keyed hashes of what left, so that a published value can be traced to the entries that disclosed it.
+
+A mark is HMAC-SHA256 of a value's form (``registry/forms.py``), cut to 16 bytes, under a key of its kind that is itself a token
+of the index key: the same for any spelling, and without the key nobody can tell whose it is. Marks lie in the sealed part of
+an entry, beside the names of the fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from proxy.disclosure.splice import Number
+from proxy.registry.forms import form, joined, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from proxy.audit.sealing import Sealer
+    from proxy.inquiry.route import Field, Shape
+
+Marker = Callable[[str, str], str]
+"""Given a kind and a value as it is spelled, the mark."""
+SPACE: Final = "mark"
+MARK_DIGITS: Final = 32
+JOINED: Final = "+"
+"""Begins the name of what several fields make together: ``+name``, ``+born``."""
+MOST_VALUES: Final = 8
+"""Values of one field that are marked; further ones are seen, but leave no mark."""
+LEAST_TEXT: Final = 5
+"""Characters that a value without a kind must have to be marked: shorter ones (``F``, ``172``) fit thousands of people."""
+
+
+class _Mac:
+    """HMAC-SHA256 (RFC 2104) with both pads hashed beforehand: a long list has ten thousand values to mark."""
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(64, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def __call__(self, message: bytes) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest()[:MARK_DIGITS]
+
+
+def marker(sealer: Sealer) -> Marker:
+    """Return what marks a value under the active index key: 32 hexadecimal digits, or nothing for no text."""
+    macs: dict[str, _Mac] = {}
+
+    def mark(kind: str, value: str) -> str:
+        known = form(kind, value)
+        if not known:
+            return ""
+        key = sealer.token(SPACE, kind_of(kind))  # remembered by the sealer, and another one under another active key
+        mac = macs.get(key)
+        if mac is None:
+            mac = macs[key] = _Mac(bytes.fromhex(key))
+        return mac(known.encode(errors="surrogatepass"))
+
+    return mark
+
+
+def mark(sealer: Sealer, kind: str, value: str) -> str:
+    """Return the mark of one value under the active index key."""
+    return marker(sealer)(kind, value)
+
+
+def marks_of(sealer: Sealer, kind: str, value: str) -> tuple[str, ...]:
+    """Return the marks that a value may have been given: one under every index key that is still there."""
+    known = form(kind, value).encode(errors="surrogatepass")
+    return tuple(_Mac(bytes.fromhex(key))(known) for key in sealer.searches(SPACE, kind_of(kind)).values()) if known else ()
+
+
+def seen_in(value: object, declared: Shape, hidden: frozenset[str], marking: Marker) -> tuple[dict[str, str], list[str]]:
+    """Return the fields of a record that are there, with their marks, and those that are masked.
+
+    The record is as its route declares. A field of several values has them numbered: ``phones``, ``phones[1]`` ….
+    """
+    seen: dict[str, str] = {}
+    masked: list[str] = []
+    for field, content in _fields(value, declared):
+        if field.field_class in hidden:
+            masked.append(field.name)
+            continue
+        for number, text in enumerate(_texts(content)):
+            name = f"{field.name}[{number}]" if number else field.name
+            seen[name] = _marked(field, text, marking) if number < MOST_VALUES else ""
+    return seen, masked
+
+
+def joined_in(kinds: Mapping[str, Sequence[str]], marking: Marker) -> Iterator[tuple[str, str]]:
+    """Yield the marks of what several fields that were seen make together."""
+    for kind, known in joined(kinds):
+        yield JOINED + kind, marking(kind, known)
+
+
+def _fields(value: object, declared: Shape) -> Iterator[tuple[Field, object]]:
+    assert isinstance(value, dict)
+    for name, content in value.items():
+        if content is None or content == "":
+            continue
+        member = declared[name]
+        if isinstance(member, dict):
+            yield from _fields(content, member)
+        else:
+            yield member, content
+
+
+def _texts(content: object) -> Iterator[str]:
+    if isinstance(content, list):
+        for element in content:
+            if element is not None and element != "":
+                yield _text(element)
+    else:
+        yield _text(content)
+
+
+def _text(content: object) -> str:
+    return content if isinstance(content, str) else str(content)
+
+
+def _marked(field: Field, text: str, marking: Marker) -> str:
+    if field.kind is not None:
+        return marking(field.kind, text)
+    return marking(field.field_class, text) if len(text) >= LEAST_TEXT and type(text) is not Number else ""

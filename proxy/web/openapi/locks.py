@@ -1,0 +1,102 @@
+"""What the doors serve of locks, and of findings."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from proxy.escalation.locks import Kind
+from proxy.oversight.finding import Disposition, Standing
+from proxy.web.openapi.parts import JSON, MOMENT, OF_A_BODY, OF_IDENTITY, OF_STEP_UP, OF_THE_CONNECTION, operation
+
+OF_LOCKS: Final = frozenset({"lock-ineligible", "lock-unknown", "lock-over", "lock-target-invalid", "lock-target-unknown"})
+_OF_ALL: Final = (
+    OF_THE_CONNECTION
+    | OF_IDENTITY
+    | {"method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-duplicate", "locked", "locks-stale"}
+)
+_ID: Final = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}}
+_TEXT: Final = {"type": "string"}
+_MAYBE: Final = {"type": ["string", "null"]}
+_MAYBE_MOMENT: Final = {"anyOf": [MOMENT, {"type": "null"}]}
+_REASON: Final = {"type": "string", "minLength": 8, "maxLength": 1000}
+_LOCK: Final = {
+    "type": "object",
+    "description": "What is stopped. `stops` is the agency whose queries it stops, or everybody.",
+    "required": ["id", "kind", "target", "state", "stops", "locked_by", "role", "reason", "created_at", "until"],
+    "additionalProperties": False,
+    "properties": {
+        **dict.fromkeys(("id", "target", "stops", "locked_by", "role", "reason", "ended_by", "ended_for"), _TEXT),
+        "kind": {"enum": [str(kind) for kind in Kind]},
+        "state": {"enum": ["active", "ended"]},
+        "created_at": MOMENT,
+        "ended_at": MOMENT,
+        "until": _MAYBE_MOMENT,
+        "only_here": {"const": True, "description": "The store cannot be written: it holds at this node alone so far."},
+    },
+}
+_FINDING: Final = {
+    "type": "object",
+    "description": "What a review found unjustified, until somebody else has looked into it.",
+    "required": ["id", "state", "review", "why", "entry", "opened_at", "opened_by", "found", "requested_by", "closed_at"],
+    "properties": {
+        **dict.fromkeys(("id", "review", "why", "entry", "found", "requested_by", "case", "purpose", "statement"), _TEXT),
+        **dict.fromkeys(("opened_by", "reason", "closed_by", "words"), _MAYBE),
+        "state": {"enum": [str(state) for state in Standing]},
+        "outcome": {"enum": [*(str(each) for each in Disposition), None]},
+        "opened_at": _MAYBE_MOMENT,
+        "closed_at": _MAYBE_MOMENT,
+    },
+}
+
+
+def locks(step_up: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the paths of locks; ``step_up`` is the header by which a passkey confirms."""
+    shown = {JSON: {"schema": _LOCK}}
+    add = operation(
+        "lock-add", "locks", "Stop a person, terminal, case, subject or grant at once, at every node", shown,
+        {*_OF_ALL, *OF_A_BODY, *OF_LOCKS, "reason-missing", "parameter-unknown"},
+    )  # fmt: skip
+    sent = {"kind": _LOCK["properties"]["kind"], "target": _TEXT, "reason": _REASON, "until": MOMENT}  # type: ignore[index]
+    add["requestBody"] = _body(sent | {"anyway": {"type": "boolean"}}, ["kind", "target", "reason"])
+    lift = operation(
+        "lock-lift", "locks", "Lift a lock, as another person than who locked and than who is locked", shown,
+        {*_OF_ALL, *OF_A_BODY, *OF_LOCKS, *OF_STEP_UP, "reason-missing"},
+    )  # fmt: skip
+    lift["requestBody"] = _body({"reason": _REASON}, ["reason"])
+    lift["parameters"] = [step_up]
+    one = operation("lock", "locks", "One lock", shown, {*_OF_ALL, *OF_LOCKS})
+    return {
+        "/locks": {"get": _list("locks", "The locks that are yours to see", _LOCK, ["active", "ended"], OF_LOCKS), "post": add},
+        "/locks/{id}": {"parameters": [_ID], "get": one},
+        "/locks/{id}/lift": {"parameters": [_ID], "post": lift},
+    }
+
+
+def findings() -> dict[str, dict[str, Any]]:
+    """Return the paths of findings."""
+    shown, unknown = {JSON: {"schema": _FINDING}}, {"finding-unknown"}
+    close = operation(
+        "finding-close", "findings", "Close one, as another person of the oversight desk than the reviewer", shown,
+        {*_OF_ALL, *OF_A_BODY, *unknown, "finding-closed", "outcome-unknown", "reason-missing"},
+    )  # fmt: skip
+    outcome = {"enum": [str(each) for each in Disposition]}
+    close["requestBody"] = _body({"outcome": outcome, "reason": {"type": "string", "maxLength": 1000}}, ["outcome", "reason"])
+    one = operation("finding", "findings", "One finding", shown, {*_OF_ALL, *unknown})
+    states = [str(state) for state in Standing]
+    return {
+        "/findings": {"get": _list("findings", "The findings that are yours to look at", _FINDING, states, unknown)},
+        "/findings/{id}": {"parameters": [_ID], "get": one},
+        "/findings/{id}/close": {"parameters": [_ID], "post": close},
+    }
+
+
+def _list(room: str, summary: str, row: object, states: list[str], slugs: set[str] | frozenset[str]) -> dict[str, Any]:
+    rows = {"type": "object", "required": [room], "properties": {room: {"type": "array", "items": row}}}
+    found = operation(room, room, summary, {JSON: {"schema": rows}}, {*_OF_ALL, *slugs, "parameter-unknown"})
+    found["parameters"] = [{"name": "state", "in": "query", "schema": {"type": "string", "enum": states}}]
+    return found
+
+
+def _body(members: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    schema = {"type": "object", "properties": members, "required": required, "additionalProperties": False}
+    return {"required": True, "content": {JSON: {"schema": schema}}}

@@ -1,0 +1,1 @@
+"""The witness: somebody else's memory of what the log has signed."""
