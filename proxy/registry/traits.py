@@ -8,6 +8,7 @@ date slipped or a number was mistyped, and those of two persons seldom have.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -277,6 +278,18 @@ def keys(
     name meets beside the beginning of the other, and where both are exchanged.
     A number's own ``hash``, and that of several, is the same in every process of one release of Python; no text's is.
     """
+    return [*chain(*keys_apart(traits, word, enrolled=enrolled, usual=usual, halves=halves))]
+
+
+def keys_apart(
+    traits: Traits,
+    word: Callable[[str], int],
+    *,
+    enrolled: bool,
+    usual: Callable[[str], int] | None = None,
+    halves: tuple[bool, bool] = BOTH,
+) -> tuple[list[int], list[int]]:
+    """Return the same, those of names and dates of birth apart from all others."""
     found: list[tuple[int, ...]] = []
     once, word = word, usual or word
     births = [born for born in traits.births if born.whole]
@@ -289,12 +302,13 @@ def keys(
         _name_keys(name, births, found, sounds, word, enrolled=enrolled, halves=halves)
         if name.surname and not name.given and not enrolled:
             found += _surname_keys(word(sound("".join(name.surname))), traits.births, word)
+    of_names, found = found, []
     _number_keys(numbers, found, once, enrolled=enrolled)
     for spot in traits.spots:
         _spot_keys(spot, found, word, enrolled=enrolled)
     if traits.names or births:
         _site_keys(traits, births, found, word, enrolled=enrolled)
-    return list(map(hash, found))
+    return list(map(hash, of_names)), list(map(hash, found))
 
 
 def _number_keys(
