@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HOUSEKEEPING_SECONDS: Final = 0.5
 OVERSIGHT_SECONDS: Final = 2.0
+INDEX_SECONDS: Final = 1.0
 NOTIFY_SECONDS: Final = 1.0
 REPORT_SECONDS: Final = 5.0
 PROBE_SECONDS: Final = 10.0
@@ -63,6 +64,7 @@ class Housekeeping:
         await self._keep(rooms.lock_desk.sweep)
         await self._keep(rooms.sessions.sweep, seconds=EXPIRY_SECONDS)
         await self._keep(rooms.oversight.follow, seconds=OVERSIGHT_SECONDS)
+        await self._keep(rooms.index.follow, seconds=INDEX_SECONDS)
         if rooms.notifier is not None:
             await self._keep(rooms.notifier.plan, seconds=NOTIFY_SECONDS)
             for channel in rooms.notifier.channels:  # each by itself: a slow one holds up no other

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.gate import Gate, ReleaseGate
+from proxy.audit.index.service import Index, folder_of
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.pulse import Pulse
@@ -51,8 +52,10 @@ from proxy.identity.sign_in import SignIn
 from proxy.identity.stepup import StepUp
 from proxy.identity.tls import server_context
 from proxy.oversight.channels import make_channel
+from proxy.oversight.leak.service import LeakTrace
 from proxy.oversight.notification_file import load_notifying
 from proxy.oversight.notifier import Notifier
+from proxy.oversight.questions import Questions
 from proxy.oversight.service import Oversight
 from proxy.policy.activating import Activations
 from proxy.policy.live import LivePolicy
@@ -77,6 +80,7 @@ from proxy.web.console.health import LogHead
 from proxy.web.console.provider import ProviderSignIn
 from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
+from proxy.web.leaks import LeakDoor
 from proxy.web.limits import Limits
 from proxy.web.ops import Check, Ops
 from proxy.web.server import Door
@@ -277,6 +281,11 @@ class _Composition:
 
         documents = Documents(lambda: live.policies)
 
+        index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
+        stack.callback(index.close)
+        leaks = LeakTrace(index, sealer, audit, settings.origin)
+        questions = Questions(search=LogSearch(index, sealer, audit), cases=cases, registry=registry, sealer=sealer)
+
         def door(*, queries: bool) -> Handler:
             return Terminals(
                 gateway=gateway,
@@ -290,6 +299,9 @@ class _Composition:
                 limits=self._limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
+                questions=None if queries else questions,
+                leaks=None if queries else LeakDoor(leaks, cases, registry),
+                origin=settings.origin,
                 registration=self._registration(database, store_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
@@ -322,6 +334,9 @@ class _Composition:
             oversight=oversight,
             notifier=self._make_notifier(database, escalations, oversight, audit, store_key),
             sign_in=sign_in,
+            index=index,
+            questions=questions,
+            leaks=leaks,
         )
         house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
         ready = partial(self._ready, rooms, house)
@@ -397,7 +412,8 @@ class _Composition:
                     escalations=rooms.escalations,
                     oversight=rooms.oversight,
                     locks=rooms.lock_desk,
-                    search=LogSearch(self._settings.log, sealer, audit),
+                    questions=rooms.questions,
+                    leaks=rooms.leaks,
                     cases=rooms.cases,
                     registry=rooms.registry,
                     live=rooms.live,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from proxy.audit.gate import ReleaseGate
+    from proxy.audit.index.service import Index
     from proxy.audit.outbox import Outbox
     from proxy.audit.pulse import Pulse
     from proxy.audit.service import AuditTrail
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from proxy.identity.service import Identities
     from proxy.identity.sessions import Sessions
     from proxy.identity.sign_in import SignIn
+    from proxy.oversight.leak.service import LeakTrace
     from proxy.oversight.notifier import Notifier
+    from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
     from proxy.policy.live import LivePolicy
     from proxy.purpose.case_system import CaseSystem
@@ -49,3 +52,6 @@ class Rooms:
     oversight: Oversight
     notifier: Notifier | None
     sign_in: SignIn | None
+    index: Index
+    questions: Questions
+    leaks: LeakTrace

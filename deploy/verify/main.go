@@ -29,7 +29,7 @@ func main() {
 // run is verify log|bundle PATH -key VKEY [-witness VKEY …] [-earlier CHECKPOINT …].
 func run(arguments []string) error {
 	if len(arguments) < 2 {
-		return errors.New("say what to verify: log PATH -key VKEY")
+		return errors.New("say what to verify: log|bundle PATH -key VKEY")
 	}
 	var keys, witnesses, earlier list
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
@@ -45,6 +45,8 @@ func run(arguments []string) error {
 	switch arguments[0] {
 	case "log":
 		return verifyLog(arguments[1], append(keys, witnesses...), earlier)
+	case "bundle":
+		return verifyBundle(arguments[1], append(keys, witnesses...))
 	default:
 		return fmt.Errorf("%q cannot be verified", arguments[0])
 	}

@@ -1,9 +1,9 @@
 """The bytes of an entry: one JSON object, keys in this order: v, kind, at, about, epoch, facts, parties, body.
 
 What is hashed is what was stored; nothing is ever written again in another form. Facts are those of CJIS AU-3(1): type, time to
-the hundredth of a second (AU-8), source and destination, outcome. People and query terms are tokens, made with the index key
-that ``epoch`` names, or lie encrypted in the body, which is stored beside the entry and of which the entry holds the SHA-256:
-so the body can be shredded, and the entry, the tree and every proof stay what they were.
+the hundredth of a second (AU-8), destination, outcome. People, query terms and the source's address are tokens, made with the
+index key that ``epoch`` names, and lie encrypted in the body, which is stored beside the entry and of which the entry holds
+the SHA-256: so the body can be shredded, and the entry, the tree and every proof stay what they were.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from proxy.audit.sealing import SealBroken, Shredded
+from proxy.audit.sealing import SealBroken, Shredded, open_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,13 +64,34 @@ class Entry:
             KeyGone: the key that it was sealed with is not here.
             SealBroken: it was altered, moved or removed.
         """
-        if not self.body_hash:
-            return {}
+        return sealer.unseal_body(self._whole(), day=self.at[:10], bound=self._bound) if self.body_hash else {}
+
+    def data_key(self, sealer: Sealer) -> bytes:
+        """Return the key of this body alone, to give away with it.
+
+        Raises:
+            Shredded, KeyGone, SealBroken: as for ``unseal``, and where nothing was sealed.
+        """
+        return sealer.data_key(self._whole(), day=self.at[:10], bound=self._bound)
+
+    def open(self, data_key: bytes) -> dict[str, Json]:
+        """Return the body in clear, with its own key.
+
+        Raises:
+            Shredded, SealBroken: as for ``unseal``, and where the key is another's.
+        """
+        return open_body(self._whole(), data_key, bound=self._bound)
+
+    def _whole(self) -> bytes:
         if self.body is None:
             raise Shredded("the body was shredded; an entry `shredded` says on which order")
         if not self.is_whole:
             raise SealBroken("the body is not the one whose hash the entry holds")
-        return sealer.unseal_body(self.body, day=self.at[:10], bound=(self.kind, self.about, self.at, self.epoch))
+        return self.body
+
+    @property
+    def _bound(self) -> tuple[str, ...]:
+        return self.kind, self.about, self.at, self.epoch
 
     @property
     def is_whole(self) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from proxy.audit.entry import decode, prefix
 from proxy.audit.events import Started
-from proxy.tlog.store import SegmentReader, segments_of
+from proxy.tlog.store import SegmentReader, absent, first_kept, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +41,11 @@ class AuditReader:
 
         Raises:
             IndexError: there is none.
+            LogPruned: it was pruned.
             EntryUnreadable: it is not of this form.
         """
+        if 0 <= index < first_kept(self._directory):
+            raise absent(self._directory, index)
         for stored in self._segments.stored(index, index + 1) if index >= 0 else ():
             return decode(*stored)
         msg = f"the log has no entry {index}"

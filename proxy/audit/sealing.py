@@ -146,19 +146,25 @@ class Sealer:
             KeyGone: the key that it names is not here.
             SealBroken: it was altered, moved, or sealed under another key.
         """
+        return open_body(body, self.data_key(body, day=day, bound=bound), bound=bound)
+
+    def data_key(self, body: bytes, *, day: str, bound: tuple[str, ...]) -> bytes:
+        """Return the key of one body: it opens this one and no other, so it can be given away with it.
+
+        Raises:
+            KeyGone: the key that wraps it is not here.
+            SealBroken: it was altered, moved, or wrapped with another key.
+        """
         key_id, start = body_key_of(body), 2 + body[1]
         key = self._body.get(key_id)
         if key is None:
             msg = f"it was sealed with body key {key_id}, which is not here (any more)"
             raise KeyGone(msg)
-        what = orjson.dumps((key_id, *bound))
         nonce, wrapped = body[start : start + NONCE_BYTES], body[start + NONCE_BYTES : start + _WRAPPED_BYTES]
         try:
-            data_key = self._cipher(key.secret, f"body/{day}").decrypt(nonce, wrapped, what)
-            plain = AESGCM(data_key).decrypt(_ONCE, body[start + _WRAPPED_BYTES :], what)
+            return self._cipher(key.secret, f"body/{day}").decrypt(nonce, wrapped, orjson.dumps((key_id, *bound)))
         except InvalidTag:
             raise SealBroken("the body was altered or moved, or this is not the key it was sealed with") from None
-        return cast("dict[str, Json]", json.loads(plain))
 
     def seal(self, content: Mapping[str, Json], *, use: str, bound: tuple[str, ...]) -> bytes:
         """Return nonce and ciphertext of a JSON object for the store, bound to ``bound``; ``use`` chooses the derived key.
@@ -183,6 +189,20 @@ class Sealer:
         except InvalidTag:
             raise SealBroken("the sealed part was altered or moved, or this is not the key it was sealed with") from None
         return cast("dict[str, Json]", json.loads(plain))
+
+
+def open_body(body: bytes, data_key: bytes, *, bound: tuple[str, ...]) -> dict[str, Json]:
+    """Return the JSON object that a body holds, with its own key.
+
+    Raises:
+        SealBroken: the body was altered or moved, or the key is another's.
+    """
+    key_id, start = body_key_of(body), 2 + body[1] + _WRAPPED_BYTES
+    try:
+        plain = AESGCM(data_key).decrypt(_ONCE, body[start:], orjson.dumps((key_id, *bound)))
+    except (InvalidTag, ValueError):
+        raise SealBroken("the body was altered or moved, or this is not its key") from None
+    return cast("dict[str, Json]", json.loads(plain))
 
 
 def body_key_of(body: bytes) -> str:

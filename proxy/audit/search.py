@@ -1,184 +1,282 @@
-"""Looking through the log: by case or officer, in a stretch of time, newest first. Whoever looks is in the log first.
+"""Questions to the log: who looked at whom, what somebody did, what happened under a case. Whoever asks is in the log first.
 
-Nothing but the log is read: its tokens tell which entries are about whom, and without the index key nobody can ask. A walk is
-bounded; where it stopped is told, so that the next one goes on from there and nobody takes a part for the whole.
+The index says which entries it is; they are read from the log, compared with what was sought, and told query by query. What an
+answer rests on is told with it: how far the index goes. Nobody is told of their own look-ups: who investigates them is another.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections import deque
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from proxy.audit.entry import decode, prefix
+from proxy.audit.errors import OwnLookups
 from proxy.audit.event import Event, Party
-from proxy.audit.reader import AuditReader
-from proxy.audit.sealing import KeyGone, Shredded
-from proxy.tlog.store import SegmentReader, newest_seal, segments_of
+from proxy.audit.index.rows import QUERIES, left_in
+from proxy.audit.pairing import DECIDED, TERMINAL
+from proxy.audit.sealing import SealBroken, Shredded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import AuditLog, Json
+    from proxy.audit.index.service import Index
     from proxy.audit.sealing import Sealer
 
-By = Literal["case", "officer"]
-WALK: Final = 200_000
-"""Entries that one search looks at, at most: about two seconds."""
 FOUND: Final = 100
-SET_BACK: Final = timedelta(days=1)
-"""Times in a log go up, but for a clock that was set back: by less than this, or its node would not have gone on."""
-_EPOCH: Final = re.compile(rb'"epoch":"([^"\\]*)"')
-_QUERIES: Final = (prefix("decided"), prefix("refused"))
+PATIENCE: Final = 2.0
+"""Seconds that a question waits for an index that is behind; then it is answered as far as that goes, and says so."""
+SUBJECT: Final = "subject"
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_WHOLE: Final = frozenset({"officer", "case", "terminal"})
+"""What is sought by what every entry of a query says of itself; all else says whom it was about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """What is sought: parties by kind and form, and marks of what left. ``by`` says by what it was named, ``value`` how."""
+
+    by: str
+    value: str
+    parties: tuple[Party, ...]
+    marks: tuple[str, ...] = ()
+
+    @property
+    def about_somebody(self) -> bool:
+        """Tell whether it names whom the queries were about."""
+        return self.by not in _WHOLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSearched(Event):
-    """Somebody looks through the log; recorded before they see anything."""
+    """Somebody asks the log; recorded before they see anything. ``denied`` says why they did not."""
 
     kind: ClassVar[str] = "log-searched"
     operator: str
     role: str
     case: str
     statement: str
-    by: By
-    value: str
+    sought: Sought
     since: datetime
     until: datetime
     before: int | None = None
+    denied: str = ""
+    counts: str = ""
 
     def facts(self) -> Mapping[str, Json]:
         """Return by what was searched, and in which stretch; never for whom."""
         return {
-            "by": self.by,
+            "by": self.sought.by,
             "role": self.role,
             "since": self.since.isoformat(),
             "until": self.until.isoformat(),
             "before": self.before,
+            **({"denied": self.denied} if self.denied else {}),
+            **({"counts": self.counts} if self.counts else {}),
         }
 
     def parties(self) -> Iterable[Party]:
         """Return who searched, under which case, and what was searched for."""
         yield Party("actor", self.operator)
         yield Party("case", self.case)
-        yield Party(self.by, self.value)
+        yield from self.sought.parties
 
     def sealed(self) -> Mapping[str, Json]:
         """Return all of it in words."""
-        return {"operator": self.operator, "case": self.case, "statement": self.statement, "searched": self.value}
+        return {"operator": self.operator, "case": self.case, "statement": self.statement, "searched": self.sought.value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One query as a search shows it: who asked, why, and what was decided. Whom it was about stays sealed."""
+    """One query as an answer shows it: who asked, why, what was decided, and what of those who were sought was seen.
+
+    ``index`` is the entry that the terminal was told (``Audit-Entry``). ``roads`` are the kinds of what named them, ``seen``
+    and ``masked`` the names of fields, ``shown`` and ``withheld`` count records; ``unread`` says why a body tells nothing.
+    Whom else it was about stays sealed.
+    """
 
     index: int
     at: datetime
-    officer: str
-    terminal: str
-    case: str
-    purpose: str
-    statement: str
-    action: str
-    outcome: str
-    rule: str
+    kind: str
+    officer: str = ""
+    terminal: str = ""
+    case: str = ""
+    purpose: str = ""
+    statement: str = ""
+    action: str = ""
+    outcome: str = ""
+    rule: str = ""
+    roads: Sequence[str] = ()
+    seen: Sequence[str] = ()
+    masked: Sequence[str] = ()
+    shown: int = 0
+    withheld: int = 0
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a search found, newest first. ``before`` is where the next one goes on, or None: there is nothing more.
+    """What was found, newest first. ``before`` is where the next page goes on, or None: there is nothing more.
 
-    ``dead`` names the epochs that the walk came through and whose key is not here: nobody can search their entries.
+    ``entries`` are all that answer the question on this page; ``indexed`` is the size of the log that was asked, and ``behind``
+    counts entries that were there by then and not indexed yet. ``dead`` names epochs whose index key is not here: nobody can
+    search their entries.
     """
 
     lines: Sequence[Line]
-    looked: int
+    entries: Sequence[Entry]
+    indexed: int
     before: int | None
+    behind: int = 0
     dead: Sequence[str] = ()
 
 
 class LogSearch:
     """The use case."""
 
-    def __init__(self, directory: Path, sealer: Sealer, audit: AuditLog) -> None:
-        """Read the log in ``directory``."""
-        self._directory = directory
+    def __init__(self, index: Index, sealer: Sealer, audit: AuditLog) -> None:
+        """Ask an index."""
+        self._index = index
         self._sealer = sealer
-        self._reader = AuditReader(directory, sealer)
         self._audit = audit
 
-    async def search(self, searched: LogSearched) -> Found:
+    async def search(self, searched: LogSearched, most: int = FOUND) -> Found:
         """Record the search, then return the queries it finds.
 
         Raises:
             AuditUnavailable: it could not be recorded, so nothing is shown.
-            LogDamaged, EntryUnreadable, SealBroken: an entry cannot be read.
+            OwnLookups: queries of whoever asks are among them.
+            IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: something cannot be read.
         """
+        await self._index.follow(seconds=PATIENCE)
+        receipt = await self._audit.record(searched)
+        found = await asyncio.to_thread(self._find, searched, most)
+        if self._concerns(found.entries, searched.operator):
+            await self.deny(searched)
+        return replace(found, behind=max(receipt.index - found.indexed, 0))
+
+    async def deny(self, searched: LogSearched) -> None:
+        """Record that somebody was not told, and do not tell.
+
+        Raises:
+            OwnLookups: always.
+        """
+        await self._audit.record(replace(searched, denied="own"))
+        raise OwnLookups("You, or somebody close to you, are among those whom this is about. Somebody else has to ask.")
+
+    async def count(self, searched: LogSearched) -> Sequence[tuple[str, int]]:
+        """Record the question, then return how many queries there were, by what ``counts`` says.
+
+        No body is opened, but one of each officer who is named: their names lie nowhere else.
+
+        Raises:
+            AuditUnavailable, IndexUnusable, LogDamaged, EntryUnreadable: as ``search``.
+        """
+        await self._index.follow(seconds=PATIENCE)
         await self._audit.record(searched)
-        return await asyncio.to_thread(self._walk, searched)
+        return await asyncio.to_thread(self._count, searched)
 
-    def _walk(self, searched: LogSearched) -> Found:
-        end = newest_seal(self._directory) if searched.before is None else searched.before
-        lines: list[Line] = []
-        dead: set[str] = set()
-        looked = 0
-        for segment in reversed(segments_of(self._directory)):
-            if segment.first >= end:
-                continue
-            if looked >= WALK or len(lines) >= FOUND:
-                return Found(lines=lines, looked=looked, before=end, dead=sorted(dead))
-            matching = deque(self._matching(segment.first, end, searched, dead), maxlen=FOUND - len(lines) + 1)
-            looked += end - segment.first
-            lines += [self._line(entry) for entry in reversed(matching)]
-            if len(lines) > FOUND:
-                return Found(lines=lines[:FOUND], looked=looked, before=lines[FOUND - 1].index, dead=sorted(dead))
-            end = segment.first
-            first = next(self._reader.entries(end, end + 1), None)
-            if first is not None and datetime.fromisoformat(first.at) < searched.since - SET_BACK:
-                break
-        return Found(lines=lines, looked=looked, before=None, dead=sorted(dead))
+    def _count(self, searched: LogSearched) -> Sequence[tuple[str, int]]:
+        officers = [token for party in searched.sought.parties for token in self._sealer.searches(*party).values()]
+        with self._index.reading() as index:
+            found = index.counts(searched.counts, searched.since, searched.until, officers)
+        told = [(self._named(searched.counts, what), count) for what, count in found]
+        joined: dict[str, int] = {}
+        for what, count in told:  # an officer has another token in each epoch
+            joined[what] = joined.get(what, 0) + count
+        return list(joined.items())
 
-    def _matching(self, start: int, end: int, searched: LogSearched, dead: set[str]) -> Iterator[Entry]:
-        tokens = self._sealer.searches(searched.by, searched.value)
-        any_of = re.compile(b"|".join(token.encode() for token in tokens.values()))
-        # Looked for as bytes first: reading every entry would cost ten times as much.
-        for stored in SegmentReader(self._directory).stored(start, end):
-            if not stored.entry.startswith(_QUERIES):
-                continue
-            epoch = _EPOCH.search(stored.entry)
-            if epoch is not None and (name := epoch[1].decode()) not in tokens:
-                dead.add(name)
-            elif any_of.search(stored.entry):
-                entry = decode(*stored)
-                inside = searched.since <= datetime.fromisoformat(entry.at) < searched.until
-                if inside and tokens.get(entry.epoch) in entry.parties.get(searched.by, ()):
-                    yield entry
+    def _named(self, counted: str, what: int | str) -> str:
+        if counted == "officer":
+            return self._index.officer(int(what))
+        return str(date.fromordinal(_EPOCH + int(what))) if counted == "day" else str(what)
 
-    def _clear(self, entry: Entry) -> dict[str, Json]:
-        """Return a body in clear; of one that was shredded, or whose key was destroyed, words that say so."""
-        try:
-            return self._reader.unseal(entry)
-        except Shredded:
-            return {"statement": "(shredded on a court's order)"}
-        except KeyGone:
-            return {"statement": "(the body key was destroyed)"}
+    def _concerns(self, entries: Iterable[Entry], operator: str) -> bool:
+        own = set(self._sealer.searches("officer", operator).values())
+        return any(entry.kind in QUERIES and not own.isdisjoint(entry.parties.get("officer", ())) for entry in entries)
 
-    def _line(self, entry: Entry) -> Line:
-        sealed, facts = self._clear(entry), entry.facts
+    def _find(self, searched: LogSearched, most: int) -> Found:
+        tokens = {token for party in searched.sought.parties for token in self._sealer.searches(*party).values()}
+        marks = frozenset(searched.sought.marks)
+        hits = self._index.find(
+            tokens, marks=marks, since=searched.since, until=searched.until, before=searched.before, most=most
+        )
+        lines, told, queries = [], set(), self._index.together(hits.entries)
+        for entry in hits.entries:
+            if searched.sought.about_somebody and entry.kind == LogSearched.kind:
+                continue  # to ask the log about somebody is not to look at them
+            if not entry.about:
+                lines.append(self._line([entry], tokens, searched))
+            elif entry.about not in told:
+                told.add(entry.about)
+                together = queries[entry.about] or [entry]
+                inside = [each for each in together if searched.since <= datetime.fromisoformat(each.at) < searched.until]
+                newest = max((each.index for each in inside if not _tokens(each).isdisjoint(tokens)), default=entry.index)
+                if newest <= entry.index:  # else an earlier page told of it
+                    lines.append(self._line(together, tokens, searched))
+        before = hits.entries[-1].index if hits.more else None
+        return Found(lines=lines, entries=hits.entries, indexed=hits.indexed, before=before, dead=hits.dead)
+
+    def _line(self, together: Sequence[Entry], tokens: set[str], searched: LogSearched) -> Line:
+        asked = next((entry for entry in together if entry.kind in QUERIES), together[0])
+        ended = next((entry for entry in reversed(together) if entry.kind in TERMINAL), None)
+        sealed, unread = self._opened(asked)
+        left = self._left(ended, searched)
+        roads = {kind for entry in together for kind, held in entry.parties.items() if not tokens.isdisjoint(held)}
+        outcome = asked.facts.get("outcome") or asked.facts.get("problem") or ""
         return Line(
-            index=entry.index,
-            at=datetime.fromisoformat(entry.at),
-            officer=str(sealed.get("operator") or ""),
+            index=asked.index,
+            at=datetime.fromisoformat(asked.at),
+            kind=ended.kind if ended is not None and asked.kind == DECIDED else asked.kind,
+            officer=str(sealed.get("operator") or sealed.get("actor") or sealed.get("by") or ""),
             terminal=str(sealed.get("terminal") or ""),
             case=str(sealed.get("case") or ""),
-            purpose=str(facts.get("purpose") or ""),
+            purpose=str(asked.facts.get("purpose") or ""),
             statement=str(sealed.get("statement") or ""),
-            action=str(facts.get("action") or ""),
-            outcome=str(facts.get("outcome") or facts.get("problem") or entry.kind),
-            rule=str(facts.get("rule") or ""),
+            action=str(asked.facts.get("action") or ""),
+            outcome=str(outcome),
+            rule=str(asked.facts.get("rule") or ""),
+            roads=sorted(roads) if searched.sought.about_somebody else (),
+            seen=sorted({name for record in left for name in _names(record.get("seen")) if not name.startswith("+")}),
+            masked=sorted({name for record in left for name in _names(record.get("masked"))}),
+            shown=sum(record.get("withheld") is False for record in left),
+            withheld=sum(record.get("withheld") is True for record in left),
+            unread=unread,
         )
+
+    def _left(self, ended: Entry | None, searched: LogSearched) -> Sequence[Mapping[str, Json]]:
+        """Return what an end says of the records that concern whom was sought; of all of them where nobody was."""
+        if ended is None:
+            return ()
+        records = list(left_in(self._opened(ended)[0]))
+        if not searched.sought.about_somebody:
+            return records
+        named = {party.value for party in searched.sought.parties if party.kind in {SUBJECT, "person_id"}}
+        wanted = {*named, *searched.sought.marks}
+        return [record for record in records if not wanted.isdisjoint(_said(record))]
+
+    def _opened(self, entry: Entry) -> tuple[Mapping[str, Json], str]:
+        try:
+            return entry.unseal(self._sealer), ""
+        except Shredded:
+            return {}, "shredded"
+        except SealBroken:
+            return {}, "sealed"
+
+
+def _tokens(entry: Entry) -> set[str]:
+    return {token for held in entry.parties.values() for token in held}
+
+
+def _names(value: Json) -> Iterable[str]:
+    return map(str, value) if isinstance(value, (list, dict)) else ()
+
+
+def _said(record: Mapping[str, Json]) -> Iterable[str]:
+    """Yield by what a record can be told to concern somebody."""
+    yield from _names(record.get("subject"))
+    yield from _names(record.get("person"))
+    seen = record.get("seen")
+    yield from map(str, seen.values()) if isinstance(seen, dict) else ()

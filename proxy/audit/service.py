@@ -14,6 +14,7 @@ from proxy.audit.events import Started, Stopped
 from proxy.audit.failed import Failed
 from proxy.audit.pairing import Pairing
 from proxy.audit.reader import AuditReader
+from proxy.audit.retention import settle
 from proxy.audit.rotation import require_newest
 from proxy.audit.shredding import BodiesShredded, named_in, shredded_by
 from proxy.clock import stamp
@@ -171,9 +172,15 @@ class AuditTrail:
     async def start(self, *, version: str, policy: str, sample: str = "", heartbeat: float = 0) -> Receipt:
         """Close orphans, then record that this node begins to answer; in this order, for the next start relies on it.
 
+        A prune that was interrupted is finished first.
+
         Raises:
             AuditUnavailable: the log cannot be read or written.
         """
+        try:
+            await asyncio.to_thread(settle, self.log.directory, self.log.verifier)
+        except (LogDamaged, EntryUnreadable, OSError) as error:
+            raise AuditUnavailable("The log cannot be read; run `showcause audit verify`.") from error
         orphans = await self.close_orphans()
         return await self.record(
             Started(

@@ -21,8 +21,10 @@ from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.events import LogRead
 from proxy.audit.pairing import Pairing
 from proxy.audit.reader import AuditReader
+from proxy.audit.retention import ordered
 from proxy.audit.sealing import SealBroken
 from proxy.audit.times import SKEW_SECONDS, Timeline
+from proxy.cli import bundles
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -36,12 +38,15 @@ from proxy.cli.common import (
     settings_of,
 )
 from proxy.cli.confirmation import confirmation
+from proxy.cli.leak import leak
+from proxy.cli.questions import register as register_questions
 from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.retention import hold, prune
 from proxy.cli.rings import rotate_key
 from proxy.cli.shredding import shred
 from proxy.cli.succession import new_origin
 from proxy.cli.trusting import cosigned_of, verifier_of
-from proxy.tlog.errors import NoteInvalid
+from proxy.tlog.errors import LogPruned, NoteInvalid
 from proxy.tlog.note import parse_unverified
 from proxy.tlog.store import CHECKPOINT, LOCK, Cursor, newest_seal, segments_of
 from proxy.tlog.verify import verify as verify_log
@@ -55,9 +60,13 @@ if TYPE_CHECKING:
     from proxy.tlog.verify import Report
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(hold, name="hold", help="What must not be pruned or shredded, on whose order.")
+app.command()(prune)
+app.command()(leak)
 app.command()(shred)
 app.command("rotate-key")(rotate_key)
 app.command("new-origin")(new_origin)
+app.add_typer(bundles.app)
 
 FOLLOW_SECONDS: Final = 0.5
 MIN_STATEMENT: Final = 8
@@ -131,10 +140,13 @@ def verify(
     problems += _unwitnessed(witnessed)
     under_way, notes = 0, list[str]()
     if not any(found.kind in {"entry", "missing"} for found in report.findings):
-        unpaired, under_way = _unpaired(AuditReader(folder), report.size, running=running)
+        by = ordered(folder, report.pruned) if report.pruned else None
+        problems += _unordered(report) if report.pruned and by is None else []
+        unpaired, under_way = _unpaired(AuditReader(folder), report.size, by, running=running)
         problems = [each for each in problems if each.kind != "body"] + unpaired  # where a CRC fails, so does the hash
         untimely, notes = _untimely(AuditReader(folder), report.size, witnessed, skew=skew, running=running)
         problems += untimely
+        notes += _gone(report, by)
     _print_report(report, problems, notes, under_way, witnessed, as_json=as_json)
     if problems:
         raise done(Code.FOUND)
@@ -182,9 +194,27 @@ def _is_running(folder: Path) -> bool:
     return False
 
 
-def _unpaired(reader: AuditReader, size: int, *, running: bool) -> tuple[list[_Problem], int]:
-    """Return what breaks the rule that each forwarded decision has one end, and how many queries are under way."""
+def _unordered(report: Report) -> list[_Problem]:
+    message = f"entries 0 to {report.pruned - 1} are gone, and no entry of the log says that they were pruned"
+    return [_Problem(kind="missing", index=0, message=message)]
+
+
+def _gone(report: Report, by: Entry | None) -> list[str]:
+    """Return what there is to say of entries that were pruned."""
+    if by is None:
+        return []
+    return [f"entries 0 to {report.pruned - 1} were pruned ({by.facts['rule']}): entry {by.index} of {by.at} says so"]
+
+
+def _unpaired(reader: AuditReader, size: int, by: Entry | None, *, running: bool) -> tuple[list[_Problem], int]:
+    """Return what breaks the rule that each forwarded decision has one end, and how many queries are under way.
+
+    ``by`` is the entry that ordered a prune, and knows which queries were under way where what is kept begins.
+    """
     pairing, bodies = Pairing(), Bodies()
+    if by is not None:
+        left = by.facts["open"]
+        pairing.orphans = dict.fromkeys(map(str, left if isinstance(left, list) else ()), 0)
     try:
         for entry in reader.entries(0, size):
             pairing.see(entry)
@@ -251,6 +281,7 @@ def _print_report(
                 "published": report.published,
                 "unfinished_bytes": report.unfinished,
                 "under_way": under_way,
+                "pruned": report.pruned,
                 "cosigned": newest.size if newest is not None else None,
                 "notes": notes,
                 "findings": [{"kind": each.kind, "entry": each.index, "message": each.message} for each in problems],
@@ -354,7 +385,7 @@ def show(
     reader = AuditReader(settings.log, sealer_of(settings) if decrypt else None)
     try:
         entry = reader.read(index)
-    except (IndexError, EntryUnreadable) as error:
+    except (IndexError, EntryUnreadable, LogPruned) as error:
         raise CommandFailed(str(error), help="`audit tail` shows the newest entries", code=Code.FOUND) from error
     shown = _open_parts(entry)
     if decrypt:
@@ -398,3 +429,6 @@ def _say_why(recognized: Iterable[Mapping[str, Any]]) -> None:
 async def _record(config: Path, event: LogRead) -> None:
     async with recording(settings_of(config)) as store, store.database.begin() as connection:
         await store.outbox.put(connection, event)
+
+
+register_questions(app)

@@ -9,6 +9,7 @@ import typer
 
 from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, done, emit, progress, say, settings_of
 from proxy.cli.examination import Level, examine
+from proxy.cli.keyplaces import examine_places
 from proxy.cli.provider import examine_provider
 from proxy.clock import utc_now
 
@@ -27,7 +28,12 @@ def doctor(
     settings = settings_of(config)
     with progress("Looking") as advance:
         found = []
-        for seen in chain(examine(settings, utc_now, network=network), examine_provider(settings, utc_now, network=network)):
+        looks = (
+            examine(settings, utc_now, network=network),
+            examine_places(settings),
+            examine_provider(settings, utc_now, network=network),
+        )
+        for seen in chain.from_iterable(looks):
             found.append(seen)
             advance(1)
     well = all(seen.level is Level.OK for seen in found)

@@ -147,6 +147,11 @@ def _activated(settings: Settings, digest: str) -> Iterator[Seen]:
         yield Seen(part="policies.active", level=Level.OK, detail=detail)
 
 
+def _second_vkey(settings: Settings) -> str:
+    second = load_signer(settings.keys.checkpoint, settings.origin, settings.audit.second_key).second
+    return second.public.vkey if second is not None else ""
+
+
 def _keys(settings: Settings) -> Iterator[Seen]:
     keys = settings.keys
     yield loaded(
@@ -154,6 +159,12 @@ def _keys(settings: Settings) -> Iterator[Seen]:
         lambda: f"the log's verifier key is {load_signer(keys.checkpoint, settings.origin).verifier.vkey}",
         made="openssl genpkey -algorithm ed25519",
     )
+    if (second := settings.audit.second_key) is not None:
+        yield loaded(
+            "audit.second_key",
+            lambda: f"the log's second verifier key is {_second_vkey(settings)}",
+            made=f"openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {second}",
+        )
     for part, key in (("keys.index", keys.index), ("keys.body", keys.body)):
         yield loaded(part, partial(load_ring, key), made="openssl rand -hex 32")
     if keys.store is not None:

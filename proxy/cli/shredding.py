@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proxy.audit.entry import EntryUnreadable
+from proxy.audit.holds import Holds
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import SealBroken
 from proxy.audit.shredding import (
@@ -140,7 +141,12 @@ def _list(entries: Sequence[int]) -> str:
 def _require(settings: Settings, indexes: Sequence[int]) -> list[Entry]:
     reader = AuditReader(settings.log)
     entries = [reader.read(index) for index in indexes]
-    require_shreddable(entries, lambda _entry: None)
+    try:
+        holds = Holds.of(settings.log, sealer_of(settings))
+    except (SealBroken, EntryUnreadable) as error:
+        help_ = "until it can be read nothing is shredded; are all body keys here? then run `audit verify`"
+        raise CommandFailed(f"a hold cannot be read: {error}", help=help_, code=Code.FOUND) from error
+    require_shreddable(entries, holds.named)
     return entries
 
 

@@ -112,6 +112,7 @@ keys:
   index: keys/index.key
   body: keys/body.key
   registry: keys/registry.key
+  unsafe_same_disk: true # a toy: whoever copies this folder has everything
 upstream:
   url: http://127.0.0.1:{ports.records}
 doors:

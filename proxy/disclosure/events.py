@@ -79,7 +79,6 @@ class Disclosed(Event):
             "bytes_out": len(disclosure.body),
             "duration_ms": self.duration_ms,
             "upstream_ms": self.upstream_ms,
-            "sha256": self.sha256,
             **({"decided": self.decided, **owing(self.owed)} if self.owed else {}),
             **({"break_glass": True, "assurance": dict(self.glass)} if self.glass is not None else {}),
             **self.ruled,
@@ -105,10 +104,13 @@ class Disclosed(Event):
     def sealed(self) -> Mapping[str, Json]:
         """Return what was seen of each record, and why records were taken to be about somebody protected.
 
+        The hash of what left is here as well: in the open, who has copies of the records could tell whose each answer was.
         Where somebody is to look at it afterwards, also what identifies those concerned: nobody looks at their own cause.
         """
         met = {each.entry: each for judgement in self.disclosure.judgements for each in judgement.recognition.protections}
-        sealed: dict[str, Json] = {"recognized": explained(met.values())} if met else {}
+        sealed: dict[str, Json] = {"sha256": self.sha256}
+        if met:
+            sealed["recognized"] = explained(met.values())
         if self.disclosure.left:
             sealed["left"] = [record.told() for record in self.disclosure.left]
         if self.disclosure.left_out:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from proxy.disclosure.marks import joined_in, seen_in
-from proxy.registry.forms import surest
+from proxy.registry.forms import form, surest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,7 +103,7 @@ def _left(
     withheld: bool = False,
 ) -> Left:
     return Left(
-        person=tuple(kinds.get("person_id", ())),
+        person=tuple(form("person_id", value) for value in kinds.get("person_id", ())),
         subject=tuple(protection.entry for protection in judgement.recognition.protections),
         seen=seen,
         masked=masked,

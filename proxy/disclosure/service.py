@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ from proxy.disclosure.disclosure import Disclosure
 from proxy.disclosure.inspection import Inspection
 from proxy.disclosure.left import Left
 from proxy.policy.decision import Outcome
-from proxy.registry.forms import all_of
+from proxy.registry.forms import all_of, form
 from proxy.upstream.reply import ReplyUnreadable
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ TURN_SECONDS: Final = 0.001
 """Others get their turn after so many records, or after this time, whichever comes first."""
 OPAQUE: Final = frozenset({"opaque"})
 """Stands among the field classes disclosed for whatever an uninspected reply holds."""
+PICTURE: Final = "photo"
+"""The kind under which an uninspected reply's SHA-256 is marked, so that a picture that was published is found by its file."""
 
 
 async def disclose(
@@ -47,7 +50,7 @@ async def disclose(
     if reply.status != 200 or reply.media_type not in route.media_types:
         raise ReplyUnreadable("The records server's reply is of a kind that this route does not expect.")
     if route.opaque:
-        return _opaque(reply, inquiry, judge)
+        return _opaque(reply, inquiry, judge, marking)
     inspection = Inspection(reply.body, inquiry, judge, fields, marking)
     now = asyncio.get_running_loop().time
     began, count = now(), 0
@@ -63,7 +66,7 @@ def _absent(route: Route) -> Disclosure:
     return Disclosure(status=route.absent.status, media_type=route.absent.media_type, body=route.absent.body)
 
 
-def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge) -> Disclosure:
+def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge, marking: Marker) -> Disclosure:
     """Let out what cannot be inspected only when policy permits it outright for whom the inquiry is about.
 
     Raises:
@@ -79,7 +82,7 @@ def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge) -> Disclosure:
             withheld=1,
             judgements=(judgement,),
             others=tuple(all_of(inquiry.criteria)),
-            left=(_whole(inquiry, judgement, withheld=True),),
+            left=(_whole(inquiry, judgement, None),),
         )
     return Disclosure(
         status=200,
@@ -90,15 +93,15 @@ def _opaque(reply: Reply, inquiry: Inquiry, judge: Judge) -> Disclosure:
         disclosed=OPAQUE,
         judgements=(judgement,),
         subjects=tuple(inquiry.criteria.get("person_id", ())),
-        left=(_whole(inquiry, judgement, withheld=False),),
+        left=(_whole(inquiry, judgement, marking(PICTURE, hashlib.sha256(reply.body).hexdigest())),),
     )
 
 
-def _whole(inquiry: Inquiry, judgement: Judgement, *, withheld: bool) -> Left:
-    """Return what the log says of a reply that is not looked into: that it was seen, or not."""
+def _whole(inquiry: Inquiry, judgement: Judgement, mark: str | None) -> Left:
+    """Return what the log says of a reply that is not looked into: by which mark it is found again, or that it was not seen."""
     return Left(
-        person=inquiry.criteria.get("person_id", ()),
+        person=tuple(form("person_id", value) for value in inquiry.criteria.get("person_id", ())),
         subject=tuple(each.entry for each in judgement.recognition.protections),
-        seen={} if withheld else dict.fromkeys(OPAQUE, ""),
-        withheld=withheld,
+        seen={} if mark is None else dict.fromkeys(OPAQUE, mark),
+        withheld=mark is None,
     )

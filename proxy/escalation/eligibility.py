@@ -207,7 +207,7 @@ class Eligibility:
         if not _partners(around.delegations, requester).isdisjoint(authority.people):
             return "One of you stands in for the other, or did when this was asked. Another person has to decide."
         if not around.reciprocal.isdisjoint(authority.people):
-            return "You and the one who asked have approved too many of one another's queries. Another person has to decide."
+            return "You and the one who asked approve too many of one another's queries, or in a ring. Another has to decide."
         if self._colleagues is not None and any(self._colleagues.close(requester, each) for each in authority.people):
             return "You are close to the one who asked. Another person has to decide."
         if not told and self._own_cause(escalation, principal, authority):

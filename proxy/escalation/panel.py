@@ -111,7 +111,7 @@ class Panel:
             now=now,
             approvals=approvals,
             delegations=await self._delegations.standing(min(escalation.created_at, now)),
-            reciprocal=await self._store.reciprocal(escalation.asked.person, since, approvals.each),
+            reciprocal=await self._store.reciprocal(escalation.asked.person, since, approvals.each, approvals.ring),
             on_duty=await self._roster.on_duty(now),
             holders=self._known(),
         )

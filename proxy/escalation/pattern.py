@@ -49,3 +49,20 @@ def pattern_of(escalation: Escalation, known: Iterable[Escalation], now: datetim
         same_subject_agreed=sum(each.state in _AGREED for each in same),
         others=len({each.asked.person for each in about} - {escalation.asked.person}),
     )
+
+
+def returned(person: str, pairs: Iterable[tuple[str, str]], ring: int) -> frozenset[str]:
+    """Return who approves for a person that approves for them in turn, round a ring of at most ``ring`` people.
+
+    ``pairs`` are who approves often for whom. A ring of two is a pair; one person is none.
+    """
+    of: dict[str, set[str]] = {}
+    for approver, asked in pairs:
+        if approver != asked:
+            of.setdefault(approver, set()).add(asked)
+    reached: set[str] = set()
+    edge = {person}
+    for _ in range(ring - 1):
+        edge = {asked for approver in edge for asked in of.get(approver, ())} - reached - {person}
+        reached |= edge
+    return frozenset(each for each in reached if person in of.get(each, ()))

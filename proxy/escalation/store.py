@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, delete, func, or_, select, update
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, delete, func, select, union_all, update
 
 from proxy.database import METADATA
 from proxy.escalation.lifecycle import Approval, Asked, Escalation, Move, State
+from proxy.escalation.pattern import returned
 from proxy.escalation.words import Said
 from proxy.policy.decision import Demand
 
@@ -177,20 +177,23 @@ class EscalationStore:
             "grant_expires_at": _text(after.grant_expires_at) if after.grant_expires_at else None,
         }
 
-    async def reciprocal(self, person: str, since: datetime, each: int) -> frozenset[str]:
+    async def reciprocal(self, person: str, since: datetime, each: int, ring: int = 2) -> frozenset[str]:
         """Return who has approved so many of a person's queries since then, and had as many approved by that person.
 
-        Who stood in counts as much as whom they stood in for.
+        Or by somebody who had as many approved by that person, and so on round a ring of at most ``ring`` people. Who stood in
+        counts as much as whom they stood in for.
         """
         asked, given, moment = _escalations.c.person, _agreements.c, _text(since)
         whole = _agreements.join(_escalations, _escalations.c.id == given.escalation)
-        theirs = select(given.person, given.on_behalf_of).select_from(whole).where(asked == person, given.at >= moment)
-        mine = or_(given.person == person, given.on_behalf_of == person)
-        others = select(asked).select_from(whole).where(mine, given.at >= moment)
+        said = [
+            select(name.label("approver"), asked.label("asked")).select_from(whole).where(given.at >= moment, name != "")
+            for name in (given.person, given.on_behalf_of)
+        ]
+        both = union_all(*said).subquery()
+        often = select(both.c.approver, both.c.asked).group_by(both.c.approver, both.c.asked).having(func.count() >= each)
         async with self._database.begin() as connection:
-            by_them = Counter(name for row in (await connection.execute(theirs)).all() for name in {*row} - {""})
-            for_them = Counter((await connection.execute(others)).scalars())
-        return frozenset(name for name, count in by_them.items() if min(count, for_them[name]) >= each)
+            pairs = [(row.approver, row.asked) for row in (await connection.execute(often)).all()]
+        return returned(person, pairs, ring)
 
     def _written(self, escalation_id: str, approval: Approval) -> dict[str, Any]:
         facts = {"role": approval.role, "agency": approval.agency, "rank": approval.rank, "reason": approval.reason}

@@ -102,6 +102,7 @@ class OidcLogin:
         denylist: Denylist,
         people: People,
         redirect: str,
+        after_logout: str | None,
         scopes: tuple[str, ...],
         clock: Clock,
         randomness: Callable[[int], bytes],
@@ -115,6 +116,7 @@ class OidcLogin:
         self._rules = rules
         self._proof = proof
         self._redirect = redirect
+        self._after_logout = after_logout
         self._scopes = scopes
         self._clock = clock
         self._randomness = randomness
@@ -259,6 +261,22 @@ class OidcLogin:
             sub=read.subject,
             issued_at=read.issued_at,
         )
+
+    async def sign_out_url(self) -> str | None:
+        """Return where a browser signs out at the provider (OIDC RP-Initiated Logout 1.0); None where it says of no such place.
+
+        No ID token goes along: the provider asks the person, so that a link that somebody else planted signs nobody out.
+
+        Raises:
+            IdentityProviderUnavailable: it does not answer.
+        """
+        place = (await self._metadata()).end_session
+        if place is None:
+            return None
+        asked = {"client_id": self._rules.client_id}
+        if self._after_logout is not None:
+            asked["post_logout_redirect_uri"] = self._after_logout
+        return f"{place}{'&' if '?' in place else '?'}{urlencode(asked)}"
 
     def ended(self, login: Login) -> bool:
         """Tell whether the provider or the identity desk has ended what a login began; no waiting, some microseconds.

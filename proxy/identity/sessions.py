@@ -134,10 +134,6 @@ class Sessions:
         """End every session of a person; return how many."""
         return await self._end_each(await self._store.listed(person=person), why)
 
-    async def end_sid(self, sid: str) -> int:
-        """End what the identity provider calls so, because it said that this sign-in is over (OIDC back-channel logout)."""
-        return await self._end_each(await self._store.listed(sid=sid), Ending.PROVIDER)
-
     async def listed(self, person: str) -> Sequence[Session]:
         """Return a person's sessions, oldest first."""
         now = self._clock()

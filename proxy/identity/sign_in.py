@@ -33,6 +33,7 @@ class OidcOptions:
     rules: TokenRules
     provider: ProviderOptions
     redirect: str
+    after_logout: str | None
     scopes: tuple[str, ...]
     secret: Path | None
     key: Path | None
@@ -79,6 +80,7 @@ class SignIn:
             denylist=self.denylist,
             people=self.people,
             redirect=options.redirect,
+            after_logout=options.after_logout,
             scopes=options.scopes,
             clock=clock,
             randomness=randomness,

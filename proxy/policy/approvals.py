@@ -27,6 +27,8 @@ TOLD: Final[tuple[str, ...]] = get_args(Told)
 
 FILE: Final = "approvals.yaml"
 _ABOVE: Final = "+"
+MOST_RING: Final = 5
+"""In a larger ring, in a department of any size, everybody would stand somewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +36,15 @@ class Approvals:
     """Who decides, beyond what a row says by itself.
 
     Two people who have each approved ``each`` of the other's queries within ``within`` seconds decide on one another's no
-    more. ``nobody`` is owed where nobody who may decide is on duty.
+    more; nor do those of a ring of at most ``ring`` people, each of whom has approved as many of the next one's. ``nobody`` is
+    owed where nobody who may decide is on duty.
     """
 
     ranks: tuple[str, ...] = ()
     stages: Mapping[str, Demand] = field(default_factory=dict)
     within: int = 30 * 86_400
     each: int = 3
+    ring: int = 2
     nobody: Owed = field(default_factory=lambda: Owed(duty=Duty.NOTICE, role=REVIEWER, why=NOBODY, within=900))
     told: Told = "roles"
 
@@ -62,6 +66,7 @@ class _Reciprocity(BaseModel):
 
     within: str
     each: Annotated[int, Field(ge=1, le=100)]
+    ring: Annotated[int, Field(ge=2, le=MOST_RING)] = 2
 
 
 class _Page(BaseModel):
@@ -97,6 +102,7 @@ def load_approvals(path: Path, *, roles: Collection[str] | None) -> Approvals:
         stages=MappingProxyType({name: _demand(name, stage, document.ranks) for name, stage in document.stages.items()}),
         within=read_time(document.reciprocity.within) or 0,
         each=document.reciprocity.each,
+        ring=document.reciprocity.ring,
         nobody=Owed(duty=Duty.NOTICE, role=page.page, why=NOBODY, within=read_time(page.within)),
         told=document.told,
     )

@@ -116,12 +116,14 @@ def _approvals(before: PolicySet, after: PolicySet) -> Iterator[Told]:
         yield new.within < old.within, f"reciprocity: within {written_time(old.within)} becomes {written_time(new.within)}"
     if old.each != new.each:
         yield new.each > old.each, f"reciprocity: each {old.each} becomes {new.each}"
+    if old.ring != new.ring:
+        yield new.ring < old.ring, f"reciprocity: ring {old.ring} becomes {new.ring}"
     if old.nobody != new.nobody:
         later = old.nobody.role != new.nobody.role or (new.nobody.within or 0) > (old.nobody.within or 0)
         yield later, f"nobody_on_duty: {_page(old.nobody)} becomes {_page(new.nobody)}"
     if old.told != new.told:
         yield TOLD.index(new.told) > TOLD.index(old.told), f"told: {old.told} becomes {new.told}"
-    yield from _others(old, new, {"ranks", "stages", "within", "each", "nobody", "told"}, "it")
+    yield from _others(old, new, {"ranks", "stages", "within", "each", "ring", "nobody", "told"}, "it")
 
 
 def _page(owed: Owed) -> str:

@@ -57,7 +57,7 @@ class Decided(Event):
     sample: int = 0
 
     def facts(self) -> Mapping[str, Json]:
-        """Return what may lie open: closed words, the policy's row and version, sizes and addresses."""
+        """Return what may lie open: closed words, the policy's row and version, sizes, and where it went."""
         purpose = self.verified.purpose
         facts: dict[str, Json] = {
             "forward": self.forward,
@@ -81,7 +81,6 @@ class Decided(Event):
             "location": purpose.location is not None,
             "root": purpose.root,
             "reuse": self.verified.reuse,
-            "source": self.inbound.source,
             "destination": self.destination,
             "criteria": tuple(sorted(self.inquiry.criteria)),
             "roads": tuple(sorted({road for protection in self.recognition.protections for road in protection.matched})),
@@ -117,9 +116,10 @@ class Decided(Event):
         return found
 
     def parties(self) -> Iterable[Party]:
-        """Return who asked, where, under which case, on whose behalf, and about whom."""
+        """Return who asked, from where, under which case, on whose behalf, and about whom."""
         yield Party("officer", self.principal.person)
         yield Party("terminal", self.principal.terminal)
+        yield Party("source", self.inbound.source)
         yield Party("case", self.verified.purpose.case)
         if self.verified.purpose.requestor:
             yield Party("requestor", self.verified.purpose.requestor)
@@ -139,6 +139,7 @@ class Decided(Event):
             "operator": self.principal.person,
             "unit": self.principal.unit,
             "terminal": self.principal.terminal,
+            "source": self.inbound.source,
             "case": purpose.case,
             "statement": purpose.statement,
             "requestor": purpose.requestor,
@@ -206,14 +207,13 @@ class Refused(Event):
     recognition: Recognition | None = None
 
     def facts(self) -> Mapping[str, Json]:
-        """Return why and from where; ``suppressed`` counts the refusals before this one that were not written one by one."""
+        """Return why; ``suppressed`` counts the refusals before this one that were not written one by one."""
         return {
             "problem": self.problem,
             "action": self.action,
             "policy": self.policy_version,
             "role": self.principal.role if self.principal else None,
             "agency": self.principal.agency if self.principal else None,
-            "source": self.inbound.source,
             "bytes_in": len(self.inbound.body),
             "duration_ms": self.duration_ms,
             "suppressed": self.suppressed,
@@ -222,6 +222,7 @@ class Refused(Event):
 
     def parties(self) -> Iterable[Party]:
         """Return who asked, under which case and about whom, as far as that is known."""
+        yield Party("source", self.inbound.source)
         if self.principal is not None:
             yield Party("officer", self.principal.person)
             yield Party("terminal", self.principal.terminal)
@@ -237,6 +238,7 @@ class Refused(Event):
         purposes = [value for name, value in self.inbound.headers if name.lower() == "query-purpose"]
         return {
             "operator": self.principal.person if self.principal else None,
+            "source": self.inbound.source,
             "method": self.inbound.method[:16],
             "target": self.inbound.target[:2048],
             "purpose": [value[:2048] for value in purposes[:2]],

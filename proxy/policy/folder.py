@@ -6,23 +6,15 @@ check. So contents are only taken once two looks in a row have found the same by
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
+from proxy.digest import digest_of
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 Status = tuple[tuple[str, tuple[int, ...]], ...]
-
-
-def digest_of(contents: Mapping[str, bytes]) -> str:
-    """Return the SHA-256 of files, their names and lengths included; equal digests mean equal files."""
-    digest = hashlib.sha256()
-    for name, content in sorted(contents.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 class Watch:

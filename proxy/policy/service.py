@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from proxy.digest import digest_of
 from proxy.document import DocumentInvalid, Mistake, suggest
 from proxy.inquiry.routes import load_routes
 from proxy.policy.activation import version_of
@@ -21,7 +22,6 @@ from proxy.policy.decision import Demand
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.exigent import concealed
 from proxy.policy.fields import load_fields
-from proxy.policy.folder import digest_of
 from proxy.policy.lattice import Lattice
 from proxy.policy.model import check_model
 from proxy.policy.nearest import nearest

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from proxy.settings.audit import AuditSettings
 from proxy.settings.oidc import OidcSettings  # noqa: TC001 -- pydantic reads the annotations at run time
 from proxy.settings.parts import Bytes, Count, File, Host, Port, Seconds, Section, is_loopback, number
+from proxy.settings.retention import RetentionSettings
 from proxy.settings.step_up import StepUpSettings
 
 
@@ -40,7 +41,7 @@ class Keys(Section):
     """The secret files, mode 0600: one signs checkpoints, one makes search tokens, one seals entries, one the registry.
 
     ``index`` and ``body`` may be folders of ``<id>.key`` files, whose newest is used; ``store`` seals what the store keeps,
-    and is the oldest body key where it is not set.
+    and is the oldest body key where it is not set. ``unsafe_same_disk`` has `doctor` accept keys on the log's file system.
     """
 
     checkpoint: File
@@ -48,6 +49,7 @@ class Keys(Section):
     body: File
     registry: File
     store: File | None = None
+    unsafe_same_disk: bool = False
 
 
 class UpstreamSettings(Section):
@@ -228,6 +230,7 @@ class Settings(Section):
     doors: Doors = Doors()
     escalations: EscalationSettings = EscalationSettings()
     notifications: File | None = None
+    retention: RetentionSettings = RetentionSettings()
     step_up: StepUpSettings = StepUpSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings | None = None

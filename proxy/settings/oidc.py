@@ -112,6 +112,7 @@ class OidcSettings(Section):
     client_id: Text
     audience: Text
     redirect: Url
+    after_logout: Url | None = None
     client_secret: File | None = None
     client_key: File | None = None
     algorithms: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256", "EdDSA")
@@ -203,6 +204,7 @@ class OidcSettings(Section):
             rules=rules,
             provider=provider,
             redirect=self.redirect,
+            after_logout=self.after_logout,
             scopes=self.scopes,
             secret=self.client_secret,
             key=self.client_key,

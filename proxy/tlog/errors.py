@@ -20,6 +20,10 @@ class LogDamaged(LogError):  # noqa: N818
         self.index = index
 
 
+class LogPruned(LogDamaged):
+    """The entry was removed on purpose, and an entry says so: nothing is damaged, and it cannot be read any more."""
+
+
 class LogPoisoned(LogError):  # noqa: N818
     """A write or fsync has failed: nothing more is accepted until the node restarts and recovers."""
 

@@ -30,19 +30,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from proxy.tlog.acknowledged import Acknowledged
-from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogDamaged, LogError, LogPoisoned
+from proxy.tlog.batch import Waiting, Written, poisoned
+from proxy.tlog.errors import EntryTooLarge, LogBusy, LogClosed, LogDamaged, LogError
 from proxy.tlog.files import make_directory
 from proxy.tlog.frames import MAX_BODY, MAX_ENTRY, decode_bundle, encode_entries
 from proxy.tlog.merkle import Tree, consistency_proof, inclusion_proof, leaf_hashes
 from proxy.tlog.note import Checkpoint
+from proxy.tlog.pruned import sweep
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.recovery import recover
 from proxy.tlog.rotation import rotations_of, with_rotations
 from proxy.tlog.segment import OpenSegment, create_segment
-from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader, origin_of
+from proxy.tlog.store import ACKNOWLEDGED, LOCK, SegmentReader, first_kept, origin_of
 from proxy.tlog.tiles import WIDTH, parse_path
 
 if TYPE_CHECKING:
@@ -63,29 +65,6 @@ GATHER_TURNS: Final = 3
 WORTH_A_BATCH: Final = 8
 QUICK_SECONDS: Final = 0.002
 """So many entries are not held back for others while a batch takes the disk no longer than that: it would be idle meanwhile."""
-
-
-class _Waiting(NamedTuple):
-    entry: bytes
-    body: bytes
-    future: asyncio.Future[int]
-
-
-class _Written(NamedTuple):
-    """A batch that is durable from index ``first`` on, or, after a failure, not confirmed."""
-
-    entries: list[_Waiting]
-    first: int
-    failure: BaseException | None
-
-    def tell(self) -> None:
-        for number, waiting in enumerate(self.entries, self.first):
-            if waiting.future.done():  # its caller was cancelled; the entry is in the log all the same
-                continue
-            if self.failure is None:
-                waiting.future.set_result(number)
-            else:
-                waiting.future.set_exception(_poisoned(self.failure))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +106,10 @@ class Log:
         self._failure: BaseException | None = None
         self._closed = False
         # Appended to by the event loop alone, and taken from by the one of the two whose turn it is (``_writing``).
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._writing = False
         self._quick = False
-        self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         try:
             make_directory(directory)
             self._lock = _take_lock(directory)
@@ -160,6 +139,7 @@ class Log:
         else:
             self._tree, checkpoint, self._publisher = found.tree, found.checkpoint, found.publisher
             self._segment = self._open(found.segment)
+        sweep(self.directory)
         self._acknowledged = Acknowledged(self.directory / ACKNOWLEDGED)
         self._acknowledged.write(checkpoint)
         self._head = self._head_at(checkpoint)
@@ -197,12 +177,12 @@ class Log:
             msg = f"the body of an entry has up to {MAX_BODY} bytes, not {len(body)}"
             raise EntryTooLarge(msg)
         if self._failure is not None:
-            raise _poisoned(self._failure)
+            raise poisoned(self._failure)
         if self._closed:
             raise LogClosed("the log is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        self._waiting.append(_Waiting(entry, body, future))
+        self._waiting.append(Waiting(entry, body, future))
         if len(self._waiting) == 1 and not self._writing:
             self._gather(loop)
         return await future
@@ -264,6 +244,8 @@ class Log:
         if self._head.size >> 8 * max(tile.level, 0) < tile.number * WIDTH + tile.width:
             return None
         if tile.level < 0:
+            if tile.number < first_kept(self.directory) // WIDTH:
+                return None
             entries = decode_bundle(self._publisher.entries(tile.number))
             return encode_entries(entries[: tile.width])
         return self._publisher.hashes(tile.level, tile.number)[: tile.width * 32]
@@ -318,7 +300,7 @@ class Log:
             self._writing = True
             self._queue.put(batch)
 
-    def _take(self, count: int) -> list[_Waiting]:
+    def _take(self, count: int) -> list[Waiting]:
         return [self._waiting.popleft() for _ in range(count)]
 
     def _run(self) -> None:
@@ -327,7 +309,7 @@ class Log:
             self._write_all(batch)
         self._write_all(self._take(len(self._waiting)))
 
-    def _write_all(self, batch: list[_Waiting]) -> None:
+    def _write_all(self, batch: list[Waiting]) -> None:
         while batch:
             room = min(self._segment_entries - self._head.size % self._segment_entries, MAX_BATCH)
             written = self._write(batch[:room])
@@ -336,12 +318,12 @@ class Log:
                 loop = written.entries[0].future.get_loop()
                 loop.call_soon_threadsafe(self._tell, loop, written, not batch)
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[Waiting]:
         """Take at once what came while the last batch was written, or leave it to the event loop to gather more."""
         waiting = len(self._waiting)
         return self._take(waiting) if self._quick and waiting >= WORTH_A_BATCH else []
 
-    def _write(self, batch: list[_Waiting]) -> _Written:
+    def _write(self, batch: list[Waiting]) -> Written:
         first = self._head.size
         if self._failure is None:
             try:
@@ -350,9 +332,9 @@ class Log:
                 self._quick = monotonic() - began < QUICK_SECONDS
             except BaseException as error:  # noqa: BLE001 -- whatever it was, these entries are not confirmed
                 self._failure = error
-        return _Written(batch, first, self._failure)
+        return Written(batch, first, self._failure)
 
-    def _tell(self, loop: asyncio.AbstractEventLoop, written: _Written, idle: bool) -> None:  # noqa: FBT001 -- a callback's
+    def _tell(self, loop: asyncio.AbstractEventLoop, written: Written, idle: bool) -> None:  # noqa: FBT001 -- a callback's
         written.tell()
         if idle:
             self._writing = False
@@ -401,7 +383,3 @@ def _take_lock(directory: Path) -> int:
         msg = f"the log in {directory} is open in another process: stop that one first"
         raise LogBusy(msg) from None
     return descriptor
-
-
-def _poisoned(failure: BaseException) -> LogPoisoned:
-    return LogPoisoned(f"a write to the log has failed ({failure}): restart this node; recovery decides what is durable")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.tlog.errors import LogDamaged
 from proxy.tlog.frames import MAX_BODY, MAX_ENTRY, Frame, Kind, frames, next_frame, segment_name
-from proxy.tlog.store import SEGMENTS, Stored, segments_of
+from proxy.tlog.store import SEGMENTS, Stored, absent, segments_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +17,9 @@ _ONE: Final = MAX_ENTRY + 64
 
 
 class Place(NamedTuple):
-    """Where one can go on: the next entry's index, the first one's of its segment, and an offset right behind a seal."""
+    """Where one can go on: the next entry's number, the first one's of its segment, and an offset right behind a seal."""
 
-    index: int = 0  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a place
+    number: int = 0
     segment: int = 0
     offset: int = 0
 
@@ -32,24 +32,24 @@ class Placed(NamedTuple):
     offset: int
 
 
-def following(directory: Path, place: Place) -> tuple[list[Placed], Place]:
-    """Return sealed entries behind a place, some megabytes at a time, and where to go on; none at the log's end.
+def following(directory: Path, place: Place, chunk: int = CHUNK) -> tuple[list[Placed], Place]:
+    """Return sealed entries behind a place, about ``chunk`` bytes at a time, and where to go on; none at the log's end.
 
     Raises:
         LogDamaged: the segment that should hold the next entry is missing.
         OSError: it cannot be read.
     """
     segments = segments_of(directory)
-    here = next((each for each in reversed(segments) if each.first <= place.index), None)
-    if here is None:
-        if not segments:
-            return [], place
-        msg = f"the segment that holds entry {place.index} is missing"
-        raise LogDamaged(msg, place.index)
+    if not segments:
+        return [], place
+    here = next((each for each in reversed(segments) if each.first <= place.number), None)
+    if here is None and place.number:
+        raise absent(directory, place.number)
+    here = here or segments[0]  # from the beginning of what is kept
     if here.first != place.segment:
-        place = Place(index=here.first, segment=here.first, offset=0)
+        place = Place(number=here.first, segment=here.first, offset=0)
     with here.path.open("rb") as file:
-        size = CHUNK
+        size = chunk
         while True:
             file.seek(place.offset)
             data = file.read(size)
@@ -57,10 +57,10 @@ def following(directory: Path, place: Place) -> tuple[list[Placed], Place]:
             if passed or len(data) < size:
                 break
             size *= 2
-    following_one = place._replace(index=place.index + len(found), offset=place.offset + passed)
+    following_one = place._replace(number=place.number + len(found), offset=place.offset + passed)
     if not passed and any(each.first > here.first for each in segments) and len(data) > 0:
-        msg = f"entry {place.index} and what follows it in its segment cannot be read"
-        raise LogDamaged(msg, place.index)
+        msg = f"entry {place.number} and what follows it in its segment cannot be read"
+        raise LogDamaged(msg, place.number)
     return found, following_one
 
 
@@ -72,7 +72,7 @@ def _sealed(data: bytes, place: Place) -> tuple[list[Placed], int]:
     for frame in frames(data):
         match frame.kind:
             case Kind.ENTRY:
-                stored = Stored(place.index + len(found) + len(pending), frame.content, b"")
+                stored = Stored(place.number + len(found) + len(pending), frame.content, b"")
                 pending.append(Placed(stored, place.segment, place.offset + begin))
             case Kind.BODY:
                 pending[-1] = pending[-1]._replace(stored=pending[-1].stored._replace(body=_content(frame)))

@@ -1,7 +1,7 @@
 """What opening a log does before anybody may write: find out what was signed, what is there, and whether the two agree.
 
 1. The opening seal of the segment to start from must be signed by this log's key, and its tree must be that of the tiles
-   (if the tiles do not reach it, or lie, everything is read from entry 0).
+   (if the tiles do not reach it, or lie, everything is read from entry 0, or from the first that was not pruned).
 2. From there every entry is hashed, and each seal must name the size and the root that the entries give.
 3. The newest seal must be signed, and the bodies of its batch, which no root covers, must be whole by their CRC: a power cut
    may keep the page with the seal and lose one with a body. What follows it is a batch that was never finished, and is cut
@@ -28,6 +28,7 @@ from proxy.tlog.files import sync_directory
 from proxy.tlog.frames import Frame, Kind, frames, next_frame
 from proxy.tlog.merkle import Tree, leaf_hashes
 from proxy.tlog.note import parse_unverified
+from proxy.tlog.pruned import load_pruned
 from proxy.tlog.publisher import Publisher
 from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, SEGMENTS, Segment, segments_of
 from proxy.tlog.tiles import WIDTH, Edge, edge_tiles, split_hashes
@@ -86,7 +87,7 @@ def recover(directory: Path, verifier: Verifier) -> Recovered | None:
             msg = f"a checkpoint for {longest} entries is here, but all segments are gone. {_ADVICE}"
             raise LogDamaged(msg, 0)
         return None
-    return _Recovery(directory, verifier, segments, promises, published.size if published else 0).run()
+    return _Recovery(directory, verifier, segments, promises, published=published.size if published else 0).run()
 
 
 def _published(directory: Path, verifier: Verifier) -> Checkpoint | None:
@@ -98,6 +99,23 @@ def _published(directory: Path, verifier: Verifier) -> Checkpoint | None:
         # This file is only ever replaced whole and synced: no crash leaves half of it.
         msg = f"{directory / CHECKPOINT}: {error}. Is this the key of this log? {_ADVICE}"
         raise LogDamaged(msg) from error
+
+
+def opening_of(segment: Segment, verifier: Verifier) -> Checkpoint:
+    """Return the checkpoint of all that went before a segment.
+
+    Raises:
+        LogDamaged: the segment does not open with one that is signed.
+    """
+    with segment.path.open("rb") as file:
+        frame = next_frame(file.read(1 << 16), 0)
+    try:
+        if frame is None or not frame.sealed:
+            raise NoteInvalid("the file does not open with a checkpoint")  # noqa: TRY301 -- one message for both
+        return verifier.checkpoint(frame.content.decode())
+    except (NoteInvalid, UnicodeDecodeError) as error:
+        msg = f"{segment.path}: {error}. Is this the key of this log? {_ADVICE}"
+        raise LogDamaged(msg, segment.first) from error
 
 
 def load_edge(directory: Path, opening: Checkpoint) -> list[list[bytes]] | None:
@@ -132,8 +150,10 @@ class _Recovery:
         verifier: Verifier,
         segments: list[Segment],
         promises: list[Checkpoint],
+        *,
         published: int,
     ) -> None:
+        self._pruned = load_pruned(directory, verifier)
         self._directory = directory
         self._verifier = verifier
         self._segments = segments
@@ -159,6 +179,10 @@ class _Recovery:
 
     def _start(self) -> tuple[int, list[list[bytes]]]:
         """Choose the segment to start from: the one that holds the published size, if the tiles reach its beginning."""
+        kept = self._pruned.first if self._pruned is not None else 0
+        if self._segments[0].first != kept:
+            msg = f"the segments from entry {kept} up to entry {self._segments[0].first} are gone. {_ADVICE}"
+            raise LogDamaged(msg, kept)
         reached = [n for n, segment in enumerate(self._segments) if segment.first <= self._published]
         number = max((n for n in reached if self._segments[n].first % WIDTH == 0), default=0)
         if number:
@@ -167,22 +191,15 @@ class _Recovery:
             if rows is not None:
                 return number, rows
             self._published = 0
-        if self._segments[0].first != 0:
-            msg = f"the segments before entry {self._segments[0].first} are gone. {_ADVICE}"
-            raise LogDamaged(msg, 0)
-        self._opening(self._segments[0])
-        return 0, []
+        opening = self._opening(self._segments[0])
+        if self._pruned is None:
+            return 0, []
+        if opening.root != self._pruned.checkpoint.root:
+            self._altered(kept)
+        return 0, [list(row) for row in self._pruned.rows]
 
     def _opening(self, segment: Segment) -> Checkpoint:
-        with segment.path.open("rb") as file:
-            frame = next_frame(file.read(1 << 16), 0)
-        try:
-            if frame is None or not frame.sealed:
-                raise NoteInvalid("the file does not open with a checkpoint")  # noqa: TRY301 -- one message for both
-            return self._verifier.checkpoint(frame.content.decode())
-        except (NoteInvalid, UnicodeDecodeError) as error:
-            msg = f"{segment.path}: {error}. Is this the key of this log? {_ADVICE}"
-            raise LogDamaged(msg, segment.first) from error
+        return opening_of(segment, self._verifier)
 
     def _scan(self, segment: Segment, data: bytes, tree: Tree, *, newest: bool) -> Tree:
         """Hash one segment's entries and hold each seal against them; return the tree at the last seal that holds."""

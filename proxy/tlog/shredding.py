@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from proxy.tlog.files import write_at
 from proxy.tlog.frames import Kind, frames
-from proxy.tlog.store import segments_of
+from proxy.tlog.store import first_kept, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
 
 def shred(directory: Path, indexes: Collection[int]) -> int:
-    """Overwrite bodies and sync; return how many were still there. Doing it again is harmless.
+    """Overwrite bodies and sync; return how many were still there. Doing it again is harmless, and so is one that was pruned.
 
     Raises:
         IndexError: the log has no such entry.
         OSError: one could not be overwritten; those before it are gone.
     """
-    segments = segments_of(directory)
+    segments, kept = segments_of(directory), first_kept(directory)
     wanted: dict[Path, set[int]] = {}
     for index in indexes:
+        if 0 <= index < kept:
+            continue
         place = bisect_right([segment.first for segment in segments], index) - 1
         if place < 0:
             msg = f"the log has no entry {index}"

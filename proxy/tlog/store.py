@@ -4,6 +4,7 @@
 ``segments/<first>.seg``  the log itself: entries with bodies and, after each batch, the checkpoint that seals it (``frames``)
 ``acknowledged``          two slots with the newest checkpoints that somebody was told of (``acknowledged``)
 ``checkpoint``, ``tile/`` the C2SP tlog-tiles layout, derived from the segments after the fact (``publisher``)
+``pruned``                from which entry on the log is kept, where that is not the first (``pruned``)
 ``lock``                  held by the one process that writes
 ======================  ==========================================================================================
 """
@@ -16,7 +17,7 @@ from bisect import bisect_right
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from proxy.tlog.errors import LogDamaged, NoteInvalid
+from proxy.tlog.errors import LogDamaged, LogPruned, NoteInvalid
 from proxy.tlog.frames import SEGMENT_NAME, Kind, frames
 from proxy.tlog.note import parse_unverified
 
@@ -28,6 +29,8 @@ SEGMENTS: Final = "segments"
 CHECKPOINT: Final = "checkpoint"
 ACKNOWLEDGED: Final = "acknowledged"
 LOCK: Final = "lock"
+PRUNED: Final = "pruned"
+_FIRST: Final = re.compile(rb"([1-9][0-9]{0,18}) ")
 _ORIGIN: Final = re.compile(rb"(?:\A|\A\x00\x00..)([!-*,-~]{1,200})\n(?:0|[1-9][0-9]*)\n", re.DOTALL)
 
 
@@ -50,6 +53,31 @@ class Segment(NamedTuple):
     path: Path
 
 
+def first_kept(directory: Path) -> int:
+    """Return the first entry that was not pruned, unverified; 0 for a log that is whole.
+
+    Raises:
+        LogDamaged: the file that says so cannot be read.
+    """
+    try:
+        with (directory / PRUNED).open("rb") as file:
+            match = _FIRST.match(file.read(32))
+    except FileNotFoundError:
+        return 0
+    if match is None:
+        msg = f"{directory / PRUNED} does not say from which entry on the log is kept"
+        raise LogDamaged(msg, 0)
+    return int(match[1])
+
+
+def absent(directory: Path, index: int) -> LogDamaged:
+    """Return what to raise where the segment that should hold an entry is not there."""
+    first = first_kept(directory)
+    if index < first:
+        return LogPruned(f"entry {index} was pruned: the log is kept from entry {first} on", index)
+    return LogDamaged(f"the segment that holds entry {index} is missing", index)
+
+
 class Stored(NamedTuple):
     """An entry and its body: empty when it has none, None when that was shredded."""
 
@@ -59,13 +87,14 @@ class Stored(NamedTuple):
 
 
 def segments_of(directory: Path) -> list[Segment]:
-    """Return the segments in order; none when the log does not exist yet."""
+    """Return the segments that are kept, in order; none when the log does not exist yet."""
     found = []
+    kept = first_kept(directory)
     try:
         with os.scandir(directory / SEGMENTS) as names:
             for name in names:
                 match = SEGMENT_NAME.match(name.name)
-                if match is not None:
+                if match is not None and int(match[1]) >= kept:
                     found.append(Segment(int(match[1]), directory / SEGMENTS / name.name))
     except FileNotFoundError:
         return []
@@ -80,7 +109,7 @@ class SegmentReader:
         self.directory = directory
 
     def entries(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
-        """Yield (index, entry) from ``start`` up to ``end`` (exclusive) or the newest seal.
+        """Yield (index, entry) from ``start`` (0: the first that is kept) up to ``end`` (exclusive) or the newest seal.
 
         Signatures and hashes are not checked here; ``verify`` does that.
 
@@ -95,7 +124,7 @@ class SegmentReader:
         Raises:
             LogDamaged: entries are missing before the end.
         """
-        index = start
+        index = start or first_kept(self.directory)
         while end is None or index < end:
             cursor = Cursor(self.directory, index)
             batch = cursor.stored()
@@ -114,6 +143,8 @@ class SegmentReader:
             IndexError: the log has no such sealed entry.
             LogDamaged: entries are missing before it.
         """
+        if 0 <= index < first_kept(self.directory):
+            raise absent(self.directory, index)
         if index >= 0:
             for _, entry in self.entries(index, index + 1):
                 return entry
@@ -125,8 +156,8 @@ class Cursor:
     """A place in the log from which one can go on as the log grows, without reading anything twice."""
 
     def __init__(self, directory: Path, start: int = 0) -> None:
-        """Stand before entry ``start``."""
-        self.next = start
+        """Stand before entry ``start``; 0 is where what is kept begins."""
+        self.next = start or first_kept(directory)
         self._directory = directory
         self._segment: Segment | None = None
         self._at = 0  # the index of the entry at `_offset`
@@ -153,8 +184,7 @@ class Cursor:
                 behind, self._segment = self._segment, None
                 found = self._advance()
                 if self._segment == behind:
-                    msg = f"the segment that holds entry {self.next} is missing"
-                    raise LogDamaged(msg, self.next)
+                    raise absent(self._directory, self.next)
         return found
 
     def _advance(self) -> list[Stored]:
@@ -189,8 +219,7 @@ class Cursor:
         place = bisect_right([segment.first for segment in segments], self.next) - 1
         if place < 0:
             if segments:
-                msg = f"the segment that holds entry {self.next} is missing"
-                raise LogDamaged(msg, self.next)
+                raise absent(self._directory, self.next)
             return None
         return segments[place]
 

@@ -11,6 +11,9 @@
 6. Bodies are held against their CRC only: no root covers them. Whether each has the hash that its entry states, or may be
    shredded, is read from the entries (``proxy.audit.bodies``).
 
+Where entries were pruned (``pruned``), the level-0 tiles stand in for them: their hashes must lead to the signed checkpoint
+from which on the log is kept, and every root and hash tile before it is held against them.
+
 What this proves: nothing below a checkpoint that *somebody else* remembers was altered, dropped or inserted. The log's own key
 could sign another history; only a checkpoint from elsewhere (``seen``) shows that.
 """
@@ -21,10 +24,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from proxy.tlog.acknowledged import newest_acknowledged
-from proxy.tlog.errors import NoteInvalid
+from proxy.tlog.errors import LogDamaged, NoteInvalid
 from proxy.tlog.frames import Frame, Kind, encode_entries, frames
 from proxy.tlog.merkle import Tree, leaf_hash
-from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, Segment, segments_of
+from proxy.tlog.pruned import Pruned, load_pruned
+from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, PRUNED, Segment, segments_of
 from proxy.tlog.tiles import WIDTH, Edge, Tile, split_hashes
 
 if TYPE_CHECKING:
@@ -52,6 +56,7 @@ class Report:
     """What verification found. ``size`` and ``root`` are those up to which everything holds.
 
     ``unfinished`` counts the bytes of a last batch that nobody was told of: a writer at work, or a crash. No finding.
+    ``pruned`` is how many entries were removed on purpose; whether that was in order is for an entry of the log to say.
     """
 
     origin: str
@@ -59,6 +64,7 @@ class Report:
     root: bytes
     published: int
     unfinished: int
+    pruned: int
     findings: tuple[Finding, ...]
 
     @property
@@ -114,11 +120,13 @@ class _Verification:
         self._bundle: list[bytes] = []
         self._hashes: tuple[int, list[bytes]] = (-1, [])
         self._unfinished = 0
+        self._pruned: Pruned | None = None
+        self._wanted: frozenset[int] = frozenset()
 
     def run(self, seen: Sequence[str]) -> Report:
         self._collect(seen)
-        segments = segments_of(self._directory)
-        whole = self._scan_all(segments)
+        self._wanted = frozenset(claim.size for _, claim in self._claims)
+        whole = self._pass_pruned() and self._scan_all(segments_of(self._directory))
         if whole:
             self._check_claims()
         return Report(
@@ -127,6 +135,7 @@ class _Verification:
             root=self._tree.root(),
             published=self._published.size if self._published else 0,
             unfinished=self._unfinished,
+            pruned=self._pruned.first if self._pruned else 0,
             findings=tuple(self._findings),
         )
 
@@ -160,6 +169,38 @@ class _Verification:
 
     def _longest(self) -> int:
         return max((claim.size for _, claim in self._claims), default=0)
+
+    def _pass_pruned(self) -> bool:
+        """Take the tiles' word for the entries that were pruned, and hold it against what was signed."""
+        try:
+            self._pruned = load_pruned(self._directory, self._verifier)
+        except LogDamaged as error:
+            self._find("missing", 0, PRUNED, str(error))
+            return False
+        if self._pruned is None:
+            return True
+        self._take_root()
+        for number in range(self._pruned.first // WIDTH):
+            path = Tile(0, number).path
+            row = _hashes(self._directory / path)
+            if len(row) != WIDTH:
+                self._find("tile", None, path, f"{path} is missing, and the entries that it stands for were pruned")
+                return self._go_on(self._pruned)
+            for leaf in row:
+                self._push(leaf)
+        if self._tree.root() != self._pruned.checkpoint.root:
+            last = self._tree.size - 1
+            self._find(
+                "tile", None, "tile/0", f"the hash tiles of the pruned entries 0 to {last} do not lead to the signed root"
+            )
+            return self._go_on(self._pruned)
+        return True
+
+    def _go_on(self, pruned: Pruned) -> bool:
+        """Verify what is kept, though the hashes before it are not what they were."""
+        self._tree, self._edge = pruned.edge().tree(), Edge(self._check_full)
+        self._edge.restore(pruned.first, pruned.rows)
+        return True
 
     def _scan_all(self, segments: list[Segment]) -> bool:
         """Return whether all segments could be walked to their ends."""
@@ -237,22 +278,28 @@ class _Verification:
 
     def _take(self, batch: _Batch) -> None:
         """Accept entries, and hold tiles and claims against them."""
-        wanted = {claim.size for _, claim in self._claims}
-        if not self._tree.size and 0 in wanted:
-            self._roots[0] = self._tree.root()
+        self._take_root()
         for entry, leaf in zip(batch.entries, batch.leaves, strict=True):
-            self._tree.push(leaf)
             self._bundle.append(entry)
-            self._edge.push(leaf)
+            self._push(leaf)
             size = self._tree.size
             if size % WIDTH == 0:
                 self._check_full(Tile(-1, size // WIDTH - 1), encode_entries(self._bundle))
                 self._bundle.clear()
-                self._progress(size)
-            if size in wanted:
-                self._roots[size] = self._tree.root()
             if self._published is not None and size == self._published.size:
                 self._check_partial()
+
+    def _push(self, leaf: bytes) -> None:
+        self._tree.push(leaf)
+        self._edge.push(leaf)
+        self._take_root()
+        if self._tree.size % WIDTH == 0:
+            self._progress(self._tree.size)
+
+    def _take_root(self) -> None:
+        """Remember the root here, where a claim is about it."""
+        if self._tree.size in self._wanted:
+            self._roots[self._tree.size] = self._tree.root()
 
     def _check_claims(self) -> None:
         for name, claim in self._claims:

@@ -55,6 +55,11 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "form-forged": Problem(
         403, "The form did not come from this console", "Open the page anew from the menu and do it again; nothing was done."
     ),
+    "own-lookups": Problem(
+        403,
+        "Not about yourself",
+        "You, or somebody close to you, are among those whom the question is about. Somebody else has to ask the log.",
+    ),
     "purpose-missing": Problem(
         400, "No purpose", 'Send the header `Query-Purpose: code=C, case="26-004217", statement="why this lookup"`.'
     ),
@@ -66,6 +71,11 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         422,
         "The statement says nothing",
         "Say in a few words who or what it is about and what happened, as you would tell a judge. So for an emergency, too.",
+    ),
+    "leak-unclear": Problem(
+        422,
+        "What was published is not clear",
+        "Say of each thing its kind, its value and when it was published, with a time zone. Nothing was searched.",
     ),
     "case-missing": Problem(
         400, "No case", 'Add `case="…"` to Query-Purpose: the number of the incident, CAD event, case, warrant or docket.'

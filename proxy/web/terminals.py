@@ -32,7 +32,9 @@ from proxy.web.body import read_body
 from proxy.web.duties import DUTIES, Duties
 from proxy.web.escalations import ROOM, STREAM, EscalationsRoom, require
 from proxy.web.findings import FINDINGS, FindingsDoor
+from proxy.web.leaks import LEAKS
 from proxy.web.locks import LOCKS, LockDoor
+from proxy.web.log import LOG, LogDoor
 from proxy.web.passkeys import PASSKEYS, PasskeyDoor
 from proxy.web.prefer import read_preferences
 from proxy.web.respond import COMMON_HEADERS, not_modified, refuse, respond
@@ -50,8 +52,10 @@ if TYPE_CHECKING:
     from proxy.identity.principal import Principal
     from proxy.identity.registration import Registration
     from proxy.identity.service import Authenticator
+    from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
     from proxy.web.documents import Documents
+    from proxy.web.leaks import LeakDoor
     from proxy.web.limits import Limits
 
     _Act = Callable[[Principal], Awaitable[web.StreamResponse]]
@@ -80,12 +84,16 @@ class Terminals:
         limits: Limits,
         wait_seconds_max: float,
         queries: bool = True,
+        questions: Questions | None = None,
+        origin: str = "",
         registration: Registration | None = None,
         back_channel: BackChannel | None = None,
+        leaks: LeakDoor | None = None,
     ) -> None:
         """Wire the door; ``queries`` is false where only escalations, notices and reviews are served.
 
-        ``registration`` has people's passkeys; ``back_channel`` is where an identity provider signs people out.
+        ``registration`` has people's passkeys; ``back_channel`` is where an identity provider signs people out; ``questions``
+        answers those to the log of ``origin``, and ``leaks`` traces leaks by it.
         """
         self._back_channel = back_channel
         self._gateway = gateway
@@ -97,6 +105,8 @@ class Terminals:
             delegations.ROOM: delegations.Delegations(escalations.delegations, clock).answer,
             **dict.fromkeys(DUTIES, Duties(oversight).answer),
             FINDINGS: FindingsDoor(Findings(oversight)).answer,
+            **({LEAKS: leaks.answer} if leaks is not None else {}),
+            **({LOG: LogDoor(questions, origin).answer} if questions is not None else {}),
         }
         if registration is not None:
             self._rooms = {**self._rooms, PASSKEYS: PasskeyDoor(registration).answer}

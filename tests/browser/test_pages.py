@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from proxy.demo import docket
+from tests.web.conftest import PERSON
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
@@ -28,7 +31,7 @@ PAGES = [
     "/policy", "/people", "/health", "/account", "/delegations", "/passkeys", "/nothing-of-that-name",
 ]  # fmt: skip
 """What a supervisor sees: ``{id}`` is an escalation that waits, ``{lock}`` a lock. Who adds a page adds its path."""
-AUDITORS = ["/log", "/locks", "/people"]
+AUDITORS = ["/log", "/leak", "/locks", "/people"]
 WIDTHS = {"phone": 360, "desk": 1280}
 
 
@@ -155,6 +158,27 @@ async def test_both_steps_and_the_subjects_page_are_accessible(
         await page.click("main form button")
         await page.wait_for_selector("text=Refuse this one?")
         assert await visitor.violations() == []
+        assert visitor.noise == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_answer_of_a_trace_is_accessible(
+    visiting: Callable[..., AbstractAsyncContextManager[Visitor]], desk: Desk, scheme: str
+) -> None:
+    """The page that only a form leads to: leads with their sentences and entries, on a phone."""
+    await desk.house.ask(desk.house.request())
+    async with visiting("auditor", color_scheme=scheme, viewport={"width": 360, "height": 740}) as visitor:
+        page = visitor.page
+        await visitor.open("/leak")
+        await page.fill("input[name=case]", docket.STOP)
+        await page.fill("input[name=statement]", "complaint 26-118: a page with the numbers of our records")
+        await page.fill("textarea[name=published]", f"person_id={PERSON}\nemail={'a' * 60}@example.org")
+        await page.fill("input[name=at]", "2026-12-31T00:00")
+        await page.click("main form button")
+        await page.wait_for_selector("text=What this cannot tell")
+        assert await page.locator("ol.queue > li").count() == 1
+        assert await visitor.violations() == []
+        assert not await visitor.too_wide()
         assert visitor.noise == []
 
 

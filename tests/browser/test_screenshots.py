@@ -57,7 +57,7 @@ async def test_every_page_can_be_shown(
         await desk.stop("supervisor", "case", "26-000031", "its source is named in the press since this morning")
         paths = {name: path.format(id=escalation, lock=lock["id"]) for name, path in PAGES.items()}
         for look, options in LOOKS.items():
-            for who, shown in (("supervisor", paths), ("auditor", {"log": "/log"})):
+            for who, shown in (("supervisor", paths), ("auditor", {"log": "/log", "leak": "/leak"})):
                 context = await chromium.new_context(reduced_motion="reduce", **options)
                 named = {f"{name}-{look}": path for name, path in shown.items()}
                 await seen(await context.new_page(), desk, who, named, f"sign-in-{look}" if who == "auditor" else "")

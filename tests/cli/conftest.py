@@ -49,7 +49,8 @@ class Office:
             "origin": "office.example.gov/audit",
             "data": "data",
             "policies": "policies",
-            "keys": "{checkpoint: keys/checkpoint, index: keys/index, body: keys/body, registry: keys/registry}",
+            "keys": "{checkpoint: keys/checkpoint, index: keys/index, body: keys/body, registry: keys/registry, "
+            "unsafe_same_disk: true}",
             "upstream": f"{{url: '{url}', connect_seconds: 1, reply_seconds: 2}}",
             "doors": "{terminals: {port: 0}, console: {port: 0}, ops: {port: 0}}",
         } | sections

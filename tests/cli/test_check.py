@@ -57,3 +57,30 @@ def test_a_configuration_that_is_not_there_is_one_mistake(office: Office) -> Non
 
     assert code == 1
     assert "none.yaml:1:1: No such file or directory" in err
+
+
+def test_a_gate_that_nobody_can_open_is_told_before_it_holds_everything_back(office: Office) -> None:
+    """A route waits for witnesses, and the configuration names none: the line of the route."""
+    routes = office.folder / "policies/routes.yaml"
+    text = routes.read_text("utf-8").replace(
+        "    action: vehicle.read\n", "    action: vehicle.read\n    gate: local+witness\n"
+    )
+    routes.write_text(text, "utf-8")
+
+    code, _, err = office.call("check", "--config", str(office.config))
+
+    line = text[: text.index("gate: local+witness")].count("\n") + 1
+    assert code == 1
+    assert f"{routes}:{line}:11: no answer will ever pass this gate" in err
+
+
+def test_a_wrong_policy_of_witnesses_is_told_with_its_line(office: Office) -> None:
+    """File and line, and where a right one is shown."""
+    (office.folder / "witnesses").write_text("# two offices\nquorum both\n")
+    office.write("http://127.0.0.1:1", audit="{witnesses: witnesses}")
+
+    code, _, err = office.call("check", "--config", str(office.config))
+
+    assert code == 1
+    assert f"{office.folder / 'witnesses'}:2:1: 'both' is no witness or group of a line above" in err
+    assert "deploy/witness.md" in err

@@ -267,3 +267,30 @@ def test_a_port_that_is_taken_and_an_address_that_is_not_ours(office: Office, re
     found = office.troubles()
     assert "another port" in found["doors.terminals"][2]
     assert "address of this machine" in found["doors.console"][2]
+
+
+def test_a_key_below_the_log_is_a_failure_and_one_on_its_disk_a_warning(office: Office, records_server: RecordsServer) -> None:
+    """Whoever copies the log's folder, or its disk, would have the key too; the latter can be accepted in so many words."""
+    keys = "{{checkpoint: keys/checkpoint, index: {index}, body: keys/body, registry: keys/registry}}"
+    office.write(records_server.url, keys=keys.format(index="keys/index"))
+    level, detail, _ = office.troubles()["keys.place"]
+    assert (level, "index" in detail) == ("warning", True)
+
+    (office.folder / "data/log").mkdir(parents=True)
+    (office.folder / "keys/index").rename(office.folder / "data/log/index")
+    office.write(records_server.url, keys=keys.format(index="data/log/index"))
+    assert office.troubles()["keys.place"][:1] == ("failure",)
+
+
+def test_a_folder_of_body_keys_wants_a_key_of_its_own_for_the_store(office: Office, records_server: RecordsServer) -> None:
+    """Else its oldest key can never be destroyed."""
+    (office.folder / "keys/bodies").mkdir()
+    (office.folder / "keys/body").rename(office.folder / "keys/bodies/body.key")
+    keys = "{checkpoint: keys/checkpoint, index: keys/index, body: keys/bodies, registry: keys/registry, unsafe_same_disk: true"
+    office.write(records_server.url, keys=keys + "}")
+    assert office.troubles()["keys.store"][0] == "warning"
+
+    (office.folder / "keys/store").write_bytes((office.folder / "keys/registry").read_bytes())
+    (office.folder / "keys/store").chmod(0o600)
+    office.write(records_server.url, keys=keys + ", store: keys/store}")
+    assert office.troubles() == {}

@@ -146,6 +146,7 @@ def test_no_panel_and_no_alert_can_show_a_person(deploy: Path) -> None:
     """They group and print by labels of closed lists only."""
     allowed = {
         "job", "instance", "le", "outcome", "action", "purpose", "problem", "stage", "type", "version", "category_group",
+        "kind", "reason", "budget", "from", "to",
     }  # fmt: skip
     grouped = re.findall(r"\b(?:by|on) \(([^)]*)\)", " ".join(_every_expression(deploy)))
 

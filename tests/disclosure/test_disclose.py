@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -318,6 +319,7 @@ async def test_an_opaque_reply_leaves_when_policy_permits_it_outright(world: Wor
     assert (left.body, left.media_type, left.records) == (b"\xff\xd8\xff", "image/jpeg", 1)
     assert left.disclosed == {"opaque"}
     assert left.subjects == ("100123",)
+    assert left.left[0].seen == {"opaque": f"photo:{hashlib.sha256(left.body).hexdigest()}"}
     assert world.journal == [{"person_id": ["100123"]}]
 
 

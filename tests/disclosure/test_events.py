@@ -54,7 +54,6 @@ async def test_the_entry_tells_what_left_by_which_rows(world: World) -> None:
         "bytes_out": len(left.body),
         "duration_ms": 3.25,
         "upstream_ms": 1.5,
-        "sha256": hashlib.sha256(left.body).hexdigest(),
     }
     assert list(event.parties()) == [
         Party("officer", "officer-7"),
@@ -71,10 +70,16 @@ async def test_the_entry_tells_what_left_by_which_rows(world: World) -> None:
 
 
 async def test_no_value_of_a_reply_lies_open_in_the_entry(world: World) -> None:
-    """Facts hold closed words, numbers and a digest; identifiers are only parties."""
+    """Facts hold closed words and numbers; identifiers are only parties, and what left is hashed in the sealed part only.
+
+    In the open its hash would tell who has a copy of the records whose each answer was.
+    """
     left = await world.disclose([{"person_id": "100123", "name": "Maria Garcia", "ssn": "123-45-6789"}])
 
     facts = json.dumps(entry(left).facts())
+    digest = hashlib.sha256(left.body).hexdigest()
+    assert entry(left).sealed()["sha256"] == digest
+    assert digest not in facts
 
     assert not [value for value in ("100123", "Garcia", "6789", "officer-7", "26-004217", "car-12") if value in facts]
 

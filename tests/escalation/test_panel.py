@@ -5,11 +5,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.escalation.delegation import DelegationInvalid, DelegationUnknown
 from proxy.escalation.events import Escalated, EscalationMove
 from proxy.escalation.lifecycle import ApproverIneligible, EscalationUnknown, Move, State
 from proxy.escalation.panel_events import Delegated, DelegationEnded
+from proxy.escalation.pattern import returned
 from proxy.escalation.roster import Shift
 from proxy.escalation.roster_store import RosterStore
 from proxy.identity.credential import Holder
@@ -433,3 +436,70 @@ async def test_the_oversight_desk_takes_back_what_it_could_not_give(office: Offi
     with pytest.raises(EscalationUnknown):
         await office.escalations.revoke(pending.id, auditor, WHY)
     assert (await office.escalations.revoke(escalation.id, auditor, WHY)).state is State.REVOKED
+
+
+async def approve_often(office: Office, approver: Principal, asker: str, case: str) -> None:
+    """Have somebody approve two of somebody's queries."""
+    for number in range(2):
+        escalation = await office.open(person=asker, role="supervisor", case=f"{case}-{number}")
+        assert await office.approve(escalation, approver) is State.APPROVED
+
+
+@pytest.mark.parametrize(("ring", "hindered"), [(2, False), (3, True)])
+async def test_a_ring_of_three_is_broken_where_policy_looks_for_one(office: Office, *, ring: int, hindered: bool) -> None:
+    """A for B, B for C, C for A, twice each: whoever closes the ring decides no more; somebody outside it does."""
+    office.escalations = office.desk.again(
+        holders=office.directory, colleagues=office.directory, approvals=lambda: Approvals(each=2, ring=ring)
+    )
+    first, second, third = (office.hire(name) for name in ("first", "second", "third"))
+    outside = office.hire("outside")
+    await approve_often(office, first, "second", "a")
+    await approve_often(office, second, "third", "b")
+    await approve_often(office, third, "first", "c")
+
+    for asker, approver in (("first", third), ("second", first), ("third", second)):
+        last = await office.open(person=asker, role="supervisor", case=f"last-{asker}")
+        if hindered:
+            with pytest.raises(ApproverIneligible, match="too many"):
+                await office.approve(last, approver)
+            assert await office.approve(last, outside) is State.APPROVED
+        else:
+            assert await office.approve(last, approver) is State.APPROVED
+
+    office.desk.pass_time(days=31)
+    later = await office.open(person="first", role="supervisor", case="later")
+    assert await office.approve(later, third) is State.APPROVED
+
+
+async def test_three_in_a_row_are_no_ring(office: Office) -> None:
+    """A for B and B for C binds nobody: C approves nothing of A's."""
+    office.escalations = office.desk.again(
+        holders=office.directory, colleagues=office.directory, approvals=lambda: Approvals(each=2, ring=5)
+    )
+    first, second = office.hire("first"), office.hire("second")
+    await approve_often(office, first, "second", "a")
+    await approve_often(office, second, "third", "b")
+
+    assert await office.approve(await office.open(person="second", role="supervisor", case="x"), first) is State.APPROVED
+    assert await office.approve(await office.open(person="third", role="supervisor", case="y"), second) is State.APPROVED
+
+
+@given(st.sets(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef"))), st.integers(2, 5))
+def test_whoever_is_found_stands_in_a_ring_that_small(pairs: set[tuple[str, str]], ring: int) -> None:
+    """By trying every way round; and a larger ring never finds fewer."""
+    found = returned("a", pairs, ring)
+
+    for each in "bcdef":
+        closes = (each, "a") in pairs and any(each in trail for trail in trails(pairs, "a", ring - 1))
+        assert (each in found) == closes
+    assert found <= returned("a", pairs, ring + 1)
+
+
+def trails(pairs: set[tuple[str, str]], start: str, steps: int) -> list[list[str]]:
+    """Return every way of so many steps at most, nobody met twice."""
+    found: list[list[str]] = [[start]]
+    for _ in range(steps):
+        found += [
+            [*trail, asked] for trail in found for approver, asked in pairs if approver == trail[-1] and asked not in trail
+        ]
+    return found

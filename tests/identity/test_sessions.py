@@ -200,19 +200,6 @@ async def test_a_sign_in_replaces_the_session_whose_cookie_came_along(console: C
         await console.sessions.resume(planted)
 
 
-async def test_the_identity_provider_ends_its_sign_in_and_no_other(console: Console) -> None:
-    """By the name that it gave to it (OIDC back-channel logout)."""
-    principal = await console.sergeant()
-    gone, _ = await console.sessions.begin(principal, enrolled=False, sid="idp-1")
-    stays, _ = await console.sessions.begin(principal, enrolled=False, sid="idp-2")
-
-    assert await console.sessions.end_sid("idp-1") == 1
-
-    with pytest.raises(SignInNeeded):
-        await console.sessions.resume(gone)
-    assert (await console.sessions.resume(stays)).sid == "idp-2"
-
-
 async def test_signing_out_everywhere_ends_ones_own_sessions_only(console: Console) -> None:
     """Nobody else is signed out."""
     mine = [(await console.sessions.begin(await console.sergeant()))[0] for _ in range(2)]

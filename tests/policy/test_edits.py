@@ -152,7 +152,7 @@ def test_a_stage_is_as_loose_as_the_rulings_of_the_rows_that_name_it(tmp_path: P
     rows, said = sheet.read_text("utf-8"), stages.read_text("utf-8")
     row = re.search(r"^escalate,  E07,.*", rows, re.MULTILINE)
     assert row is not None
-    staged = row[0].replace("exigent=never", "stages=command+oversight; exigent=never")
+    staged = row[0].replace("stages=shift_supervisor+oversight", "stages=command+oversight")
     assert staged != row[0]
     rows = rows.replace(row[0], staged)
     sheet.write_text(rows, "utf-8")

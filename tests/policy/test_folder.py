@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.policy.folder import Watch, digest_of
+from proxy.digest import digest_of
+from proxy.policy.folder import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -435,7 +435,8 @@ async def test_every_query_has_its_entries_before_the_answer(street: Street) -> 
         assert decided.kind == "decided"
         assert len(closing) == 1
         assert closing[0].index > decided.index
-        assert {"source", "destination", "agency", "bytes_in", "rule", "policy", "purpose", "standing"} <= set(decided.facts)
+        assert {"officer", "terminal", "source", "case"} <= set(decided.parties)
+        assert {"destination", "agency", "bytes_in", "rule", "policy", "purpose", "standing"} <= set(decided.facts)
         assert {"bytes_out", "duration_ms", "outcome", "disclosed"} <= set(closing[0].facts)
 
 

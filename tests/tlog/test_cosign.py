@@ -13,10 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.clock import utc_now
 from proxy.tlog.cosign import PolicyInvalid, WitnessPolicy, cosignature_lines
 from proxy.tlog.errors import NoteInvalid
+from proxy.tlog.log import Log
 from proxy.tlog.note import Checkpoint, Signer, Verifier, with_lines
 from proxy.tlog.signing import Kind, PrivateKey, PublicKey
+from proxy.tlog.verify import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +28,7 @@ SECRET = Ed25519PrivateKey.from_private_bytes(bytes(32))
 LOG = Signer("log.example", SECRET)
 CHECKPOINT = LOG.checkpoint(5, bytes(range(32)))
 PQ = PrivateKey("pq.example", Kind.ML_DSA_44, MLDSA44PrivateKey.from_seed_bytes(bytes(32)))
+LOG_PQ = PrivateKey("log.example", Kind.ML_DSA_44, MLDSA44PrivateKey.from_seed_bytes(bytes(32)))
 P256 = PrivateKey("log.example", Kind.ECDSA, derive_private_key(7, SECP256R1()))
 NOW = 1_795_000_000
 
@@ -214,3 +218,18 @@ def test_a_note_of_endless_signatures_is_not_read() -> None:
     assert policy.check(cosigned(*([A] * 15), B)).times == {"A": NOW, "B": NOW}
     with pytest.raises(NoteInvalid, match="signatures is not read"):
         policy.check(cosigned(*([A] * 1000)))
+
+
+async def test_what_a_log_publishes_bears_both_signatures_and_what_it_keeps_the_first(tmp_path: Path) -> None:
+    """Seals stay small; the published checkpoint verifies by either key, and the log opens again with or without the second."""
+    signer = Signer("log.example", SECRET, LOG_PQ)
+    async with Log(tmp_path / "log", signer=signer, clock=utc_now) as log:
+        await log.append(b"entry")
+    published = (tmp_path / "log" / "checkpoint").read_text()
+
+    for vkey in (signer.verifier.vkey, LOG_PQ.public.vkey):
+        assert Verifier.parse(vkey).checkpoint(published).size == 1
+    assert verify(tmp_path / "log", signer.verifier).ok
+    async with Log(tmp_path / "log", signer=LOG, clock=utc_now) as log:
+        assert log.head.size == 1
+        assert len(log.head.checkpoint) < 1000

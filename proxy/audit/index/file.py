@@ -102,23 +102,33 @@ class Writing:
         run, word = self._connection, self._word
         run.executemany(
             "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)",
-            [(row.index, row.at, word(row.kind), row.segment, row.offset) for row in rows],
+            [(row.number, row.at, word(row.kind), row.segment, row.offset) for row in rows],
         )
-        postings = sorted((row.index >> SPAN_BITS, key, row.index) for row in rows for key in row.keys)
+        postings = sorted((row.number >> SPAN_BITS, key, row.number) for row in rows for key in row.keys)
         run.executemany("INSERT OR IGNORE INTO postings VALUES (?, ?, ?)", postings)
         marks = sorted(
-            (row.index >> SPAN_BITS, key, row.index, record, word(field)) for row in rows for key, record, field in row.marks
+            (row.number >> SPAN_BITS, key, row.number, record, word(field)) for row in rows for key, record, field in row.marks
         )
         run.executemany("INSERT OR IGNORE INTO marks VALUES (?, ?, ?, ?, ?)", marks)
         hours: dict[int, tuple[int, int]] = {}
         for row in rows:
-            first, last = hours.get(row.at // HOUR, (row.index, row.index))
-            hours[row.at // HOUR] = (min(first, row.index), max(last, row.index))
+            first, last = hours.get(row.at // HOUR, (row.number, row.number))
+            hours[row.at // HOUR] = (min(first, row.number), max(last, row.number))
         run.executemany(
             "INSERT INTO hours VALUES (?, ?, ?) ON CONFLICT (hour) DO UPDATE"
             " SET first = min(first, excluded.first), last = max(last, excluded.last)",
             [(hour, first, last) for hour, (first, last) in hours.items()],
         )
+        epochs: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            epochs[row.epoch] = (min(epochs.get(row.epoch, (row.number, 0))[0], row.number), row.number)
+        run.executemany(
+            "INSERT INTO epochs VALUES (?, ?, ?) ON CONFLICT (epoch) DO UPDATE SET last = max(last, excluded.last)",
+            [(epoch, first, last) for epoch, (first, last) in epochs.items()],
+        )
+        # What a court had shredded is not to be found by what it held.
+        gone = [(number >> SPAN_BITS, number) for row in rows for number in row.shredded]
+        run.executemany("DELETE FROM marks WHERE span = ? AND idx = ?", gone)
         counted = Counter((row.at // DAY, row.officer, word(row.purpose), word(row.outcome)) for row in rows if row.counts)
         run.executemany(
             "INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
@@ -144,6 +154,11 @@ class Reading:
         """Return how many entries of the log are indexed."""
         found = self._connection.execute("SELECT value FROM meta WHERE name = 'size'").fetchone()
         return int(found[0]) if found else 0
+
+    def epochs(self, first: int, end: int) -> list[str]:
+        """Return the epochs of the entries in [first, end)."""
+        question = "SELECT epoch FROM epochs WHERE first < ? AND last >= ? ORDER BY first"
+        return [epoch for (epoch,) in self._connection.execute(question, (end, first))]
 
     def between(self, since: datetime, until: datetime) -> tuple[int, int]:
         """Return first and end of the entries among which are all of a stretch of time, and maybe some beside it."""
@@ -178,9 +193,9 @@ class Reading:
                 break
         return found[:most]
 
-    def places(self, indices: Iterable[int]) -> dict[int, tuple[int, int, int, str]]:
-        """Return of entries their time, segment, offset and kind."""
-        question = "SELECT at, segment, offset, text FROM entries JOIN words ON words.id = entries.kind WHERE idx = ?"
+    def places(self, indices: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Return of entries segment and offset, in the order asked."""
+        question = "SELECT segment, offset FROM entries WHERE idx = ?"
         found = ((index, self._connection.execute(question, (index,)).fetchone()) for index in indices)
         return {index: row for index, row in found if row is not None}
 

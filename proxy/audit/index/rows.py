@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 QUERIES: Final = frozenset({"decided", "refused"})
 """Kinds that count as a query: each has one of them."""
+SHREDDED: Final = "shredded"
 _SIGN: Final = 1 << 63
 
 
 class Row(NamedTuple):
-    """``at`` is milliseconds since 1970; ``keys`` stand for tokens and the query id, ``marks`` are (key, record, field)."""
+    """``at`` is milliseconds since 1970; ``keys`` stand for tokens and the query id, ``marks`` are (key, record, field).
 
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a row
+    ``shredded`` are the entries whose bodies an order took away.
+    """
+
+    number: int
     at: int
     kind: str
     segment: int
@@ -28,8 +32,10 @@ class Row(NamedTuple):
     officer: int
     purpose: str
     outcome: str
+    epoch: str
     keys: frozenset[int]
     marks: tuple[tuple[int, int, str], ...] = ()
+    shredded: tuple[int, ...] = ()
 
     @property
     def counts(self) -> bool:
@@ -67,7 +73,7 @@ def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) ->
     if entry.about:
         keys.add(about_key(entry.about))
     return Row(
-        index=entry.index,
+        number=entry.index,
         at=moment(datetime.fromisoformat(entry.at)),
         kind=entry.kind,
         segment=segment,
@@ -75,8 +81,10 @@ def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) ->
         officer=key_of(officers[0]) if officers else 0,
         purpose=str(entry.facts.get("purpose") or ""),
         outcome=str(entry.facts.get("outcome") or entry.facts.get("problem") or ""),
+        epoch=entry.epoch,
         keys=frozenset(keys),
         marks=tuple(_marks(body.get("left"))),
+        shredded=_numbers(entry.facts.get("entries")) if entry.kind == SHREDDED else (),
     )
 
 
@@ -86,6 +94,10 @@ def left_in(body: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     for record in left if isinstance(left, list) else ():
         if isinstance(record, dict):
             yield record
+
+
+def _numbers(value: Json) -> tuple[int, ...]:
+    return tuple(number for number in value if type(number) is int) if isinstance(value, list) else ()
 
 
 def _marks(left: Json) -> Iterable[tuple[int, int, str]]:

@@ -1,6 +1,6 @@
 """The index's tables.
 
-Postings lie in *spans* of 2**20 entries: what is added, in order of the log, touches one span's part of the tree, so that an
+Postings lie in *spans* of 2**17 entries: what is added, in order of the log, touches one span's part of the tree, so that an
 index of ten million entries is built as fast as one of one million, and a question reads one place in each span.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-FORMAT: Final = 1
-SPAN_BITS: Final = 20
+FORMAT: Final = 2
+SPAN_BITS: Final = 17
 DAY: Final = 86_400_000
 HOUR: Final = 3_600_000
 
@@ -26,6 +26,7 @@ CREATE TABLE marks (
     span INTEGER NOT NULL, key INTEGER NOT NULL, idx INTEGER NOT NULL, record INTEGER NOT NULL, field INTEGER NOT NULL,
     PRIMARY KEY (span, key, idx, record, field)
 ) WITHOUT ROWID;
+CREATE TABLE epochs (epoch TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE hours (hour INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
 CREATE TABLE counts (
     day INTEGER NOT NULL, officer INTEGER NOT NULL, purpose INTEGER NOT NULL, outcome INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -34,6 +35,7 @@ CREATE TABLE counts (
 """
 PRAGMAS: Final = (
     "journal_mode = WAL", "synchronous = NORMAL", "busy_timeout = 10000", "cache_size = -65536", "temp_store = MEMORY",
+    "secure_delete = ON",
 )  # fmt: skip
 READING: Final = ("busy_timeout = 10000", "cache_size = -16384", "mmap_size = 268435456")
 

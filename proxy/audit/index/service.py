@@ -1,7 +1,8 @@
 """The index at work: it follows the log, says how far it has come, and hands out entries read from the log itself.
 
 It lies in a folder beside the store, as one file of the highest number. Making it anew writes a file of the next number; nobody
-has to stop for it, and what is interrupted goes on where it was. Whoever adds to it holds the folder's lock.
+has to stop for it, and what is interrupted goes on where it was. Whoever adds to it holds the folder's lock
+for as long as the file is open.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import fcntl
 import os
 import random
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +20,11 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.index.file import IndexUnusable, Writing, reading
-from proxy.audit.index.rows import about_key, left_in, row_of
+from proxy.audit.index.rows import QUERIES, about_key, left_in, row_of
 from proxy.audit.sealing import SealBroken
 from proxy.tlog.errors import LogDamaged
 from proxy.tlog.merkle import leaf_hash
-from proxy.tlog.places import Place, Placed, following, read_at
+from proxy.tlog.places import CHUNK, Place, Placed, following, read_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,6 +41,8 @@ SAMPLED: Final = 16
 MOST_TOGETHER: Final = 64
 """Entries of one query that are looked at; it has two, or a few more where it was escalated."""
 WHOLE: Final = 1 << 40
+SECONDS: Final = 30.0
+"""Seconds after which a turn ends, so that a server that stops need not wait for a whole log."""
 _SEAL: Final = "index"
 
 
@@ -61,6 +65,7 @@ class Hits:
     entries: Sequence[Entry]
     indexed: int
     more: bool
+    dead: Sequence[str] = ()
 
 
 def folder_of(store: Path) -> Path:
@@ -71,23 +76,25 @@ def folder_of(store: Path) -> Path:
 class Index:
     """One log's index. Safe to use from any thread; one of them adds at a time."""
 
-    def __init__(self, log: Path, folder: Path, sealer: Sealer, origin: str) -> None:
-        """Name the log and the index's folder; nothing is opened yet."""
+    def __init__(self, log: Path, folder: Path, sealer: Sealer, origin: str, chunk: int = CHUNK) -> None:
+        """Name the log and the index's folder; nothing is opened yet. It is read ``chunk`` bytes at a time."""
         self._log = log
         self._folder = folder
         self._sealer = sealer
         self._origin = origin
+        self._chunk = chunk
         self._adding = threading.Lock()
         self._writing: Writing | None = None
+        self._lock: int | None = None
         self._place = Place()
 
-    async def follow(self) -> int:
-        """Take in what the log has more; return how many entries those were.
+    async def follow(self, seconds: float = SECONDS) -> int:
+        """Take in what the log has more, for so long at most; return how many entries those were.
 
         Raises:
             IndexUnusable, LogDamaged: it cannot go on.
         """
-        return await asyncio.to_thread(self.catch_up)
+        return await asyncio.to_thread(self.catch_up, None, seconds)
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
@@ -98,24 +105,36 @@ class Index:
         if self._writing is not None:
             self._writing.close()
             self._writing = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
-    def catch_up(self, progress: Callable[[int], None] | None = None) -> int:
-        """Take in what the log has more, or nothing while another process does; what does not belong to it begins anew.
+    def catch_up(self, progress: Callable[[int], None] | None = None, seconds: float = WHOLE) -> int:
+        """Take in what the log has more, or nothing while another does; what does not belong to it begins anew.
 
         Raises:
             IndexUnusable: the file cannot be written.
             LogDamaged: entries are missing.
         """
-        with self._adding, self._held() as held:
-            if not held:
-                self._shut()
-                return 0
-            current = self._current()
-            if self._writing is None or self._writing.path != current:
-                self._shut()
-                self._open(current)
-            assert self._writing is not None
-            return self._take(self._writing, progress)
+        if not self._adding.acquire(timeout=min(seconds, SECONDS)):
+            return 0
+        try:
+            return self._caught_up(progress, seconds)
+        finally:
+            self._adding.release()
+
+    def _caught_up(self, progress: Callable[[int], None] | None, seconds: float) -> int:
+        if self._lock is None:
+            self._lock = self._locked("lock")
+        if self._lock is None:
+            return 0
+        current = self._current()
+        if self._writing is None or self._writing.path != current:
+            if self._writing is not None:
+                self._writing.close()
+            self._open(current)
+        assert self._writing is not None
+        return self._take(self._writing, progress, seconds=seconds)
 
     def rebuild(self, progress: Callable[[int], None] | None = None) -> int:
         """Make the index anew beside the one in use, or go on where that was interrupted, and put it in its place.
@@ -123,11 +142,11 @@ class Index:
         Raises:
             IndexUnusable, LogDamaged: as ``catch_up``; what was made is kept.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._held("rebuilding") as alone:
-            if not alone:
-                msg = "another process is making the index anew"
-                raise IndexUnusable(msg)
+        alone = self._locked("rebuilding")
+        if alone is None:
+            msg = "another process is making the index anew"
+            raise IndexUnusable(msg)
+        try:
             current = self._current()
             new = self._file(int(current.stem) + 1).with_suffix(".new")
             writing = self._begun(new) or self._fresh(new)
@@ -143,13 +162,21 @@ class Index:
                 new.rename(new.with_suffix(".db"))
             _remove(current)
             return done + taken
+        finally:
+            os.close(alone)
 
-    def _take(self, writing: Writing, progress: Callable[[int], None] | None, place: Place | None = None) -> int:
+    def _take(
+        self,
+        writing: Writing,
+        progress: Callable[[int], None] | None,
+        place: Place | None = None,
+        seconds: float = WHOLE,
+    ) -> int:
         mine = place is None
         place = self._place if place is None else place
-        taken = 0
-        while True:
-            found, behind = following(self._log, place)
+        taken, begun = 0, time.monotonic()
+        while time.monotonic() - begun < seconds:
+            found, behind = following(self._log, place, self._chunk)
             if behind == place:
                 return taken
             rows = [row for each in found if (row := self._row(each)) is not None]
@@ -161,6 +188,7 @@ class Index:
                 self._place = place
             if progress is not None:
                 progress(len(found))
+        return taken
 
     def _row(self, placed: Placed) -> Row | None:
         try:
@@ -176,22 +204,20 @@ class Index:
             return {}
 
     def _meta(self, place: Place, last: bytes | None) -> dict[str, str]:
-        known = {"size": str(place.index), "segment": str(place.segment), "offset": str(place.offset)}
+        known = {"size": str(place.number), "segment": str(place.segment), "offset": str(place.offset)}
         seal = self._sealer.token(_SEAL, "/".join((self._origin, *known.values())))
         return known | {"seal": seal} | ({"last": leaf_hash(last).hex()} if last is not None else {})
 
-    @contextmanager
-    def _held(self, name: str = "lock") -> Iterator[bool]:
+    def _locked(self, name: str) -> int | None:
+        """Return a descriptor that holds a lock, or None while another process has it."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-        else:
-            yield True
-        finally:
             os.close(descriptor)
+            return None
+        return descriptor
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number}.db"
@@ -243,7 +269,7 @@ class Index:
         """Compare the last entry, and a few others, with the log. Entries that are not kept any more agree."""
         chosen = {size - 1, *random.SystemRandom().sample(range(size), min(SAMPLED, size))} - {-1}
         with reading(path) as index:
-            for number, (_, segment, offset, _kind) in index.places(chosen).items():
+            for number, (segment, offset) in index.places(chosen).items():
                 try:
                     stored = read_at(self._log, number, segment, offset)
                 except FileNotFoundError:
@@ -299,17 +325,36 @@ class Index:
                 if len(newest) <= most:
                     break
                 end = newest[-1]
-            return Hits(entries=found[:most], indexed=index.size(), more=len(found) > most)
+            dead = [epoch for epoch in index.epochs(*index.between(since, until)) if epoch not in self._sealer.epochs]
+            return Hits(entries=found[:most], indexed=index.size(), more=len(found) > most, dead=dead)
 
-    def together(self, about: str) -> list[Entry]:
-        """Return all entries of one query, in order.
+    def together(self, entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+        """Return by query id all entries of the queries that these are of, in order.
+
+        Raises:
+            IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
+        """
+        known = {entry.index: entry for entry in entries}
+        found: dict[str, list[Entry]] = {entry.about: [] for entry in known.values() if entry.about}
+        with self.reading() as index:
+            for about, whole in found.items():
+                numbers = sorted(index.of_key(about_key(about), 0, index.size(), MOST_TOGETHER))
+                more = {entry.index: entry for entry in self._read(index, [each for each in numbers if each not in known])}
+                both = (known.get(number) or more.get(number) for number in numbers)
+                whole += [entry for entry in both if entry is not None and entry.about == about]
+        return found
+
+    def officer(self, key: int) -> str:
+        """Return who an officer's key in the counts stands for, from one of their queries; nothing where none can be read.
 
         Raises:
             IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
         """
         with self.reading() as index:
-            numbers = index.of_key(about_key(about), 0, WHOLE, MOST_TOGETHER)
-            return [entry for entry in self._read(index, reversed(numbers)) if entry.about == about]
+            for entry in self._read(index, index.of_key(key, 0, index.size(), MOST_TOGETHER)):
+                if entry.kind in QUERIES and (name := self._opened(entry).get("operator")):
+                    return str(name)
+        return ""
 
     def disclosed(self, marks: Sequence[str], before: datetime) -> Iterator[Disclosure]:
         """Yield, oldest first, the entries before a moment that disclosed a value of any of the marks.
@@ -318,38 +363,58 @@ class Index:
             IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
         """
         wanted = set(marks)
+        for entry, body in self.opened(marks, before):
+            yield Disclosure(
+                index=entry.index,
+                at=entry.at,
+                officer_token=_one(entry, "officer"),
+                case_token=_one(entry, "case"),
+                terminal_token=_one(entry, "terminal"),
+                seen=_seen(body, wanted),
+            )
+
+    def indexed(self) -> int:
+        """Return how many entries of the log are indexed.
+
+        Raises:
+            IndexUnusable: there is no index.
+        """
+        with self.reading() as index:
+            return index.size()
+
+    def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
+        """Yield the same entries with their sealed parts in clear, which say of each record what was seen.
+
+        Raises:
+            IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
+        """
+        wanted = set(marks)
         with self.reading() as index:
             numbers = index.marked(wanted, 0, index.size(), WHOLE)
             for entry in self._read(index, reversed(numbers)):
-                seen = self._seen(entry, wanted)
-                if seen and datetime.fromisoformat(entry.at) < before:
-                    yield Disclosure(
-                        index=entry.index,
-                        at=entry.at,
-                        officer_token=_one(entry, "officer"),
-                        case_token=_one(entry, "case"),
-                        terminal_token=_one(entry, "terminal"),
-                        seen=seen,
-                    )
+                body = self._opened(entry)
+                if datetime.fromisoformat(entry.at) < before and _seen(body, wanted):
+                    yield entry, body
 
     def _read(self, index: Reading, numbers: Iterable[int]) -> Iterator[Entry]:
-        for number, (_, segment, offset, _kind) in index.places(numbers).items():
+        for number, (segment, offset) in index.places(numbers).items():
             with suppress(FileNotFoundError):  # that segment is not kept any more
                 yield decode(*read_at(self._log, number, segment, offset))
 
-    def _seen(self, entry: Entry, wanted: set[str]) -> dict[str, str]:
-        """Return what was seen of the records of which a value has one of the marks."""
-        seen: dict[str, str] = {}
-        for record in left_in(self._opened(entry)):
-            fields = record.get("seen")
-            if isinstance(fields, dict) and not wanted.isdisjoint(map(str, fields.values())):
-                for name, mark in fields.items():
-                    if str(mark) in wanted or name not in seen:
-                        seen[name] = str(mark)
-        return seen
-
     def _marks(self, entry: Entry, wanted: set[str]) -> set[str]:
-        return set(self._seen(entry, wanted).values()) if wanted else set()
+        return set(_seen(self._opened(entry), wanted).values()) if wanted else set()
+
+
+def _seen(body: Mapping[str, Json], wanted: set[str]) -> dict[str, str]:
+    """Return what was seen of the records of which a value has one of the marks."""
+    seen: dict[str, str] = {}
+    for record in left_in(body):
+        fields = record.get("seen")
+        if isinstance(fields, dict) and not wanted.isdisjoint(map(str, fields.values())):
+            for name, mark in fields.items():
+                if str(mark) in wanted or name not in seen:
+                    seen[name] = str(mark)
+    return seen
 
 
 def _tokens(entry: Entry) -> set[str]:

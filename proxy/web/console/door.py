@@ -31,7 +31,7 @@ from proxy.web.console.files import PREFIX, Files
 from proxy.web.console.forms import FORM, NO_FORM, read_form, require_own_site, require_token
 from proxy.web.console.notes import NOTES
 from proxy.web.console.passkeys import confirmation
-from proxy.web.console.provider import BEGIN, CALLBACK
+from proxy.web.console.provider import BEGIN, CALLBACK, LEAVE
 from proxy.web.console.render import Pages
 from proxy.web.console.respond import secured
 from proxy.web.console.sign_in import COOKIE, SignIn
@@ -63,7 +63,7 @@ LIVE: Final = "/live"
 OVER: Final = b"event: over\ndata: over\n\n"
 SIGN_IN_TROUBLES: Final = (CredentialInvalid, CredentialMissing, SignInRefused)
 _SAFE: Final = frozenset({"GET", "HEAD"})
-_STRANGERS: Final = frozenset({"/sign-in", BEGIN, CALLBACK})
+_STRANGERS: Final = frozenset({"/sign-in", BEGIN, CALLBACK, LEAVE})
 _OWN_PATHS: Final = _STRANGERS | {"/", "/favicon.ico"}
 
 

@@ -38,6 +38,14 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
         "Your words say too little",
         "Go back and say what happened and why you search, in a few words of your own. Nothing was searched.",
     ),
+    "leak-unclear": (
+        "What was published is not clear",
+        "Go back and write one thing a line, as kind=value. Nothing was searched.",
+    ),
+    "own-lookups": (
+        "Nobody asks the log about themselves",
+        "You, or somebody close to you, are among those whom this is about. Have another auditor ask.",
+    ),
     "step-up-required": (
         "Your passkey has to confirm this",
         "Nothing was done. Go back and do it again; scripts have to be allowed for that page.",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BEGIN: Final = "/sign-in/provider"
 CALLBACK: Final = "/sign-in/callback"
+LEAVE: Final = "/sign-in/leave"
+"""On to the provider's own sign-out, which asks: nothing here is ended by it, so nobody is signed out by a link."""
 COOKIE: Final = "__Host-showcause-sign-in"
 _USE: Final = "sign-in"
 _SECONDS: Final = 600
@@ -47,6 +49,8 @@ class ProviderSignIn:
         if len(values) != len(query):
             # Which of two states or codes is meant, two readers could see differently.
             raise SignInRefused("Something is there twice in this answer. Sign in again.")
+        if path == LEAVE:
+            return go(await self._login.sign_out_url() or "/sign-in"), None
         if path == BEGIN:
             return await self._begin(local(values.get("next", "/")), again="again" in values), None
         transaction = self._transaction(request.cookies.get(COOKIE, ""))

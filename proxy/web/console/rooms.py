@@ -10,6 +10,7 @@ from proxy.web.console.delegations import DelegationsRoom
 from proxy.web.console.dossier import Dossiers
 from proxy.web.console.escalation import EscalationRoom
 from proxy.web.console.health import HealthRoom
+from proxy.web.console.leaks import LeakRoom
 from proxy.web.console.locks import LocksRoom
 from proxy.web.console.logbook import LogRoom
 from proxy.web.console.passkeys import PasskeyRoom
@@ -21,11 +22,12 @@ from proxy.web.console.reviews import ReviewsRoom
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from proxy.audit.search import LogSearch
     from proxy.escalation.lock_service import LockDesk
     from proxy.escalation.service import Escalations
     from proxy.identity.registration import Registration
     from proxy.identity.service import Identities
+    from proxy.oversight.leak.service import LeakTrace
+    from proxy.oversight.questions import Questions
     from proxy.oversight.service import Oversight
     from proxy.policy.live import LivePolicy
     from proxy.policy.service import PolicySet
@@ -44,7 +46,8 @@ class Behind:
     escalations: Escalations
     oversight: Oversight
     locks: LockDesk
-    search: LogSearch
+    questions: Questions
+    leaks: LeakTrace
     cases: CaseDirectory
     registry: Registry
     live: LivePolicy
@@ -77,7 +80,8 @@ def make_rooms(behind: Behind) -> Sequence[Room]:
         ),
         ReviewsRoom(behind.oversight),
         LocksRoom(behind.locks),
-        LogRoom(behind.search, behind.cases),
+        LogRoom(behind.questions),
+        LeakRoom(behind.leaks, behind.cases, behind.registry),
         PolicyRoom(behind.live, behind.metrics),
         PeopleRoom(behind.identities, behind.locks.may_lock),
         HealthRoom(behind.ready, behind.head, behind.version),

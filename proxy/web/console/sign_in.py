@@ -9,7 +9,7 @@ from proxy.identity.principal import CredentialInvalid, CredentialMissing
 from proxy.identity.session import Ending, SignInNeeded
 from proxy.identity.tls import certificate_uris
 from proxy.inquiry.inquiry import MethodNotAllowed
-from proxy.web.console.provider import BEGIN, CALLBACK
+from proxy.web.console.provider import BEGIN, CALLBACK, LEAVE
 from proxy.web.console.visit import Page, go, local, page
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class SignIn:
             CredentialInvalid: the log's entry of a failure; it is shown on the form.
         """
         path, _, text = request.raw_path.partition("?")
-        if path in {BEGIN, CALLBACK} and self._provider is not None:
+        if path in {BEGIN, CALLBACK, LEAVE} and self._provider is not None:
             response, cookie = await self._provider.answer(request, path, request.cookies.get(COOKIE, ""))
             return response if cookie is None else _entered(response, cookie)
         query = dict(parse_qsl(text))
@@ -119,6 +119,7 @@ class SignIn:
             wrong=wrong,
             certificate=bool(_peer_uris(request)),
             provider=self._provider is not None,
+            left=said.startswith("signed-out"),
             keys=self._identities.takes_keys,
         )
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -174,6 +174,7 @@ async def town(
     secret.write_text(SECRET)
     secret.chmod(0o600)
     async with serving() as idp:
+        idp.discovery["end_session_endpoint"] = f"{idp.issuer}/session/end"
         section = {
             "issuer": idp.issuer,
             "client_id": "console",
@@ -276,6 +277,26 @@ async def test_with_keys_switched_off_the_provider_is_the_only_way(
         assert (await strict.query(strict.desk.keys["officer"]))[0] == 401
         assert (await strict.query(strict.token()))[0] == 200
         assert (await strict.back(browser))[0] == 303
+
+
+async def test_who_signs_out_is_shown_the_way_on_to_the_provider_and_no_link_signs_anybody_out(
+    desk_opened: Callable[..., AbstractAsyncContextManager[Desk]], tmp_path: Path
+) -> None:
+    """The sign-out there is the provider's own, which asks; what leads to it ends nothing here and takes nothing along."""
+    back = "http://127.0.0.1:8441/sign-in"
+    async with town(desk_opened, tmp_path, after_logout=back) as running:
+        browser = running.browser()
+        assert (await running.back(browser))[0] == 303
+
+        status, there, _ = await browser.get("/sign-in/leave?id_token_hint=x&post_logout_redirect_uri=https://evil.example")
+        asked = parse_qs(urlsplit(there).query)
+        assert (status, urlsplit(there).path) == (303, "/session/end")
+        assert asked == {"client_id": ["console"], "post_logout_redirect_uri": [back]}
+        assert (await browser.get("/queue"))[0] == 200
+
+        left = (await running.browser().get("/sign-in?said=signed-out"))[2]
+        assert 'href="/sign-in/leave"' in left
+        assert 'href="/sign-in/leave"' not in (await running.browser().get("/sign-in"))[2]
 
 
 async def test_who_may_decide_and_stand_in_is_known_by_the_provider_alone(

@@ -1,0 +1,396 @@
+"""``audit export`` and ``audit verify-bundle``: evidence for somebody who has neither the log nor the server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, cast
+
+import typer
+
+from proxy import __version__
+from proxy.cli.common import (
+    DEFAULT_CONFIG,
+    Code,
+    CommandFailed,
+    ConfigOption,
+    JsonOption,
+    done,
+    emit,
+    progress,
+    say,
+    settings_of,
+    warn,
+)
+from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.trusting import verifier_of
+from proxy.clock import stamp, utc_now
+from proxy.document import DocumentInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from proxy.audit.bundle.exporting import Notary, Written
+    from proxy.audit.bundle.question import By, Question
+    from proxy.audit.bundle.trust import Trust
+    from proxy.audit.bundle.verifying import Report
+    from proxy.audit.event import Event
+    from proxy.audit.sealing import Sealer
+    from proxy.settings import Settings
+    from proxy.tlog.note import Checkpoint, Verifier
+
+app = typer.Typer()
+
+MIN_STATEMENT: Final = 8
+_OPTIONS: Final = ("--officer", "--subject", "--person-id", "--under-case", "--terminal", "--entries")
+
+
+@app.command()
+def export(
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The bundle: a new folder, or a new file that ends in .zip.")],
+    case: Annotated[str, typer.Option("--case", help="The case that needs the evidence.")],
+    statement: Annotated[str, typer.Option("--statement", help="Why, in words.")],
+    officer: Annotated[str, typer.Option("--officer", help="Everything this officer asked.")] = "",
+    subject: Annotated[str, typer.Option("--subject", help="Everything that met this protected person (registry entry).")] = "",
+    person_id: Annotated[str, typer.Option("--person-id", help="Everything that met the person with this record number.")] = "",
+    under_case: Annotated[str, typer.Option("--under-case", help="Everything asked under this case.")] = "",
+    terminal: Annotated[str, typer.Option("--terminal", help="Everything from this terminal.")] = "",
+    entries: Annotated[str, typer.Option("--entries", help="Entries by number: 5,9-12. Claims nothing of others.")] = "",
+    since: Annotated[str, typer.Option("--since", help="From this time on: 2026-11-01 or 2026-11-01T08:30Z (UTC).")] = "",
+    until: Annotated[str, typer.Option("--until", help="Up to this time, exclusive.")] = "",
+    disclose: Annotated[str, typer.Option("--disclose", help="Whose sealed parts are opened: all, none, or 5,9-12.")] = "all",
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option("--checkpoint", help="A checkpoint that was kept: the bundle proves the log has only grown since."),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Write evidence that verifies offline: entries, proofs, completeness, and the keys of just these entries.
+
+    That it is begun is in the log before anything is read, and what it holds before it appears.
+    """
+    asked = {
+        "officer": officer, "subject": subject, "person_id": person_id, "case": under_case, "terminal": terminal,
+        "entries": entries,
+    }  # fmt: skip
+    by, value = _one(asked)
+    _reasoned(case, statement)
+    span = _moment(since, "--since"), _moment(until, "--until")
+    numbers, opens = _numbers(value) if by == "entries" else (), _opener(disclose)
+    if by == "entries" and any(span):
+        raise _wrong("entries that are asked for by number have no --since or --until", "leave them away")
+    if output.exists():
+        raise _wrong(f"{output} exists already", "name another with -o")
+    settings = settings_of(config)
+    verifier = verifier_of((), config, settings.log)
+    kept = [_kept(path, verifier) for path in checkpoint or ()]
+    order = _Export(settings, verifier, by=by, value=value, case=case.strip(), statement=statement.strip(), span=span)
+    with _explained():
+        written = order.run(output, numbers=numbers, opens=opens, earlier=kept)
+    _print_written(output, written, as_json=as_json)
+
+
+def _wrong(message: str, hint: str) -> CommandFailed:
+    return CommandFailed(message, help=hint, code=Code.WRONG_USE)
+
+
+def _one(asked: Mapping[str, str]) -> tuple[By, str]:
+    given = [(by, value.strip()) for by, value in asked.items() if value.strip()]
+    if len(given) != 1:
+        raise _wrong(
+            "an export answers one question",
+            "give one of --officer, --subject, --person-id, --under-case, --terminal, --entries",
+        )
+    return cast("By", given[0][0]), given[0][1]
+
+
+def _reasoned(case: str, statement: str) -> None:
+    if not case.strip() or len(statement.strip()) < MIN_STATEMENT:
+        raise _wrong(
+            "taking evidence out of the log needs a case and a reason",
+            f'add --case NUMBER --statement "why it is needed", in {MIN_STATEMENT} characters or more',
+        )
+
+
+def _moment(text: str, option: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise _wrong(f"{option} {text} is no time", "write 2026-11-01 or 2026-11-01T08:30Z") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers that a list like 5,9-12 names."""
+    numbers: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or len(first + last) > 24:
+            raise _wrong(f"{part!r} is no number of an entry", "write them as in 5,9-12")
+        end = int(last) if dash else int(first)
+        if not int(first) <= end < int(first) + 100_000:
+            raise _wrong(f"{part!r} is no stretch of up to 100,000 entries", "write it as in 9-12")
+        numbers |= set(range(int(first), end + 1))
+    return tuple(sorted(numbers))
+
+
+def _opener(disclose: str) -> Callable[[int], bool]:
+    if disclose in {"all", "none"}:
+        return lambda _index: disclose == "all"
+    return set(_numbers(disclose)).__contains__
+
+
+def _kept(path: Path, verifier: Verifier) -> Checkpoint:
+    from proxy.tlog.errors import NoteInvalid  # noqa: PLC0415
+
+    try:
+        return verifier.checkpoint(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, NoteInvalid) as error:
+        raise _wrong(f"{path}: {error}", "give a checkpoint of this log that was kept") from error
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what to do about what stops an export."""
+    from proxy.audit.bundle.stamps import StampInvalid  # noqa: PLC0415
+    from proxy.audit.entry import EntryUnreadable  # noqa: PLC0415
+    from proxy.audit.sealing import SealBroken  # noqa: PLC0415
+
+    try:
+        yield
+    except StampInvalid as error:
+        help_ = "nothing was exported; try again, or take audit.timestamps out of the configuration"
+        raise CommandFailed(str(error), help=help_) from error
+    except (EntryUnreadable, SealBroken) as error:
+        raise CommandFailed(str(error), help="nothing was exported; run `audit verify`") from error
+
+
+class _Export:
+    """One export, from the configured log."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        verifier: Verifier,
+        *,
+        by: By,
+        value: str,
+        case: str,
+        statement: str,
+        span: tuple[datetime | None, datetime | None],
+    ) -> None:
+        self._settings = settings
+        self._verifier = verifier
+        self._by: By = by
+        self._value = value
+        self._case = case
+        self._statement = statement
+        self._span = span
+        self._about = f"export-{os.urandom(8).hex()}"
+
+    def run(
+        self, output: Path, *, numbers: Sequence[int], opens: Callable[[int], bool], earlier: Sequence[Checkpoint]
+    ) -> Written:
+        from proxy.audit.bundle.events import ExportBegun  # noqa: PLC0415
+        from proxy.audit.bundle.exporting import Exporting  # noqa: PLC0415
+        from proxy.audit.bundle.gathering import Gathering, newest_checkpoint  # noqa: PLC0415
+        from proxy.audit.bundle.writing import Order  # noqa: PLC0415
+
+        settings, sealer = self._settings, sealer_of(self._settings)
+        verifier, notary = self._verifier, _notary(settings)
+        question = self._question(sealer)
+        digest, files = _policy(settings)
+        # Of the log as it is before this export, so that its own entry is no part of the answer.
+        newest = newest_checkpoint(settings.log, verifier)
+        self._record(
+            ExportBegun(
+                about=self._about, operator=operator(), case=self._case, statement=self._statement, by=self._by,
+                value=self._value, since=question.since, until=question.until,
+            )
+        )  # fmt: skip
+        with progress("exporting", newest.size * 2 if self._by != "entries" else len(numbers)) as advance:
+            gathering = Gathering(settings.log, newest, advance)
+            gathered = gathering.by_number(question) if self._by == "entries" else gathering.spanned(question, *self._span)
+            order = Order(
+                exporter=operator(), case=self._case, statement=self._statement, at=utc_now(), opens=opens, earlier=earlier,
+                policy=digest, policies=files,
+            )  # fmt: skip
+            program = f"Showcause {__version__}"
+            exporting = Exporting(settings.log, verifier, sealer, program=program, notary=notary, about=self._about)
+            return exporting.write(output, order, gathering, gathered, numbers=numbers, record=self._record)
+
+    def _question(self, sealer: Sealer) -> Question:
+        from proxy.audit.bundle.question import Question  # noqa: PLC0415
+
+        since, until = self._span
+        return Question(
+            by=self._by,
+            value=self._value,
+            tokens=dict(sealer.searches(self._by, self._value)) if self._by != "entries" else {},
+            since=stamp(since) if since else "",
+            until=stamp(until) if until else "",
+        )
+
+    def _record(self, event: Event) -> None:
+        async def put() -> None:
+            async with recording(self._settings) as store, store.database.begin() as connection:
+                await store.outbox.put(connection, event)
+
+        asyncio.run(put())
+
+
+def _notary(settings: Settings) -> Notary | None:
+    from proxy.audit.bundle.authority import Asker  # noqa: PLC0415
+    from proxy.audit.bundle.exporting import Notary  # noqa: PLC0415
+    from proxy.audit.bundle.stamps import StampInvalid, authorities  # noqa: PLC0415
+
+    timestamps = settings.audit.timestamps
+    if timestamps is None:
+        return None
+    try:
+        return Notary(ask=Asker(timestamps.url), roots=authorities(timestamps.ca))
+    except (StampInvalid, OSError) as error:
+        raise CommandFailed(f"audit.timestamps.ca: {error}", help="name the authority's root certificate, in PEM") from error
+
+
+def _policy(settings: Settings) -> tuple[str, Mapping[str, bytes]]:
+    """Return the digest and the files of the policy that is there; nothing of one that has mistakes."""
+    from proxy.policy.service import load_policies  # noqa: PLC0415 -- Casbin takes its time
+
+    try:
+        loaded = load_policies(settings.policies)
+    except (DocumentInvalid, OSError):
+        return "", {}
+    return loaded.digest, loaded.contents
+
+
+def _print_written(output: Path, written: Written, *, as_json: bool) -> None:
+    asked = written.asked
+    if as_json:
+        emit(
+            {
+                "bundle": str(output), "manifest": written.manifest, "size": written.size, "entries": list(asked.entries),
+                "disclosed": len(asked.disclosed), "shredded": list(asked.shredded), "locked": list(written.locked),
+                "range": None if asked.stretch is None else [asked.stretch.first, asked.stretch.end],
+                "stamped": written.stamped, "policies": len(asked.policies),
+            }
+        )  # fmt: skip
+        return
+    say(f"{output}: {len(asked.entries)} entries, {len(asked.disclosed)} of them opened, from a log of {written.size}")
+    if asked.stretch is not None:
+        say(f"complete for entries {asked.stretch.first} to {asked.stretch.end - 1}: all of them are in it")
+    say(f"its manifest's SHA-256, which names it for good: {written.manifest}")
+    if written.stamped:
+        say(f"time-stamped on {written.stamped}")
+    if written.locked:
+        warn(f"{len(written.locked)} entries stay closed: the key that they were sealed with is not here any more")
+    say("next: complete certification.txt, and hand over the log's verifier key (`doctor` prints it) by another way")
+
+
+@app.command("verify-bundle")
+def verify_bundle(
+    path: Annotated[Path, typer.Argument(help="The bundle: a folder or a .zip.")],
+    *,
+    key: Annotated[list[str], typer.Option("--key", help="The log's verifier key, or a file with it; from its office.")],
+    witness_policy: Annotated[
+        Path | None, typer.Option("--witness-policy", help="Which witnesses must have cosigned (C2SP tlog-policy).")
+    ] = None,
+    tsa_ca: Annotated[Path | None, typer.Option("--tsa-ca", help="The time-stamping authority's root, in PEM.")] = None,
+    manifest: Annotated[str, typer.Option("--manifest", help="The manifest's SHA-256, as the export printed it.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a bundle, offline, with keys from elsewhere: no configuration, no server, no log.
+
+    Exit 0 when all of it holds, 1 when something was found; each finding names its file.
+    """
+    from proxy.audit.bundle.opening import BundleUnreadable, open_bundle  # noqa: PLC0415
+    from proxy.audit.bundle.verifying import verify_bundle as verify  # noqa: PLC0415
+
+    trust = _trust(path, key, witness_policy, tsa_ca)
+    try:
+        files = open_bundle(path)
+    except BundleUnreadable as error:
+        if as_json:
+            emit({"ok": False, "findings": [{"kind": "malformed", "path": path.name, "entry": None, "message": str(error)}]})
+        else:
+            say(str(error))
+        raise done(Code.FOUND) from None
+    except OSError as error:
+        raise _wrong(f"{path}: {error.strerror or error}", "name a bundle") from error
+    with progress("verifying", len(files.sizes)) as advance:
+        report = verify(files, trust, manifest=manifest.strip(), progress=advance)
+    _print_report(report, as_json=as_json)
+    if not report.ok:
+        raise done(Code.FOUND)
+
+
+def _trust(path: Path, keys: Sequence[str], witness_policy: Path | None, tsa_ca: Path | None) -> Trust:
+    from proxy.audit.bundle.stamps import StampInvalid, authorities  # noqa: PLC0415
+    from proxy.audit.bundle.trust import Trust  # noqa: PLC0415
+    from proxy.tlog.cosign import WitnessPolicy  # noqa: PLC0415
+    from proxy.tlog.errors import NoteInvalid  # noqa: PLC0415
+    from proxy.tlog.note import Verifier  # noqa: PLC0415
+
+    sources = [Path(key) for key in keys if "+" not in key]
+    for source in (*sources, *(each for each in (witness_policy, tsa_ca) if each is not None)):
+        # A bundle can hold any key it likes. Trust comes another way.
+        if source.resolve().is_relative_to(path.resolve()):
+            raise _wrong(f"{source} lies in the bundle: a bundle does not vouch for its own keys", "get it from its office")
+    try:
+        return Trust(
+            logs=[Verifier.parse(key if "+" in key else Path(key).read_text(encoding="utf-8")) for key in keys],
+            witnesses=WitnessPolicy.read(witness_policy) if witness_policy else None,
+            authorities=authorities(tsa_ca) if tsa_ca else (),
+        )
+    except (OSError, NoteInvalid, StampInvalid, UnicodeDecodeError) as error:
+        what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise _wrong(what, "copy the whole key, as its office gave it") from error
+
+
+def _print_report(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        emit(_as_json(report))
+        return
+    for finding in report.findings:
+        say(finding.message if finding.path in finding.message else f"{finding.path}: {finding.message}")
+    for note in report.notes:
+        say(f"note: {note}")
+    if report.findings:
+        say(f"{len(report.findings)} finding{'s' if len(report.findings) > 1 else ''}: this bundle is not what was exported")
+        return
+    assert report.asked is not None
+    assert report.checkpoint is not None
+    say(f"{report.checkpoint.origin}: {len(report.asked.entries)} entries hold, of {report.checkpoint.size} in the log")
+    if report.complete is not None:
+        say(f"none of the {report.complete} entries of the range answers the question and was left out")
+    for name, seconds in report.witnessed.items():
+        say(f"cosigned by {name} on {stamp(datetime.fromtimestamp(seconds, UTC))}")
+    if report.stamped is not None:
+        say(f"time-stamped on {stamp(report.stamped)}")
+    say(f"{report.opened} bodies were opened; manifest {report.manifest}")
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    return {
+        "ok": report.ok,
+        "manifest": report.manifest,
+        "origin": report.checkpoint.origin if report.checkpoint else None,
+        "size": report.checkpoint.size if report.checkpoint else None,
+        "root": report.checkpoint.root.hex() if report.checkpoint else None,
+        "entries": list(report.asked.entries) if report.asked else [],
+        "complete": report.complete,
+        "opened": report.opened,
+        "witnessed": dict(report.witnessed),
+        "stamped": stamp(report.stamped) if report.stamped else None,
+        "findings": [
+            {"kind": each.kind, "path": each.path, "entry": each.index, "message": each.message} for each in report.findings
+        ],
+        "notes": list(report.notes),
+    }

@@ -1,0 +1,205 @@
+"""``audit leak``: given what was published, who was shown exactly that before, ranked by how well it explains the leak.
+
+What was published stands in the arguments or, for many things, in a file of JSON lines. It is recorded before anything is
+looked for, and again, with whom it shows, before that is printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import orjson
+import typer
+
+from proxy.audit.errors import AuditUnavailable
+from proxy.audit.event import Receipt
+from proxy.audit.index.file import IndexUnusable
+from proxy.audit.index.service import Index, folder_of
+from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, done, emit, say, settings_of
+from proxy.cli.questions import OPERATOR
+from proxy.cli.recording import deliver, operator, recording, sealer_of
+from proxy.oversight.leak.answer import view
+from proxy.oversight.leak.asking import with_cause
+from proxy.oversight.leak.claim import (
+    MOST_PHOTO,
+    PHOTO,
+    LeakUnclear,
+    bounded,
+    claim,
+    photo,
+    read_claims,
+    read_line,
+    read_moment,
+)
+from proxy.oversight.leak.ranking import Verdict
+from proxy.oversight.leak.service import LeakTrace
+from proxy.refusal import Refusal
+from proxy.tlog.store import newest_seal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from proxy.audit.event import Event
+    from proxy.cli.recording import Recording
+    from proxy.oversight.leak.answer import Answer, LeadTold
+    from proxy.oversight.leak.claim import Claim
+    from proxy.settings import Settings
+
+MOST_LINES: Final = 1_000_000
+
+PublishedOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--published",
+        help="What was published, as kind=value: 'home_address=12 Elm St', phone=…, email=…, name=…, plate=…; behind"
+        " ' @ 2026-11-20T09:00Z' with a time of its own. May be given several times.",
+    ),
+]
+PhotoOption = Annotated[
+    list[str] | None, typer.Option("--photo", help="A picture that was published: its file, or its SHA-256 in hexadecimal.")
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        help='Many things, one JSON object a line: {"kind": …, "value": …}, also at, about, within_hours, elsewhere; or -.',
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorder:
+    """Records through the store's outbox: in the log at once, or by the server that holds it."""
+
+    settings: Settings
+    store: Recording
+
+    async def record(self, event: Event) -> Receipt:
+        """Return once it is sure to be in the log."""
+        async with self.store.database.begin() as connection:
+            await self.store.outbox.put(connection, event)
+        await deliver(self.settings, self.store.outbox, sealer_of(self.settings))
+        size = await asyncio.to_thread(newest_seal, self.settings.log)
+        return Receipt(origin=self.settings.origin, index=size, kind=event.kind, about=event.about)
+
+
+def leak(  # noqa: PLR0917 -- typer reads the signature as the options
+    published: PublishedOption = None,
+    photos: PhotoOption = None,
+    file: FileOption = None,
+    at: Annotated[str, typer.Option("--at", help="When it was first seen in public, with its zone: 2026-11-20T09:00Z.")] = "",
+    within: Annotated[
+        float, typer.Option("--within-hours", min=0, max=2160, help="It may have been out for so many hours before.")
+    ] = 24.0,
+    about: Annotated[str, typer.Option("--about", help="Whom it is about, if known: the person id.")] = "",
+    case: Annotated[str, typer.Option("--case", help="The case that needs it.")] = "",
+    statement: Annotated[str, typer.Option("--statement", help="Why, in words.")] = "",
+    page: Annotated[int, typer.Option("--page", min=1, help="Which ten leads.")] = 1,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,  # noqa: FBT002 -- typer's way
+) -> None:
+    """Say who was shown what was published, before it was, ranked by how well it explains the leak. A lead, never a finding.
+
+    Exit 1 when somebody was, 0 when nobody was.
+    """
+    hours = timedelta(hours=within)
+    try:
+        moment = read_moment(at) if at else None
+        more = _file(file, moment, hours, about) if file is not None else ()
+        claims = bounded([*_lines(published or (), moment, hours, about), *_photos(photos or (), moment, hours, about), *more])
+    except LeakUnclear as unclear:
+        raise CommandFailed(unclear.detail, help="`audit leak --help` shows how it is written", code=Code.WRONG_USE) from None
+    answer = asyncio.run(_traced(settings_of(config), claims, case, statement, page))
+    emit(view(answer)) if as_json else _print(answer)
+    if answer.verdict != Verdict.NOBODY:
+        raise done(Code.FOUND)
+
+
+def _lines(texts: Iterable[str], at: datetime | None, within: timedelta, about: str) -> Sequence[Claim]:
+    return [read_line(text, at=at, within=within, about=about) for text in texts]
+
+
+def _photos(photos: Iterable[str], at: datetime | None, within: timedelta, about: str) -> Sequence[Claim]:
+    found: list[Claim] = []
+    for each in photos:
+        if at is None:
+            raise LeakUnclear("Say when the picture was published, with --at.")
+        path = Path(each)
+        if not path.is_file():
+            found.append(claim(PHOTO, each, at, within, about))
+            continue
+        with path.open("rb") as opened:
+            content = opened.read(MOST_PHOTO + 1)
+        found.append(photo(content, hashlib.sha256(content).hexdigest(), at, within, about))
+    return found
+
+
+def _file(path: Path, at: datetime | None, within: timedelta, about: str) -> Sequence[Claim]:
+    text = sys.stdin.read(MOST_LINES) if str(path) == "-" else path.read_text(encoding="utf-8")
+    try:
+        lines: list[Mapping[str, object]] = [orjson.loads(line) for line in text.splitlines() if line.strip()]
+    except orjson.JSONDecodeError as error:
+        raise LeakUnclear(f"{path} is not JSON lines: {error}.") from None
+    if not all(isinstance(line, dict) for line in lines):
+        raise LeakUnclear(f"{path}: each line is a JSON object.")
+    return read_claims(lines, at=at, within=within, about=about)
+
+
+async def _traced(settings: Settings, claims: Sequence[Claim], case: str, statement: str, page: int) -> Answer:
+    from proxy.purpose.case_system import case_directory  # noqa: PLC0415 -- JSONPath and a client take their time
+    from proxy.telemetry import Metrics  # noqa: PLC0415 -- likewise
+
+    sealer = sealer_of(settings)
+    index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
+    try:
+        async with recording(settings) as store:
+            system = settings.cases.system
+            async with case_directory(system, store.database, metrics=Metrics(), monotonic=time.perf_counter) as cases:
+                asked = await with_cause(
+                    cases, operator=operator(), role=OPERATOR, case=case, statement=statement, claims=claims, page=page
+                )
+            return await LeakTrace(index, sealer, _Recorder(settings, store), settings.origin).trace(asked)
+    except IndexUnusable as error:
+        raise CommandFailed(str(error), help="`audit rebuild-index` makes it anew from the log") from error
+    except AuditUnavailable:
+        raise
+    except Refusal as refusal:
+        raise CommandFailed(refusal.detail, help="add --case NUMBER --statement WORDS", code=Code.WRONG_USE) from None
+    finally:
+        index.close()
+
+
+def _print(answer: Answer) -> None:
+    say(answer.says)
+    for item in answer.items:
+        last = f", last {item.last:%Y-%m-%d %H:%M} UTC" if item.last is not None else ""
+        masked = f", masked for {item.masked_for}" if item.masked_for else ""
+        say(f"item {item.number}, {item.kind}, {item.at:%Y-%m-%d %H:%M} UTC: shown to {item.officers} before{last}{masked}")
+    for lead in answer.leads:
+        _print_lead(lead)
+    for pair in answer.together:
+        told = ", ".join(map(str, pair.items))
+        say(f"together: {pair.officers[0]} and {pair.officers[1]} were shown items {told} ({pair.share:.0%})")
+    say(f"sources that are not in this log: {answer.outside:.0%}")
+    for limit in answer.limits:
+        say(f"note: {limit}")
+    if answer.next_page is not None:
+        say(f"help: there are {answer.count} leads; the next ten: --page {answer.next_page}")
+
+
+def _print_lead(lead: LeadTold) -> None:
+    say(f"{lead.place}. {lead.officer} ({lead.share:.0%})")
+    for sentence in lead.says:
+        say(f"   {sentence}")
+    for entry in lead.entries:
+        words = f": {entry.statement}" if entry.statement else ""
+        query = f" of query {entry.query}" if entry.query is not None else ""
+        say(f"   entry {entry.entry}{query}  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.terminal}  case {entry.case}{words}")

@@ -1,0 +1,1 @@
+"""The leak trace: what was published, and which entries of the log disclosed exactly that before."""

@@ -1,0 +1,64 @@
+"""Who asks for a trace shows cause first, as an officer does for a query: a case that is known, and words of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from proxy.audit.errors import OwnLookups
+from proxy.inquiry.inquiry import FIELD_KINDS
+from proxy.oversight.leak.claim import LeakUnclear
+from proxy.oversight.leak.events import LeakTraced
+from proxy.oversight.questions import ASKERS
+from proxy.purpose.header import normal_case
+from proxy.purpose.purpose import CaseUnknown, StatementUninformative
+from proxy.purpose.statement import objection
+from proxy.registry.protection import OWN_CAUSE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from proxy.identity.principal import Principal
+    from proxy.oversight.leak.claim import Claim
+    from proxy.purpose.directory import CaseDirectory
+    from proxy.registry.protection import Recognizer
+
+TRACERS: Final = ASKERS
+"""Roles that may trace a leak."""
+MOST_PAGES: Final = 500
+
+
+def must_not_be_own(claims: Iterable[Claim], recognizer: Recognizer, principal: Principal) -> None:
+    """Return when what was published is not that of whoever asks, or of somebody close.
+
+    Raises:
+        OwnLookups: it is; somebody else of the oversight desk has to trace it.
+    """
+    for claim in claims:
+        about = {"person_id": (claim.about,)} if claim.about else {}
+        published = {claim.kind: (claim.value,)} if claim.kind in FIELD_KINDS else {}
+        for fields in (about, published):
+            if fields and recognizer.recognize(fields, principal).relations & OWN_CAUSE:
+                raise OwnLookups(
+                    "What was published is yours, or that of somebody close to you. Somebody else has to trace it."
+                )
+
+
+async def with_cause(
+    cases: CaseDirectory, *, operator: str, role: str, case: str, statement: str, claims: Sequence[Claim], page: int = 1
+) -> LeakTraced:
+    """Return the question, once its case is known and its words say something.
+
+    Raises:
+        CaseUnknown, CaseDirectoryUnavailable, StatementUninformative, LeakUnclear.
+    """
+    known = await cases.look_up(normal_case(case)) if case.strip() else None
+    if known is None:
+        raise CaseUnknown("The case under which you trace is not in the case directory.")
+    told = objection(statement, case=case, label="trace of a leak")
+    if told is not None:
+        raise StatementUninformative(told)
+    if not 1 <= page <= MOST_PAGES:
+        raise LeakUnclear(f"Pages are counted from 1 to {MOST_PAGES}.")
+    return LeakTraced(
+        operator=operator, role=role, case=known.number, statement=statement.strip(), claims=tuple(claims), page=page
+    )

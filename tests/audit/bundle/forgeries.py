@@ -1,0 +1,175 @@
+# ruff: noqa: D103 -- a forgery's name says what it does
+"""What a careful forger does to a bundle: the manifests are made to agree, so only the log's signature is left to show it."""
+
+from __future__ import annotations
+
+import shutil
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from proxy.audit.bundle.layout import body_at, entry_at, key_at, proof_at
+from proxy.audit.bundle.manifest import encode_manifest
+from proxy.tlog.frames import decode_bundle, encode_entries
+from proxy.tlog.merkle import Tree, leaf_hash
+from proxy.tlog.note import Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def names_of(bundle: Path) -> list[str]:
+    """Return every file of a bundle."""
+    return sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
+
+
+def relist(bundle: Path) -> None:
+    """Do what a careful forger does: make both manifests agree with what is there now."""
+    manifest, tags = bundle / "manifest-sha256.txt", bundle / "tagmanifest-sha256.txt"
+    hashes = {name: sha256((bundle / name).read_bytes()).hexdigest() for name in names_of(bundle)}
+    manifest.write_bytes(encode_manifest({name: digest for name, digest in hashes.items() if name.startswith("data/")}))
+    hashes["manifest-sha256.txt"] = sha256(manifest.read_bytes()).hexdigest()
+    del hashes["tagmanifest-sha256.txt"]
+    tags.write_bytes(encode_manifest({name: digest for name, digest in hashes.items() if not name.startswith("data/")}))
+
+
+FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {}
+
+
+def forgery(path: str) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
+    """Add a forgery to the table, and which file has to be named."""
+
+    def add(work: Callable[[Path], None]) -> Callable[[Path], None]:
+        FORGERIES[str(work.__name__)] = work, path
+        return work
+
+    return add
+
+
+def rewrite(bundle: Path, name: str, old: bytes, new: bytes) -> None:
+    """Replace bytes of a file that are there."""
+    content = (bundle / name).read_bytes()
+    assert old in content
+    (bundle / name).write_bytes(content.replace(old, new, 1))
+
+
+def question(bundle: Path, **changes: object) -> None:
+    """Change what the question states."""
+    path = bundle / "data/question.json"
+    document = orjson.loads(path.read_bytes()) | changes
+    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+
+
+RANGE = "data/range/000000000001.entries"
+
+
+@forgery(entry_at(10))
+def an_entry_is_altered(bundle: Path) -> None:
+    rewrite(bundle, entry_at(10), b'"permit"', b'"denied"')
+
+
+@forgery(proof_at(10))
+def a_proof_is_of_another_entry(bundle: Path) -> None:
+    shutil.copy(bundle / proof_at(11), bundle / proof_at(10))
+
+
+@forgery(entry_at(10))
+def two_entries_are_swapped(bundle: Path) -> None:
+    one, other = (bundle / entry_at(10)).read_bytes(), (bundle / entry_at(16)).read_bytes()
+    (bundle / entry_at(10)).write_bytes(other)
+    (bundle / entry_at(16)).write_bytes(one)
+
+
+@forgery(entry_at(16))
+def an_entry_is_left_out(bundle: Path) -> None:
+    for where in (entry_at(16), proof_at(16), body_at(16), key_at(16)):
+        (bundle / where).unlink()
+    question(bundle, entries=[2, 3, 10, 11, 17], disclosed=[2, 10])
+
+
+@forgery("data/range/proof")
+def an_entry_is_left_out_of_the_range_too(bundle: Path) -> None:
+    an_entry_is_left_out(bundle)
+    entries = decode_bundle((bundle / RANGE).read_bytes())
+    del entries[15]
+    (bundle / RANGE).write_bytes(encode_entries(entries))
+    question(bundle, range=[1, 18])
+
+
+@forgery("data/range/proof")
+def an_entry_of_the_range_is_altered(bundle: Path) -> None:
+    rewrite(bundle, RANGE, b'"permit"', b'"denied"')
+
+
+@forgery("data/question.json")
+def the_range_ends_before_the_time_asked_for(bundle: Path) -> None:
+    question(bundle, until="2026-11-01T23:00:00.00Z")
+
+
+@forgery("data/question.json")
+def the_range_begins_after_the_time_asked_for(bundle: Path) -> None:
+    question(bundle, since="")
+
+
+@forgery("data/question.json")
+def an_epoch_has_no_token(bundle: Path) -> None:
+    question(bundle, tokens={"another": "0" * 32})
+
+
+@forgery(entry_at(2))
+def the_token_is_of_somebody_else(bundle: Path) -> None:
+    tokens = orjson.loads((bundle / "data/question.json").read_bytes())["tokens"]
+    question(bundle, tokens=dict.fromkeys(tokens, "0" * 32))
+
+
+@forgery(body_at(10))
+def a_body_is_of_another_entry(bundle: Path) -> None:
+    shutil.copy(bundle / body_at(16), bundle / body_at(10))
+
+
+@forgery(key_at(10))
+def a_key_is_of_another_entry(bundle: Path) -> None:
+    shutil.copy(bundle / key_at(16), bundle / key_at(10))
+
+
+@forgery(key_at(10))
+def a_key_is_missing(bundle: Path) -> None:
+    (bundle / key_at(10)).unlink()
+
+
+@forgery("data/keys/000000000011.key")
+def a_key_more_is_there(bundle: Path) -> None:
+    (bundle / "data/keys/000000000011.key").write_text(f"{'0' * 64}\n")
+
+
+@forgery(body_at(10))
+def a_body_is_said_to_be_shredded(bundle: Path) -> None:
+    (bundle / key_at(10)).unlink()
+    question(bundle, shredded=[10], disclosed=[2, 16])
+
+
+@forgery("data/checkpoint")
+def the_checkpoint_is_signed_by_somebody_else(bundle: Path) -> None:
+    entries = [b"anything"]
+    tree = Tree()
+    tree.push(leaf_hash(entries[0]))
+    signer = Signer("log.example/node-1", Ed25519PrivateKey.from_private_bytes(b"f" * 32))
+    (bundle / "data/checkpoint").write_text(signer.checkpoint(1, tree.root()).text)
+
+
+@forgery("data/earlier/8.checkpoint")
+def the_log_has_another_past(bundle: Path) -> None:
+    shutil.copy(bundle / "data/range/proof", bundle / "data/earlier/8.proof")
+
+
+@forgery("data/policies/")
+def a_policy_file_is_altered(bundle: Path) -> None:
+    rewrite(bundle, "data/policies/policy.csv", b"deny", b"permit")
+
+
+@forgery("data/policies/extra.yaml")
+def a_policy_file_is_put_in(bundle: Path) -> None:
+    (bundle / "data/policies/extra.yaml").write_text("x: 1\n")

@@ -1,0 +1,192 @@
+"""``audit who-saw`` and its sisters, as an investigator at the machine calls them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import orjson
+import pytest
+
+from proxy.audit.event import Event, Party
+from proxy.audit.service import AuditTrail
+from proxy.cli.recording import sealer_of
+from proxy.clock import utc_now
+from proxy.settings import load_settings
+from proxy.tlog.keys import load_signer
+from proxy.tlog.log import Log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxy.audit.event import Json
+    from tests.cli.conftest import Office
+
+CAUSE = ("--case", "26-004217", "--statement", "complaint 26-118 about look-ups of the mayor's home")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(Event):
+    """A query of an officer about a person."""
+
+    kind: ClassVar[str] = "decided"
+    officer: str
+    person: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return what was decided."""
+        return {"outcome": "permit", "purpose": "C", "action": "person.read", "rule": "stop"}
+
+    def parties(self) -> Iterable[Party]:
+        """Return who asked about whom."""
+        return [
+            Party("officer", self.officer),
+            Party("terminal", "car-1"),
+            Party("case", "26-7"),
+            Party("person_id", self.person),
+        ]
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return the words."""
+        return {"operator": self.officer, "terminal": "car-1", "case": "26-7", "statement": "stopped for no plates"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End(Decision):
+    """Its answer."""
+
+    kind: ClassVar[str] = "disclosed"
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return what left."""
+        seen: Json = {"dob": "a" * 32, "phone": ""}
+        return {"left": [{"person": [self.person], "subject": [], "seen": seen, "masked": ["ssn"], "withheld": False}]}
+
+
+def record(office: Office, *asked: tuple[str, str]) -> None:
+    """Record queries as a server would, and stop."""
+    settings = load_settings(office.config, {})
+
+    async def work() -> None:
+        async with Log(settings.log, signer=load_signer(settings.keys.checkpoint, settings.origin), clock=utc_now) as log:
+            trail = AuditTrail(log, sealer_of(settings), utc_now)
+            for number, (officer, person) in enumerate(asked):
+                await trail.record(Decision(about=f"q{number}", officer=officer, person=person))
+                await trail.record(End(about=f"q{number}", officer=officer, person=person))
+
+    asyncio.run(work())
+
+
+@pytest.fixture(name="asked")
+def _asked(office: Office) -> Office:
+    """Three queries, and a case to ask under."""
+    cases = office.folder / "cases.csv"
+    cases.write_text("number,kind,agency,opened_at\n26-004217,case,KY0429900,2026-11-01T00:00:00Z\n", "utf-8")
+    code, _, err = office.call("cases", "import", str(cases), "--config", str(office.config))
+    assert code == 0, err
+    record(office, ("badge-1", "100123"), ("badge-2", "100123"), ("badge-1", "100777"))
+    return office
+
+
+def call(office: Office, *arguments: str) -> tuple[int, Any]:
+    """Return exit code and JSON of ``audit …``."""
+    code, out, err = office.call("audit", *arguments, "--config", str(office.config), "--json")
+    return code, orjson.loads(out or err)
+
+
+def found(office: Office, *arguments: str) -> list[tuple[str, int]]:
+    """Return by whom and under which index, as a question finds them."""
+    code, told = call(office, *arguments, *CAUSE)
+    assert code == 0, told
+    return [(line["officer"], line["index"]) for line in told["queries"]]
+
+
+def test_who_saw_somebody_what_somebody_saw_and_what_was_asked_under_a_case(asked: Office) -> None:
+    """Newest first; a timeline oldest first; and what was seen of whom."""
+    first = found(asked, "who-saw", "0100123")
+    indices = [index for _, index in first]
+
+    assert [officer for officer, _ in first] == ["badge-2", "badge-1"]
+    assert found(asked, "timeline", "100123") == first[::-1]
+    assert [index for _, index in found(asked, "saw", "badge-2")] == indices[:1]
+    assert {officer for officer, _ in found(asked, "case", "26-7")} == {"badge-1", "badge-2"}
+    assert len(found(asked, "saw", "car-1", "--terminal")) == 3
+    code, told = call(asked, "who-saw", "100123", *CAUSE)
+    assert (code, told["behind"], told["queries"][0]["seen"], told["queries"][0]["masked"]) == (0, 0, ["dob", "phone"], ["ssn"])
+
+
+def test_a_reader_is_told_when_who_why_and_what(asked: Office) -> None:
+    """One line a query, with the entry that proves it."""
+    _, out, _ = asked.call("audit", "who-saw", "100777", *CAUSE, "--config", str(asked.config))
+
+    line = out.splitlines()[0]
+    assert str(datetime.now(UTC).year) in line
+    for words in (
+        "badge-1",
+        "person.read permit",
+        "at car-1",
+        "C case 26-7",
+        "“stopped for no plates”",
+        "saw dob, phone",
+        "masked ssn",
+    ):
+        assert words in line
+    assert "office.example.gov/audit/" in line
+
+
+def test_queries_are_counted(asked: Office) -> None:
+    """By officer, with their names, and by day."""
+    _, told = call(asked, "count", "officer", *CAUSE)
+
+    assert {row["officer"]: row["queries"] for row in told["counts"]} == {"badge-1": 2, "badge-2": 1}
+    assert call(asked, "count", "day", "--officer", "badge-2", *CAUSE)[1]["counts"] == [
+        {"day": str(datetime.now(UTC).date()), "queries": 1}
+    ]
+
+
+def test_an_answer_is_checked_for_being_complete(asked: Office) -> None:
+    """By whoever has the log; an entry that was left out of it is named."""
+    file = asked.folder / "answer.json"
+    first = found(asked, "who-saw", "100123", "--answer", str(file))
+
+    code, told = call(asked, "verify-answer", str(file))
+    assert (code, told["complete"]) == (0, True)
+
+    said = orjson.loads(file.read_bytes())
+    assert {index for _, index in first} <= set(said["entries"])
+    left_out = said["entries"].pop(0)
+    file.write_bytes(orjson.dumps(said))
+    code, told = call(asked, "verify-answer", str(file))
+    assert (code, told["complete"], told["missing"]) == (1, False, [left_out])
+
+
+def test_the_index_is_made_anew(asked: Office) -> None:
+    """From the log, and finds the same."""
+    before = found(asked, "who-saw", "100123")
+
+    code, told = call(asked, "rebuild-index")
+
+    assert (code, told["entries"] > 6) == (0, True)
+    assert found(asked, "who-saw", "100123") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("who-saw", "100123"), "case"),
+        (("who-saw", "100123", "--case", "26-999999", "--statement", "complaint about look-ups of the mayor"), "case"),
+        (("who-saw", "100123", "--case", "26-004217", "--statement", "investigation"), "Say what happened"),
+        (("who-saw", "100123", *CAUSE, "--by", "shoe"), "shoe"),
+        (("count", "person", *CAUSE), "person"),
+        (("saw", "badge-1", *CAUSE, "--since", "2001-01-01"), "year"),
+        (("verify-answer", "nothing.json"), "nothing.json"),
+    ],
+)
+def test_whoever_asks_shows_cause(asked: Office, arguments: tuple[str, ...], says: str) -> None:
+    """Wrong use, with what to do; and nothing is told."""
+    code, out, err = asked.call("audit", *arguments, "--config", str(asked.config))
+
+    assert (code, out) == (2, "")
+    assert says in err

@@ -1,0 +1,397 @@
+"""The leak trace over a real log: recorded before it looks and before it shows, whatever the spelling, in careful words."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from proxy.audit.errors import OwnLookups
+from proxy.audit.event import Event, Party, Receipt
+from proxy.audit.reader import AuditReader
+from proxy.audit.sealing import Sealer
+from proxy.audit.service import AuditTrail
+from proxy.disclosure.marks import mark
+from proxy.oversight.leak.answer import view
+from proxy.oversight.leak.claim import Claim, LeakUnclear, bounded, claim, photo, read_claims, read_line, read_moment
+from proxy.oversight.leak.events import LeadsShown, LeakTraced
+from proxy.oversight.leak.service import LeakTrace
+from proxy.tlog.log import Log
+from proxy.tlog.note import Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from proxy.audit.entry import Entry
+    from proxy.audit.event import Json
+    from proxy.oversight.leak.answer import Answer
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided(Event):
+    """A decision, as far as a trace reads it."""
+
+    kind: ClassVar[str] = "decided"
+    officer: str
+    terminal: str
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return its purpose."""
+        return {"purpose": "C", "forward": True}
+
+    def parties(self) -> Iterable[Party]:
+        """Return who asked."""
+        yield Party("officer", self.officer)
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return who asked, and why."""
+        return {"operator": self.officer, "terminal": self.terminal, "case": "26-1", "statement": "burglary on Oak"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosed(Event):
+    """Its end: what was seen of each record."""
+
+    kind: ClassVar[str] = "disclosed"
+    officer: str
+    terminal: str
+    left: tuple[dict[str, Json], ...]
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return nothing."""
+        return {}
+
+    def parties(self) -> Iterable[Party]:
+        """Return who asked, where and under which case."""
+        yield Party("officer", self.officer)
+        yield Party("terminal", self.terminal)
+        yield Party("case", "26-1")
+
+    def sealed(self) -> Mapping[str, Json]:
+        """Return what was seen."""
+        return {"left": list(self.left)}
+
+
+@dataclass(slots=True)
+class Walked:
+    """The log by what it disclosed, read from its first entry to its last."""
+
+    directory: Path
+    sealer: Sealer
+    size: int = 1 << 30
+
+    def catch_up(self) -> int:
+        """Keep nothing, so have nothing to catch up with."""
+        return 0
+
+    def indexed(self) -> int:
+        """Find everything, or what the index has."""
+        return self.size
+
+    def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
+        """Yield entries that disclosed a value of any of the marks."""
+        wanted = set(marks)
+        for entry in AuditReader(self.directory).entries():
+            body = entry.unseal(self.sealer)
+            left: Any = body.get("left", ())
+            if datetime.fromisoformat(entry.at) < before and any(wanted & set(each["seen"].values()) for each in left):
+                yield entry, body
+
+    def together(self, entries: Iterable[Entry]) -> Mapping[str, Sequence[Entry]]:
+        """Return the entries of queries."""
+        whole = list(AuditReader(self.directory).entries())
+        return {each.about: [entry for entry in whole if entry.about == each.about] for each in entries}
+
+
+@dataclass(slots=True)
+class Office:
+    """A log, its clock, and a trace over it."""
+
+    directory: Path
+    now: datetime = NOON
+    sealer: Sealer = field(default_factory=lambda: Sealer(index_key=b"i" * 32, body_key=b"b" * 32))
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    journal: list[Event] = field(default_factory=list)
+
+    async def look(self, officer: str, *records: dict[str, Json], terminal: str = "car-1", hours: float = 1.0) -> None:
+        """Record a query and what it showed, and let time pass."""
+        signer = Signer("log.example", Ed25519PrivateKey.from_private_bytes(bytes(32)))
+        about = f"q{next(self.numbers)}"
+        async with Log(self.directory, signer=signer, clock=lambda: self.now) as log:
+            trail = AuditTrail(log, self.sealer, lambda: self.now)
+            await trail.record(Decided(about=about, officer=officer, terminal=terminal))
+            await trail.record(Disclosed(about=about, officer=officer, terminal=terminal, left=records))
+        self.now += hours * HOUR
+
+    def record(self, person: str, masked: Sequence[str] = (), **values: str) -> dict[str, Json]:
+        """Return what an entry says of a record that was shown."""
+        kinds = {"mobile": "phone", "photo": "photo"}
+        seen = {name: mark(self.sealer, kinds.get(name, name), value) for name, value in values.items()}
+        seen["person_id"] = mark(self.sealer, "person_id", person)
+        return {"person": [person], "subject": [], "seen": dict(seen), "masked": list(masked), "withheld": False}
+
+    async def trace(self, *claims: Claim, page: int = 1, operator: str = "auditor-1", indexed: int = 1 << 30) -> Answer:
+        """Ask; what is recorded goes into the journal."""
+        journal = self.journal
+
+        class Recorder:
+            async def record(self, event: Event) -> Receipt:
+                journal.append(event)
+                return Receipt(origin="log.example", index=len(journal), kind=event.kind, about="")
+
+        asked = LeakTraced(
+            operator=operator, role="auditor", case="26-9", statement="blog post", claims=tuple(bounded(claims)), page=page
+        )
+        archive = Walked(self.directory, self.sealer, indexed)
+        return await LeakTrace(archive, self.sealer, Recorder(), "log.example", turns=1).trace(asked)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """Return an empty log."""
+    return Office(tmp_path / "log")
+
+
+@pytest.mark.parametrize(
+    ("kind", "published"),
+    [
+        ("home_address", "12 elm st., Fairmont"),
+        ("address", "12 Elm Street Apt 4"),
+        ("phone", "(555) 010-0199"),
+        ("phone", "+1 555 010 0199"),
+        ("mobile", "555.010.0199"),
+        ("email", "Jane.Roe@Example.org"),
+        ("name", "ROE, Jane"),
+        ("surname", "roe"),
+    ],
+)
+async def test_any_spelling_of_what_was_published_finds_the_entry(office: Office, kind: str, published: str) -> None:
+    """Nobody publishes a telephone as the records server has it."""
+    record = office.record(
+        "1001", street="12 ELM STREET", phone="555-010-0199", email="jane.roe@example.org", name="Jane Roe", surname="Roe"
+    )
+    await office.look("badge-7", record)
+
+    answer = await office.trace(claim(kind, published, office.now))
+
+    assert [lead.officer for lead in answer.leads] == ["badge-7"]
+    assert answer.leads[0].entries[0].entry == 1
+    assert answer.leads[0].entries[0].statement == "burglary on Oak"
+
+
+async def test_a_trace_is_recorded_before_it_looks_and_whom_it_shows_before_it_shows(office: Office) -> None:
+    """Both events name whoever asked and the case; values and officers are sealed or tokens, never facts."""
+    await office.look("badge-7", office.record("1001", phone="555-010-0199"))
+
+    await office.trace(claim("phone", "5550100199", office.now, about="1001"))
+
+    asked, shown = office.journal
+    assert isinstance(asked, LeakTraced)
+    assert isinstance(shown, LeadsShown)
+    assert "0199" not in str(asked.facts())
+    assert asked.sealed()["published"] == [asked.claims[0].told()]
+    assert {party.kind for party in asked.parties()} == {"actor", "case", "person_id"}
+    assert shown.entries == (1,)
+    assert Party("officer", "badge-7") in set(shown.parties())
+    assert "badge-7" not in str(shown.facts())
+
+
+async def test_nothing_is_shown_when_it_cannot_be_recorded(office: Office) -> None:
+    """Whoever cannot be written down as having asked is told nothing, and nothing is looked for."""
+    await office.look("badge-7", office.record("1001", phone="555-010-0199"))
+    asked = LeakTraced(
+        operator="a", role="auditor", case="26-9", statement="blog", claims=(claim("phone", "5550100199", office.now),)
+    )
+
+    class Silent:
+        def catch_up(self) -> int:
+            raise AssertionError
+
+        def indexed(self) -> int:
+            raise AssertionError
+
+        def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
+            raise AssertionError(marks, before)
+
+        def together(self, entries: Iterable[Entry]) -> Mapping[str, Sequence[Entry]]:
+            raise AssertionError(entries)
+
+    class Down:
+        async def record(self, event: Event) -> Receipt:
+            raise OSError(event.kind)
+
+    with pytest.raises(OSError, match="leak-traced"):
+        await LeakTrace(Silent(), office.sealer, Down(), "log.example").trace(asked)
+
+
+async def test_nobody_traces_a_leak_in_which_they_are_a_lead(office: Office) -> None:
+    """The question is in the log all the same, and nobody was shown as a lead."""
+    await office.look("auditor-7", office.record("1001", phone="555-010-0199"))
+
+    with pytest.raises(OwnLookups):
+        await office.trace(claim("phone", "5550100199", office.now), operator="auditor-7")
+
+    assert [event.kind for event in office.journal] == ["leak-traced"]
+
+
+async def test_it_says_when_the_index_lacks_the_newest_entries(office: Office) -> None:
+    """A part is never taken for the whole."""
+    await office.look("badge-7", office.record("1001", phone="555-010-0199"))
+
+    behind = await office.trace(claim("phone", "5550100199", office.now), indexed=-2)
+    whole = await office.trace(claim("phone", "5550100199", office.now))
+
+    assert behind.limits[0] == "The newest 3 entries of the log are not indexed yet, so they were not looked at. Ask again."
+    assert "not indexed" not in " ".join(whole.limits)
+
+
+async def test_it_says_who_was_shown_all_and_what_was_masked(office: Office) -> None:
+    """Two saw the address, for one of them the telephone was masked: they are told apart, in sentences that accuse nobody."""
+    home, phone = "12 Elm Street", "555-010-0199"
+    await office.look("badge-7", office.record("1001", street=home, phone=phone))
+    await office.look("badge-8", office.record("1001", masked=["phone"], street=home), hours=20)
+
+    answer = await office.trace(claim("address", home, office.now), claim("phone", phone, office.now))
+
+    first, second = answer.leads
+    assert (first.officer, second.officer) == ("badge-7", "badge-8")
+    assert "Was shown items 1 and 2 in entry 1, 21 h before it was noticed in public." in first.says
+    assert "Nobody else was shown all that they were shown of it." in first.says
+    assert "Item 2 was masked for them in entry 3, so they did not have it from there." in second.says
+    assert answer.saw_all == 1
+    assert answer.items[1].masked_for == 1
+    said = " ".join((answer.says, *first.says, *second.says, *answer.limits)).lower()
+    assert not any(word in said for word in ("guilty", "culprit", "suspect", "perpetrator", "leaked it", "the leaker"))
+
+
+async def test_an_old_address_is_said_to_be_old(office: Office) -> None:
+    """Who saw the address of before the move, and who was shown the new one as well."""
+    await office.look("badge-7", office.record("1001", street="12 Elm Street"), hours=30)
+    await office.look("badge-8", office.record("1001", street="9 Oak Avenue"), hours=2)
+    await office.look("badge-7", office.record("1001", street="9 Oak Avenue"), hours=2)
+
+    answer = await office.trace(claim("home_address", "12 Elm St", office.now))
+
+    assert [lead.officer for lead in answer.leads] == ["badge-7"]
+    said = " ".join(answer.leads[0].says)
+    assert "Item 1 was shown to nobody after 2026-11-20; another value stood in its place later." in said
+    assert "They were shown that other value in entry 5, before the old one was published." in said
+    assert answer.items[0].changed == NOON + 30 * HOUR
+
+
+async def test_a_photograph_is_found_by_its_file_and_by_its_hash(office: Office) -> None:
+    """A record may hold the picture in Base64; a hash alone finds a record that holds the hash."""
+    picture = bytes(range(256)) * 8
+    digest = hashlib.sha256(picture).hexdigest()
+    file = photo(picture, digest, office.now + HOUR)
+    await office.look("badge-7", office.record("1001", photo=file.spellings[1]))
+    await office.look("badge-8", office.record("1001", photo=digest))
+
+    answer = await office.trace(photo(picture, digest, office.now))
+
+    assert {lead.officer for lead in answer.leads} == {"badge-7", "badge-8"}
+    hashed = await office.trace(claim("photo", f"SHA256:{digest.upper()}", office.now))
+    assert [lead.officer for lead in hashed.leads] == ["badge-8"]
+
+
+async def test_leads_come_in_pages(office: Office) -> None:
+    """Ten a page, each page a question of its own in the log, and it cannot be told."""
+    for number in range(12):
+        await office.look(f"badge-{number}", office.record("1001", phone="555-010-0199"), hours=0.1)
+
+    first = await office.trace(claim("phone", "5550100199", office.now))
+    second = await office.trace(claim("phone", "5550100199", office.now), page=2)
+
+    assert (len(first.leads), first.next_page) == (10, 2)
+    assert (len(second.leads), second.next_page) == (2, None)
+    assert [lead.place for lead in second.leads] == [11, 12]
+    assert first.verdict == "cannot-tell"
+    assert "12 officers were shown all of it" in first.says
+    assert "11 other officers were shown the same of it." in first.leads[0].says
+    assert any(sentence.startswith("At the same terminal 11 other officers were shown") for sentence in first.leads[0].says)
+    assert len(office.journal) == 4
+
+
+async def test_an_answer_is_json(office: Office) -> None:
+    """Entries by their reference, times with their zone."""
+    await office.look("badge-7", office.record("1001", phone="555-010-0199"))
+
+    told: Any = view(await office.trace(claim("phone", "5550100199", office.now)))
+
+    assert told["leads"][0]["entries"][0] == {
+        "entry": "log.example/1",
+        "audit_entry": "log.example/0",
+        "at": NOON.isoformat(),
+        "items": [1],
+        "terminal": "car-1",
+        "case": "26-1",
+        "purpose": "C",
+        "statement": "burglary on Oak",
+    }
+    assert told["items"][0]["shown_to_officers"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("phone", "kind=value"),
+        ("phone=", "1 to 400"),
+        ("phone=" + "5" * 401, "1 to 400"),
+        ("a kind=5", "Say what kind"),
+        ("photo=abc", "64 hexadecimal"),
+        ("phone=555 @ 2026-11-20T09:00", "zone"),
+        ("phone=555 @ 2026-99-20", "zone"),
+    ],
+)
+def test_a_line_that_is_not_clear_is_refused_with_what_is_missing(text: str, told: str) -> None:
+    """Nothing is searched for that nobody can have meant, and the value is not in the sentence."""
+    with pytest.raises(LeakUnclear, match=told) as refused:
+        read_line(text, at=NOON, within=timedelta(), about="")
+
+    assert "555" not in refused.value.detail.replace("phone=555-0100", "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {},
+        {"kind": "phone"},
+        {"kind": "phone", "value": 5},
+        {"kind": "phone", "value": "5", "more": 1},
+        {"kind": "phone", "value": "5", "within_hours": "1"},
+        {"kind": "phone", "value": "5", "within_hours": -1},
+        {"kind": "phone", "value": "5", "elsewhere": 2},
+        {"kind": "phone", "value": "5", "about": 7},
+        {"kind": "phone", "value": "5", "at": "yesterday"},
+    ],
+)
+def test_an_object_that_is_not_clear_is_refused_with_its_number(line: dict[str, object]) -> None:
+    """The second of two lines is the second item."""
+    with pytest.raises(LeakUnclear, match="Item 2"):
+        read_claims([{"kind": "phone", "value": "5"}, line], at=NOON, within=timedelta(), about="")
+
+
+def test_a_line_may_have_a_time_of_its_own() -> None:
+    """An address with an @ in it is no time; an email keeps its own."""
+    assert read_line("phone=555 0100 @ 2026-11-19T08:00Z", at=NOON, within=HOUR, about="").at == read_moment(
+        "2026-11-19T08:00Z"
+    )
+    assert read_line("email=a@example.org", at=NOON, within=HOUR, about="").value == "a@example.org"
+    assert read_line("street=12 Elm @ Oak", at=NOON, within=HOUR, about="").value == "12 Elm @ Oak"
+
+
+def test_neither_none_nor_too_many() -> None:
+    """One entry of the log holds all that was asked for."""
+    with pytest.raises(LeakUnclear):
+        bounded([])
+    with pytest.raises(LeakUnclear):
+        bounded([claim("phone", "5", NOON)] * 61)
