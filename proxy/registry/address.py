@@ -21,6 +21,16 @@ _NUMBER: Final = re.compile(r"[0-9]+[A-Z]?(?:[-/][0-9A-Z]+)?\Z|[NSEW][0-9]+[NSEW
 _ORDINAL: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)\Z")
 _FLOOR: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)?\Z")
 _LEAD_IN: Final = frozenset({"#", "NO", "NR", "NUMBER", "HOUSE", "AT", "ON", "NEAR", "OF"})
+_HALF: Final = re.compile(r"([0-9]+)-([1-9]/[1-9])\Z")
+_SPAN: Final = re.compile(r"([0-9]+)-([0-9]+)\Z")
+_MOST_SPANNED: Final = 20
+_VULGAR: Final = re.compile("[¼½¾⅓⅔⅛⅜⅝⅞]")
+_ONE_TO_TWENTY: Final = """
+ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE TEN
+ELEVEN TWELVE THIRTEEN FOURTEEN FIFTEEN SIXTEEN SEVENTEEN EIGHTEEN NINETEEN TWENTY
+"""
+_CARDINALS: Final = {word: str(number) for number, word in enumerate(_ONE_TO_TWENTY.split(), start=1)}
+_LEAST_SPELT: Final = 3
 _UNIT_FIRST: Final = re.compile(r"([0-9]*[A-Z][0-9]*|[A-Z])[-/]([0-9]+)\Z")
 _FRACTION: Final = re.compile(r"[0-9]/[0-9]\Z")
 _ZIP: Final = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?\Z")
@@ -89,10 +99,21 @@ def unit(text: str) -> str:
     return _unit([word for word in tokens if word != ","]) if tokens else ""
 
 
+def houses(number: str) -> tuple[str, ...]:
+    """Return every number that a house number may be written as: 15-17 is 15 and 17, or the 1517 of Queens; most are one."""
+    span = _SPAN.match(number) if "-" in number else None
+    if not span:
+        return (number,)
+    first, last = int(span[1]), int(span[2])
+    ends = (str(first), str(last)) if first < last <= first + _MOST_SPANNED else ()
+    return (number, span[1] + span[2], *ends)
+
+
 def _tokens(text: str) -> list[str]:
     if len(text) > normalize.MOST_CHARACTERS:
         return []
     if not text.isascii():
+        text = _VULGAR.sub(lambda sign: f" {unicodedata.normalize('NFKC', sign[0])}".replace("\u2044", "/"), text)
         decomposed = unicodedata.normalize("NFKD", text)
         kept = "".join(letter for letter in decomposed if unicodedata.category(letter) not in {"Mn", "Cf"})
         text = normalize.seen_as_latin(kept)
@@ -229,6 +250,10 @@ def _number(tokens: list[str]) -> tuple[str, list[str]]:
             return tokens[size].lstrip("0") or "0", core + tokens[size + 1 :]
     if len(tokens) >= 4 and tokens[0] in {"RR", "HC"} and tokens[2] == "BOX":
         return tokens[3].lstrip("0") or "0", [tokens[0], tokens[1].lstrip("0"), *tokens[4:]]
+    if half := _HALF.match(tokens[0]):  # 17-1/2
+        tokens = [*half.groups(), *tokens[1:]]
+    elif tokens[0] in _CARDINALS and len(tokens) >= _LEAST_SPELT and any(word in SUFFIXES for word in tokens[2:]):
+        tokens = [_CARDINALS[tokens[0]], *tokens[1:]]
     if not _NUMBER.match(tokens[0]) or _ORDINAL.match(tokens[0]):
         return "", []
     number, rest = tokens[0].lstrip("0") or "0", tokens[1:]

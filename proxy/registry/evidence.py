@@ -31,6 +31,7 @@ class Evidence(NamedTuple):
     ``contradicted``: another date of birth, or another SSN, for certain. ``other_birth``: a date that speaks against.
     ``alike``: both names sound the same, or are. ``elsewhere``: another home, and ``aside`` what speaks beside it.
     ``single``: only one of given name, surname, date of birth, place of work or school speaks for the person, which many share.
+    ``generation``: a Jr. where the person is a Sr.
     ``placed``: a place of work or a school beside a name that is the same, and no other name or date of birth.
     """
 
@@ -44,6 +45,7 @@ class Evidence(NamedTuple):
     aside: float = 0.0
     single: bool = False
     placed: bool = False
+    generation: bool = False
 
     def beside_of(self, known: Evidence | None) -> Evidence:
         """Return what a text says, and whatever the record's fields say of the same person beside a name.
@@ -63,14 +65,20 @@ class Evidence(NamedTuple):
 BESIDE: Final = 8.0
 """Bits from anything but name and date of birth that outweigh another date of birth."""
 
-_GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, UNHEARD: -3.5, SLIP: -3.5, PHONETIC: -4, SIMILAR: -5.5}
-_SURNAME: Final[Mapping[str, float]] = {PART: -2.5, UNHEARD: -3.5, SLIP: -3.5, PHONETIC: -4.5, SIMILAR: -6}
+_GIVEN: Final[Mapping[str, float]] = {NICKNAME: -2.5, PART: -3, UNHEARD: -1, SLIP: -1, PHONETIC: -4, SIMILAR: -4.5}
+_SURNAME: Final[Mapping[str, float]] = {PART: -2.5, UNHEARD: -1, SLIP: -1, PHONETIC: -4.5, SIMILAR: -5}
+_ANOTHER: Final[Mapping[str, float]] = {UNHEARD: -3.5, SLIP: -5.5, SIMILAR: -9}
+"""Where both are names that somebody bears: a slip of the pen seldom makes one of another, as Olivia of Oliver."""
 _NAME_AGAINST: Final = -5.5
 _INITIAL: Final = 2.0
 _LEAST_NAME: Final = 0.5
+_LEAST_ANOTHER: Final = -3.0
 _CROSSED: Final = -1.5
-_PERSONAL: Final = frozenset({"given_name", "surname", "dob"})
+_PERSONAL: Final = frozenset({"given_name", "surname", "suffix", "dob"})
 _NAMES: Final = frozenset({"given_name", "surname"})
+_GENERATION: Final = 3.0
+_GENERATION_AGAINST: Final = -5.0
+_ONE_GENERATION: Final = frozenset({"jr", "ii"})
 _SOUNDS: Final = frozenset({SAME, NICKNAME, UNHEARD, PHONETIC})
 _SHARED: Final = _PERSONAL | frozenset(SITES)
 
@@ -101,10 +109,13 @@ _STREET_AGAINST: Final = -5.0
 _PLACE: Final[Mapping[str, float]] = {SLIP: -1.0, SIMILAR: -3.0}
 _HOUSE_KINDS: Final = frozenset({"number", "street"})
 _TOWN: Final = frozenset({"city", "postal_code"})
+_TOWN_AND_STATE: Final = _TOWN | {"state"}
 _CITY_AGAINST: Final = -2.0
 _POSTAL_AGAINST: Final = -2.5
 _STATE_AGAINST: Final = -1.5
 _MOVED: Final = -3.0
+_MOVED_FAR: Final = -5.0
+"""Of those who move, few go to another state."""
 
 _SITE: Final[Mapping[str, float]] = {PART: -1.5, SLIP: -1.0, SIMILAR: -3.0}
 _MOST_SITE: Final = 6.0
@@ -128,6 +139,7 @@ def weigh_in_hope(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int,
     placed = sum([feature.bits for feature in place])
     if not mine.at_home and placed < 0:
         place, placed = (), 0  # that it happened elsewhere says nothing of who it happened to
+    generation = _generation(mine, theirs, beside, persons) if theirs.generations else False
     site, there = _sites(mine, theirs, rarity) if theirs.sites else (None, False)
     if site:
         beside.append(site)
@@ -153,6 +165,7 @@ def weigh_in_hope(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int,
         elsewhere=bool(place) and (placed < 0 or _another_home(place)),
         aside=bits - placed,
         placed=site is not None and born not in {OTHER, SIMILAR} and _named(features),
+        generation=generation,
     )
 
 
@@ -205,21 +218,35 @@ def _pair(
     given_bits = surname_bits = 0.0
     if given and other.given:
         given_level = likeness.given(given, other.given)
-        rare = min(rarity.of("given", given[0]), rarity.of("given", other.given[0]))
-        given_bits = _name_bits(given_level, rare, _GIVEN)
+        given_bits = _name_bits("given", given_level, given[0], other.given[0], rarity)
     if surname and other.surname:
         surname_level = likeness.surname(surname, other.surname)
-        rare = min(rarity.of("surname", surname[-1]), rarity.of("surname", other.surname[-1]))
-        surname_bits = _name_bits(surname_level, rare, _SURNAME)
+        surname_bits = _name_bits("surname", surname_level, surname[-1], other.surname[-1], rarity)
     return given_bits + surname_bits, given_bits, given_level, surname_bits, surname_level
 
 
-def _name_bits(level: str, rare: float, off: Mapping[str, float]) -> float:
+def _name_bits(kind: str, level: str, one: str, other: str, rarity: Rarity) -> float:
     if level is OTHER:
         return _NAME_AGAINST
     if level is INITIAL:
         return _INITIAL
-    return max(_LEAST_NAME, rare + off.get(level, 0.0))
+    rare = min(rarity.of(kind, one), rarity.of(kind, other))
+    if level is SAME:
+        return max(_LEAST_NAME, rare)
+    if level in _ANOTHER and rarity.borne(kind, one) and rarity.borne(kind, other, own=1):
+        return max(_LEAST_ANOTHER, rare + _ANOTHER[level])
+    return max(_LEAST_NAME, rare + (_GIVEN if kind == "given" else _SURNAME).get(level, 0.0))
+
+
+def _generation(mine: Traits, theirs: Traits, features: list[Feature], persons: int) -> bool:
+    """Add what Jr., Sr. and the like say; tell whether they speak of another of the same name."""
+    if len(mine.generations) != 1 or len(theirs.generations) != 1 or persons > 1:
+        return False
+    one, other = mine.generations[0], theirs.generations[0]
+    if {one, other} == _ONE_GENERATION:
+        return False
+    features.append(Feature("suffix", *(SAME, _GENERATION) if one == other else (OTHER, _GENERATION_AGAINST)))
+    return one != other
 
 
 def _born(mine: Traits, theirs: Traits, features: list[Feature], persons: int) -> str:
@@ -292,7 +319,9 @@ def _places(mine: Sequence[Spot], theirs: Sequence[Spot], rarity: Rarity) -> tup
             if bits > most:
                 best, most = found, bits
     # People move: another home says little against, however different it is.
-    return best if most >= _MOVED else (Feature("address", OTHER, _MOVED),)
+    far = {feature.kind for feature in best if feature.level is OTHER} >= _TOWN_AND_STATE
+    against = _MOVED_FAR if far else _MOVED
+    return best if most >= against else (Feature("address", OTHER, against),)
 
 
 def _sites(mine: Traits, theirs: Traits, rarity: Rarity) -> tuple[Feature | None, bool]:
@@ -329,10 +358,9 @@ def _another_home(found: Sequence[Feature]) -> bool:
 def _place(one: Spot, other: Spot, rarity: Rarity) -> tuple[Feature, ...]:
     found: list[Feature] = []
     if one.number and other.number:
-        same = one.number == other.number
-        found.append(
-            Feature("number", SAME if same else OTHER, _HOUSE[min(len(one.number), 4) - 1] if same else _HOUSE_AGAINST)
-        )
+        level = likeness.house(one.number, other.number)
+        bits = _HOUSE_AGAINST if level is OTHER else _HOUSE[min(len(one.number), len(other.number), 4) - 1]
+        found.append(Feature("number", level, bits if level is not PART else bits - 1))
     if one.unit and other.unit:
         level = likeness.marks(one.unit, other.unit)
         found.append(Feature("unit", level, _UNIT_AGAINST if level is OTHER else _UNIT))

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.registry import normalize, prose, traits
 from proxy.registry.evidence import most, weigh, weigh_in_hope
 from proxy.registry.joint import parted
+from proxy.registry.nearness import Near
 from proxy.registry.rarity import Rarity
 from proxy.registry.sharing import Shared
 
@@ -142,7 +143,8 @@ class Index:
         exact = self._exact_tokens(fields, mine, named)
         halves = traits.BOTH if more else self._halves(mine, least)
         word, usual = self._tokens.word, self._tokens.usual
-        asked = exact + traits.keys(mine, word, enrolled=False, usual=usual, halves=halves)
+        of_names, others = traits.keys_apart(mine, word, enrolled=False, usual=usual, halves=halves)
+        asked = exact + of_names + others
         passing = self._known.passing(asked)
         if not passing:
             return {}
@@ -150,8 +152,14 @@ class Index:
         known = any(self.at(asked[place]) for place in passing if place < len(exact))
         hits = self._exact(fields, named) if known else {}
         persons = _persons(named)
+        met = self._known.at_any(list({asked[place] for place in passing if len(exact) <= place < len(exact) + len(of_names)}))
+        if met and not more and mine.births_tell and len(mine.births) >= persons:
+            # Whom only names and another date of birth lead to would be given up on when compared.
+            near = Near(mine.births, word)
+            met = [profile for profile in met if near.may(profile.born)]
+        met += self._known.at_any(list({asked[place] for place in passing if place >= len(exact) + len(of_names)}))
         found: Findings = {}
-        for profile in dict.fromkeys((*hits, *self._alike(list({asked[place] for place in passing if place >= len(exact)})))):
+        for profile in dict.fromkeys((*hits, *_alike(met))):
             theirs = traits.unpack(self._tokens.open(profile.traits))
             roads = hits.get(profile, ())
             if roads or more:
@@ -226,14 +234,6 @@ class Index:
         given = fields.get("person_id", _NONE)
         token = self._tokens.strong["person_id"](given[0]) if len(given) == 1 else None
         return token is not None and bool(profile.facts.person_ids) and token not in profile.facts.person_ids
-
-    def _alike(self, keys: Sequence[int]) -> Iterable[Profile]:
-        """Return who has one of these keys, those first who have most where there are too many to compare."""
-        met = self._known.at_any(keys)
-        if len(met) <= MOST_COMPARED:
-            return dict.fromkeys(met)
-        counted = Counter(met)
-        return counted if len(counted) <= MOST_COMPARED else [profile for profile, _ in counted.most_common(MOST_COMPARED)]
 
     def _named(self, fields: Mapping[str, Sequence[str]]) -> list[tuple[Token, ...]]:
         """Return the tokens of every name there is, one reading each."""
@@ -357,6 +357,14 @@ def _without_given(fields: Mapping[str, Sequence[str]], tokens: Tokens) -> list[
         return []
     made = (tokens.surname_dob(surname, born) for surname in surnames for born in births)
     return [token for token in made if token]
+
+
+def _alike(met: Sequence[Profile]) -> Iterable[Profile]:
+    """Return who was met by keys, those first who share most where there are too many to compare."""
+    if len(met) <= MOST_COMPARED:
+        return met
+    counted = Counter(met)
+    return counted if len(counted) <= MOST_COMPARED else [profile for profile, _ in counted.most_common(MOST_COMPARED)]
 
 
 def _is_initial(given: str) -> bool:

@@ -14,6 +14,7 @@ from jellyfish import metaphone
 from nicknames import NickNamer
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from proxy.registry.address import houses
 from proxy.registry.normalize import PARTICLES
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ PARTIAL: Final = "partial"
 OTHER: Final = "other"
 
 LEAST_PART: Final = 4
+_MONTHS: Final = 12
+_DAYS: Final = 31
 _NEAREST: Final = (UNHEARD, SLIP, PHONETIC, SIMILAR)
 _SIMILAR: Final = 0.9
 _NO_CONSONANT: Final = "A"
@@ -62,9 +65,23 @@ class Born(NamedTuple):
         return year > 0 and month > 0 and day > 0
 
     @property
+    def impossible(self) -> bool:
+        """Tell whether there is no such day in any year."""
+        return self.month > _MONTHS or self.day > _DAYS
+
+    @property
     def digits(self) -> str:
         """Return YYYYMMDD."""
         return f"{self.year:04}{self.month:02}{self.day:02}"
+
+    def possible(self) -> set[Born]:
+        """Return the days that one slip makes this of, where there is no such day: two digits exchanged, or one of the part."""
+        said = self.digits
+        forms = {f"{said[:at]}{said[at + 1]}{said[at]}{said[at + 2 :]}" for at in range(len(said) - 1)}
+        wrong = (4, 5) if self.month > _MONTHS else (6, 7)
+        forms.update(f"{said[:at]}{digit}{said[at + 1 :]}" for at in wrong for digit in "0123456789")
+        read = (Born(int(form[:4]), int(form[4:6]), int(form[6:])) for form in forms)
+        return {born for born in read if 0 < born.month <= _MONTHS and 0 < born.day <= _DAYS}
 
 
 @cache
@@ -189,6 +206,15 @@ def marks(one: str, other: str) -> str:
     if (length < 6 and their < 6) or not -2 < length - their < 2:
         return OTHER
     return SLIP if OSA.distance(one, other, score_cutoff=1) <= 1 else OTHER
+
+
+def house(one: str, other: str) -> str:
+    """Compare house numbers: each may be one of those that the other spans."""
+    if one == other:
+        return SAME
+    if "-" not in one and "-" not in other:
+        return OTHER
+    return OTHER if set(houses(one)).isdisjoint(houses(other)) else PART
 
 
 def part(mine: str, theirs: str) -> str:

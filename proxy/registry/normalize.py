@@ -36,6 +36,10 @@ ASCII_NAME: Final = {
     code: (None if chr(code) in _APOSTROPHES else chr(code) if chr(code).isalnum() else " ") for code in range(128)
 }
 GENERATIONS: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "junior", "senior", "2nd", "3rd", "4th", "esq", "md", "phd"})
+_GENERATION: Final = {
+    "jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "2nd": "ii", "iii": "iii", "3rd": "iii", "iv": "iv",
+    "4th": "iv",
+}  # fmt: skip
 _TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "hon", "rev", "prof", "sgt", "lt", "capt", "det", "ofc"})
 PARTICLES: Final = frozenset(
     re.findall("[a-z]+", "de la del las los da das do dos di du des le van von der den ter zu al el bin ibn abu st y e o")
@@ -162,6 +166,15 @@ def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
     if len(first) > 1:
         keys.append(_key(["".join(first)], last))
     return tuple(dict.fromkeys(keys))
+
+
+def generation(text: str, *, alone: bool = False) -> str:
+    """Return which of those of one name a text says: ``jr``, ``sr``, ``ii`` …; nothing when it says none.
+
+    ``alone``: it is nothing but a suffix, and not a name that one may follow.
+    """
+    tokens = fold(text).split()
+    return next((found for token in tokens[not alone :] if (found := _GENERATION.get(token))), "")
 
 
 def surname(text: str) -> str:

@@ -105,6 +105,10 @@ class Rarity:
         counts = self._counts
         return [place for place, word in enumerate(words) if len(word) > 1 and counts.get(self._token("given", word))]
 
+    def borne(self, kind: str, word: str, *, own: int = 0) -> bool:
+        """Tell whether somebody bears a name, as far as is known: by the census, or more than ``own`` of those counted."""
+        return word in self._census[kind] or self._counts.get(self._token(kind, word), 0) > own
+
     def of(self, kind: str, value: str) -> float:
         """Return the bits that agreeing on ``value`` is worth."""
         token = self._token(kind, value)

@@ -55,9 +55,9 @@ def enough(roads: Sequence[str], evidence: Evidence, threshold: float) -> bool:
     """Tell whether what was found means this person, as far as anybody can tell.
 
     An exact road does, but for a bare name. What only looks alike needs evidence over the threshold, or both names that sound
-    the same and nothing that contradicts, or one such name beside the place of work or the school. Another date of birth is a
-    namesake's, unless more than names speaks for the person. A name in free text is as good as its bits: where many are
-    enrolled, a common one is somebody else's.
+    the same and nothing that contradicts (a Jr. is not the Sr.), or one such name beside the place of work or the school.
+    Another date of birth is a namesake's, unless more than names speaks for the person. A name in free text is as good as its
+    bits: where many are enrolled, a common one is somebody else's.
     """
     roads = [road for road in roads if road != TEXT]
     if not WEAK_NAMES.issuperset(roads):
@@ -66,7 +66,7 @@ def enough(roads: Sequence[str], evidence: Evidence, threshold: float) -> bool:
         return evidence.beside >= BESIDE and evidence.bits >= threshold
     if evidence.bits >= threshold and not evidence.single and (evidence.aside >= ASIDE or not evidence.elsewhere):
         return True
-    return (evidence.alike or evidence.placed or bool(roads)) and not evidence.elsewhere
+    return (evidence.alike or evidence.placed or bool(roads)) and not (evidence.elsewhere or evidence.generation)
 
 
 def fields_of(owners: Iterable[Entry | Staff], now: datetime) -> frozenset[str]:

@@ -8,6 +8,7 @@ date slipped or a number was mistyped, and those of two persons seldom have.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -100,6 +101,7 @@ class Traits(NamedTuple):
     spots: tuple[Spot, ...] = ()
     at_home: bool = True
     sites: tuple[Site, ...] = ()
+    generations: tuple[str, ...] = ()
 
 
 def name_of(given: str, surname: str) -> Name:
@@ -183,6 +185,7 @@ def of_person(who: Identifiers, read: Callable[[str], Street] = address.address)
             for text in texts
             if (site := site_of(kind, text))
         ),
+        generations=_generations((who.suffix,), (who.surname,)),
     )
 
 
@@ -207,7 +210,15 @@ def of_fields(fields: Mapping[str, Sequence[str]], reader: Reader) -> Traits:
         spots=tuple(_spots(fields, reader)) if "street" in fields or "address" in fields else _NOWHERE,
         at_home="case" not in fields,
         sites=tuple(_sites(fields)) if "work" in fields or "school" in fields else _NO_SITES,
+        generations=_generations(fields.get("suffix", _NONE), (*fields.get("surname", _NONE), *fields.get("name", _NONE))),
     )
+
+
+def _generations(suffixes: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return every Jr., Sr. and the like that a record says, by itself or behind a name."""
+    found = [normalize.generation(text, alone=True) for text in suffixes]
+    found += [normalize.generation(text) for text in names if " " in text or "," in text]
+    return tuple(dict.fromkeys(filter(None, found))) if found else _NONE
 
 
 def _sites(fields: Mapping[str, Sequence[str]]) -> Iterable[Site]:
@@ -234,12 +245,12 @@ def tells(born: Born) -> bool:
 def pack(traits: Traits) -> bytes:
     """Return traits as bytes, to be sealed."""
     parts = (traits.names, traits.births, traits.births_tell, traits.numbers, traits.ssns_tell, traits.spots, traits.sites)
-    return orjson.dumps(parts, default=tuple)
+    return orjson.dumps((*parts, traits.generations), default=tuple)
 
 
 def unpack(content: bytes) -> Traits:
     """Return the traits that ``pack`` made bytes of."""
-    names, births, births_tell, numbers, ssns_tell, spots, sites = orjson.loads(content)
+    names, births, births_tell, numbers, ssns_tell, spots, sites, generations = orjson.loads(content)
     return Traits(
         tuple([Name(tuple(given), tuple(surname)) for given, surname in names]),
         tuple([Born(*born) for born in births]),
@@ -249,6 +260,7 @@ def unpack(content: bytes) -> Traits:
         tuple([Spot(*spot) for spot in spots]) if spots else _NOWHERE,
         True,  # noqa: FBT003 -- by place: it is made for everybody who is compared
         tuple([Site(kind, tuple(words), *rest) for kind, words, *rest in sites]) if sites else _NO_SITES,
+        tuple(generations) if generations else _NONE,
     )
 
 
@@ -266,9 +278,23 @@ def keys(
     name meets beside the beginning of the other, and where both are exchanged.
     A number's own ``hash``, and that of several, is the same in every process of one release of Python; no text's is.
     """
+    return [*chain(*keys_apart(traits, word, enrolled=enrolled, usual=usual, halves=halves))]
+
+
+def keys_apart(
+    traits: Traits,
+    word: Callable[[str], int],
+    *,
+    enrolled: bool,
+    usual: Callable[[str], int] | None = None,
+    halves: tuple[bool, bool] = BOTH,
+) -> tuple[list[int], list[int]]:
+    """Return the same, those of names and dates of birth apart from all others."""
     found: list[tuple[int, ...]] = []
     once, word = word, usual or word
     births = [born for born in traits.births if born.whole]
+    if births and not enrolled:
+        births += [reading for born in births if born.impossible for reading in born.possible()]
     numbers = traits.numbers
     # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
     sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
@@ -276,12 +302,13 @@ def keys(
         _name_keys(name, births, found, sounds, word, enrolled=enrolled, halves=halves)
         if name.surname and not name.given and not enrolled:
             found += _surname_keys(word(sound("".join(name.surname))), traits.births, word)
+    of_names, found = found, []
     _number_keys(numbers, found, once, enrolled=enrolled)
     for spot in traits.spots:
         _spot_keys(spot, found, word, enrolled=enrolled)
     if traits.names or births:
         _site_keys(traits, births, found, word, enrolled=enrolled)
-    return list(map(hash, found))
+    return list(map(hash, of_names)), list(map(hash, found))
 
 
 def _number_keys(
@@ -495,8 +522,9 @@ def _spot_keys(spot: Spot, found: list[tuple[int, ...]], word: Callable[[str], i
     if spot.name:
         street = word(sound(spot.name.replace(" ", "")[:6]))
         if spot.number:
-            number, begins = word(spot.number), word(spot.name[0])
-            found += ((_HOUSE, number, street), (_HOUSE, number, code, begins), (_HOUSE, number, city, begins))
+            begins = word(spot.name[0])
+            for number in map(word, address.houses(spot.number)):
+                found += ((_HOUSE, number, street), (_HOUSE, number, code, begins), (_HOUSE, number, city, begins))
         # With another number it is another house, but for a place with a name; one that lacks its number may be any.
         if enrolled or spot.place or not spot.number:
             found += ((_STREET, city, street), (_STREET, code, street))

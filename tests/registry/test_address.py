@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.registry import address
+from proxy.registry import address, likeness
 from proxy.registry.usps import DIRECTIONS, SUFFIXES
 
 
@@ -86,6 +86,38 @@ def test_neighbors_are_not_the_same_building(one: str, other: str) -> None:
 def test_units(one: str, other: str, same: bool) -> None:
     """Designators that people use for one another do not matter, floors and buildings do."""
     assert (address.unit(one) == address.unit(other)) is same
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "core"),
+    [
+        ("17 1/2 Elm St", "17 1/2", "ELM ST"),
+        ("17½ Elm Street", "17 1/2", "ELM ST"),
+        ("17-1/2 Elm St.", "17 1/2", "ELM ST"),
+        ("Seventeen Elm Street", "17", "ELM ST"),
+        ("One Police Plaza", "1", "POLICE PLZ"),
+        ("12 Seven Oaks Lane", "12", "SEVEN OAKS LN"),
+        ("Five Corners", "", ""),
+    ],
+)
+def test_a_number_is_one_however_it_is_written(written: str, number: str, core: str) -> None:
+    """Halves have one form, which is another house than the whole number's; a number in words is a number before a street."""
+    found = address.street(written)
+
+    assert (found.number, found.core) == (number, core)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "level"),
+    [
+        ("15-17", "15-17", "same"), ("15-17", "15", "part"), ("17", "15-17", "part"), ("42-15", "4215", "part"),
+        ("15-17", "16-18", "other"), ("15-17", "19", "other"), ("42-15", "15", "other"), ("17 1/2", "17", "other"),
+        ("15", "17", "other"),
+    ],
+)  # fmt: skip
+def test_a_house_that_spans_numbers_has_each_of_them(one: str, other: str, level: str) -> None:
+    """15-17 may be told as 15 or as 17, and 42-15 of Queens as 4215; no other house is."""
+    assert likeness.house(one, other) == level == likeness.house(other, one)
 
 
 @given(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from proxy.registry import traits
 from proxy.registry.evidence import weigh, weigh_in_hope
 from proxy.registry.lines import criteria
-from proxy.registry.person import Home, Identifiers
+from proxy.registry.person import NO_VALUES, Home, Identifiers, identifiers_of
 from proxy.registry.protection import Feature
 from proxy.registry.rarity import Rarity, values_of
 from proxy.registry.recognition import enough
@@ -252,6 +252,57 @@ def test_people_move() -> None:
 
     assert moved.features[-1] == Feature("address", "other", -3.0)
     assert moved.bits == pytest.approx(stayed.bits - 3)
+
+
+def test_few_move_to_another_state() -> None:
+    """A home in another state, of which nothing else agrees either, takes off five."""
+    moved = weighed(
+        given_name="Eleanor", surname="Whitcombe", street="7 Oak Avenue", city="Boise", state="ID", postal_code="83701"
+    )
+
+    assert moved.features[-1] == Feature("address", "other", -5.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "enrolled", "slipped", "another"),
+    [
+        ("given_name", "Oliver", "Oliveer", "Olivia"),
+        ("surname", "Carter", "Cartter", "Carver"),
+        ("surname", "Madsen", "Madzen", "Madden"),
+    ],
+)
+def test_a_slip_of_the_pen_seldom_makes_another_name(kind: str, enrolled: str, slipped: str, another: str) -> None:
+    """A form that nobody bears is a slip of the name, and costs little; one that others bear is more likely theirs."""
+    who = identifiers_of({"given_name": "Zebulon", "surname": "Quackenbush", kind: enrolled, **NO_VALUES})
+
+    same, nobody, others = (bits_of(compared({kind: name}, who=who), kind) for name in (enrolled, slipped, another))
+
+    assert same >= nobody > others
+    assert same - nobody <= 5
+    assert same - others >= 5
+
+
+@pytest.mark.parametrize(
+    ("enrolled", "told", "level", "bits"),
+    [
+        ({"suffix": "Jr."}, {"suffix": "JR"}, "same", 3),
+        ({"suffix": "III"}, {"surname": "Whitcombe 3rd"}, "same", 3),
+        ({"surname": "Whitcombe Sr"}, {"name": "WHITCOMBE JR, ELEANOR"}, "other", -5),
+        ({"suffix": "Senior"}, {"name": "Eleanor Whitcombe Junior"}, "other", -5),
+        ({"suffix": "Jr"}, {"suffix": "II"}, "", 0),
+        ({"suffix": ""}, {"suffix": "II"}, "", 0),
+        ({"suffix": "Jr"}, {"suffix": ""}, "", 0),
+    ],
+)
+def test_a_junior_is_not_the_senior(enrolled: dict[str, str], told: dict[str, str], level: str, bits: float) -> None:
+    """Jr., Sr. and the like speak for and against, wherever they stand; what is not told says nothing."""
+    who = identifiers_of({"given_name": "Eleanor", "surname": "Whitcombe", **enrolled, **NO_VALUES})
+    found = compared({"given_name": "Eleanor", "surname": "Whitcombe", **told}, who=who)
+
+    said = [(feature.level, feature.bits) for feature in found.features if feature.kind == "suffix"]
+    assert said == ([(level, bits)] if level else [])
+    assert found.generation is (level == "other")
+    assert enough(["name"], found._replace(bits=5.0), 12.0) is (level != "other")
 
 
 @pytest.mark.parametrize("fields", [{"given_name": "Eleanor"}, {"surname": "Whitcombe"}, {"dob": "1961-03-09"}])

@@ -136,6 +136,26 @@ async def test_a_date_that_is_none_contradicts_nobody(office: Office, dob: str) 
     assert office.roads(name="Eleanor Whitcombe", dob=dob) == {"name"}
 
 
+@pytest.mark.parametrize("dob", ["1950-58-06", "1955-80-06", "1955-08-60", "1955-08-46"])
+async def test_a_day_that_there_is_not_is_met_as_what_one_slip_makes_of_it(office: Office, dob: str) -> None:
+    """Two digits exchanged, or one mistyped, may leave neither the year nor the day as they were; a misspelt name is met so."""
+    await office.enroll({**NAME, "given_name": "Carlin", "surname": "Dabinet", "dob": "1955-08-06"})
+
+    assert office.roads(given_name="Carlin", surname="Dabihet", dob=dob) == {"likeness"}
+    assert office.protections(given_name="Corinna", surname="Dalloway", dob=dob) == ()
+
+
+async def test_a_house_is_met_by_each_number_that_it_spans(office: Office) -> None:
+    """Who lives at 15-17 is met by 15 and by 17, in words too, and not by the house beside it."""
+    await office.enroll({**NAME, "street": "15-17 Elm Street", "city": "Springfield", "state": "NY", "postal_code": "12345"})
+    town = {"city": "Springfield", "state": "NY", "postal_code": "12345"}
+
+    assert office.roads(street="17 Elm St", **town) == {"likeness"}
+    assert office.roads(street="Fifteen Elm St", **town) == {"likeness"}
+    assert office.protections(street="19 Elm St", **town) == ()
+    assert office.protections(street="15 1/2 Elm St", **town) == ()
+
+
 async def test_the_victims_birthday_does_not_clear_the_witness(office: Office) -> None:
     """With more persons named than dates given, no date contradicts."""
     await office.enroll(BORN)

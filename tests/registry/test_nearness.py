@@ -1,0 +1,74 @@
+"""Marks of dates: who cannot be near is not compared, and nobody else is left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.registry import likeness
+from proxy.registry.likeness import OTHER, Born
+from proxy.registry.nearness import UNMARKED, Near, marked
+from proxy.registry.tokens import Tokens
+
+if TYPE_CHECKING:
+    from tests.registry.conftest import Office
+
+WORD = Tokens(b"k" * 32).word
+DATES = st.builds(Born, st.integers(1900, 2030), st.integers(1, 12), st.integers(1, 31))
+
+
+def near(one: Born, other: Born) -> bool:
+    """Tell whether two dates may be near by their marks."""
+    return Near([one], WORD).may(marked([other], WORD))
+
+
+@given(born=DATES, data=st.data())
+@settings(max_examples=500)
+def test_no_date_that_a_slip_makes_of_another_is_told_apart(born: Born, data: st.DataObject) -> None:
+    """Whatever compares as anything but another date has marks that may be near: slips, exchanges, day and month turned."""
+    said = born.digits
+    at, digit = data.draw(st.integers(0, 7)), data.draw(st.sampled_from("0123456789"))
+    swap = data.draw(st.integers(0, 6))
+    slipped = f"{said[:at]}{digit}{said[at + 1 :]}"
+    exchanged = f"{said[:swap]}{said[swap + 1]}{said[swap]}{said[swap + 2 :]}"
+    for form in (slipped, exchanged):
+        for year, month, day in ((form[:4], form[4:6], form[6:]), (form[:4], form[6:], form[4:6])):
+            told = Born(int(year), int(month), int(day))
+            if told.whole and likeness.born(told, born) is not OTHER:
+                assert near(told, born)
+
+
+@given(one=DATES, other=DATES)
+@settings(max_examples=500)
+def test_marks_leave_out_nobody_who_is_alike(one: Born, other: Born) -> None:
+    """Of any two dates that are not others, the marks may be near."""
+    assert near(one, other) or likeness.born(one, other) is OTHER
+
+
+@pytest.mark.parametrize("other", [Born(1984, 1, 31), Born(1961, 12, 24), Born(1990, 3, 20)])
+def test_another_date_is_told_apart(other: Born) -> None:
+    """One equal part is not near enough, but for an exchange across its border."""
+    assert not near(Born(1961, 3, 9), other)
+
+
+def test_who_has_no_whole_date_is_told_apart_from_nobody() -> None:
+    """A date that is not known, or in part, has no marks."""
+    assert marked([], WORD) == marked([Born(1961)], WORD) == UNMARKED
+    assert Near([Born(1961, 3, 9)], WORD).may(UNMARKED)
+
+
+async def test_a_common_name_of_that_year_is_not_compared(office: Office) -> None:
+    """Of those who share a surname and the year of birth, only whose date is near is opened; a home beside it still tells."""
+    home = {"street": "12 Elm Street", "city": "Springfield", "state": "NY", "postal_code": "12345"}
+    await office.enroll(
+        {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09", "category": "official", "basis": "law", **home}
+    )
+
+    assert office.roads(given_name="Elanor", surname="Whitcomb", dob="1961-03-19") == {"likeness"}
+    assert office.protections(given_name="Elanor", surname="Whitcomb", dob="1961-12-24") == ()
+    assert office.roads(given_name="Elanor", surname="Whitcomb", dob="1961-12-24", **{**home, "street": "12 Elmm St"}) == {
+        "likeness"
+    }
