@@ -24,7 +24,7 @@ from proxy.demo.scenes import story
 from proxy.demo.stage import OpenStage
 from proxy.demo.story import Seen
 from proxy.tlog.errors import LogError
-from proxy.tlog.frames import frames
+from proxy.tlog.frames import Kind, frames
 from proxy.tlog.store import segments_of
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _flip(log: Path, index: int) -> None:
     """Flip a bit in the middle of an entry."""
     segment = [each for each in segments_of(log) if each.first <= index][-1]
     content = bytearray(segment.path.read_bytes())
-    entries = [frame for frame in frames(bytes(content)) if not frame.sealed]
+    entries = [frame for frame in frames(bytes(content)) if frame.kind is Kind.ENTRY]
     entry = entries[index - segment.first]
     content[entry.end - len(entry.content) // 2] ^= 1
     segment.path.write_bytes(content)
