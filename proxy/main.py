@@ -26,6 +26,7 @@ from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.gate import Gate, ReleaseGate
 from proxy.audit.index.service import Index, folder_of
+from proxy.audit.lookups import LookUps
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
 from proxy.audit.pulse import Pulse
@@ -414,6 +415,7 @@ class _Composition:
                     oversight=rooms.oversight,
                     locks=rooms.lock_desk,
                     questions=rooms.questions,
+                    lookups=LookUps(rooms.index, sealer),
                     leaks=rooms.leaks,
                     cases=rooms.cases,
                     registry=rooms.registry,

@@ -14,6 +14,7 @@ from proxy.audit.event import Event, Party
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.index.service import Index
 from proxy.audit.keyring import Key, KeyRing
+from proxy.audit.lookups import LookedUp, LookUps
 from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.tlog.log import Log
@@ -329,3 +330,19 @@ async def test_epochs_whose_key_was_destroyed_are_told(bench: Bench) -> None:
 
     assert list(hits.dead) == [bench.world.sealer.epoch]
     assert list(bench.index.find([], since=BEGIN, until=END, most=5).dead) == []
+
+
+async def test_who_was_looked_up_lately_and_by_whom_are_numbers(bench: Bench) -> None:
+    """Answers of thirty days by any road, the officer's own and how many others had one; nothing older, nobody else's."""
+    await bench.query("badge-1", "subject-1")
+    bench.now += 31 * DAY
+    for officer, subject in [("badge-1", "subject-1")] * 2 + [("badge-2", "subject-1"), ("badge-3", "subject-2")]:
+        await bench.query(officer, subject)
+    bench.index.catch_up()
+    bench.now += DAY
+    lookups = LookUps(bench.index, bench.world.sealer)
+
+    both = [Party("subject", "subject-1"), Party("person_id", "1001")]
+    assert lookups.of(both, "badge-1", bench.now) == LookedUp(own=2, officers=1, more=False)
+    assert lookups.of(both, "badge-9", bench.now) == LookedUp(own=0, officers=2, more=False)
+    assert lookups.of([], "badge-1", bench.now) == LookedUp(own=0, officers=0, more=False)

@@ -483,6 +483,7 @@ async def test_readiness_names_what_is_missing(street: Street) -> None:
     assert set(answer.json["checks"]) == {
         "store",
         "log",
+        "witnesses",
         "policy",
         "registry",
         "upstream",

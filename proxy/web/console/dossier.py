@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from proxy.audit.entry import EntryUnreadable
+from proxy.audit.event import Party
+from proxy.audit.index.file import IndexUnusable
 from proxy.escalation.lifecycle import ApproverIneligible, State
 from proxy.policy.decision import ANY_AGENCY, OWN_AGENCY
 from proxy.purpose.purpose import CaseDirectoryUnavailable
+from proxy.registry.forms import form
 from proxy.registry.parties import OnCase, on_case
+from proxy.tlog.errors import LogDamaged
 from proxy.web.console.disclosable import Disclosable, disclosable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from proxy.audit.lookups import LookedUp, LookUps
     from proxy.escalation.eligibility import Decider
     from proxy.escalation.lifecycle import Asked, Escalation
     from proxy.escalation.pattern import Pattern
@@ -61,7 +68,10 @@ class CaseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """One escalation, ready to be shown. ``may`` tells whether who looks may decide it, and ``why_not`` otherwise why not."""
+    """One escalation, ready to be shown. ``may`` tells whether who looks may decide it, and ``why_not`` otherwise why not.
+
+    ``lookups`` is None where the log cannot be asked.
+    """
 
     escalation: Escalation
     state: State
@@ -73,6 +83,7 @@ class Dossier:
     demands: tuple[str, ...]
     deciders: Sequence[Decider]
     pattern: Pattern
+    lookups: LookedUp | None
     case: CaseView
     disclosable: Disclosable
     may: bool
@@ -88,9 +99,12 @@ class Dossier:
 class Dossiers:
     """Gathers them."""
 
-    def __init__(self, *, escalations: Escalations, cases: CaseDirectory, policies: Callable[[], PolicySet]) -> None:
+    def __init__(
+        self, *, escalations: Escalations, lookups: LookUps, cases: CaseDirectory, policies: Callable[[], PolicySet]
+    ) -> None:
         """Take the rooms that know."""
         self._escalations = escalations
+        self._lookups = lookups
         self._cases = cases
         self._policies = policies
 
@@ -111,12 +125,27 @@ class Dossiers:
             demands=tuple(map(_demand, asked.demands)),
             deciders=await self._escalations.deciders(escalation),
             pattern=await self._escalations.pattern(escalation),
+            lookups=await self._looked_up(asked, now),
             case=await self._case(asked),
             disclosable=disclosable(policies, asked),
             may=not why_not,
             why_not=why_not,
             seen=seen(escalation),
         )
+
+    async def _looked_up(self, asked: Asked, now: datetime) -> LookedUp | None:
+        ids = [
+            *asked.criteria.get("person_id", ()),
+            *(each for record in asked.records for each in record.get("person_id", ())),
+        ]
+        people = [
+            *(Party("subject", each) for each in asked.subjects),
+            *(Party("person_id", form("person_id", each)) for each in dict.fromkeys(ids)),
+        ]
+        try:
+            return await asyncio.to_thread(self._lookups.of, people, asked.person, now)
+        except (IndexUnusable, LogDamaged, EntryUnreadable):
+            return None
 
     async def _why_not(self, escalation: Escalation, principal: Principal, state: State) -> str:
         if state is not State.PENDING:

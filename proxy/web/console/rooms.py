@@ -22,6 +22,7 @@ from proxy.web.console.reviews import ReviewsRoom
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from proxy.audit.lookups import LookUps
     from proxy.escalation.lock_service import LockDesk
     from proxy.escalation.service import Escalations
     from proxy.identity.registration import Registration
@@ -47,6 +48,7 @@ class Behind:
     oversight: Oversight
     locks: LockDesk
     questions: Questions
+    lookups: LookUps
     leaks: LeakTrace
     cases: CaseDirectory
     registry: Registry
@@ -67,7 +69,7 @@ def make_rooms(behind: Behind) -> Sequence[Room]:
     """Return the rooms."""
     escalations = behind.escalations
     queue = QueueRoom(escalations)
-    dossiers = Dossiers(escalations=escalations, cases=behind.cases, policies=behind.policies)
+    dossiers = Dossiers(escalations=escalations, lookups=behind.lookups, cases=behind.cases, policies=behind.policies)
     return (
         queue,
         BulkRefusal(escalations, queue),

@@ -56,6 +56,7 @@ async def test_the_page_tells_all_that_a_decision_takes_and_not_who_it_is(desk: 
         "Paint thrown at a front porch on Magnolia Court",
         "On the case by name",
         "about the same person",
+        "Was not answered about the same person in 30 days",
         "An approval shows",
         "masked social security number",
         "a protected person: a supervisor has to agree",
