@@ -1,13 +1,14 @@
 """A bundle on a machine without the product: Go's sumdb, and 125 lines of Python with pymerkle.
 
-The Python runs isolated (``-I -S``), with a path that holds pymerkle and nothing else, so Showcause cannot be imported.
+The Python is that of a new virtual environment, which holds pymerkle and what that needs, and nothing else; the Go program is
+made by the Go wheel from its own sources.
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
+import venv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +33,15 @@ KEYS_AND_POLICIES = {
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of packages that holds pymerkle and what it needs, and nothing else."""
-    home = tmp_path_factory.mktemp("elsewhere")
+    """Return the Python of a virtual environment that holds pymerkle and what it needs, and nothing else."""
+    home = tmp_path_factory.mktemp("elsewhere") / "venv"
+    venv.create(home, symlinks=True)
+    python = home / "bin" / "python"
+    asked = [python, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    packages = Path(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())
     for package in (pymerkle, cachetools):
-        shutil.copytree(Path(str(package.__file__)).parent, home / package.__name__)
-    return home
+        shutil.copytree(Path(str(package.__file__)).parent, packages / package.__name__)
+    return python
 
 
 def by_go(program: Path, bundle: Path, vkey: str) -> subprocess.CompletedProcess[str]:
@@ -46,11 +51,11 @@ def by_go(program: Path, bundle: Path, vkey: str) -> subprocess.CompletedProcess
 
 def by_python(elsewhere: Path, bundle: Path) -> subprocess.CompletedProcess[str]:
     """Verify with the Python script, where nothing else is installed."""
-    start = f"import sys; sys.path.append({str(elsewhere)!r}); import runpy; sys.argv = [{str(SCRIPT)!r}, {str(bundle)!r}]; "
     alone = "import importlib.util as u; assert not u.find_spec('proxy') and not u.find_spec('cryptography'); "
-    run = f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    told = f"import runpy, sys; sys.argv = [{str(SCRIPT)!r}, {str(bundle)!r}]; "
+    run = f"{told}runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
     return subprocess.run(
-        [sys.executable, "-I", "-S", "-c", start + alone + run], capture_output=True, text=True, check=False, cwd=elsewhere
+        [elsewhere, "-I", "-c", alone + run], capture_output=True, text=True, check=False, cwd=elsewhere.parent
     )
 
 
