@@ -17,6 +17,7 @@ from proxy.oversight.finding import FindingClosed, FindingUnknown, Standing, fin
 from proxy.oversight.findings import Findings
 from proxy.policy.budgets import Glass
 from proxy.registry.protection import Relation
+from proxy.tlog.frames import Kind, frames
 from tests.escalation.conftest import person
 from tests.oversight.conftest import Query
 
@@ -279,14 +280,16 @@ async def test_a_crash_behind_the_review_loses_no_finding(office: Office) -> Non
     assert [entry.kind for entry in office.entries()] == ["decided", "overseen", "finding"]
 
 
-async def test_nothing_is_opened_while_the_log_cannot_be_read(room: Room) -> None:
+@pytest.mark.parametrize("part", [Kind.ENTRY, Kind.BODY])
+async def test_nothing_is_opened_while_the_log_cannot_be_read(room: Room, part: Kind) -> None:
     """Whether something stands against it is not known, so it is refused: with what to do instead."""
     await breaks(room)
     segment = next((room.office.folder / "log" / "segments").iterdir())
-    content = segment.read_bytes()
+    before = len(segment.read_bytes())
     await room.trail.record(Query(owed=(REVIEWED,), person="officer-2"))
     damaged = bytearray(segment.read_bytes())
-    damaged[len(content) + 200] ^= 1
+    frame = next(each for each in frames(bytes(damaged), before) if each.kind is part)
+    damaged[frame.end - len(frame.content)] ^= 1
     segment.write_bytes(bytes(damaged))
 
     with pytest.raises(ReviewsUnreadable):
