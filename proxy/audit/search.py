@@ -254,8 +254,7 @@ class LogSearch:
         if not searched.sought.about_somebody:
             return records
         named = {party.value for party in searched.sought.parties if party.kind in {SUBJECT, "person_id"}}
-        wanted = {*named, *searched.sought.marks}
-        return [record for record in records if not wanted.isdisjoint(_said(record))]
+        return [record for record in records if _concerns(record, named, set(searched.sought.marks))]
 
     def _opened(self, entry: Entry) -> tuple[Mapping[str, Json], str]:
         try:
@@ -274,9 +273,13 @@ def _names(value: Json) -> Iterable[str]:
     return map(str, value) if isinstance(value, (list, dict)) else ()
 
 
-def _said(record: Mapping[str, Json]) -> Iterable[str]:
-    """Yield by what a record can be told to concern somebody."""
-    yield from _names(record.get("subject"))
-    yield from _names(record.get("person"))
+def _concerns(record: Mapping[str, Json], named: set[str], marks: set[str]) -> bool:
+    """Tell whether a record is about whom was sought: by its numbers where both have some, else by what it showed.
+
+    A neighbor's record shows the same house.
+    """
+    whose = {*_names(record.get("subject")), *_names(record.get("person"))}
+    if named and whose:
+        return not named.isdisjoint(whose)
     seen = record.get("seen")
-    yield from map(str, seen.values()) if isinstance(seen, dict) else ()
+    return isinstance(seen, dict) and not marks.isdisjoint(map(str, seen.values()))

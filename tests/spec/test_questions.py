@@ -89,6 +89,17 @@ async def test_an_answer_tells_what_was_seen_and_what_was_not(street: Street) ->
     assert driver.ssn not in str(shown)
 
 
+async def test_what_was_seen_of_a_neighbor_was_not_seen_of_them(street: Street) -> None:
+    """A search for the next unit is found, since it was about the house; but none of its records is the mayor's."""
+    mayor = street.town.cast["mayor"]
+    asked = await street.ask("officer", street.path("/records/addresses", street=mayor.home.line, unit="4A"))
+    assert (asked.status, len(asked.json)) == (200, 1)
+
+    found = (await entries_of(street, "person_id", mayor.person_id))[asked.headers["Audit-Entry"]]
+
+    assert (found["seen"], found["shown"], found["withheld"]) == ([], 0, 0)
+
+
 async def test_what_an_officer_did_and_what_was_done_from_a_terminal_or_under_a_case(street: Street) -> None:
     """Each finds the same query, and other people's none of it."""
     driver = street.town.cast["driver"]
