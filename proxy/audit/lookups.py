@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from proxy.audit.sealing import Sealer
 
 LATELY: Final = timedelta(days=30)
-MOST: Final = 500
+MOST: Final = 200
 """Entries that are looked at, the newest: whoever was looked up more often than that is told of as such."""
+PATIENCE: Final = 2.0
+"""Seconds that the index has to catch up; then it is asked as far as it goes."""
 _ENDS: Final = frozenset({"disclosed", "withheld"})
 
 
@@ -36,10 +38,10 @@ class LookedUp:
 
 
 class LookUps:
-    """Counts them. Blocks for some milliseconds."""
+    """Counts them. Blocks for some milliseconds, or for ``PATIENCE`` where the index is behind."""
 
     def __init__(self, index: Index, sealer: Sealer) -> None:
-        """Use the index as far as it goes."""
+        """Use an index."""
         self._index = index
         self._sealer = sealer
 
@@ -54,8 +56,15 @@ class LookUps:
         mine = set(self._sealer.searches("officer", officer).values())
         if not tokens:
             return LookedUp(own=0, officers=0, more=False)
+        self._index.catch_up(seconds=PATIENCE)
         hits = self._index.find(tokens, since=now - LATELY, until=now, most=MOST)
-        ends = [(entry.about, set(entry.parties.get("officer", ()))) for entry in hits.entries if entry.kind in _ENDS]
+        queries = self._index.together(hits.entries)
+        ends = [
+            (about, set(entry.parties.get("officer", ())))
+            for about, whole in queries.items()
+            for entry in whole
+            if entry.kind in _ENDS
+        ]
         return LookedUp(
             own=len({about for about, officers in ends if officers & mine}),
             officers=len({token for _, officers in ends for token in officers} - mine),

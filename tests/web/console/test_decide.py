@@ -321,3 +321,13 @@ async def test_who_is_locked_does_nothing_at_the_console_but_sign_out(
         assert asked in (await (await desk.signed_in()).get("/queue")).body
         out = await locked.submit(await locked.get("/account"), "/sign-out")
         assert out.headers["Location"] == "/sign-in?said=signed-out"
+
+
+async def test_the_page_tells_how_often_the_same_person_was_looked_up(desk: Desk) -> None:
+    """What was answered counts, an emergency too, and not only what waited for a supervisor."""
+    await desk.emergency()
+    escalation = await desk.ask()
+    page = await (await desk.signed_in()).get(f"/escalations/{escalation}")
+    await desk.cancel_all()
+
+    assert "Was answered about the same person 1 time in 30 days." in page.words
