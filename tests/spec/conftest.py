@@ -285,6 +285,8 @@ async def open_street(
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Street]:
+    """The town of most specifications. Its server stands still while tests without a loop run, and promises no heartbeat."""
     path: Path = tmp_path_factory.mktemp("town")
-    async with open_street(path, policies_with(path / "policies", UNBOUNDED)) as street:
+    beat = "audit: {heartbeat_seconds: 86400}\n"
+    async with open_street(path, policies_with(path / "policies", UNBOUNDED), more=beat) as street:
         yield street
