@@ -131,7 +131,7 @@ def alike(found: tuple[float, float, float]) -> bool:
     return min(found[:2]) > UNLIKELY / 2 and abs(found[2]) < MEDIANS_APART
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 @pytest.mark.asyncio(loop_scope="session")
 async def test_no_two_sample_test_tells_a_concealed_record_from_none(street: Street) -> None:
     """2,000 answers on one connection, in random order: neither their distribution nor their order of size tells.
