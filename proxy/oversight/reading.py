@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from proxy.tlog.store import Cursor, Stored
 
 _OWES: Final = b'"%s":[{' % OWED.encode()
+RECENT: Final = 1024
+"""Entries that are kept at hand."""
 _OURS: Final = tuple(prefix(event.kind) for event in (Overseen, Lapsed, FindingOpened, FindingEnded))
 
 
@@ -79,6 +82,7 @@ class Reading:
         """Take a reader with the keys, and the log's name."""
         self._reader = reader
         self._origin = origin
+        self._recent: OrderedDict[int, Stored] = OrderedDict()
 
     def time_before(self, index: int) -> datetime | None:
         """Return the time of the entry before ``index``, or None where there is none."""
@@ -94,6 +98,7 @@ class Reading:
         last: Stored | None = None
         for last in cursor.stored():
             content = last.entry
+            self._remember(last)
             # Looked for as bytes: nearly every entry obliges nobody, and reading them all would cost more than writing them.
             if content.startswith(_OURS):
                 entry = decode(*last)
@@ -113,7 +118,7 @@ class Reading:
         place = entry.facts.get("decided", entry.index)
         if type(place) is not int:
             raise ValueError(OWED)
-        decided = entry if place == entry.index else self._reader.read(place)
+        decided = entry if place == entry.index else self._read(place)
         own = decided is entry
         matter = matter_of(
             decided.facts,
@@ -124,6 +129,16 @@ class Reading:
         reference, agency = f"{self._origin}/{decided.index}", str(decided.facts.get("agency", ""))
         at = datetime.fromisoformat(entry.at)
         return [make_task(each, reference=reference, agency=agency, at=at, matter=matter) for each in owed]
+
+    def _remember(self, stored: Stored) -> None:
+        self._recent[stored.index] = stored
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
+
+    def _read(self, index: int) -> Entry:
+        """Return an entry: a decision is a few entries before its end, and to look for it walks through its segment."""
+        recent = self._recent.get(index)
+        return self._reader.read(index) if recent is None else decode(*recent)
 
     def _clear(self, entry: Entry) -> dict[str, Json]:
         """Return a query's body in clear; empty where a court had it shredded: the duty stays, and says of nobody."""
