@@ -40,7 +40,8 @@ from proxy.cli.common import (
 from proxy.cli.confirmation import confirmation
 from proxy.cli.leak import leak
 from proxy.cli.questions import register as register_questions
-from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.queued import recorded
+from proxy.cli.recording import operator, sealer_of
 from proxy.cli.retention import hold, prune
 from proxy.cli.rings import rotate_key
 from proxy.cli.shredding import shred
@@ -394,7 +395,7 @@ def show(
         except SealBroken as error:
             raise CommandFailed(f"entry {index}: {error}", help="run `audit verify`", code=Code.FOUND) from error
         read = LogRead(about=entry.about, operator=operator(), case=case.strip(), statement=statement.strip(), first=index)
-        asyncio.run(_record(config, read))
+        asyncio.run(recorded(settings, read))
         shown["sealed"] = content
         if (confirmed := confirmation(reader, entry, content)) is not None:
             shown["confirmed"] = confirmed
@@ -424,11 +425,6 @@ def _say_why(recognized: Iterable[Mapping[str, Any]]) -> None:
         features = ", ".join(f"{kind} {level} {bits:+}" for kind, level, bits in why["features"]) or "nothing compared"
         roads = ", ".join(why["matched"])
         say(f"    {why['entry']}: {why['category']} by {roads}, {why['score']} of {why['threshold']} bits ({features})")
-
-
-async def _record(config: Path, event: LogRead) -> None:
-    async with recording(settings_of(config)) as store, store.database.begin() as connection:
-        await store.outbox.put(connection, event)
 
 
 register_questions(app)

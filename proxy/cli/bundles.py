@@ -25,7 +25,8 @@ from proxy.cli.common import (
     settings_of,
     warn,
 )
-from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.queued import recorded
+from proxy.cli.recording import operator, sealer_of
 from proxy.cli.trusting import verifier_of
 from proxy.clock import stamp, utc_now
 from proxy.document import DocumentInvalid
@@ -239,11 +240,7 @@ class _Export:
         )
 
     def _record(self, event: Event) -> None:
-        async def put() -> None:
-            async with recording(self._settings) as store, store.database.begin() as connection:
-                await store.outbox.put(connection, event)
-
-        asyncio.run(put())
+        asyncio.run(recorded(self._settings, event))
 
 
 def _notary(settings: Settings) -> Notary | None:

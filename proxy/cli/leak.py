@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import sys
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -19,12 +18,12 @@ import orjson
 import typer
 
 from proxy.audit.errors import AuditUnavailable
-from proxy.audit.event import Receipt
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.index.service import Index, folder_of
 from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, done, emit, say, settings_of
 from proxy.cli.questions import OPERATOR
-from proxy.cli.recording import deliver, operator, recording, sealer_of
+from proxy.cli.queued import QueuedLog
+from proxy.cli.recording import operator, recording, sealer_of
 from proxy.oversight.leak.answer import view
 from proxy.oversight.leak.asking import with_cause
 from proxy.oversight.leak.claim import (
@@ -41,14 +40,11 @@ from proxy.oversight.leak.claim import (
 from proxy.oversight.leak.ranking import Verdict
 from proxy.oversight.leak.service import LeakTrace
 from proxy.refusal import Refusal
-from proxy.tlog.store import newest_seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from proxy.audit.event import Event
-    from proxy.cli.recording import Recording
     from proxy.oversight.leak.answer import Answer, LeadTold
     from proxy.oversight.leak.claim import Claim
     from proxy.settings import Settings
@@ -73,22 +69,6 @@ FileOption = Annotated[
         help='Many things, one JSON object a line: {"kind": …, "value": …}, also at, about, within_hours, elsewhere; or -.',
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Recorder:
-    """Records through the store's outbox: in the log at once, or by the server that holds it."""
-
-    settings: Settings
-    store: Recording
-
-    async def record(self, event: Event) -> Receipt:
-        """Return once it is sure to be in the log."""
-        async with self.store.database.begin() as connection:
-            await self.store.outbox.put(connection, event)
-        await deliver(self.settings, self.store.outbox, sealer_of(self.settings))
-        size = await asyncio.to_thread(newest_seal, self.settings.log)
-        return Receipt(origin=self.settings.origin, index=size, kind=event.kind, about=event.about)
 
 
 def leak(  # noqa: PLR0917 -- typer reads the signature as the options
@@ -166,7 +146,7 @@ async def _traced(settings: Settings, claims: Sequence[Claim], case: str, statem
                 asked = await with_cause(
                     cases, operator=operator(), role=OPERATOR, case=case, statement=statement, claims=claims, page=page
                 )
-            return await LeakTrace(index, sealer, _Recorder(settings, store), settings.origin).trace(asked)
+            return await LeakTrace(index, sealer, QueuedLog(settings, store), settings.origin).trace(asked)
     except IndexUnusable as error:
         raise CommandFailed(str(error), help="`audit rebuild-index` makes it anew from the log") from error
     except AuditUnavailable:

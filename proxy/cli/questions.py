@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from proxy.audit.answer import Answer, AnswerInvalid, answer_of, asked_for, check
-from proxy.audit.event import Receipt
+from proxy.audit.errors import AuditUnavailable
 from proxy.audit.index.service import Index, folder_of
 from proxy.audit.search import LogSearch
 from proxy.cli.common import (
@@ -32,7 +32,8 @@ from proxy.cli.common import (
     say,
     settings_of,
 )
-from proxy.cli.recording import deliver, operator, recording, sealer_of
+from proxy.cli.queued import QueuedLog
+from proxy.cli.recording import operator, recording, sealer_of
 from proxy.clock import utc_now
 from proxy.oversight.questions import BY, COUNTS, Asker, Question, Questions
 from proxy.refusal import Refusal
@@ -45,9 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from proxy.audit.answer import Checked
-    from proxy.audit.event import Event
     from proxy.audit.search import Found, Line
-    from proxy.cli.recording import Recording
     from proxy.settings import Settings
 
 OPERATOR: Final = "operator"
@@ -66,21 +65,6 @@ AnswerOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Through:
-    """Records through the store's outbox, into the log before anything is shown."""
-
-    settings: Settings
-    store: Recording
-
-    async def record(self, event: Event) -> Receipt:
-        async with self.store.database.begin() as connection:
-            await self.store.outbox.put(connection, event)
-        await deliver(self.settings, self.store.outbox, sealer_of(self.settings))
-        size = await asyncio.to_thread(newest_seal, self.settings.log)
-        return Receipt(origin=self.settings.origin, index=max(size - 1, 0), kind=event.kind, about=event.about)
-
-
 @asynccontextmanager
 async def _asking(settings: Settings) -> AsyncIterator[Questions]:
     from proxy.purpose.case_system import case_directory  # noqa: PLC0415 -- JSONPath and a client take their time
@@ -95,7 +79,7 @@ async def _asking(settings: Settings) -> AsyncIterator[Questions]:
             await registry.refresh()
             system = settings.cases.system
             async with case_directory(system, store.database, metrics=Metrics(), monotonic=time.perf_counter) as cases:
-                search = LogSearch(index, sealer, _Through(settings, store))
+                search = LogSearch(index, sealer, QueuedLog(settings, store))
                 yield Questions(search=search, cases=cases, registry=registry, sealer=sealer)
     finally:
         index.close()
@@ -219,6 +203,8 @@ def _ask(
 def _run(asking: Any) -> None:
     try:
         asyncio.run(asking)
+    except AuditUnavailable:
+        raise
     except (Refusal, AnswerInvalid) as refusal:
         help_ = 'each question needs --case NUMBER --statement "why", and days no more than a year apart'
         raise CommandFailed(str(refusal), help=help_, code=Code.WRONG_USE) from refusal

@@ -10,15 +10,13 @@ from proxy.audit.entry import EntryUnreadable
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.event import Receipt
 from proxy.audit.reader import AuditReader
-from proxy.cli.recording import deliver
+from proxy.cli.recording import deliver, recording, sealer_of
 from proxy.tlog.errors import LogDamaged
 from proxy.tlog.store import newest_seal
 
 if TYPE_CHECKING:
     from proxy.audit.event import Event
-    from proxy.audit.outbox import Outbox
-    from proxy.audit.sealing import Sealer
-    from proxy.database import Database
+    from proxy.cli.recording import Recording
     from proxy.settings import Settings
 
 WAIT_SECONDS: Final = 30
@@ -32,14 +30,16 @@ class QueuedLog:
     that a server can start at any time.
     """
 
-    def __init__(
-        self, settings: Settings, database: Database, outbox: Outbox, sealer: Sealer, *, wait_seconds: float = WAIT_SECONDS
-    ) -> None:
-        """Use an open store."""
+    def __init__(self, settings: Settings, store: Recording, *, wait_seconds: float = WAIT_SECONDS) -> None:
+        """Use an open store.
+
+        Raises:
+            KeyUnusable: a key file is missing, malformed, or open to others.
+        """
         self._settings = settings
-        self._database = database
-        self._outbox = outbox
-        self._sealer = sealer
+        self._database = store.database
+        self._outbox = store.outbox
+        self._sealer = sealer_of(settings)
         self._wait_seconds = wait_seconds
         self._next: int | None = None
 
@@ -61,7 +61,7 @@ class QueuedLog:
             if index is not None:
                 return Receipt(origin=self._settings.origin, index=index, kind=event.kind, about=event.about)
             if time.monotonic() > deadline:
-                raise AuditUnavailable("The server that holds the log does not take entries; nothing was sent. `doctor` looks.")
+                raise AuditUnavailable("The server that holds the log does not take entries; nothing was done. `doctor` looks.")
             await asyncio.sleep(POLL_SECONDS)
 
     def _find(self, row: str) -> int | None:
@@ -72,7 +72,17 @@ class QueuedLog:
                 if entry.facts.get("outbox") == row:
                     return entry.index
                 if entry.facts.get("rejected") == row:
-                    raise AuditUnavailable("The entry was altered in the store before it was recorded; nothing was sent.")
+                    raise AuditUnavailable("The entry was altered in the store before it was recorded; nothing was done.")
         except (LogDamaged, EntryUnreadable) as error:
             raise AuditUnavailable("The log cannot be read; run `showcause audit verify`.") from error
         return None
+
+
+async def recorded(settings: Settings, event: Event) -> Receipt:
+    """Record one event, and return only once it is in the log: what depends on it may happen then.
+
+    Raises:
+        AuditUnavailable, DatabaseUnusable, KeyUnusable, LogError: as ``QueuedLog.record``.
+    """
+    async with recording(settings) as store:
+        return await QueuedLog(settings, store).record(event)

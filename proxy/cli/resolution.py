@@ -34,7 +34,7 @@ from proxy.cli.common import (
 )
 from proxy.cli.proposals import Answers, asked_for, show
 from proxy.cli.queued import QueuedLog
-from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.recording import operator, recording
 from proxy.clock import utc_now
 from proxy.registry.events import RegistryRevealed
 from proxy.registry.keyring import Keyring
@@ -164,7 +164,7 @@ async def _desk(settings: Settings) -> AsyncIterator[_Desk]:
         yield _Desk(
             registry=Registry(database=recorder.database, key=key, clock=utc_now, outbox=recorder.outbox),
             ledgers=Ledgers(recorder.database, key, recorder.outbox),
-            log=QueuedLog(settings, recorder.database, recorder.outbox, sealer_of(settings)),
+            log=QueuedLog(settings, recorder),
         )
 
 

@@ -35,8 +35,8 @@ from proxy.cli.common import (
     settings_of,
     table,
 )
-from proxy.cli.queued import QueuedLog
-from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.queued import recorded
+from proxy.cli.recording import operator, sealer_of
 from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.registry.forms import form
@@ -47,7 +47,6 @@ from proxy.tlog.log import Log
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from proxy.audit.event import Event, Receipt
     from proxy.audit.retention import Plan
     from proxy.audit.sealing import Sealer
     from proxy.settings import Settings
@@ -89,7 +88,7 @@ def add(
         )
     except HoldRefused as refused:
         raise CommandFailed(str(refused), code=Code.WRONG_USE) from None
-    receipt = asyncio.run(_recorded(settings_of(config), HoldSet(hold=made)))
+    receipt = asyncio.run(recorded(settings_of(config), HoldSet(hold=made)))
     emit({"hold": made.id, "entry": receipt.index}) if as_json else say(f"hold {made.id} is in force: entry {receipt.index}")
 
 
@@ -139,7 +138,7 @@ def lift(
         found = _holds(settings, sealer_of(settings)).find(hold_id, who)
     except HoldRefused as refused:
         raise CommandFailed(str(refused), help="`audit hold list` shows those in force", code=Code.WRONG_USE) from None
-    receipt = asyncio.run(_recorded(settings, HoldLifted(hold=found.id, operator=who, order=order.strip())))
+    receipt = asyncio.run(recorded(settings, HoldLifted(hold=found.id, operator=who, order=order.strip())))
     emit({"hold": found.id, "entry": receipt.index}) if as_json else say(f"hold {found.id} is lifted: entry {receipt.index}")
 
 
@@ -221,9 +220,3 @@ def _holds(settings: Settings, sealer: Sealer) -> Holds:
     except (SealBroken, EntryUnreadable) as error:
         help_ = "until it can be read nothing is pruned; are all body keys here? then run `audit verify`"
         raise CommandFailed(f"a hold cannot be read: {error}", help=help_, code=Code.FOUND) from error
-
-
-async def _recorded(settings: Settings, event: Event) -> Receipt:
-    sealer = sealer_of(settings)
-    async with recording(settings) as store:
-        return await QueuedLog(settings, store.database, store.outbox, sealer).record(event)

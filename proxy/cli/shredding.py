@@ -24,8 +24,8 @@ from proxy.audit.shredding import (
     waiting,
 )
 from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, done, emit, say, settings_of
-from proxy.cli.queued import QueuedLog
-from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.queued import recorded
+from proxy.cli.recording import operator, sealer_of
 from proxy.clock import stamp, utc_now
 from proxy.tlog.shredding import shred as overwrite
 
@@ -162,9 +162,4 @@ def _waiting(settings: Settings, name: str) -> Proposal:
 
 
 def _record(settings: Settings, event: Event) -> int:
-    async def work() -> int:
-        async with recording(settings) as store:
-            log = QueuedLog(settings, store.database, store.outbox, sealer_of(settings))
-            return (await log.record(event)).index
-
-    return asyncio.run(work())
+    return asyncio.run(recorded(settings, event)).index

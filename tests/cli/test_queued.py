@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import sys
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ def settings(office: Office) -> Settings:
 async def opened(settings: Settings, *, wait_seconds: float = 10) -> AsyncIterator[tuple[QueuedLog, Recording]]:
     """Yield the log as a command has it."""
     async with recording(settings) as recorder:
-        log = QueuedLog(settings, recorder.database, recorder.outbox, sealer_of(settings), wait_seconds=wait_seconds)
+        log = QueuedLog(settings, recorder, wait_seconds=wait_seconds)
         yield log, recorder
 
 
@@ -120,3 +121,46 @@ async def test_an_event_that_was_altered_in_the_store_gives_no_receipt(settings:
         await drain()
         with pytest.raises(AuditUnavailable, match="altered"):
             await waits
+
+
+CAUSE = ("--case", "26-004217", "--statement", "complaint 26-118 about look-ups of the mayor's home")
+SHOWING = {
+    "log-read": ("show", "0", "--decrypt", *CAUSE),
+    "log-searched": ("who-saw", "100123", *CAUSE),
+    "leak-traced": ("leak", "--published", "phone=555-0100", "--at", "2026-11-20T09:00Z", *CAUSE),
+}
+
+
+async def test_nothing_is_shown_before_a_server_has_the_reading_in_its_log(office: Office, settings: Settings) -> None:
+    """A row in the store can be taken out again by who can write there: a question waits for its entry."""
+    cases = office.folder / "cases.csv"
+    cases.write_text("number,kind,agency,opened_at\n26-004217,case,KY0429900,2026-11-01T00:00:00Z\n", "utf-8")
+    done = await asyncio.to_thread(office.call, "cases", "import", str(cases), "--config", str(office.config))
+    assert done[0] == 0, done
+
+    async with server(settings) as drain, asyncio.timeout(120):
+        command = (sys.executable, "-m", "proxy", "audit")
+        processes = {
+            kind: await asyncio.create_subprocess_exec(
+                *command, *arguments, "--config", str(office.config), stdout=asyncio.subprocess.PIPE
+            )
+            for kind, arguments in SHOWING.items()
+        }
+        while await asyncio.to_thread(waiting, settings) < len(processes):
+            pass
+        told = {kind: asyncio.create_task(process.communicate()) for kind, process in processes.items()}
+        early, _ = await asyncio.wait(told.values(), timeout=2)
+        while not all(task.done() for task in told.values()):
+            await drain()
+        kinds = [entry.kind for entry in entries(settings)]
+
+    assert not early
+    assert {kind: process.returncode for kind, process in processes.items()} == dict.fromkeys(SHOWING, 0)
+    assert all(kinds.count(kind) == 1 for kind in SHOWING)
+    assert b"actor" in told["log-read"].result()[0]
+
+
+def waiting(settings: Settings) -> int:
+    """Return how many rows wait in the store."""
+    with closing(sqlite3.connect(settings.store)) as store:
+        return int(store.execute("SELECT count(*) FROM outbox").fetchone()[0])
