@@ -169,15 +169,16 @@ def test_an_export_that_is_refused_leaves_no_trace_but_in_the_log(office: Office
     assert [entry["kind"] for entry in office.tail()[8:]] == ["export-begun"]
 
 
-async def test_beside_a_running_server_the_export_waits_for_nobody(office: Office) -> None:
-    """The server holds the log: both events are durable in the store, and the server drains them."""
-    async with office.log() as log:
+async def test_beside_a_running_server_the_export_is_in_its_log_first(office: Office) -> None:
+    """The server holds the log: the bundle appears once it has taken both events out of the store."""
+    async with office.log() as log, recording(office.settings) as store:
         trail = AuditTrail(log, sealer_of(office.settings), utc_now)
         await office.ask(trail, 1)
-        code, _ = await asyncio.to_thread(office.export, office.home / "evidence", "--officer", "badge-1", *WHY)
-        assert code == 0
-        async with recording(office.settings) as store:
-            assert await store.outbox.drain(trail) == 2
+        exported = asyncio.create_task(asyncio.to_thread(office.export, office.home / "evidence", "--officer", "badge-1", *WHY))
+        for _ in range(2):
+            while not await store.outbox.drain(trail):
+                assert not (office.home / "evidence").exists()
+        assert (await exported)[0] == 0
     assert office.call("audit", "verify-bundle", office.home / "evidence", "--key", office.vkey)[0] == 0
 
 
