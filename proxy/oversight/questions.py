@@ -15,9 +15,8 @@ from proxy.audit.event import Party
 from proxy.audit.search import SUBJECT, LogSearched, Sought
 from proxy.disclosure.marks import marks_of
 from proxy.inquiry.inquiry import BodyUnreadable
+from proxy.oversight.cause import shown_cause
 from proxy.purpose.header import normal_case
-from proxy.purpose.purpose import CaseUnknown, StatementUninformative
-from proxy.purpose.statement import objection
 from proxy.registry.forms import BORN, NUMBERS, all_of
 from proxy.registry.protection import OWN_CAUSE
 
@@ -140,12 +139,7 @@ class Questions:
         return (await self._sought(question, asker))[0]
 
     async def _searched(self, question: Question, asker: Asker) -> LogSearched:
-        case = await self.cases.look_up(normal_case(question.case)) if question.case else None
-        if case is None:
-            raise CaseUnknown("The case that you search for is not in the case directory.")
-        told = objection(question.statement, case=question.case, label="search of the log")
-        if told is not None:
-            raise StatementUninformative(told)
+        case = await shown_cause(self.cases, case=question.case, statement=question.statement, label="search of the log")
         question.must_say_what()
         since, until = question.stretch()
         before = question.place()
@@ -153,7 +147,7 @@ class Questions:
         searched = LogSearched(
             operator=asker.person,
             role=asker.role,
-            case=case.number,
+            case=case,
             statement=question.statement,
             sought=sought,
             since=since,

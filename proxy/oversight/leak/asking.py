@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.errors import OwnLookups
 from proxy.inquiry.inquiry import FIELD_KINDS
+from proxy.oversight.cause import shown_cause
 from proxy.oversight.leak.claim import LeakUnclear
 from proxy.oversight.leak.events import LeakTraced
 from proxy.oversight.questions import ASKERS
-from proxy.purpose.header import normal_case
-from proxy.purpose.purpose import CaseUnknown, StatementUninformative
-from proxy.purpose.statement import objection
 from proxy.registry.protection import OWN_CAUSE
 
 if TYPE_CHECKING:
@@ -51,14 +49,7 @@ async def with_cause(
     Raises:
         CaseUnknown, CaseDirectoryUnavailable, StatementUninformative, LeakUnclear.
     """
-    known = await cases.look_up(normal_case(case)) if case.strip() else None
-    if known is None:
-        raise CaseUnknown("The case under which you trace is not in the case directory.")
-    told = objection(statement, case=case, label="trace of a leak")
-    if told is not None:
-        raise StatementUninformative(told)
+    number = await shown_cause(cases, case=case, statement=statement, label="trace of a leak")
     if not 1 <= page <= MOST_PAGES:
         raise LeakUnclear(f"Pages are counted from 1 to {MOST_PAGES}.")
-    return LeakTraced(
-        operator=operator, role=role, case=known.number, statement=statement.strip(), claims=tuple(claims), page=page
-    )
+    return LeakTraced(operator=operator, role=role, case=number, statement=statement.strip(), claims=tuple(claims), page=page)
