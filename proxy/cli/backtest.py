@@ -10,7 +10,6 @@ import typer
 
 from proxy.audit.entry import EntryUnreadable
 from proxy.audit.reader import AuditReader
-from proxy.cli.audit import DirectoryOption  # noqa: TC001 -- typer reads the annotations at run time
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -23,6 +22,7 @@ from proxy.cli.common import (
     say,
     settings_of,
 )
+from proxy.cli.verifying import DirectoryOption  # noqa: TC001 -- typer reads the annotations at run time
 from proxy.clock import stamp
 from proxy.tlog.store import newest_seal, segments_of
 
