@@ -1,8 +1,9 @@
 """The log: many tasks append, one thread writes.
 
-A batch is everything that waits when the thread has ended the one before and the event loop has nothing to add (``_look``).
-Where many wait and the disk is quick they go in two halves, so that the loop serves the callers of one while the disk is busy
-with the other (``_next``). The way of a batch, and what a crash leaves at each step:
+A batch is everything that waits when the callers of the one before have been told and the event loop has nothing to add
+(``_look``). Overlapping two batches, so that the loop serves the callers of one while the disk is busy with the other, was
+tried and costs a quarter of the throughput: each half pays for a signature and a sync of its own, and the two threads contend
+for the interpreter (``tests.bench.log``). The way of a batch, and what a crash leaves at each step:
 
 1. The entries are hashed and the new checkpoint signed, in memory. *Crash:* nothing happened; nobody was told anything.
 2. Entries and checkpoint go to the segment in one write, then one ``fdatasync``. *Crash:* a part of the batch, or all of it, is
@@ -29,7 +30,6 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
-from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
 from proxy.tlog.acknowledged import Acknowledged
@@ -62,9 +62,6 @@ MAX_BATCH: Final = 1024
 GATHER_SECONDS: Final = 0.004
 GATHER_TURNS: Final = 3
 """How long entries wait at most for others to join them, and how many turns of the event loop without any end that."""
-WORTH_A_BATCH: Final = 8
-QUICK_SECONDS: Final = 0.002
-"""So many entries are not held back for others while a batch takes the disk no longer than that: it would be idle meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +105,6 @@ class Log:
         # Appended to by the event loop alone, and taken from by the one of the two whose turn it is (``_writing``).
         self._waiting: deque[Waiting] = deque()
         self._writing = False
-        self._quick = False
         self._queue: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         try:
             make_directory(directory)
@@ -294,42 +290,34 @@ class Log:
     def _hand_over(self) -> None:
         if self._closed:  # the writer takes what waits, and nothing comes any more
             return
-        waiting = len(self._waiting)
-        batch = self._take(waiting // 2 if self._quick and waiting >= 2 * WORTH_A_BATCH else waiting)
+        batch = self._take()
         if batch:
             self._writing = True
             self._queue.put(batch)
 
-    def _take(self, count: int) -> list[Waiting]:
-        return [self._waiting.popleft() for _ in range(count)]
+    def _take(self) -> list[Waiting]:
+        return [self._waiting.popleft() for _ in range(len(self._waiting))]
 
     def _run(self) -> None:
         """Write batch after batch until told to end; a poisoned log goes on answering, with refusals."""
         while (batch := self._queue.get()) is not None:
             self._write_all(batch)
-        self._write_all(self._take(len(self._waiting)))
+        self._write_all(self._take())
 
     def _write_all(self, batch: list[Waiting]) -> None:
         while batch:
             room = min(self._segment_entries - self._head.size % self._segment_entries, MAX_BATCH)
             written = self._write(batch[:room])
-            batch = batch[room:] or self._next()
+            batch = batch[room:]
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop = written.entries[0].future.get_loop()
                 loop.call_soon_threadsafe(self._tell, loop, written, not batch)
-
-    def _next(self) -> list[Waiting]:
-        """Take at once what came while the last batch was written, or leave it to the event loop to gather more."""
-        waiting = len(self._waiting)
-        return self._take(waiting) if self._quick and waiting >= WORTH_A_BATCH else []
 
     def _write(self, batch: list[Waiting]) -> Written:
         first = self._head.size
         if self._failure is None:
             try:
-                began = monotonic()
                 self._commit([waiting.entry for waiting in batch], [waiting.body for waiting in batch])
-                self._quick = monotonic() - began < QUICK_SECONDS
             except BaseException as error:  # noqa: BLE001 -- whatever it was, these entries are not confirmed
                 self._failure = error
         return Written(batch, first, self._failure)
