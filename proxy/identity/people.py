@@ -45,7 +45,7 @@ class People:
         """
         self._refresh()
         known = self._waiting.get(who.person) or self._known.get(who.person)
-        seen = Seen.of(who, issued_at, now)
+        seen = Seen.of(who, issued_at, now).beside(known)
         if seen.adds(known, now=now, pause=PAUSE):
             newest = issued_at if known is None else max(issued_at, known.issued_at)
             self._waiting[who.person] = replace(seen, issued_at=newest)

@@ -5,7 +5,7 @@ It lists who could decide and who can be named, and opens no door: whoever decid
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from proxy.identity.credential import Holder
@@ -39,6 +39,12 @@ class Seen:
         """Tell whether it was lately, also by a clock that was set back."""
         return abs(now - self.seen_at) < within
 
+    def beside(self, known: Seen | None) -> Seen:
+        """Return what holds beside what is known. Tokens count whole seconds: of two of one second, what both say."""
+        if known is None or (self.agency, self.issued_at) != (known.agency, known.issued_at):
+            return self
+        return replace(self, roles=self.roles & known.roles)
+
     def adds(self, known: Seen | None, *, now: datetime, pause: timedelta) -> bool:
         """Tell whether it is worth writing down beside what is known: something else, by a newer token, or a sign of life.
 
@@ -47,7 +53,7 @@ class Seen:
         if known is None:
             return True
         if (self.agency, self.roles) != (known.agency, known.roles):
-            return self.issued_at > known.issued_at
+            return self.issued_at > known.issued_at or (self.issued_at == known.issued_at and self.roles < known.roles)
         return not known.fresh(now, pause)
 
     def holders(self) -> Iterator[Holder]:

@@ -66,6 +66,20 @@ async def test_who_was_demoted_is_known_as_that_and_an_older_token_brings_nothin
         assert known(here, office) == {("sergeant-1", "patrol")}
 
 
+@pytest.mark.parametrize(("one", "two"), [(BOTH, SERGEANT), (SERGEANT, BOTH), (SERGEANT, DEMOTED), (DEMOTED, SERGEANT)])
+async def test_of_two_tokens_of_one_second_what_both_say_is_known(office: Office, one: Identity, two: Identity) -> None:
+    """Whichever comes last: a token's time is in whole seconds, and nobody can tell which of them the provider meant."""
+    async with process(office) as here, process(office) as there:
+        here.saw(one, NOW, NOW)
+        await here.write()
+        there.saw(two, NOW, NOW)
+        await there.write()
+        here.saw(one, NOW, NOW)
+        await here.write()
+
+        assert known(there, office) == {("sergeant-1", role) for role in one.roles & two.roles}
+
+
 async def test_who_was_not_seen_for_long_is_known_no_more_also_by_a_clock_set_back(office: Office) -> None:
     """They are listed while they come; after that, or long before by a clock that went back, they are not, and then gone."""
     async with process(office) as people:
