@@ -6,7 +6,8 @@ key that was replaced, changes that nobody wrote down), everything is read; wher
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
@@ -17,7 +18,7 @@ from proxy.registry.turns import Turns
 from proxy.registry.workers import working
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from proxy.registry.cache import Cache
     from proxy.registry.store import Reading, SealedTable
@@ -121,9 +122,9 @@ class Loaded(Generic[Owner]):
         many = reading.whole and reading.manifest.count - len(self.rows) >= self.shared_from
         async with AsyncExitStack() as stack:
             workers: Workers | None = None
-            async for batch in reading.batches():
+            ahead = await stack.enter_async_context(aclosing(self._ahead(reading)))
+            async for batch, kept in ahead:
                 said: list[Said] = []
-                kept = await self.cache.find(reading.connection, [row for row, _ in batch]) if reading.whole else {}
                 for row, sealed in batch:
                     held = self.rows.get(row)
                     gone.discard(row)
@@ -146,6 +147,24 @@ class Loaded(Generic[Owner]):
             return None
         rows |= dict.fromkeys(gone)
         return News(rows=rows, generation=reading.generation, manifest=manifest, key=reading.sealing.key)
+
+    async def _ahead(self, reading: Reading) -> AsyncGenerator[tuple[Sequence[tuple[str, bytes | None]], Mapping[str, bytes]]]:
+        """Yield each batch of rows with what is kept of them, while the store's thread reads the one after it."""
+        batches = reading.batches()
+
+        async def read() -> tuple[Sequence[tuple[str, bytes | None]], Mapping[str, bytes]] | None:
+            batch = await anext(batches, None)
+            if batch is None:
+                return None
+            return batch, await self.cache.find(reading.connection, [row for row, _ in batch]) if reading.whole else {}
+
+        ahead = asyncio.create_task(read())
+        try:
+            while (found := await ahead) is not None:
+                ahead = asyncio.create_task(read())
+                yield found
+        finally:
+            await asyncio.gather(ahead, return_exceptions=True)
 
     async def _helped(self, stack: AsyncExitStack) -> Workers | None:
         return await stack.enter_async_context(working(self.unpack, self.tokens))

@@ -6,8 +6,11 @@ is taken out of them leaves a gap.
 
 from __future__ import annotations
 
+import os
 from array import array
 from bisect import bisect_left
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -40,9 +43,9 @@ class Base:
         packed = [each.numbers for each in persons]
         numbers = np.frombuffer(b"".join(packed), np.int64)
         owners = np.repeat(np.arange(len(packed), dtype=np.int32), np.fromiter(map(len, packed), np.int64, len(packed)) // 8)
-        order = np.argsort(numbers)
-        self.numbers: NDArray[np.int64] = numbers[order]
-        self.owners: NDArray[np.int32] = owners[order]
+        self.numbers: NDArray[np.int64]
+        self.owners: NDArray[np.int32]
+        self.numbers, self.owners = _sorted(numbers, owners)
         self._view = self.numbers.data  # one number of it is looked at in half the time
         self.sieve = Sieve(2 * len(numbers) + USUAL_NUMBERS)
         self.sieve.put_all(self.numbers)
@@ -73,6 +76,28 @@ class Base:
 
     def _persons(self, owners: Iterable[int]) -> list[Profile]:
         return [found for owner in owners if (found := self.persons[owner]) is not None]
+
+
+def _sorted(numbers: NDArray[np.int64], owners: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return both in the order of the numbers.
+
+    By their first bytes first, which counting does, and then each of the parts, which the processor's cache holds: half the
+    time of sorting all of them at once. Sorting holds no lock of the interpreter, so every processor does some of the parts.
+    """
+    parts = (numbers >> np.int64(56)).astype(np.int8)
+    order = np.argsort(parts, kind="stable")
+    ends = np.cumsum(np.bincount(parts.astype(np.int16) + 128, minlength=256)).tolist()
+    by_number, by_owner = np.empty_like(numbers), np.empty_like(owners)
+
+    def sort(begin: int, end: int) -> None:
+        part = order[begin:end]
+        mine = numbers[part]
+        within = np.argsort(mine)
+        by_number[begin:end], by_owner[begin:end] = mine[within], owners[part[within]]
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        deque(threads.map(sort, (0, *ends), ends), maxlen=0)
+    return by_number, by_owner
 
 
 def _counted(packed: Sequence[bytes]) -> dict[int, int]:

