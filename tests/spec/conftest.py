@@ -34,14 +34,14 @@ from proxy.registry.service import Registry
 from proxy.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
     import pytest
 
     from proxy.audit.entry import Entry
     from proxy.clock import Clock
-    from proxy.demo.town import Town
+    from proxy.demo.town import Person, Town
 
 UNBOUNDED = "per_hour: {queries: 1000000, fruitless: 1000000, records: 1000000, neighborhood: 1000000}\nbroad_counts: 1\n"
 """All of the specifications ask as the same few people, within seconds."""
@@ -100,6 +100,16 @@ class Street:
     @property
     def cast_ids(self) -> frozenset[str]:
         return frozenset(person.person_id for person in self.town.cast.values())
+
+    @cached_property
+    def _ordinary(self) -> Iterator[Person]:
+        taken = {each.owner.person_id for each in self.town.vehicles} | self.cast_ids
+        taken |= {person.person_id for household in self.town.officers for person in household}
+        return iter([each for each in self.town.persons if each.phone and each.person_id not in taken][::-1])
+
+    def unasked(self) -> Person:
+        """Return somebody with a telephone and no car, close to none of the personnel, whom no specification had before."""
+        return next(self._ordinary)
 
     def case(self, name: str) -> str:
         return CASES[name]

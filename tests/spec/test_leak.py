@@ -36,9 +36,9 @@ def soon() -> datetime:
     return datetime.now(UTC) + timedelta(hours=1)
 
 
-async def shown(street: Street, key: str = "driver") -> tuple[Answer, Mapping[str, str]]:
-    """Have an officer ask for somebody; return the answer and the record."""
-    answer = await street.ask("officer", f"/records/persons/{street.town.cast[key].person_id}")
+async def shown(street: Street) -> tuple[Answer, Mapping[str, str]]:
+    """Have an officer ask for somebody whom nobody has asked for; return the answer and the record."""
+    answer = await street.ask("officer", f"/records/persons/{street.unasked().person_id}")
     assert answer.status == 200
     return answer, answer.json[0]
 
@@ -81,8 +81,7 @@ async def test_only_what_was_shown_before_counts(street: Street) -> None:
 
 async def test_what_was_masked_is_no_lead(street: Street) -> None:
     """The telephone was masked in a record that an officer was shown: the entry is one for the name, and none for that."""
-    owners = {each.owner.person_id for each in street.town.vehicles}
-    *_, someone, _ = (each for each in street.town.persons if each.phone and not {each.person_id} & (street.cast_ids | owners))
+    someone = street.unasked()
     path = f"/records/persons/{someone.person_id}"
     await street.protect(person_id=someone.person_id, category="witness", fields=["home_address", "phone"])
     async with asyncio.timeout(30):

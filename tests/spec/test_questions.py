@@ -74,7 +74,7 @@ async def test_whoever_looked_at_somebody_is_found_by_whatever_road_they_came(st
 
 async def test_an_answer_tells_what_was_seen_and_what_was_not(street: Street) -> None:
     """Of an ordinary driver the fields; of a protected person that the record was withheld; never a value."""
-    driver, informant = street.town.cast["driver"], street.town.cast["informant"]
+    driver, informant = street.unasked(), street.town.cast["informant"]
     seen = await street.ask("officer", f"/records/persons/{driver.person_id}")
     hidden = await street.ask("officer", f"/records/persons/{informant.person_id}")
 
@@ -102,7 +102,7 @@ async def test_what_was_seen_of_a_neighbor_was_not_seen_of_them(street: Street) 
 
 async def test_what_an_officer_did_and_what_was_done_from_a_terminal_or_under_a_case(street: Street) -> None:
     """Each finds the same query, and other people's none of it."""
-    driver = street.town.cast["driver"]
+    driver = street.unasked()
     reference = (await street.ask("officer", f"/records/persons/{driver.person_id}")).headers["Audit-Entry"]
     officer = street.person("officer")
     line = (await entries_of(street, "officer", officer.upper()))[reference]

@@ -200,8 +200,7 @@ async def test_a_query_can_be_left_with_the_supervisor(street: Street) -> None:
 
 async def test_what_the_registry_masks_stays_masked_whatever_policy_permits(street: Street) -> None:
     """An approval opens a witness's record, but never the field classes that the entry itself protects."""
-    owners = {each.owner.person_id for each in street.town.vehicles}
-    *_, witness = (each for each in street.town.persons if each.phone and not {each.person_id} & (street.cast_ids | owners))
+    witness = street.unasked()
     path = f"/records/persons/{witness.person_id}"
     before = (await street.ask("officer", path)).json[0]
     await street.protect(person_id=witness.person_id, category="witness", fields=["home_address", "phone"])
