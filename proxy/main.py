@@ -239,6 +239,7 @@ class _Composition:
             metrics=metrics,
             monotonic=time.perf_counter,
         )
+        await oversight.begin()
         gateway = Gateway(
             policies=lambda: live.policies,
             shadow=lambda: live.shadow,

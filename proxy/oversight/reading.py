@@ -88,15 +88,15 @@ class Reading:
         """Return the time of the entry before ``index``, or None where there is none."""
         return datetime.fromisoformat(self._reader.read(index - 1).at) if index > 0 else None
 
-    def look(self, cursor: Cursor) -> Found:
-        """Return what follows, and pass it.
+    def look(self, cursor: Cursor, durable: int | None = None) -> Found:
+        """Return what follows of the ``durable`` entries (default: of all), and pass it.
 
         Raises:
             LogDamaged, EntryUnreadable, SealBroken, ValueError: an entry cannot be read.
         """
         found = Found(next=cursor.next)
         last: Stored | None = None
-        for last in cursor.stored():
+        for last in cursor.stored(durable):
             content = last.entry
             self._remember(last)
             # Looked for as bytes: nearly every entry obliges nobody, and reading them all would cost more than writing them.

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from proxy.audit.event import AuditLog
     from proxy.audit.sealing import Sealer
+    from proxy.audit.service import AuditTrail
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.principal import Principal
@@ -71,7 +71,7 @@ class Oversight:
         log: Path,
         origin: str,
         sealer: Sealer,
-        audit: AuditLog,
+        audit: AuditTrail,
         recognizer: Recognizer,
         clock: Clock,
         metrics: Metrics,
@@ -94,6 +94,22 @@ class Oversight:
         self._listed = -1
         self._waiting: Sequence[Undone] = ()
         self.trouble = ""
+
+    async def begin(self) -> None:
+        """See that the log is no shorter than what was read of it, before anything is written.
+
+        Raises:
+            LogDamaged: it is: an older copy of its folder was put back beside a newer store, or its end was cut off.
+            DatabaseUnusable: the store cannot be used.
+        """
+        size, read = self.audit.log.head.size, await self._store.next(self._origin)
+        if size < read:
+            msg = (
+                f"the log in {self._log} has {size} entries, and {read} of it had been read: an older copy of its folder was "
+                "put back, or its end was cut off. Put the newer folder back. Where there is none, set a new `origin` and run "
+                "`showcause audit new-origin --reason …`; what the lost entries held stays lost"
+            )
+            raise LogDamaged(msg, size)
 
     async def follow(self) -> None:
         """Take what the log has grown by, tell what is overdue, and measure what waits; called again and again, by one task.
@@ -129,7 +145,7 @@ class Oversight:
             # A clock that was set back while we were away does not go back behind what is written.
             self.clock.reach(await asyncio.to_thread(self._reading.time_before, start))
         start = self._cursor.next
-        found = await asyncio.to_thread(self._reading.look, self._cursor)
+        found = await asyncio.to_thread(self._reading.look, self._cursor, self.audit.log.head.size)
         if found.next == start:
             return False
         self.clock.reach(found.latest)

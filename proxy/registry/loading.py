@@ -6,7 +6,6 @@ key that was replaced, changes that nobody wrote down), everything is read; wher
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
@@ -14,16 +13,18 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 from proxy.registry.person import Entry, Staff
 from proxy.registry.profile import Profile, derive
 from proxy.registry.sealing import MODULUS, TAG, Manifest
-from proxy.registry.turns import Turns
+from proxy.registry.turns import Turns, ahead
 from proxy.registry.workers import working
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from proxy.registry.cache import Cache
     from proxy.registry.store import Reading, SealedTable
     from proxy.registry.tokens import Tokens
     from proxy.registry.workers import Said, Workers
+
+    Batch = Sequence[tuple[str, bytes | None]]
 
 Owner = TypeVar("Owner", Entry, Staff)
 
@@ -122,8 +123,7 @@ class Loaded(Generic[Owner]):
         many = reading.whole and reading.manifest.count - len(self.rows) >= self.shared_from
         async with AsyncExitStack() as stack:
             workers: Workers | None = None
-            ahead = await stack.enter_async_context(aclosing(self._ahead(reading)))
-            async for batch, kept in ahead:
+            async for batch, kept in await stack.enter_async_context(aclosing(ahead(self._batches(reading)))):
                 said: list[Said] = []
                 for row, sealed in batch:
                     held = self.rows.get(row)
@@ -148,23 +148,16 @@ class Loaded(Generic[Owner]):
         rows |= dict.fromkeys(gone)
         return News(rows=rows, generation=reading.generation, manifest=manifest, key=reading.sealing.key)
 
-    async def _ahead(self, reading: Reading) -> AsyncGenerator[tuple[Sequence[tuple[str, bytes | None]], Mapping[str, bytes]]]:
-        """Yield each batch of rows with what is kept of them, while the store's thread reads the one after it."""
+    def _batches(self, reading: Reading) -> Callable[[], Coroutine[None, None, tuple[Batch, Mapping[str, bytes]] | None]]:
+        """Return how to read the next rows, with what is kept of them."""
         batches = reading.batches()
 
-        async def read() -> tuple[Sequence[tuple[str, bytes | None]], Mapping[str, bytes]] | None:
-            batch = await anext(batches, None)
-            if batch is None:
+        async def read() -> tuple[Batch, Mapping[str, bytes]] | None:
+            if (batch := await anext(batches, None)) is None:
                 return None
             return batch, await self.cache.find(reading.connection, [row for row, _ in batch]) if reading.whole else {}
 
-        ahead = asyncio.create_task(read())
-        try:
-            while (found := await ahead) is not None:
-                ahead = asyncio.create_task(read())
-                yield found
-        finally:
-            await asyncio.gather(ahead, return_exceptions=True)
+        return read
 
     async def _helped(self, stack: AsyncExitStack) -> Workers | None:
         return await stack.enter_async_context(working(self.unpack, self.tokens))

@@ -171,23 +171,26 @@ class Cursor:
         """
         return [(index, entry) for index, entry, _ in self.stored()]
 
-    def stored(self) -> list[Stored]:
+    def stored(self, durable: int | None = None) -> list[Stored]:
         """Return the sealed entries that follow, with their bodies, and pass them.
+
+        Whoever remembers elsewhere how far they came says how many entries are ``durable``: a batch is in the file before it
+        is synced, and a power cut can take it away again.
 
         Raises:
             LogDamaged: the segment that should hold the next entry is missing.
         """
-        found = self._advance()
+        found = self._advance(durable)
         if not found and self._segment is not None:
             newest = segments_of(self._directory)[-1:]
             if newest and newest[0].first > self._segment.first and self._at == self.next:
                 behind, self._segment = self._segment, None
-                found = self._advance()
+                found = self._advance(durable)
                 if self._segment == behind:
                     raise absent(self._directory, self.next)
         return found
 
-    def _advance(self) -> list[Stored]:
+    def _advance(self, durable: int | None) -> list[Stored]:
         if self._segment is None:
             self._segment = self._locate()
             if self._segment is None:
@@ -205,6 +208,8 @@ class Cursor:
                     pending.append(Stored(self._at + len(pending), frame.content, b""))
                 case Kind.BODY:
                     pending[-1] = pending[-1]._replace(body=None if frame.shredded else frame.content)
+                case Kind.SEAL if durable is not None and self._at + len(pending) > durable:
+                    break
                 case Kind.SEAL:
                     found += pending[max(self.next - self._at, 0) :]
                     self._at += len(pending)
