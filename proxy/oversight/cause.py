@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from proxy.purpose.header import normal_case
 from proxy.purpose.purpose import CaseUnknown, StatementUninformative
-from proxy.purpose.statement import objection
+from proxy.purpose.statement import question_objection
 
 if TYPE_CHECKING:
     from proxy.purpose.directory import CaseDirectory
@@ -21,7 +21,7 @@ async def shown_cause(cases: CaseDirectory, *, case: str, statement: str, label:
     known = await cases.look_up(normal_case(case)) if case.strip() else None
     if known is None:
         raise CaseUnknown("The case under which you ask is not in the case directory.")
-    told = objection(statement, case=case, label=label)
+    told = question_objection(statement, case=case, label=label)
     if told is not None:
         raise StatementUninformative(told)
     return known.number

@@ -30,6 +30,7 @@ NEAR: Final = 4
 """With fewer words, one exchanged makes another statement."""
 MOST_SIGNED: Final = 24
 EXAMPLE: Final = "stopped for no plates, driver has no licence"
+QUESTION_EXAMPLE: Final = "complaint of the mayor, her home was looked up in May"
 EMERGENCY_EXAMPLE: Final = "active shooter at the school, suspect inside"
 OF_ANY_EMERGENCY: Final = (
     "asap", "circumstance", "circumstances", "critical", "danger", "dangerous", "emergency", "exigency", "exigent", "immediate",
@@ -93,6 +94,11 @@ def exigent_objection(statement: str, *, case: str, label: str, words: int = WOR
     return objection(statement, case=case, label=label, words=words, empty=(*empty, *OF_ANY_EMERGENCY), ask=_ask_emergency)
 
 
+def question_objection(statement: str, *, case: str, label: str) -> str | None:
+    """Return what is missing from the words under which somebody asks the log, or None."""
+    return objection(statement, case=case, label=label, ask=_ask_question)
+
+
 def signatures(statement: str) -> tuple[bytes, ...]:
     """Return the forms by which two statements are nearly the same words: they share one.
 
@@ -109,6 +115,10 @@ def signatures(statement: str) -> tuple[bytes, ...]:
 
 def _ask(missing: str) -> str:
     return f'Say what happened and who: {missing}. As in "{EXAMPLE}".'
+
+
+def _ask_question(missing: str) -> str:
+    return f'Say who wants to know, and what for: {missing}. As in "{QUESTION_EXAMPLE}".'
 
 
 def _ask_emergency(missing: str) -> str:

@@ -138,6 +138,16 @@ async def test_the_log_is_asked_by_those_who_read_it(street: Street, who: str) -
     assert LogSearched.kind not in [entry.kind for entry in (await street.entries())[before:]]
 
 
+async def test_whoever_asks_with_empty_words_is_told_in_an_auditor_s_words_what_is_missing(street: Street) -> None:
+    """Not in those of a patrol officer, and what the refusal shows as an example is itself enough."""
+    refused = await question(street, "officer", "badge-1001", statement="complaint of the mayor")
+    assert refused.problem == "statement-uninformative"
+    assert "Say who wants to know, and what for: 2 more telling words" in refused.json["detail"]
+
+    example = refused.json["detail"].split('"')[1]
+    assert (await question(street, "officer", "badge-1001", statement=example)).status == 200
+
+
 async def test_a_question_is_in_the_log_before_it_is_answered(street: Street) -> None:
     """With whom it was about as tokens, its words sealed, and the reference of nothing that it found."""
     before = len(await street.entries())
