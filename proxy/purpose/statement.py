@@ -30,7 +30,7 @@ NEAR: Final = 4
 """With fewer words, one exchanged makes another statement."""
 MOST_SIGNED: Final = 24
 EXAMPLE: Final = "stopped for no plates, driver has no licence"
-QUESTION_EXAMPLE: Final = "complaint of the mayor, her home was looked up in May"
+QUESTION_EXAMPLE: Final = "complaint of the mayor, her address was posted online"
 EMERGENCY_EXAMPLE: Final = "active shooter at the school, suspect inside"
 OF_ANY_EMERGENCY: Final = (
     "asap", "circumstance", "circumstances", "critical", "danger", "dangerous", "emergency", "exigency", "exigent", "immediate",

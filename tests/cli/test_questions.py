@@ -177,7 +177,7 @@ def test_the_index_is_made_anew(asked: Office) -> None:
     [
         (("who-saw", "100123"), "case"),
         (("who-saw", "100123", "--case", "26-999999", "--statement", "complaint about look-ups of the mayor"), "case"),
-        (("who-saw", "100123", "--case", "26-004217", "--statement", "investigation"), "Say what happened"),
+        (("who-saw", "100123", "--case", "26-004217", "--statement", "investigation"), "Say who wants to know"),
         (("who-saw", "100123", *CAUSE, "--by", "shoe"), "shoe"),
         (("count", "person", *CAUSE), "person"),
         (("saw", "badge-1", *CAUSE, "--since", "2001-01-01"), "year"),
