@@ -221,7 +221,7 @@ def _untimely(
     try:
         for entry in reader.entries(0, size):
             timeline.see(entry)
-    except (EntryUnreadable, ValueError):
+    except EntryUnreadable:
         return [], []  # told already
     if running:
         timeline.end(time.time())

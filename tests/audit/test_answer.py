@@ -13,6 +13,7 @@ from proxy.audit.answer import Answer, AnswerInvalid, Asked, answer_of, asked_fo
 from proxy.audit.entry import encode
 from proxy.audit.event import Party
 from proxy.audit.sealing import Sealer
+from proxy.clock import stamp
 
 if TYPE_CHECKING:
     from proxy.audit.event import Json
@@ -25,7 +26,7 @@ SUBJECT = [Party("subject", "entry-1")]
 
 def leaf(number: int, subject: str, **facts: Json) -> tuple[int, bytes]:
     """Return an entry of an hour after noon."""
-    at = (NOON + number * HOUR).isoformat(timespec="milliseconds")
+    at = stamp(NOON + number * HOUR)
     parties = [Party("subject", subject), Party("officer", f"badge-{number}")]
     return number, encode(SEALER, kind="decided", at=at, about="", facts=facts, parties=parties, sealed={}).entry
 

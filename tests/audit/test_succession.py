@@ -234,6 +234,27 @@ def test_a_backdated_entry_is_named(place: Place) -> None:
     assert place.verify("--skew", "7200")[0] == 0
 
 
+def test_an_entry_without_a_time_does_not_hide_a_backdated_one(place: Place) -> None:
+    """Whoever holds the key can write an entry whose time is none: it is found, and nothing passes for timely beside it."""
+    place.work(1)
+    [*_, last] = AuditReader(place.settings.log).entries()
+
+    async def write(at: str) -> None:
+        signer = load_signer(place.settings.keys.checkpoint, place.settings.origin)
+        said = {"v": 2, "kind": "x", "at": at, "about": "", "epoch": last.epoch, "facts": {}, "parties": {}, "body": ""}
+        async with Log(place.settings.log, signer=signer, clock=lambda: place.now) as log:
+            await log.append(orjson.dumps(said))
+
+    asyncio.run(write("some time"))
+    place.witness()
+    asyncio.run(write("2020-01-01T00:00:00.00Z"))
+
+    code, report = place.verify()
+
+    assert code == 1
+    assert [each["message"] for each in report["findings"]] == ["entry 3 is not of a form this program knows"]
+
+
 def test_a_postdated_entry_is_named(place: Place) -> None:
     """An entry that says it was written after somebody had signed for it was not written then."""
     place.now = NOON + timedelta(hours=1)

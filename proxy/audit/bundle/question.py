@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
 import orjson
 
+from proxy.clock import is_stamp
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -25,7 +27,6 @@ By: TypeAlias = Literal["officer", "subject", "person_id", "case", "terminal", "
 MAX_QUESTION: Final = 16 << 20
 MAX_ENTRIES: Final = 100_000
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}\Z")
-_AT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{2}Z\Z")
 _VERSION: Final = 1
 
 
@@ -178,7 +179,7 @@ def _tokens(value: object) -> dict[str, str]:
 
 
 def _time(value: str) -> str:
-    if value and not _AT.match(value):
+    if value and not is_stamp(value):
         msg = f"{value!r} is no time as entries state it"
         raise QuestionInvalid(msg)
     return value
