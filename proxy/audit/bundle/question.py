@@ -129,6 +129,8 @@ def decode_asked(content: bytes) -> Asked:
     except ValueError as error:
         msg = f"it is not JSON: {error}"
         raise QuestionInvalid(msg) from None
+    if orjson.dumps(document, option=orjson.OPT_INDENT_2) != content.removesuffix(b"\n"):
+        raise QuestionInvalid("it is in another spelling than an export's, or says something twice")
     if not isinstance(document, dict) or document.keys() != _KEYS or document["v"] != _VERSION:
         raise QuestionInvalid("it has other members than a question of this version")
     words = {name: _word(document, name) for name in _WORDS}
