@@ -126,10 +126,11 @@ def decode_asked(content: bytes) -> Asked:
         raise QuestionInvalid("it is too large")
     try:
         document = orjson.loads(content)
-    except ValueError as error:
+        spelled = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    except (ValueError, TypeError) as error:
         msg = f"it is not JSON: {error}"
         raise QuestionInvalid(msg) from None
-    if orjson.dumps(document, option=orjson.OPT_INDENT_2) != content.removesuffix(b"\n"):
+    if spelled != content.removesuffix(b"\n"):
         raise QuestionInvalid("it is in another spelling than an export's, or says something twice")
     if not isinstance(document, dict) or document.keys() != _KEYS or document["v"] != _VERSION:
         raise QuestionInvalid("it has other members than a question of this version")

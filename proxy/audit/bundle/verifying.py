@@ -46,7 +46,7 @@ from proxy.audit.sealing import SealBroken
 from proxy.digest import digest_of
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.merkle import is_consistent, leaf_hash, root_of_inclusion
-from proxy.tlog.proof import Proof, hash_of
+from proxy.tlog.proof import Proof, hashes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -251,7 +251,7 @@ class _Verification:
     def _not_grown(self, content: bytes, proof: bytes, checkpoint: Checkpoint, size: int) -> str:
         try:
             old = self._trust.signed(content.decode())
-            hashes = [hash_of(line) for line in proof.decode("ascii").split("\n")[:-1]]
+            hashes = hashes_of(proof)
         except (NoteInvalid, UnicodeDecodeError) as error:
             return str(error)
         if old.size != size:

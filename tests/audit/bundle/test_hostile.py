@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import struct
 import zipfile
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.audit.bundle import opening
+from proxy.audit.bundle.layout import encode_key, key_at
 from proxy.audit.bundle.manifest import ManifestInvalid, decode_manifest, encode_manifest
 from proxy.audit.bundle.opening import BundleUnreadable, open_bundle
 from proxy.audit.bundle.question import QuestionInvalid, decode_asked
+from proxy.audit.entry import encode
+from proxy.audit.reader import AuditReader
+from proxy.audit.sealing import SealBroken, Sealer
+from proxy.tlog.log import Log
+from tests.audit.bundle.conftest import World
+from tests.audit.bundle.forgeries import question, relist
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from tests.audit.bundle.conftest import World
 
 
 @pytest.mark.parametrize(
@@ -162,6 +170,7 @@ def test_a_manifest_has_one_spelling(numbers: dict[str, int]) -> None:
         lambda question: question | {"policies": [1]},
         lambda question: question | {"statement": 5},
         lambda question: [question],
+        lambda question: question | {"statement": orjson.loads(b"[" * 250 + b"]" * 250)},
     ],
 )
 def test_a_question_that_is_not_well_formed_is_refused(exported: Path, altered: Callable[[dict[str, object]], object]) -> None:
@@ -169,6 +178,50 @@ def test_a_question_that_is_not_well_formed_is_refused(exported: Path, altered: 
     question = orjson.loads((exported / "data/question.json").read_bytes())
     with pytest.raises(QuestionInvalid):
         decode_asked(orjson.dumps(altered(question)))
+
+
+def test_a_question_that_is_nested_without_end_is_refused(exported: Path) -> None:
+    """One part of it a thousand lists in each other."""
+    content = (exported / "data/question.json").read_bytes()
+    with pytest.raises(QuestionInvalid):
+        decode_asked(content.replace(b'"v": 1', b'"v": ' + b"[" * 1000 + b"]" * 1000))
+
+
+def test_what_a_body_holds_that_is_no_object_is_a_finding(filled: World, tmp_path: Path) -> None:
+    """Whoever holds the log's keys can seal anything: lists without end, a number without end, text, bytes."""
+    plains = [b"[" * 200_000, b"1" * 10_000, b'"words"', b"\xff"]
+    sealer = Sealer(index_key=b"i" * 32, body_key=b"b" * 32, randomness=lambda count: b"r" * count)
+    said = encode(sealer, kind="x", at="2026-11-01T00:00:00.00Z", about="", facts={}, parties=(), sealed={"a": 1})
+    bound = orjson.dumps((sealer.body_key_id, "x", "", "2026-11-01T00:00:00.00Z", sealer.epoch))
+    wrapped = said.body[: said.body.index(AESGCM(b"r" * 32).encrypt(bytes(12), b'{"a":1}', bound))]
+    bodies = [wrapped + AESGCM(b"r" * 32).encrypt(bytes(12), plain, bound) for plain in plains]
+    world = World(tmp_path, filled.signer, sealer)
+
+    async def write() -> None:
+        async with Log(world.directory, signer=world.signer, clock=world.clock) as log:
+            for body in bodies:
+                await log.append(orjson.dumps(orjson.loads(said.entry) | {"body": sha256(body).hexdigest()}), body)
+
+    asyncio.run(write())
+    world.export(tmp_path / "bundle", by="entries", numbers=range(4), opens=lambda _index: False)
+    (tmp_path / "bundle/data/keys").mkdir()
+    for index in range(4):
+        (tmp_path / "bundle" / key_at(index)).write_bytes(encode_key(b"r" * 32))
+        with pytest.raises(SealBroken, match="no JSON object"):
+            AuditReader(world.directory).read(index).unseal(sealer)
+    question(tmp_path / "bundle", disclosed=[0, 1, 2, 3])
+    relist(tmp_path / "bundle")
+
+    assert [finding.index for finding in world.verify(tmp_path / "bundle").findings] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["data/earlier/8.checkpoint", "data/range/proof"])
+def test_nothing_follows_the_last_line_of_a_proof(filled: World, bundle: Path, name: str) -> None:
+    """What nothing authenticates is not passed over."""
+    with (bundle / name.replace(".checkpoint", ".proof")).open("a") as file:
+        file.write("and more")
+    relist(bundle)
+    assert [finding.path for finding in filled.verify(bundle).findings] == [name]
 
 
 @pytest.mark.parametrize("numbers", [[1 << 62], [0, 9_000_000_000]])

@@ -171,7 +171,11 @@ function parseEntry(bytes) {
   return entry;
 }
 
-const proofLines = (bytes) => text(bytes).split("\n").slice(0, -1).map(unbase64);
+function proofLines(bytes) {
+  const lines = text(bytes).split("\n");
+  if (lines.pop() !== "") throw new Broken("something follows its last line");
+  return lines.map(unbase64);
+}
 
 // The body: form, length and name of the wrapping key, wrapped data key (60 bytes), ciphertext under the data key.
 async function openBody(body, keyBytes, entry) {
