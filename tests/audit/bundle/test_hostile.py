@@ -74,6 +74,21 @@ def test_links_and_devices_are_named_and_not_followed(filled: World, bundle: Pat
     assert "data/checkpoint" in {finding.path for finding in filled.verify(bundle).findings}
 
 
+def test_what_no_directory_of_an_archive_lists_is_a_finding(filled: World, tmp_path: Path) -> None:
+    """Programs that read an archive from its beginning see another one in front, or a file between: so must we."""
+    filled.export(tmp_path / "bundle.zip")
+    content = (tmp_path / "bundle.zip").read_bytes()
+    (tmp_path / "front.zip").write_bytes(content + content)
+    with zipfile.ZipFile(tmp_path / "between.zip", "w") as archive, zipfile.ZipFile(tmp_path / "bundle.zip") as source:
+        archive.writestr("bundle/data/checkpoint", b"another")
+        archive.filelist.clear()
+        archive.NameToInfo.clear()
+        for member in source.infolist():
+            archive.writestr(member, source.read(member))
+    for name in ("front.zip", "between.zip"):
+        assert [finding.path for finding in filled.verify(tmp_path / name).findings] == [name]
+
+
 def test_a_link_in_an_archive_is_named(filled: World, tmp_path: Path) -> None:
     """Some tools would make one of it."""
     filled.export(tmp_path / "bundle.zip")
