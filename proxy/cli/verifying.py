@@ -173,7 +173,7 @@ def _gone(report: Report, by: Entry | None) -> list[str]:
     """Return what there is to say of entries that were pruned."""
     if by is None:
         return []
-    return [f"entries 0 to {report.pruned - 1} were pruned ({by.facts['rule']}): entry {by.index} of {by.at} says so"]
+    return [f"entries 0 to {report.pruned - 1} were pruned ({by.facts.get('rule')}): entry {by.index} of {by.at} says so"]
 
 
 def _unpaired(reader: AuditReader, size: int, by: Entry | None, *, running: bool) -> tuple[list[_Problem], int]:
@@ -183,7 +183,7 @@ def _unpaired(reader: AuditReader, size: int, by: Entry | None, *, running: bool
     """
     pairing, bodies = Pairing(), Bodies()
     if by is not None:
-        left = by.facts["open"]
+        left = by.facts.get("open")
         pairing.orphans = dict.fromkeys(map(str, left if isinstance(left, list) else ()), 0)
     try:
         for entry in reader.entries(0, size):
