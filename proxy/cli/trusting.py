@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cosigned:
-    """What witnesses have signed of a log: the newest, and sizes with times."""
+    """What witnesses have signed of a log: the newest that is enough, all that any has signed, and sizes with times."""
 
     newest: CosignedCheckpoint | None = None
+    texts: tuple[str, ...] = ()
     times: tuple[tuple[int, int], ...] = ()
     rejected: tuple[str, ...] = ()
 
@@ -118,7 +119,8 @@ def cosigned_of(folder: Path, policy: Path, more: Sequence[Path], verifier: Veri
                     good.append(one)
     newest = max((each for each in good if rules.satisfied(each.times)), key=lambda each: each.size, default=None)
     times = tuple((each.size, time) for each in good for time in each.times.values() if time)
-    return Cosigned(newest=newest, times=times, rejected=tuple(rejected))
+    texts = tuple(dict.fromkeys(each.text for each in good))
+    return Cosigned(newest=newest, texts=texts, times=times, rejected=tuple(rejected))
 
 
 def _one_witness(rules: WitnessPolicy, text: str, verifier: Verifier) -> CosignedCheckpoint | None:

@@ -99,8 +99,7 @@ def verify(
     verifier = verifier_of(key or [], config, folder)
     seen = [_kept(path) for path in checkpoint or ()]
     witnessed = cosigned_of(folder, policy, cosigned or (), verifier) if policy is not None else None
-    if witnessed is not None and witnessed.newest is not None:
-        seen.append(witnessed.newest.text)
+    seen += witnessed.texts if witnessed is not None else ()
     if not segments_of(folder) and not (folder / CHECKPOINT).exists():
         raise CommandFailed(f"there is no log in {folder}", help="name its folder with --directory")
     running = _is_running(folder)
