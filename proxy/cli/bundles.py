@@ -357,6 +357,8 @@ def _trust(path: Path, keys: Sequence[str], witness_policy: Path | None, tsa_ca:
 
 
 def _print_report(report: Report, *, as_json: bool) -> None:
+    from proxy.audit.bundle.papers import sought  # noqa: PLC0415
+
     if as_json:
         emit(_as_json(report))
         return
@@ -370,6 +372,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
     assert report.asked is not None
     assert report.checkpoint is not None
     say(f"{report.checkpoint.origin}: {len(report.asked.entries)} entries hold, of {report.checkpoint.size} in the log")
+    say(f"asked for: {sought(report.asked)}")
     if report.complete is not None:
         say(f"none of the {report.complete} entries of the range answers the question and was left out")
     for name, seconds in report.witnessed.items():

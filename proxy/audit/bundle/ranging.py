@@ -118,6 +118,9 @@ class RangeCheck:
             raise self._stop("proof", RANGE_PROOF, message)
         if not edges_hold(self._asked.question, times, stretch, self._checkpoint.size):
             raise self._stop("incomplete", QUESTION, "the range does not reach as far as the time asked for")
+        until = self._asked.question.until
+        if times and not (until and times[-1] >= until):
+            self.notes.append(f"the range ends with the log's last entry, of {times[-1]}: nothing is claimed of later ones")
         self.leaves = leaves
         return chooser
 

@@ -308,6 +308,9 @@ class Checking {
     const names = (entry) => Object.hasOwn(tokens, entry.epoch) && Object.hasOwn(entry.parties, by) && entry.parties[by].includes(tokens[entry.epoch]);
     const reaches = entries.length && (first === 0 || (since && entries[0].at < since)) && (end === size || (until && entries.at(-1).at >= until));
     if (!reaches && size) this.find("data/question.json", "the range does not reach as far as the time asked for");
+    if (entries.length && !(until && entries.at(-1).at >= until)) {
+      this.notes.push(`The range ends with the log’s last entry, of ${entries.at(-1).at}: nothing is claimed of later ones.`);
+    }
     const abouts = new Set(entries.filter((each) => each.about && within(each.at) && names(each)).map((each) => each.about));
     entries.forEach((entry, place) => {
       const index = first + place, answers = within(entry.at) && (abouts.has(entry.about) || names(entry));
