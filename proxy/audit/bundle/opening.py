@@ -7,6 +7,7 @@ alphabet are findings. Sizes are bounded before anything is read, and an archive
 from __future__ import annotations
 
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+_LEADING: Final = re.compile(r"\.{0,2}\Z|[A-Za-z]:|.*\\", re.DOTALL)
+"""What an archive's one folder must not be called: whoever unpacks it would write elsewhere."""
 _END: Final = b"PK\x05\x06"
 _END_BYTES: Final = 22
 _HEADER_BYTES: Final = 30
@@ -134,7 +137,10 @@ class _Archive:
             self.strange.append(
                 Finding(kind="extra", path=self.path.name, message="the archive holds more than its directory lists")
             )
-        top = members[0].filename.partition("/")[0] if members else ""
+        top = members[0].orig_filename.partition("/")[0] if members else "bundle"
+        if _LEADING.match(top) or not top.isprintable():
+            msg = f"{top!r} is no name of a bundle's folder"
+            raise BundleUnreadable(msg)
         for member in members:
             self._take(member, top)
 

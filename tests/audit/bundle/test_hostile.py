@@ -52,6 +52,19 @@ def test_a_name_that_leads_elsewhere_is_named_and_read_by_nobody(filled: World, 
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("top", ["..", ".", "", "C:", "a\\..\\..", "a\x1b[2J"])
+def test_an_archive_whose_one_folder_leads_elsewhere_is_not_read(filled: World, tmp_path: Path, top: str) -> None:
+    """All of it in the folder above, or at the root: who unpacks it would write there."""
+    filled.export(tmp_path / "bundle.zip")
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as source, zipfile.ZipFile(tmp_path / "moved.zip", "w") as archive:
+        for each in source.infolist():
+            member = zipfile.ZipInfo("x")
+            member.filename = top + each.filename.removeprefix("bundle")
+            archive.writestr(member, source.read(each))
+    with pytest.raises(BundleUnreadable, match="no name of a bundle's folder"):
+        filled.verify(tmp_path / "moved.zip")
+
+
 def test_a_file_that_is_there_twice_is_named(filled: World, tmp_path: Path) -> None:
     """Which of two a reader takes is a matter of taste, so there must not be two."""
     filled.export(tmp_path / "bundle.zip")
