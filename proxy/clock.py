@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 Clock = Callable[[], datetime]
+_STAMP: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{2}Z\Z")
 
 
 def utc_now() -> datetime:
@@ -16,6 +19,14 @@ def utc_now() -> datetime:
 def stamp(moment: datetime) -> str:
     """Return RFC 3339 in UTC with hundredths of a second (CJIS AU-8)."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:22] + "Z"
+
+
+def is_stamp(text: str) -> bool:
+    """Tell whether a text is a time as ``stamp`` writes it, so that it compares with others as text."""
+    try:
+        return _STAMP.match(text) is not None and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 class Steady:

@@ -14,6 +14,8 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -21,13 +23,14 @@ import (
 )
 
 type question struct {
-	By      string            `json:"by"`
-	Value   string            `json:"value"`
-	Tokens  map[string]string `json:"tokens"`
-	Since   string            `json:"since"`
-	Until   string            `json:"until"`
-	Range   []int64           `json:"range"`
-	Entries []int64           `json:"entries"`
+	By       string            `json:"by"`
+	Value    string            `json:"value"`
+	Tokens   map[string]string `json:"tokens"`
+	Since    string            `json:"since"`
+	Until    string            `json:"until"`
+	Range    []int64           `json:"range"`
+	Entries  []int64           `json:"entries"`
+	Shredded []int64           `json:"shredded"`
 }
 
 type entry struct {
@@ -68,6 +71,9 @@ func verifyBundle(path string, keys []string) error {
 	if err := json.Unmarshal(content, &b.question); err != nil {
 		return fmt.Errorf("data/question.json: %w", err)
 	}
+	if b.question.Range != nil && len(b.question.Range) != 2 {
+		return errors.New("data/question.json: its range is no two numbers")
+	}
 	for _, index := range b.question.Entries {
 		if err := b.entry(index); err != nil {
 			return err
@@ -80,6 +86,10 @@ func verifyBundle(path string, keys []string) error {
 	return b.complete()
 }
 
+var places = regexp.MustCompile(`^data/(viewer\.html|question\.json|checkpoint|range/proof|range/[0-9]{12}\.entries|` +
+	`entries/[0-9]{12}\.json|proofs/[0-9]{12}\.tlog-proof|bodies/[0-9]{12}\.body|keys/[0-9]{12}\.key|` +
+	`earlier/[0-9]+\.(checkpoint|proof)|policies/.+)$`)
+
 // listed holds a manifest against the files, and the files against the manifest.
 func (b bundle) listed(list string) error {
 	content, err := b.read(list)
@@ -91,6 +101,9 @@ func (b bundle) listed(list string) error {
 		digest, name, found := strings.Cut(line, "  ")
 		if !found || !fs.ValidPath(name) || names[name] {
 			return fmt.Errorf("%s: %q is no line of a manifest", list, line)
+		}
+		if strings.HasPrefix(name, "data/") && !places.MatchString(name) {
+			return fmt.Errorf("%s is no file of a bundle", name)
 		}
 		names[name] = true
 		data, err := b.read(name)
@@ -143,7 +156,7 @@ func (b bundle) entry(index int64) error {
 		return err
 	}
 	body, err := b.read(fmt.Sprintf("data/bodies/%012d.body", index))
-	if said.Body == "" || errors.Is(err, fs.ErrNotExist) {
+	if said.Body == "" || errors.Is(err, fs.ErrNotExist) && slices.Contains(b.question.Shredded, index) {
 		return nil // nothing was sealed, or the body was shredded: data/question.json says so
 	}
 	if sum := sha256.Sum256(body); err != nil || hex.EncodeToString(sum[:]) != said.Body {
@@ -154,6 +167,9 @@ func (b bundle) entry(index int64) error {
 
 func (b bundle) earlier(keys []string) error {
 	names, _ := filepath.Glob(filepath.Join(b.path, "data/earlier/*.checkpoint"))
+	if proofs, _ := filepath.Glob(filepath.Join(b.path, "data/earlier/*.proof")); len(proofs) != len(names) {
+		return errors.New("data/earlier has another number of proofs than of checkpoints")
+	}
 	for _, name := range names {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -201,7 +217,7 @@ func (b bundle) complete() error {
 		}
 	}
 	first, end := b.question.Range[0], b.question.Range[1]
-	if n := len(said); n > 0 && !(first == 0 || b.question.Since != "" && said[0].At < b.question.Since) ||
+	if n := len(said); n == 0 && b.tree.N > 0 || n > 0 && !(first == 0 || b.question.Since != "" && said[0].At < b.question.Since) ||
 		n > 0 && !(end == b.tree.N || b.question.Until != "" && said[n-1].At >= b.question.Until) {
 		return errors.New("the range does not reach as far as the time asked for")
 	}

@@ -32,6 +32,7 @@ FORM: Final = "showcause-answer/1"
 UNNAMED: Final = "unnamed"
 _KEYS: Final = ["form", "origin", "size", "root", "since", "until", "asked", "entries", "unnamed"]
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}\Z")
+_HEAD: Final = re.compile(rb'\{"v":2,"kind":"[^"\\]*","at":"[^"\\]*","about":"[^"\\]*","epoch":"([^"\\]*)",')
 _HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -92,18 +93,18 @@ class Answer:
             if not isinstance(said, dict) or list(said) != _KEYS or said["form"] != FORM or not _HASH.match(said["root"]):
                 raise AnswerInvalid("this is not an answer of a form that this program knows")
             answer = cls(
-                origin=str(said["origin"]),
+                origin=_text(said["origin"]),
                 size=_number(said["size"]),
                 root=said["root"],
                 since=_moment(said["since"]),
                 until=_moment(said["until"]),
-                asked=tuple(Asked(**each) for each in said["asked"]),
+                asked=tuple(Asked(**{name: _text(word) for name, word in each.items()}) for each in said["asked"]),
                 entries=tuple(map(_number, said["entries"])),
                 unnamed=tuple(map(_number, said["unnamed"])),
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise AnswerInvalid("this is not an answer of a form that this program knows") from error
-        if not answer.asked or not all(_TOKEN.match(str(each.token)) for each in answer.asked):
+        if not answer.asked or not all(_TOKEN.match(each.token) for each in answer.asked):
             raise AnswerInvalid("the answer does not say what was asked")
         for numbers in (answer.entries, answer.unnamed):
             if list(numbers) != sorted(set(numbers)) or (numbers and numbers[-1] >= answer.size):
@@ -113,20 +114,24 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What became of a check: nothing in any list is a complete answer."""
+    """What became of a check: nothing in any list is a complete answer.
+
+    ``unasked`` are the epochs of entries of that time for which no token was asked for: nobody can tell whom those name.
+    """
 
     root: str
     missing: Sequence[int]
     added: Sequence[int]
     unreadable: Sequence[int]
     unnamed_missing: Sequence[int]
+    unasked: Sequence[str]
     short: bool
     other_root: bool
 
     @property
     def complete(self) -> bool:
         """Tell whether the answer is complete, and of this log."""
-        lists = (self.missing, self.added, self.unreadable, self.unnamed_missing)
+        lists = (self.missing, self.added, self.unreadable, self.unnamed_missing, self.unasked)
         return not any(lists) and not self.short and not self.other_root
 
 
@@ -170,6 +175,7 @@ def check(answer: Answer, entries: Iterable[tuple[int, bytes]]) -> Checked:
         added=sorted(set(answer.entries) - set(scan.found)),
         unreadable=scan.unreadable,
         unnamed_missing=sorted(set(scan.unnamed) - set(answer.unnamed)),
+        unasked=sorted(scan.unasked),
         short=scan.tree.size < answer.size,
         other_root=root != answer.root,
     )
@@ -185,19 +191,26 @@ class _Scan:
 
     def __init__(self, asked: Sequence[Asked], since: datetime, until: datetime) -> None:
         self._asked = asked
-        self._any = re.compile(b"|".join(re.escape(each.token.encode()) for each in asked) + b'|"%s":' % UNNAMED.encode())
+        # A backslash may hide any of it: then the entry is decoded.
+        self._any = re.compile(b"|".join(re.escape(each.token.encode()) for each in asked) + rb'|\\|"%s":' % UNNAMED.encode())
+        pairs, kinds = {each[:2] for each in asked}, {each.kind for each in asked}
+        self._epochs = {each.epoch for each in asked if all((kind, each.epoch) in pairs for kind in kinds)}
+        self._passed = {epoch.encode() for epoch in self._epochs}
         self._since, self._until = since, until
         self.tree = Tree()
         self.found: list[int] = []
         self.unnamed: list[int] = []
         self.unreadable: list[int] = []
+        self.unasked: set[str] = set()
 
     def take(self, entries: Iterable[tuple[int, bytes]], size: int) -> None:
         for number, content in entries:
             if number >= size or number != self.tree.size:
                 return
             self.tree.push(leaf_hash(content))
-            if self._any.search(content) is not None:  # looked for as bytes first: decoding each would cost ten times as much
+            head = _HEAD.match(content)
+            # Looked for as bytes first: decoding each would cost ten times as much.
+            if head is None or head[1] not in self._passed or self._any.search(content) is not None:
                 self._see(number, content)
 
     def _see(self, number: int, content: bytes) -> None:
@@ -207,6 +220,9 @@ class _Scan:
         except (EntryUnreadable, ValueError):
             self.unreadable.append(number)
             return
+        if inside and entry.epoch not in self._epochs:
+            self.unasked.add(entry.epoch)
+            self._passed.add(entry.epoch.encode())
         if inside and holds(entry, self._asked):
             self.found.append(number)
         if inside and entry.facts.get(UNNAMED):
@@ -216,6 +232,12 @@ class _Scan:
 def _number(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError("no number")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("no text")  # noqa: TRY004 -- every way of being no answer ends in one sentence
     return value
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from proxy.audit.sealing import SealBroken, Shredded, open_body
+from proxy.clock import is_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -156,8 +157,8 @@ def decode(index: int, content: bytes, body: bytes | None = b"") -> Entry:
         words = tuple(document[name] for name in ("kind", "at", "about", "epoch", "body"))
         if not isinstance(facts, dict) or not isinstance(parties, dict) or not all(isinstance(word, str) for word in words):
             raise ValueError("types")  # noqa: TRY301 -- likewise
-        if _HASH.match(words[-1]) is None:
-            raise ValueError("hash")  # noqa: TRY301 -- likewise
+        if _HASH.match(words[-1]) is None or not is_stamp(words[1]):
+            raise ValueError("hash or time")  # noqa: TRY301 -- likewise
         return Entry(
             index=index,
             kind=words[0],

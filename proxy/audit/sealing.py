@@ -188,7 +188,7 @@ class Sealer:
             plain = self._cipher(self._store_key, use).decrypt(nonce, ciphertext, orjson.dumps((use, *bound)))
         except InvalidTag:
             raise SealBroken("the sealed part was altered or moved, or this is not the key it was sealed with") from None
-        return cast("dict[str, Json]", json.loads(plain))
+        return _object(plain)
 
 
 def open_body(body: bytes, data_key: bytes, *, bound: tuple[str, ...]) -> dict[str, Json]:
@@ -202,7 +202,7 @@ def open_body(body: bytes, data_key: bytes, *, bound: tuple[str, ...]) -> dict[s
         plain = AESGCM(data_key).decrypt(_ONCE, body[start:], orjson.dumps((key_id, *bound)))
     except (InvalidTag, ValueError):
         raise SealBroken("the body was altered or moved, or this is not its key") from None
-    return cast("dict[str, Json]", json.loads(plain))
+    return _object(plain)
 
 
 def body_key_of(body: bytes) -> str:
@@ -214,6 +214,16 @@ def body_key_of(body: bytes) -> str:
     if len(body) < 2 or body[0] != BODY_FORM or len(body) < 2 + body[1] + _WRAPPED_BYTES + TAG_BYTES:
         raise SealBroken("the body is not of a form this program knows")
     return body[2 : 2 + body[1]].decode(errors="replace")
+
+
+def _object(plain: bytes) -> dict[str, Json]:
+    try:
+        content = json.loads(plain)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise SealBroken("what was sealed is no JSON object")
+    return cast("dict[str, Json]", content)
 
 
 def _ring(key_id: str, key: bytes | KeyRing) -> KeyRing:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
@@ -295,7 +295,12 @@ def _print_written(output: Path, written: Written, *, as_json: bool) -> None:
 def verify_bundle(
     path: Annotated[Path, typer.Argument(help="The bundle: a folder or a .zip.")],
     *,
-    key: Annotated[list[str], typer.Option("--key", help="The log's verifier key, or a file with it; from its office.")],
+    key: Annotated[
+        list[str],
+        typer.Option(
+            "--key", help="The log's verifier key, or a file with it, or with the statement of a new key; from its office."
+        ),
+    ],
     witness_policy: Annotated[
         Path | None, typer.Option("--witness-policy", help="Which witnesses must have cosigned (C2SP tlog-policy).")
     ] = None,
@@ -331,18 +336,18 @@ def verify_bundle(
 def _trust(path: Path, keys: Sequence[str], witness_policy: Path | None, tsa_ca: Path | None) -> Trust:
     from proxy.audit.bundle.stamps import StampInvalid, authorities  # noqa: PLC0415
     from proxy.audit.bundle.trust import Trust  # noqa: PLC0415
+    from proxy.cli.trusting import given, source_of  # noqa: PLC0415
     from proxy.tlog.cosign import WitnessPolicy  # noqa: PLC0415
     from proxy.tlog.errors import NoteInvalid  # noqa: PLC0415
-    from proxy.tlog.note import Verifier  # noqa: PLC0415
 
-    sources = [Path(key) for key in keys if "+" not in key]
+    sources = [source for key in keys if (source := source_of(key)) is not None]
     for source in (*sources, *(each for each in (witness_policy, tsa_ca) if each is not None)):
         # A bundle can hold any key it likes. Trust comes another way.
         if source.resolve().is_relative_to(path.resolve()):
             raise _wrong(f"{source} lies in the bundle: a bundle does not vouch for its own keys", "get it from its office")
     try:
         return Trust(
-            logs=[Verifier.parse(key if "+" in key else Path(key).read_text(encoding="utf-8")) for key in keys],
+            logs=[given(keys)],
             witnesses=WitnessPolicy.read(witness_policy) if witness_policy else None,
             authorities=authorities(tsa_ca) if tsa_ca else (),
         )
@@ -352,6 +357,8 @@ def _trust(path: Path, keys: Sequence[str], witness_policy: Path | None, tsa_ca:
 
 
 def _print_report(report: Report, *, as_json: bool) -> None:
+    from proxy.audit.bundle.papers import sought  # noqa: PLC0415
+
     if as_json:
         emit(_as_json(report))
         return
@@ -365,6 +372,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
     assert report.asked is not None
     assert report.checkpoint is not None
     say(f"{report.checkpoint.origin}: {len(report.asked.entries)} entries hold, of {report.checkpoint.size} in the log")
+    say(f"asked for: {sought(report.asked)}")
     if report.complete is not None:
         say(f"none of the {report.complete} entries of the range answers the question and was left out")
     for name, seconds in report.witnessed.items():

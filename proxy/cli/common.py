@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -75,7 +76,11 @@ def done(code: Code) -> typer.Exit:
 
 def emit(value: object) -> None:
     """Print one JSON value on one line of standard output."""
-    _write(orjson.dumps(value, default=str).decode() + "\n", flush=True)
+    try:
+        line = orjson.dumps(value, default=str).decode()
+    except TypeError:  # the name of a file, say, that is no text
+        line = json.dumps(value, default=str, ensure_ascii=False).encode(errors="replace").decode()
+    _write(line + "\n", flush=True)
 
 
 def say(text: str) -> None:

@@ -378,6 +378,8 @@ def _say_checked(answer: Answer, checked: Checked) -> None:
     for what, numbers in told.items():
         for number in numbers:
             say(f"entry {number}: {what}")
+    for epoch in checked.unasked:
+        say(f"entries of epoch {epoch} are of that time, and no token of it was asked for: nobody can tell whom they name")
     if checked.short or checked.other_root:
         say("this is not the log that the answer is of: its first entries have another root")
     if checked.complete:

@@ -17,12 +17,15 @@ from proxy.tlog.witnesses import COSIGNED, HISTORY
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from proxy.tlog.rotation import Rotation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cosigned:
-    """What witnesses have signed of a log: the newest, and sizes with times."""
+    """What witnesses have signed of a log: the newest that is enough, all that any has signed, and sizes with times."""
 
     newest: CosignedCheckpoint | None = None
+    texts: tuple[str, ...] = ()
     times: tuple[tuple[int, int], ...] = ()
     rejected: tuple[str, ...] = ()
 
@@ -35,24 +38,41 @@ def verifier_of(keys: Sequence[str], config: Path, folder: Path) -> Verifier:
     Raises:
         CommandFailed: a key is malformed, or the keys contradict each other.
     """
-    if not keys:
-        settings = settings_of(config)
-        trusted = [load_signer(settings.keys.checkpoint, settings.origin).verifier]
-    else:
-        trusted = [verifier for key in keys for verifier in _verifiers(key)]
-    statements = [parse_rotation(text) for key in keys for text in _statements(key)]
+    if keys:
+        return given(keys, rotations_of(folder))
+    settings = settings_of(config)
+    return _joined([load_signer(settings.keys.checkpoint, settings.origin).verifier], rotations_of(folder))
+
+
+def given(keys: Sequence[str], more: Sequence[Rotation] = ()) -> Verifier:
+    """Return what verifies a log's checkpoints, from keys and statements that were given, and more statements.
+
+    Raises:
+        CommandFailed: a key is malformed, or the keys contradict each other.
+    """
+    trusted = [verifier for key in keys for verifier in _verifiers(key)]
+    return _joined(trusted, [*(parse_rotation(text) for key in keys for text in _statements(key)), *more])
+
+
+def source_of(key: str) -> Path | None:
+    """Return the file that a key is given by, or None where it is the key itself."""
+    return None if "+" in key and "\n" not in key and not Path(key).exists() else Path(key)
+
+
+def _joined(trusted: Sequence[Verifier], statements: Sequence[Rotation]) -> Verifier:
     try:
-        return with_rotations(trusted, {each.text: each for each in (*statements, *rotations_of(folder))}.values())
+        return with_rotations(trusted, {each.text: each for each in statements}.values())
     except NoteInvalid as error:
         help_ = "find out which statement is the log's own, and give the keys in a file with that one alone"
         raise CommandFailed(str(error), help=help_, code=Code.FOUND) from error
 
 
 def _text(key: str) -> str:
-    if "+" in key and "\n" not in key and not Path(key).exists():
+    source = source_of(key)
+    if source is None:
         return key
     try:
-        return Path(key).read_text(encoding="utf-8")
+        return source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise CommandFailed(f"{key}: {reason}", help="`doctor` prints the verifier key", code=Code.WRONG_USE) from error
@@ -99,7 +119,8 @@ def cosigned_of(folder: Path, policy: Path, more: Sequence[Path], verifier: Veri
                     good.append(one)
     newest = max((each for each in good if rules.satisfied(each.times)), key=lambda each: each.size, default=None)
     times = tuple((each.size, time) for each in good for time in each.times.values() if time)
-    return Cosigned(newest=newest, times=times, rejected=tuple(rejected))
+    texts = tuple(dict.fromkeys(each.text for each in good))
+    return Cosigned(newest=newest, texts=texts, times=times, rejected=tuple(rejected))
 
 
 def _one_witness(rules: WitnessPolicy, text: str, verifier: Verifier) -> CosignedCheckpoint | None:

@@ -99,8 +99,7 @@ def verify(
     verifier = verifier_of(key or [], config, folder)
     seen = [_kept(path) for path in checkpoint or ()]
     witnessed = cosigned_of(folder, policy, cosigned or (), verifier) if policy is not None else None
-    if witnessed is not None and witnessed.newest is not None:
-        seen.append(witnessed.newest.text)
+    seen += witnessed.texts if witnessed is not None else ()
     if not segments_of(folder) and not (folder / CHECKPOINT).exists():
         raise CommandFailed(f"there is no log in {folder}", help="name its folder with --directory")
     running = _is_running(folder)
@@ -173,7 +172,7 @@ def _gone(report: Report, by: Entry | None) -> list[str]:
     """Return what there is to say of entries that were pruned."""
     if by is None:
         return []
-    return [f"entries 0 to {report.pruned - 1} were pruned ({by.facts['rule']}): entry {by.index} of {by.at} says so"]
+    return [f"entries 0 to {report.pruned - 1} were pruned ({by.facts.get('rule')}): entry {by.index} of {by.at} says so"]
 
 
 def _unpaired(reader: AuditReader, size: int, by: Entry | None, *, running: bool) -> tuple[list[_Problem], int]:
@@ -183,7 +182,7 @@ def _unpaired(reader: AuditReader, size: int, by: Entry | None, *, running: bool
     """
     pairing, bodies = Pairing(), Bodies()
     if by is not None:
-        left = by.facts["open"]
+        left = by.facts.get("open")
         pairing.orphans = dict.fromkeys(map(str, left if isinstance(left, list) else ()), 0)
     try:
         for entry in reader.entries(0, size):
@@ -221,7 +220,7 @@ def _untimely(
     try:
         for entry in reader.entries(0, size):
             timeline.see(entry)
-    except (EntryUnreadable, ValueError):
+    except EntryUnreadable:
         return [], []  # told already
     if running:
         timeline.end(time.time())

@@ -266,21 +266,23 @@ class _Reading:
 
 
 def cosignature_lines(reply: str, checkpoint: Checkpoint, key: PublicKey) -> tuple[list[str], int]:
-    """Return the lines of a witness's reply that hold, with the newest time they state. Lines of other keys are passed over.
+    """Return the newest line of a witness's reply that is by this key, with the time that it states.
+
+    Lines of other keys are passed over; of many by this one a single one is kept, or a note would have more than anybody reads.
 
     Raises:
         NoteInvalid: no line is by this key, a line is malformed, or the signature does not hold.
     """
-    lines, newest = [], 0
+    found: dict[int, str] = {}
     for line in reply.removesuffix("\n").split("\n")[:16]:
         signature = parse_line(line)
         if signature.name == key.name and signature.key_id == key.key_id:
-            newest = max(newest, key.verify(checkpoint.body, signature.signature))
-            lines.append(f"{line}\n")
-    if not lines:
+            found[key.verify(checkpoint.body, signature.signature)] = f"{line}\n"
+    if not found:
         msg = f"the reply holds no cosignature by {key.name}"
         raise NoteInvalid(msg)
-    return lines, newest
+    newest = max(found)
+    return [found[newest]], newest
 
 
 def notes_of(text: str) -> list[str]:

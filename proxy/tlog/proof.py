@@ -58,6 +58,18 @@ class Proof:
         return cls(index=int(match[1]), path=tuple(map(hash_of, lines[2:])), checkpoint=checkpoint)
 
 
+def hashes_of(content: bytes) -> list[bytes]:
+    """Return the hashes of a file of them, a line each, the last with its end.
+
+    Raises:
+        NoteInvalid: it is not one.
+    """
+    *lines, rest = content.decode("ascii", "replace").split("\n")
+    if rest:
+        raise NoteInvalid("something follows the last line of this proof")
+    return [hash_of(line) for line in lines]
+
+
 def hash_of(line: str) -> bytes:
     """Return the SHA-256 hash that a line of base64 is.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -89,8 +90,12 @@ class Remembered:
         self._key = key
         self._trusted = tuple(trusted)
         self._history_seconds = history_seconds
-        self._rotations = [parse_rotation(path.read_text("utf-8")) for path in sorted((self.folder / "keys").glob("*.note"))]
-        self.verifier = with_rotations(self._trusted, self._rotations)
+        self._rotations = [_rotation_at(path) for path in sorted((self.folder / "keys").glob("*.note"))]
+        try:
+            self.verifier = with_rotations(self._trusted, self._rotations)
+        except NoteInvalid as error:
+            msg = f"{self.folder / 'keys'}: {error}; see deploy/witness.md, at `When the log changes its key`"
+            raise LogDamaged(msg) from error
         self.newest: Checkpoint | None = None
         self.time = 0
         self._kept = 0
@@ -101,11 +106,16 @@ class Remembered:
         """Return how many entries the newest signed checkpoint covers."""
         return self.newest.size if self.newest is not None else 0
 
-    @property
-    def key_ids(self) -> frozenset[bytes]:
-        """Return the ids of the log's keys, retired ones too."""
-        keys = (*self._trusted, *(each.new for each in self._rotations))
-        return frozenset(each.key_id for each in keys)
+    def lines_of(self, checkpoint: Checkpoint) -> list[str]:
+        """Return the lines under a checkpoint by the log's keys, retired ones too: of each the first, and only if it holds."""
+        lines, found = signatures_of(checkpoint.text), []
+        for verifier in (*self._trusted, *(each.new for each in self._rotations)):
+            own = next((each for each in lines if (each.name, each.key_id) == (verifier.name, verifier.key_id)), None)
+            if own is not None:
+                with suppress(NoteInvalid):
+                    verifier.key.verify(checkpoint.body, own.signature)
+                    found.append(f"{own.line}\n")
+        return found
 
     @property
     def refused(self) -> Sequence[Path]:
@@ -187,10 +197,22 @@ class Remembered:
         verifier = with_rotations(self._trusted, [*self._rotations, rotation])
         folder = self.folder / "keys"
         make_directory(folder)
-        replace(folder / f"{rotation.size:012d}.note", rotation.text.encode(), durable=True)
+        content = rotation.text.encode()  # its hash, since a key may be changed twice at one size
+        replace(folder / f"{rotation.size:012d}-{sha256(content).hexdigest()[:16]}.note", content, durable=True)
         sync_directory(folder)
         self._rotations.append(rotation)
         self.verifier = verifier
+
+
+def _rotation_at(path: Path) -> Rotation:
+    try:
+        return parse_rotation(path.read_text("utf-8"))
+    except (NoteInvalid, UnicodeDecodeError) as error:
+        msg = (
+            f"{path}, a statement by which the log has changed its key, is altered: without it a retired key would sign again; "
+            "see deploy/witness.md, at `When the memory is damaged`"
+        )
+        raise LogDamaged(msg) from error
 
 
 def own_time(text: str, key: PublicKey) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.merkle import EMPTY_ROOT, is_consistent
-from proxy.tlog.note import Checkpoint, signatures_of
+from proxy.tlog.note import Checkpoint
 from proxy.tlog.rotation import parse_rotation
 from proxy.tlog.submission import Submission, parse
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 PLAIN: Final = "text/plain; charset=utf-8"
 SIZE: Final = "text/x.tlog.size"
-MAX_KEPT: Final = 8
 
 
 class Said(NamedTuple):
@@ -72,11 +71,11 @@ class Witnessing:
         log = self._logs.get(origin)
         if log is None:
             return Said(404, f"this witness does not know {origin}: its operator adds logs\n")
-        try:
-            log.verifier.checkpoint(submission.checkpoint.text)
-        except NoteInvalid as error:
-            return Said(403, f"{error}\n")
-        async with self._locks[origin]:  # what was compared must be what is replaced
+        async with self._locks[origin]:  # what was compared must be what is replaced, by a key that is not retired meanwhile
+            try:
+                log.verifier.checkpoint(submission.checkpoint.text)
+            except NoteInvalid as error:
+                return Said(403, f"{error}\n")
             return await asyncio.to_thread(self._decide, log, submission, body)
 
     async def add_key(self, body: bytes) -> Said:
@@ -123,7 +122,6 @@ class Witnessing:
 
 
 def _signed(log: Remembered, checkpoint: Checkpoint, lines: list[str]) -> Checkpoint:
-    """Return the checkpoint with the lines of the log's known keys and ours alone: a hostile line must not fill the memory."""
-    known = [f"{each.line}\n" for each in signatures_of(checkpoint.text) if each.key_id in log.key_ids]
-    text = f"{checkpoint.body}\n{''.join(known[:MAX_KEPT])}"
-    return Checkpoint(origin=checkpoint.origin, size=checkpoint.size, root=checkpoint.root, text=text + "".join(lines))
+    """Return the checkpoint with the lines of the log's keys and ours alone: hostile ones must not fill the memory."""
+    text = "".join((checkpoint.body, "\n", *log.lines_of(checkpoint), *lines))
+    return Checkpoint(origin=checkpoint.origin, size=checkpoint.size, root=checkpoint.root, text=text)

@@ -12,22 +12,28 @@ import pytest
 from proxy.audit.answer import Answer, AnswerInvalid, Asked, answer_of, asked_for, check
 from proxy.audit.entry import encode
 from proxy.audit.event import Party
+from proxy.audit.keyring import Key, KeyRing
 from proxy.audit.sealing import Sealer
+from proxy.clock import stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.audit.answer import Checked
     from proxy.audit.event import Json
 
 SEALER = Sealer(index_key=b"i" * 32, body_key=b"b" * 32)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+END = NOON + 9 * HOUR
 SUBJECT = [Party("subject", "entry-1")]
 
 
-def leaf(number: int, subject: str, **facts: Json) -> tuple[int, bytes]:
+def leaf(number: int, subject: str, sealer: Sealer = SEALER, **facts: Json) -> tuple[int, bytes]:
     """Return an entry of an hour after noon."""
-    at = (NOON + number * HOUR).isoformat(timespec="milliseconds")
+    at = stamp(NOON + number * HOUR)
     parties = [Party("subject", subject), Party("officer", f"badge-{number}")]
-    return number, encode(SEALER, kind="decided", at=at, about="", facts=facts, parties=parties, sealed={}).entry
+    return number, encode(sealer, kind="decided", at=at, about="", facts=facts, parties=parties, sealed={}).entry
 
 
 LOG = [leaf(0, "entry-1"), leaf(1, "entry-2"), leaf(2, "entry-1"), leaf(3, "entry-3", unnamed=7), leaf(4, "entry-1")]
@@ -88,6 +94,30 @@ def test_a_token_counts_in_its_epoch_and_as_its_kind() -> None:
         assert answer.entries == ()
 
 
+def test_a_token_in_another_spelling_is_found() -> None:
+    """JSON has several for one text; an entry that holds it so is read as everybody reads it."""
+    spelled = LOG[2][1].replace(ASKED[0].token.encode(), b"".join(b"\\u%04x" % ord(letter) for letter in ASKED[0].token))
+    answer = answer_of([*LOG[:2], (2, spelled), *LOG[3:]], origin="log.example", size=5, asked=ASKED, since=NOON, until=END)
+
+    assert answer.entries == (0, 2, 4)
+
+
+def test_an_answer_that_does_not_ask_in_every_epoch_is_not_complete() -> None:
+    """Whoever leaves out the token of one epoch leaves out its entries, and is found without any key."""
+    ring = KeyRing([Key("2025", b"o" * 32), Key("2026", b"n" * 32)])
+    both = Sealer(index_key=ring, body_key=b"b" * 32)
+    log = [LOG[0], leaf(1, "entry-1", both), leaf(2, "entry-2", both)]
+    whole = tuple(sorted({*ASKED, *asked_for(SUBJECT, both.searches)}))
+
+    def checked(asked: Sequence[Asked], until: datetime = END) -> Checked:
+        return check(answer_of(log, origin="log.example", size=3, asked=asked, since=NOON, until=until), log)
+
+    assert (checked(ASKED).unasked, checked(ASKED).complete) == (["2026"], False)
+    assert checked(whole).complete
+    assert checked(ASKED, NOON + HOUR).complete
+    assert checked([*whole, *(each._replace(kind="officer") for each in ASKED)]).unasked == ["2026"]
+
+
 def test_an_entry_that_cannot_be_read_is_no_proof_of_absence() -> None:
     """Nobody can say whom it names."""
     broken = [*LOG[:4], (4, LOG[4][1].replace(b'"v":2', b'"v":3'))]
@@ -101,7 +131,8 @@ def test_an_entry_that_cannot_be_read_is_no_proof_of_absence() -> None:
     "change",
     [
         {"form": "other"}, {"root": "00"}, {"size": -1}, {"entries": [4, 2, 0]}, {"entries": [0, 0]}, {"entries": [9]},
-        {"asked": []}, {"asked": [{"kind": "subject", "epoch": "1", "token": ".*"}]}, {"since": "noon"},
+        {"asked": []}, {"asked": [{"kind": "subject", "epoch": "1", "token": ".*"}]}, {"since": "noon"}, {"origin": ["x"]},
+        {"asked": [{"kind": ["subject"], "epoch": "index", "token": ASKED[0].token}]},
         {"since": "2026-11-23T12:00:00"}, {"entries": ["0"]}, {"unnamed": [True]}, {"more": 1}, {"asked": [{"kind": "x"}]},
     ],
 )  # fmt: skip

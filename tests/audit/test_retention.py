@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
 from proxy.__main__ import run
@@ -16,7 +17,7 @@ from proxy.audit.reader import AuditReader
 from proxy.audit.retention import Pruned, PruneRefused, Retention, newest_time
 from proxy.audit.service import AuditTrail
 from proxy.cli.recording import sealer_of
-from proxy.clock import utc_now
+from proxy.clock import stamp, utc_now
 from proxy.tlog.errors import LogPruned
 from proxy.tlog.pruned import INTENDED, intend
 from proxy.tlog.pruning import prunable
@@ -188,6 +189,23 @@ def test_segments_without_an_entry_that_says_so_are_missing(archive: Archive) ->
         1,
         "entries 0 to 255 are gone, and no entry of the log says that they were pruned",
     )
+
+
+def test_an_order_to_prune_that_says_too_little_is_read(archive: Archive) -> None:
+    """Whoever holds the log's key can write one that names no query under way: what is missing is found."""
+    special: dict[int, Event] = {767: Query(about="late", case="26-1"), 768: End(about="q383"), 770: End(about="late")}
+    asyncio.run(archive.fill(special))
+
+    async def by_hand() -> None:
+        async with archive.log() as log:
+            intend(log.directory, prunable(log, 768))
+            entry = {"v": 2, "kind": "pruned", "at": stamp(utc_now()), "about": "", "epoch": "index"}
+            await log.append(orjson.dumps(entry | {"facts": {"before": 768}, "parties": {}, "body": ""}))
+            (log.directory / INTENDED).rename(log.directory / "pruned")
+
+    asyncio.run(by_hand())
+    code, found = archive.call("verify")
+    assert (code, [each["kind"] for each in found["findings"]][:2]) == (1, ["pairing", "pairing"])
 
 
 @pytest.mark.parametrize("recorded", [False, True])

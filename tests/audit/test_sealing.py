@@ -129,6 +129,9 @@ def test_the_keys_of_an_entry_stand_in_their_order() -> None:
         entry().entry.replace(b'"v":2', b'"v":1'),
         entry().entry.replace(b'"facts":{}', b'"facts":[]'),
         entry().entry.replace(b'"body":""', b'"body":"!"'),
+        entry().entry.replace(b'"2026-11-23T12:00:00.12Z"', b'"at noon"'),
+        entry().entry.replace(b'"2026-11-23T12:00:00.12Z"', b'"2026-11-23T12:00:00"'),
+        entry().entry.replace(b'"2026-11-23T12:00:00.12Z"', b'"2026-02-30T12:00:00.12Z"'),
     ],
 )
 def test_what_is_no_entry_is_named_so(content: bytes) -> None:

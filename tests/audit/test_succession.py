@@ -21,7 +21,7 @@ from proxy.settings import Settings, load_settings
 from proxy.tlog.errors import KeyUnusable, LogDamaged
 from proxy.tlog.keys import begun, create_signing_key, load_signer
 from proxy.tlog.log import Log
-from proxy.tlog.note import with_lines
+from proxy.tlog.note import parse_unverified, with_lines
 from proxy.tlog.rotation import rotations_of, state_rotation
 from proxy.tlog.signing import Kind, PrivateKey
 
@@ -234,6 +234,27 @@ def test_a_backdated_entry_is_named(place: Place) -> None:
     assert place.verify("--skew", "7200")[0] == 0
 
 
+def test_an_entry_without_a_time_does_not_hide_a_backdated_one(place: Place) -> None:
+    """Whoever holds the key can write an entry whose time is none: it is found, and nothing passes for timely beside it."""
+    place.work(1)
+    [*_, last] = AuditReader(place.settings.log).entries()
+
+    async def write(at: str) -> None:
+        signer = load_signer(place.settings.keys.checkpoint, place.settings.origin)
+        said = {"v": 2, "kind": "x", "at": at, "about": "", "epoch": last.epoch, "facts": {}, "parties": {}, "body": ""}
+        async with Log(place.settings.log, signer=signer, clock=lambda: place.now) as log:
+            await log.append(orjson.dumps(said))
+
+    asyncio.run(write("some time"))
+    place.witness()
+    asyncio.run(write("2020-01-01T00:00:00.00Z"))
+
+    code, report = place.verify()
+
+    assert code == 1
+    assert [each["message"] for each in report["findings"]] == ["entry 3 is not of a form this program knows"]
+
+
 def test_a_postdated_entry_is_named(place: Place) -> None:
     """An entry that says it was written after somebody had signed for it was not written then."""
     place.now = NOON + timedelta(hours=1)
@@ -275,6 +296,30 @@ def test_what_witnesses_have_signed_must_be_here(place: Place) -> None:
     code, report = place.verify()
     assert code == 1
     assert "two histories were signed" in report["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("quorum", ["any", "all"])
+def test_whatever_one_witness_has_signed_must_be_here(place: Place, quorum: str) -> None:
+    """Two histories were shown to two offices: the larger one does not hide what the other office keeps, quorum or not."""
+    second = PrivateKey("prosecutor.example", Kind.COSIGNATURE, Ed25519PrivateKey.from_private_bytes(b"p" * 32))
+    place.work(1)
+    place.witness()
+    place.settings.log.rename(place.config.with_name("gone"))
+    place.work(2, 2)
+    checkpoint = parse_unverified((place.settings.log / "checkpoint").read_text())
+    lines = [key.line(checkpoint.body, int(place.now.timestamp())) for key in (second, WITNESS)][: 1 if quorum == "any" else 2]
+    (place.settings.log / "cosigned").write_text(with_lines(checkpoint, lines).text)
+    policy = place.config.with_name("policy-of-two")
+    policy.write_text(
+        f"witness auditor {WITNESS.public.vkey}\nwitness prosecutor {second.public.vkey}\n"
+        f"group both {quorum} auditor prosecutor\nquorum both\n"
+    )
+
+    assert place.json("verify", "--policy", str(policy))[0] == 0
+    code, report = place.json("verify", "--policy", str(policy), "--cosigned", str(place.history))
+
+    assert code == 1
+    assert "at 3 entries the root is another: two histories were signed" in report["findings"][0]["message"]
 
 
 def test_a_log_that_nobody_has_cosigned_does_not_pass_a_policy(place: Place) -> None:

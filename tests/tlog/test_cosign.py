@@ -126,6 +126,17 @@ def test_a_time_cannot_be_moved() -> None:
         cosignature_lines(moved, CHECKPOINT, A.public)
 
 
+def test_a_witness_that_signs_without_end_does_not_make_a_note_unreadable() -> None:
+    """Two of three reply with sixteen good lines each: the newest of each is kept, and the checkpoint is cosigned."""
+    replies = {each: "".join(each.line(CHECKPOINT.body, NOW + number) for number in range(16)) for each in (A, B)}
+    kept = [cosignature_lines(reply, CHECKPOINT, each.public) for each, reply in replies.items()]
+
+    note = with_lines(CHECKPOINT, [line for lines, _ in kept for line in lines])
+    found = WitnessPolicy.parse(POLICY.encode()).check(note.text)
+
+    assert found.times == {"A": NOW + 15, "B": NOW + 15}
+
+
 def test_nested_groups_hold_as_written() -> None:
     """Both offices: any of the first, all of the second."""
     text = f"log {LOG.verifier.vkey}\nwitness A {A.public.vkey}\nwitness B {B.public.vkey}\nwitness C {PQ.public.vkey}\n"

@@ -10,6 +10,8 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,10 @@ from proxy.tlog.errors import LogBusy, LogDamaged
 from proxy.tlog.keys import load_cosigner
 from proxy.tlog.note import Signer
 from proxy.tlog.rotation import state_rotation
+from proxy.tlog.signing import Kind, PrivateKey
 from proxy.tlog.submission import encode, parse
+from proxy.witness.memory import Remembered
+from proxy.witness.service import Witnessing
 from tests.witness.conftest import KEY, ORIGIN, Author, Client
 
 if TYPE_CHECKING:
@@ -175,6 +180,78 @@ async def test_hostile_lines_do_not_fill_its_memory(office: Office, author: Auth
         assert (await witness.post(author.body(0, 1) + noise.encode())).status == 200
 
     assert len((office.memory / "newest").read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize("name", ["somebody.example", ORIGIN])
+async def test_hostile_lines_do_not_drive_the_log_s_own_out_of_its_memory(office: Office, author: Author, name: str) -> None:
+    """Anybody can submit a published checkpoint with lines of their own in front that bear a key's id: it starts again."""
+    new = Author(signer=Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"n" * 32)))
+    statement = state_rotation(1, author.signer, new.signer).text.encode()
+    noise = f"\N{EM DASH} {name} {base64.b64encode(author.signer.verifier.key_id + bytes(64)).decode()}\n" * 9
+    async with office.open() as witness:
+        assert (await witness.post(author.body(0, 1))).status == 200
+        assert (await witness.post(statement, "/rotate-key")).status == 200
+        head, _, lines = new.body(1, 2).decode().rpartition("\n\n")
+        assert (await witness.post(f"{head}\n\n{noise}{lines}".encode())).status == 200
+
+    kept = (office.memory / "newest").read_text()
+    assert new.signer.verifier.checkpoint(kept).size == 2
+    assert len(kept.splitlines()) == 6
+    async with office.open() as witness:
+        assert (await witness.post(new.body(2, 3))).status == 200
+
+
+async def test_a_key_that_is_retired_meanwhile_signs_nothing_that_it_takes(author: Author, tmp_path: Path) -> None:
+    """A checkpoint by the old key that waits while the key is changed is judged as what it is when its turn comes."""
+    new = Author(signer=Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"n" * 32)))
+    statement = state_rotation(5, author.signer, new.signer).text.encode()
+    mine = PrivateKey("witness.example", Kind.COSIGNATURE, Ed25519PrivateKey.from_private_bytes(b"w" * 32))
+    entered, go_on = threading.Event(), threading.Event()
+
+    def clock() -> datetime:
+        entered.set()
+        go_on.wait()
+        return datetime.now(UTC)
+
+    log = Remembered(tmp_path, [author.signer.verifier], mine.public, history_seconds=0)
+    witnessing = Witnessing([log], [mine], clock, tell=lambda _event, _facts: None)
+    first = asyncio.create_task(witnessing.add_checkpoint(author.body(0, 4)))
+    await asyncio.to_thread(entered.wait)
+    others = asyncio.gather(witnessing.add_key(statement), witnessing.add_checkpoint(author.body(4, 6)))
+    asyncio.get_running_loop().call_soon(go_on.set)
+
+    assert (await first).status == 200
+    assert [said.status for said in await others] == [200, 403]
+    assert Remembered(tmp_path, [author.signer.verifier], mine.public, history_seconds=0).size == 4
+
+
+async def test_of_two_changes_at_one_size_it_forgets_none(office: Office, author: Author) -> None:
+    """The key may be changed twice before the next entry: after a restart the first key is retired still."""
+    middle, new = (Author(signer=Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(each * 32))) for each in (b"m", b"n"))
+    async with office.open() as witness:
+        assert (await witness.post(author.body(0, 5))).status == 200
+        for old, following in ((author, middle), (middle, new)):
+            statement = state_rotation(5, old.signer, following.signer).text.encode()
+            assert (await witness.post(statement, "/rotate-key")).status == 200
+    async with office.open() as witness:
+        assert (await witness.post(author.body(5, 6))).status == 403
+        assert (await witness.post(new.body(5, 6))).status == 200
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff", b"showcause/rotate-key/v1\n"])
+async def test_it_stops_when_a_statement_in_its_memory_is_altered(office: Office, author: Author, damage: bytes) -> None:
+    """Without the statement a retired key would sign again: it refuses to start, and names the file."""
+    new = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"n" * 32))
+    async with office.open() as witness:
+        assert (await witness.post(author.body(0, 5))).status == 200
+        assert (await witness.post(state_rotation(5, author.signer, new).text.encode(), "/rotate-key")).status == 200
+    [statement] = (office.memory / "keys").iterdir()
+    statement.write_bytes(damage)
+
+    with pytest.raises(LogDamaged, match=statement.name):
+        async with office.open():
+            pass
+    assert run(["witness", "status", "--config", str(office.config)]) == 1
 
 
 async def test_a_retired_key_signs_nothing_that_it_takes(office: Office, author: Author) -> None:

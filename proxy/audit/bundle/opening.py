@@ -7,6 +7,7 @@ alphabet are findings. Sizes are bounded before anything is read, and an archive
 from __future__ import annotations
 
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -20,8 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+_LEADING: Final = re.compile(r"\.{0,2}\Z|[A-Za-z]:|.*\\", re.DOTALL)
+"""What an archive's one folder must not be called: whoever unpacks it would write elsewhere."""
 _END: Final = b"PK\x05\x06"
 _END_BYTES: Final = 22
+_HEADER_BYTES: Final = 30
+_LENGTHS_AT: Final = 26
+_NO_DESCRIPTOR: Final = frozenset({0})
+_DESCRIPTORS: Final = frozenset({0, 12, 16, 20, 24})
+"""How long what follows a member may be, which says its lengths once more."""
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 
@@ -125,7 +133,14 @@ class _Archive:
         members = self._zip.infolist()
         if len(members) > MAX_ZIP_FILES or sum(member.file_size for member in members) > MAX_ZIP_TOTAL:
             raise _too_large(self.path.name)
-        top = members[0].filename.partition("/")[0] if members else ""
+        if not _is_tiled(self.path, members, self._zip.start_dir):
+            self.strange.append(
+                Finding(kind="extra", path=self.path.name, message="the archive holds more than its directory lists")
+            )
+        top = members[0].orig_filename.partition("/")[0] if members else "bundle"
+        if _LEADING.match(top) or not top.isprintable():
+            msg = f"{top!r} is no name of a bundle's folder"
+            raise BundleUnreadable(msg)
         for member in members:
             self._take(member, top)
 
@@ -161,6 +176,21 @@ def _is_plain(member: zipfile.ZipInfo) -> bool:
     mode = member.external_attr >> 16
     encrypted = member.flag_bits & 0x1
     return not encrypted and member.compress_type in _METHODS and (not mode or stat.S_ISREG(mode) or not stat.S_IFMT(mode))
+
+
+def _is_tiled(path: Path, members: Sequence[zipfile.ZipInfo], end: int) -> bool:
+    """Tell whether the members lie one behind the other from the beginning: other programs read what lies between, too."""
+    at, descriptors = 0, _NO_DESCRIPTOR
+    with path.open("rb") as file:
+        for member in sorted(members, key=lambda each: each.header_offset):
+            if member.header_offset - at not in descriptors:
+                return False
+            file.seek(member.header_offset + _LENGTHS_AT)
+            lengths = file.read(4)
+            name, extra = int.from_bytes(lengths[:2], "little"), int.from_bytes(lengths[2:], "little")
+            at = member.header_offset + _HEADER_BYTES + name + extra + member.compress_size
+            descriptors = _DESCRIPTORS if member.flag_bits & 0x8 else _NO_DESCRIPTOR
+    return end - at in descriptors
 
 
 def _bounded(path: Path) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
 import orjson
 
+from proxy.clock import is_stamp
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -25,7 +27,6 @@ By: TypeAlias = Literal["officer", "subject", "person_id", "case", "terminal", "
 MAX_QUESTION: Final = 16 << 20
 MAX_ENTRIES: Final = 100_000
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}\Z")
-_AT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{2}Z\Z")
 _VERSION: Final = 1
 
 
@@ -125,9 +126,12 @@ def decode_asked(content: bytes) -> Asked:
         raise QuestionInvalid("it is too large")
     try:
         document = orjson.loads(content)
-    except ValueError as error:
+        spelled = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    except (ValueError, TypeError) as error:
         msg = f"it is not JSON: {error}"
         raise QuestionInvalid(msg) from None
+    if spelled != content.removesuffix(b"\n"):
+        raise QuestionInvalid("it is in another spelling than an export's, or says something twice")
     if not isinstance(document, dict) or document.keys() != _KEYS or document["v"] != _VERSION:
         raise QuestionInvalid("it has other members than a question of this version")
     words = {name: _word(document, name) for name in _WORDS}
@@ -178,7 +182,7 @@ def _tokens(value: object) -> dict[str, str]:
 
 
 def _time(value: str) -> str:
-    if value and not _AT.match(value):
+    if value and not is_stamp(value):
         msg = f"{value!r} is no time as entries state it"
         raise QuestionInvalid(msg)
     return value

@@ -15,7 +15,7 @@ from proxy.audit.entry import EntryUnreadable, decode
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.frames import decode_bundle
 from proxy.tlog.merkle import leaf_hash
-from proxy.tlog.proof import hash_of
+from proxy.tlog.proof import hashes_of
 from proxy.tlog.span import Span
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ class RangeCheck:
         if RANGE_PROOF not in self._sound:
             raise _Broken
         try:
-            proof = [hash_of(line) for line in self._files.read(RANGE_PROOF).decode("ascii").split("\n")[:-1]]
+            proof = hashes_of(self._files.read(RANGE_PROOF))
             return Span(stretch.first, stretch.end, self._checkpoint.size, proof)
-        except (NoteInvalid, UnicodeDecodeError, ValueError) as error:
+        except (NoteInvalid, ValueError) as error:
             raise self._stop("proof", RANGE_PROOF, f"{RANGE_PROOF}: {error}") from None
 
     def _proved(self, stretch: Stretch) -> Chooser:
@@ -118,6 +118,9 @@ class RangeCheck:
             raise self._stop("proof", RANGE_PROOF, message)
         if not edges_hold(self._asked.question, times, stretch, self._checkpoint.size):
             raise self._stop("incomplete", QUESTION, "the range does not reach as far as the time asked for")
+        until = self._asked.question.until
+        if times and not (until and times[-1] >= until):
+            self.notes.append(f"the range ends with the log's last entry, of {times[-1]}: nothing is claimed of later ones")
         self.leaves = leaves
         return chooser
 

@@ -21,15 +21,18 @@ from typing import TYPE_CHECKING
 from proxy.audit.bundle.finding import Finding, Kind
 from proxy.audit.bundle.layout import (
     CHECKPOINT,
+    DATA,
     MANIFEST,
-    OF_ENTRIES,
     POLICIES,
     QUESTION,
+    RANGE_PROOF,
     STAMP,
+    VIEWER,
     body_at,
     decode_key,
     earlier_at,
     entry_at,
+    first_of_range,
     key_at,
     proof_at,
     size_of_earlier,
@@ -43,7 +46,7 @@ from proxy.audit.sealing import SealBroken
 from proxy.digest import digest_of
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.merkle import is_consistent, leaf_hash, root_of_inclusion
-from proxy.tlog.proof import Proof, hash_of
+from proxy.tlog.proof import Proof, hashes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,7 +103,7 @@ class _Verification:
     _witnessed: Mapping[str, int] = field(default_factory=dict)
     _complete: int | None = None
     _opened: int = 0
-    _wanted: set[str] = field(default_factory=set)
+    _wanted: set[str] = field(default_factory=lambda: {VIEWER, QUESTION, CHECKPOINT, RANGE_PROOF})
     _asked: Asked | None = None
     _checkpoint: Checkpoint | None = None
 
@@ -172,8 +175,8 @@ class _Verification:
                 self._wanted |= {body_at(index), key_at(index)}
             else:
                 self._body(entry, asked)
-        self._strays(asked)
         self._earlier(checkpoint)
+        self._strays(asked)
 
     def _entry(self, index: int, checkpoint: Checkpoint, in_range: bytes | None) -> Entry | None:
         """Return an entry that is in the log, or say that it, or its proof, is not what the log holds."""
@@ -222,8 +225,9 @@ class _Verification:
     def _strays(self, asked: Asked) -> None:
         """Name evidence that the question does not account for: it was put in together with a line of the manifest."""
         for name in sorted(self._paper.sound):
-            if name.startswith(OF_ENTRIES) and name not in self._wanted:
-                self._find("extra", name, f"{name} is of no entry that answers the question, or of one that has no such thing")
+            elsewhere = not name.startswith(DATA) or name.startswith(POLICIES) or first_of_range(name) is not None
+            if not elsewhere and name not in self._wanted:
+                self._find("extra", name, f"{name} is of no entry that answers the question, or of nothing that is here")
         listed = {POLICIES + name for name in asked.policies}
         found = {name for name in self._files.sizes if name.startswith(POLICIES)}
         for name in sorted(found - listed):
@@ -234,11 +238,12 @@ class _Verification:
             self._find("altered", POLICIES, f"the files in {POLICIES} are not the policy {asked.policy[:12]} that ruled")
 
     def _earlier(self, checkpoint: Checkpoint) -> None:
-        for name in sorted(self._paper.sound):
-            size = size_of_earlier(name)
-            if size is None:
-                continue
-            proof = self._read(earlier_at(size)[1])
+        named = {*self._paper.sound, *(finding.path for finding in self._findings)}
+        sizes = sorted(size for name in named if (size := size_of_earlier(name)) is not None)
+        for size in sizes:
+            name, proof_where = earlier_at(size)
+            self._wanted |= {name, proof_where}
+            proof = self._read(proof_where) if name in self._paper.sound else None
             fault = None if proof is None else self._not_grown(self._files.read(name), proof, checkpoint, size)
             if fault:
                 self._find("proof", name, f"{name}: {fault}")
@@ -246,7 +251,7 @@ class _Verification:
     def _not_grown(self, content: bytes, proof: bytes, checkpoint: Checkpoint, size: int) -> str:
         try:
             old = self._trust.signed(content.decode())
-            hashes = [hash_of(line) for line in proof.decode("ascii").split("\n")[:-1]]
+            hashes = hashes_of(proof)
         except (NoteInvalid, UnicodeDecodeError) as error:
             return str(error)
         if old.size != size:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from base64 import b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from proxy.audit.bundle.manifest import encode_manifest
 from proxy.tlog.frames import decode_bundle, encode_entries
 from proxy.tlog.merkle import Tree, leaf_hash
 from proxy.tlog.note import Signer
+from proxy.tlog.signing import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +117,24 @@ def the_range_begins_after_the_time_asked_for(bundle: Path) -> None:
 
 
 @forgery("data/question.json")
+def the_range_is_empty(bundle: Path) -> None:
+    proof = (bundle / "data/range/proof").read_text().splitlines(keepends=True)
+    leaves = [decode_base64(proof[0].strip()), *map(leaf_hash, decode_bundle((bundle / RANGE).read_bytes()))]
+    before = []
+    for low, high in ((0, 16), (16, 18), (18, 19)):
+        tree = Tree()
+        for leaf in leaves[low:high]:
+            tree.push(leaf)
+        before.append(f"{b64encode(tree.root()).decode()}\n")
+    shutil.rmtree(bundle / "data/range")
+    for name in ("entries", "proofs", "bodies", "keys"):
+        shutil.rmtree(bundle / "data" / name)
+    (bundle / "data/range").mkdir()
+    (bundle / "data/range/proof").write_text("".join([*before, *proof[1:]]))
+    question(bundle, range=[19, 19], entries=[], disclosed=[])
+
+
+@forgery("data/question.json")
 def an_epoch_has_no_token(bundle: Path) -> None:
     question(bundle, tokens={"another": "0" * 32})
 
@@ -173,3 +193,28 @@ def a_policy_file_is_altered(bundle: Path) -> None:
 @forgery("data/policies/extra.yaml")
 def a_policy_file_is_put_in(bundle: Path) -> None:
     (bundle / "data/policies/extra.yaml").write_text("x: 1\n")
+
+
+@forgery("data/summary.html")
+def a_file_is_put_in(bundle: Path) -> None:
+    (bundle / "data/summary.html").write_text("<p>The officer asked nothing.</p>")
+
+
+@forgery("data/earlier/5.proof")
+def a_proof_of_no_checkpoint_is_put_in(bundle: Path) -> None:
+    shutil.copy(bundle / "data/earlier/8.proof", bundle / "data/earlier/5.proof")
+
+
+@forgery("data/range/more.txt")
+def a_file_more_lies_beside_the_range(bundle: Path) -> None:
+    (bundle / "data/range/more.txt").write_text("more")
+
+
+@forgery(body_at(10))
+def a_body_is_missing(bundle: Path) -> None:
+    (bundle / body_at(10)).unlink()
+
+
+@forgery("data/question.json")
+def the_question_says_two_things(bundle: Path) -> None:
+    rewrite(bundle, "data/question.json", b'"value":', b'"value": "badge-2",\n  "value":')

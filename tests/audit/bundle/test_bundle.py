@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxy.audit.bundle.events import Exported
+    from proxy.tlog.note import Checkpoint
     from proxy.tlog.store import Stored
 
 ANSWER = (2, 3, 10, 11, 16, 17)
@@ -45,6 +46,21 @@ def test_a_bundle_verifies_and_says_of_what(filled: World, exported: Path) -> No
     assert (report.asked.stretch.first, report.asked.stretch.end) == (1, 19)
     assert report.complete == 18
     assert report.opened == 3
+
+
+def test_a_bundle_under_an_old_checkpoint_says_where_the_log_ended(
+    filled: World, exported: Path, kept: Checkpoint, tmp_path: Path
+) -> None:
+    """Whoever puts an old checkpoint in the newest's place leaves out what came after: the report says up to when it goes."""
+    world = World(tmp_path, filled.signer, filled.sealer, now=filled.now)
+    shutil.copytree(filled.directory, world.directory)
+    (world.directory / "cosigned").write_text(kept.text)
+    world.export(tmp_path / "bundle", since=BEGIN + timedelta(hours=1), until=BEGIN + timedelta(hours=9))
+    report = world.verify(tmp_path / "bundle")
+
+    assert (report.findings, report.complete) == ((), 7)
+    assert any("last entry, of 2026-11-01T03:30:00.00Z: nothing is claimed of later ones" in note for note in report.notes)
+    assert not any("later ones" in note for note in filled.verify(exported).notes)
 
 
 def test_entries_are_the_very_bytes_of_the_log_and_open_with_their_own_keys_only(filled: World, exported: Path) -> None:

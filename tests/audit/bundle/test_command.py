@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from proxy.tlog.log import Log
 from proxy.tlog.signing import Kind, PrivateKey
 from tests.audit.bundle.authority import Authority, make_authority
 from tests.audit.bundle.conftest import Answered, Asked
+from tests.audit.bundle.forgeries import relist
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,6 +185,31 @@ async def test_beside_a_running_server_the_export_is_in_its_log_first(office: Of
     assert office.call("audit", "verify-bundle", office.home / "evidence", "--key", office.vkey)[0] == 0
 
 
+def test_a_retired_key_signs_no_bundle_past_the_change(office: Office) -> None:
+    """The keys come with the statement that changes them: a thief of the old one who signs the log as it is, is refused."""
+    office.record(1)
+    old = load_signer(office.settings.keys.checkpoint, office.settings.origin)
+    assert office.call("audit", "rotate-key", "checkpoint", "--config", office.config)[0] == 0
+    office.record(1)
+    office.export(office.home / "evidence", "--officer", "badge-1", *WHY)
+    [statement] = (office.settings.log / "rotations").glob("*.note")
+    bare = ("audit", "verify-bundle", office.home / "evidence", "--key", old.verifier.vkey)
+    verify = ("audit", "verify-bundle", office.home / "evidence", "--key", statement)
+    assert [office.call(*bare)[0], office.call(*verify)[0]] == [1, 0]
+
+    path = office.home / "evidence/data/checkpoint"
+    genuine = path.read_text()
+    size, root = genuine.split("\n")[1:3]
+    forged = old.checkpoint(int(size), base64.b64decode(root)).text
+    for each in (path, *(office.home / "evidence/data/proofs").iterdir()):
+        each.write_text(each.read_text().replace(genuine, forged))
+    relist(office.home / "evidence")
+
+    assert office.call(*bare)[0] == 0
+    code, out = office.call(*verify)
+    assert (code, "data/checkpoint" in out) == (1, True)
+
+
 def test_a_key_that_lies_in_the_bundle_is_refused(office: Office) -> None:
     """However it is spelled: a bundle does not vouch for itself. From elsewhere, the same file will do."""
     office.export(office.home / "evidence", "--officer", "badge-1", *WHY)
@@ -189,9 +217,15 @@ def test_a_key_that_lies_in_the_bundle_is_refused(office: Office) -> None:
     inside.write_text(office.vkey)
     (office.home / "link.vkey").symlink_to(inside)
     (office.home / "log.vkey").write_text(office.vkey + "\n")
+    (office.home / "a+b+c").symlink_to(inside)
     (office.home / "other").symlink_to(office.home / "evidence")
     verify = ("audit", "verify-bundle", office.home / "evidence", "--key")
-    for path in (inside, office.home / "link.vkey", office.home / "evidence" / ".." / "evidence" / "data" / "log.vkey"):
+    for path in (
+        inside,
+        office.home / "link.vkey",
+        office.home / "evidence" / ".." / "evidence" / "data" / "log.vkey",
+        office.home / "a+b+c",
+    ):
         code, out = office.call(*verify, path)
         assert code == 2
         assert "does not vouch" in out
@@ -199,7 +233,8 @@ def test_a_key_that_lies_in_the_bundle_is_refused(office: Office) -> None:
     assert office.call(*verify, office.vkey, "--witness-policy", inside)[0] == 2
     assert office.call(*verify, office.vkey, "--tsa-ca", inside)[0] == 2
     inside.unlink()
-    assert office.call(*verify, office.home / "log.vkey")[0] == 0
+    code, out = office.call(*verify, office.home / "log.vkey")
+    assert (code, "asked for: every entry about what was asked or done by the officer badge-1" in out) == (0, True)
 
 
 def test_what_is_wrong_is_named_and_the_exit_code_says_so(office: Office) -> None:
@@ -214,6 +249,8 @@ def test_what_is_wrong_is_named_and_the_exit_code_says_so(office: Office) -> Non
     assert [each["path"] for each in orjson.loads(out)["findings"]] == ["data/entries/000000000002.json"]
     assert office.call("audit", "verify-bundle", office.home / "evidence", "--key", "log.example+0+AAAA")[0] == 2
     assert office.call("audit", "verify-bundle", office.home / "nowhere", "--key", office.vkey)[0] == 2
+    os.close(os.open(os.fsencode(office.home / "evidence") + b"/\xff", os.O_CREAT | os.O_WRONLY))
+    assert [each["kind"] for each in orjson.loads(office.call(*verify, "--json")[1])["findings"]] == ["extra", "altered"]
     (office.home / "text.zip").write_text("no archive")
     assert office.call("audit", "verify-bundle", office.home / "text.zip", "--key", office.vkey)[0] == 1
 

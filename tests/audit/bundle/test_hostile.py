@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import struct
 import zipfile
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.audit.bundle import opening
+from proxy.audit.bundle.layout import encode_key, key_at
 from proxy.audit.bundle.manifest import ManifestInvalid, decode_manifest, encode_manifest
 from proxy.audit.bundle.opening import BundleUnreadable, open_bundle
 from proxy.audit.bundle.question import QuestionInvalid, decode_asked
+from proxy.audit.entry import encode
+from proxy.audit.reader import AuditReader
+from proxy.audit.sealing import SealBroken, Sealer
+from proxy.tlog.log import Log
+from tests.audit.bundle.conftest import World
+from tests.audit.bundle.forgeries import question, relist
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from tests.audit.bundle.conftest import World
 
 
 @pytest.mark.parametrize(
@@ -44,6 +52,19 @@ def test_a_name_that_leads_elsewhere_is_named_and_read_by_nobody(filled: World, 
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("top", ["..", ".", "", "C:", "a\\..\\..", "a\x1b[2J"])
+def test_an_archive_whose_one_folder_leads_elsewhere_is_not_read(filled: World, tmp_path: Path, top: str) -> None:
+    """All of it in the folder above, or at the root: who unpacks it would write there."""
+    filled.export(tmp_path / "bundle.zip")
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as source, zipfile.ZipFile(tmp_path / "moved.zip", "w") as archive:
+        for each in source.infolist():
+            member = zipfile.ZipInfo("x")
+            member.filename = top + each.filename.removeprefix("bundle")
+            archive.writestr(member, source.read(each))
+    with pytest.raises(BundleUnreadable, match="no name of a bundle's folder"):
+        filled.verify(tmp_path / "moved.zip")
+
+
 def test_a_file_that_is_there_twice_is_named(filled: World, tmp_path: Path) -> None:
     """Which of two a reader takes is a matter of taste, so there must not be two."""
     filled.export(tmp_path / "bundle.zip")
@@ -64,6 +85,21 @@ def test_links_and_devices_are_named_and_not_followed(filled: World, bundle: Pat
     (bundle / "data/checkpoint").unlink()
     (bundle / "data/checkpoint").symlink_to(tmp_path / "secret")
     assert "data/checkpoint" in {finding.path for finding in filled.verify(bundle).findings}
+
+
+def test_what_no_directory_of_an_archive_lists_is_a_finding(filled: World, tmp_path: Path) -> None:
+    """Programs that read an archive from its beginning see another one in front, or a file between: so must we."""
+    filled.export(tmp_path / "bundle.zip")
+    content = (tmp_path / "bundle.zip").read_bytes()
+    (tmp_path / "front.zip").write_bytes(content + content)
+    with zipfile.ZipFile(tmp_path / "between.zip", "w") as archive, zipfile.ZipFile(tmp_path / "bundle.zip") as source:
+        archive.writestr("bundle/data/checkpoint", b"another")
+        archive.filelist.clear()
+        archive.NameToInfo.clear()
+        for member in source.infolist():
+            archive.writestr(member, source.read(member))
+    for name in ("front.zip", "between.zip"):
+        assert [finding.path for finding in filled.verify(tmp_path / name).findings] == [name]
 
 
 def test_a_link_in_an_archive_is_named(filled: World, tmp_path: Path) -> None:
@@ -162,6 +198,7 @@ def test_a_manifest_has_one_spelling(numbers: dict[str, int]) -> None:
         lambda question: question | {"policies": [1]},
         lambda question: question | {"statement": 5},
         lambda question: [question],
+        lambda question: question | {"statement": orjson.loads(b"[" * 250 + b"]" * 250)},
     ],
 )
 def test_a_question_that_is_not_well_formed_is_refused(exported: Path, altered: Callable[[dict[str, object]], object]) -> None:
@@ -169,6 +206,50 @@ def test_a_question_that_is_not_well_formed_is_refused(exported: Path, altered: 
     question = orjson.loads((exported / "data/question.json").read_bytes())
     with pytest.raises(QuestionInvalid):
         decode_asked(orjson.dumps(altered(question)))
+
+
+def test_a_question_that_is_nested_without_end_is_refused(exported: Path) -> None:
+    """One part of it a thousand lists in each other."""
+    content = (exported / "data/question.json").read_bytes()
+    with pytest.raises(QuestionInvalid):
+        decode_asked(content.replace(b'"v": 1', b'"v": ' + b"[" * 1000 + b"]" * 1000))
+
+
+def test_what_a_body_holds_that_is_no_object_is_a_finding(filled: World, tmp_path: Path) -> None:
+    """Whoever holds the log's keys can seal anything: lists without end, a number without end, text, bytes."""
+    plains = [b"[" * 200_000, b"1" * 10_000, b'"words"', b"\xff"]
+    sealer = Sealer(index_key=b"i" * 32, body_key=b"b" * 32, randomness=lambda count: b"r" * count)
+    said = encode(sealer, kind="x", at="2026-11-01T00:00:00.00Z", about="", facts={}, parties=(), sealed={"a": 1})
+    bound = orjson.dumps((sealer.body_key_id, "x", "", "2026-11-01T00:00:00.00Z", sealer.epoch))
+    wrapped = said.body[: said.body.index(AESGCM(b"r" * 32).encrypt(bytes(12), b'{"a":1}', bound))]
+    bodies = [wrapped + AESGCM(b"r" * 32).encrypt(bytes(12), plain, bound) for plain in plains]
+    world = World(tmp_path, filled.signer, sealer)
+
+    async def write() -> None:
+        async with Log(world.directory, signer=world.signer, clock=world.clock) as log:
+            for body in bodies:
+                await log.append(orjson.dumps(orjson.loads(said.entry) | {"body": sha256(body).hexdigest()}), body)
+
+    asyncio.run(write())
+    world.export(tmp_path / "bundle", by="entries", numbers=range(4), opens=lambda _index: False)
+    (tmp_path / "bundle/data/keys").mkdir()
+    for index in range(4):
+        (tmp_path / "bundle" / key_at(index)).write_bytes(encode_key(b"r" * 32))
+        with pytest.raises(SealBroken, match="no JSON object"):
+            AuditReader(world.directory).read(index).unseal(sealer)
+    question(tmp_path / "bundle", disclosed=[0, 1, 2, 3])
+    relist(tmp_path / "bundle")
+
+    assert [finding.index for finding in world.verify(tmp_path / "bundle").findings] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["data/earlier/8.checkpoint", "data/range/proof"])
+def test_nothing_follows_the_last_line_of_a_proof(filled: World, bundle: Path, name: str) -> None:
+    """What nothing authenticates is not passed over."""
+    with (bundle / name.replace(".checkpoint", ".proof")).open("a") as file:
+        file.write("and more")
+    relist(bundle)
+    assert [finding.path for finding in filled.verify(bundle).findings] == [name]
 
 
 @pytest.mark.parametrize("numbers", [[1 << 62], [0, 9_000_000_000]])

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import async_playwright
 
 from proxy.audit.bundle.page import viewer
-from tests.audit.bundle.conftest import HOSTILE
+from proxy.audit.event import Event
+from proxy.audit.service import AuditTrail
+from proxy.tlog.log import Log
+from tests.audit.bundle.conftest import HOSTILE, World
 from tests.audit.bundle.forgeries import FORGERIES, relist
 from tests.browser.conftest import ARGUMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from playwright.async_api import Browser, Page
 
-    from tests.audit.bundle.conftest import World
+    from proxy.audit.event import Json
 
 AXE = Path(__file__).parents[2] / "browser" / "vendor" / "axe.min.js"
 
@@ -41,6 +46,31 @@ async def chromium() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
         await browser.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posing(Event):
+    """An event whose facts have the names of an entry's own parts."""
+
+    kind: ClassVar[str] = "posing"
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return them."""
+        return {"kind": "disclosed", "query": "another"}
+
+
+@pytest.fixture
+def posing(filled: World, tmp_path: Path) -> Path:
+    """Return a bundle of one such entry."""
+    world = World(tmp_path / "home", filled.signer, filled.sealer)
+
+    async def write() -> None:
+        async with Log(world.directory, signer=world.signer, clock=world.clock) as log:
+            await AuditTrail(log, world.sealer, world.clock).record(Posing(about="q1"))
+
+    asyncio.run(write())
+    world.export(tmp_path / "posing", by="entries", numbers=[0])
+    return tmp_path / "posing"
 
 
 async def opened(chromium: Browser, bundle: Path, *, scheme: str = "light", width: int = 1000) -> Page:
@@ -88,6 +118,15 @@ async def test_what_an_officer_typed_stays_text(chromium: Browser, filled: World
     assert HOSTILE.removesuffix("\u202e") in result
     assert dialogs == []
     assert await page.locator("#result img, #result script").count() == 0
+    await page.context.close()
+
+
+async def test_facts_do_not_pass_for_what_an_entry_is(chromium: Browser, filled: World, posing: Path) -> None:
+    """An entry whose facts call it something else is shown as what it is, and with them."""
+    page = await opened(chromium, posing)
+    assert "Everything holds." in await checked(page, posing, filled.signer.verifier.vkey)
+    [own, facts] = await page.locator("details dl").all_text_contents()
+    assert (own, facts) == ("kindposingqueryq1", "kinddisclosedqueryanother")
     await page.context.close()
 
 
@@ -155,7 +194,7 @@ async def test_forgeries_that_the_manifests_agree_with_are_shown_by_name(
         result = await checked(page, bundle, filled.signer.verifier.vkey)
         assert "Everything holds." not in result, name
         index = re.search(r"data/entries/(\d+)\.", path)
-        said = result[: result.index("What this is")]
+        said = result.partition("What this is")[0]
         assert path in said or (index is not None and f"entry {int(index[1])} " in said), (name, said)
     await page.context.close()
 

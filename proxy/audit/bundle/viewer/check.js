@@ -171,7 +171,11 @@ function parseEntry(bytes) {
   return entry;
 }
 
-const proofLines = (bytes) => text(bytes).split("\n").slice(0, -1).map(unbase64);
+function proofLines(bytes) {
+  const lines = text(bytes).split("\n");
+  if (lines.pop() !== "") throw new Broken("something follows its last line");
+  return lines.map(unbase64);
+}
 
 // The body: form, length and name of the wrapping key, wrapped data key (60 bytes), ciphertext under the data key.
 async function openBody(body, keyBytes, entry) {
@@ -183,9 +187,20 @@ async function openBody(body, keyBytes, entry) {
   return JSON.parse(text(new Uint8Array(await crypto.subtle.decrypt(how, key, body.slice(start + 60)))));
 }
 
+const PLACES = ["data/viewer.html", "data/question.json", "data/checkpoint", "data/range/proof"];
+
+// A JSON object in which no name stands twice: a reader would see the first, and a program the last.
+function parseOnce(bytes) {
+  const said = text(bytes), parsed = JSON.parse(said);
+  if (JSON.stringify(parsed).length !== said.replace(/"(?:[^"\\]|\\.)*"|\s+/g, (part) => part.startsWith('"') ? part : "").length) {
+    throw new Broken("it is in another spelling than an export’s, or says something twice");
+  }
+  return parsed;
+}
+
 class Checking {
   constructor(files, keys, witnesses, tell) {
-    Object.assign(this, { files, keys, witnesses, tell, findings: [], notes: [], blamed: new Set(), entries: [], times: [], wanted: new Set() });
+    Object.assign(this, { files, keys, witnesses, tell, findings: [], notes: [], blamed: new Set(), entries: [], times: [], wanted: new Set(PLACES) });
   }
   find(path, message) {
     if (!this.blamed.has(path)) this.findings.push({ path, message: message.includes(path) ? message : `${path}: ${message}` });
@@ -209,7 +224,7 @@ class Checking {
   }
   async run() {
     await this.paper();
-    this.asked = await this.attempt("data/question.json", (bytes) => JSON.parse(text(bytes)));
+    this.asked = await this.attempt("data/question.json", parseOnce);
     this.checkpoint = await this.attempt("data/checkpoint", (bytes) => this.signed(parseCheckpoint(text(bytes))));
     if (this.asked && this.checkpoint) {
       if (this.asked.origin !== this.checkpoint.origin) this.find("data/question.json", "data/question.json is about another log");
@@ -291,8 +306,11 @@ class Checking {
     const { by, tokens, since, until } = this.asked, wanted = new Set(this.asked.entries);
     const within = (at) => (!since || at >= since) && (!until || at < until);
     const names = (entry) => Object.hasOwn(tokens, entry.epoch) && Object.hasOwn(entry.parties, by) && entry.parties[by].includes(tokens[entry.epoch]);
-    const reaches = (first === 0 || (since && entries[0].at < since)) && (end === size || (until && entries.at(-1).at >= until));
+    const reaches = entries.length && (first === 0 || (since && entries[0].at < since)) && (end === size || (until && entries.at(-1).at >= until));
     if (!reaches && size) this.find("data/question.json", "the range does not reach as far as the time asked for");
+    if (entries.length && !(until && entries.at(-1).at >= until)) {
+      this.notes.push(`The range ends with the log’s last entry, of ${entries.at(-1).at}: nothing is claimed of later ones.`);
+    }
     const abouts = new Set(entries.filter((each) => each.about && within(each.at) && names(each)).map((each) => each.about));
     entries.forEach((entry, place) => {
       const index = first + place, answers = within(entry.at) && (abouts.has(entry.about) || names(entry));
@@ -345,7 +363,8 @@ class Checking {
   // Nothing is there that the question does not account for; the policy's files are those of the version that ruled.
   async strays() {
     for (const name of this.files.keys()) {
-      if (/^data\/(entries|proofs|bodies|keys)\//.test(name) && !this.wanted.has(name)) this.find(name, `${name} belongs to nothing here`);
+      const elsewhere = !name.startsWith("data/") || /^data\/(policies\/|range\/\d{12}\.entries$)/.test(name);
+      if (!elsewhere && !this.wanted.has(name)) this.find(name, `${name} belongs to nothing here`);
       if (name.startsWith("data/policies/") && !this.asked.policies.includes(name.slice(14))) this.find(name, `${name} is no file of the policy that ruled`);
     }
     const parts = [];
@@ -362,6 +381,7 @@ class Checking {
     for (const name of this.files.keys()) {
       const match = /^data\/earlier\/(\d+)\.checkpoint$/.exec(name);
       if (!match) continue;
+      this.wanted.add(name).add(name.replace(/checkpoint$/, "proof"));
       const proof = await this.attempt(name.replace(/checkpoint$/, "proof"), proofLines);
       await this.attempt(name, async (bytes) => {
         const old = parseCheckpoint(text(bytes));

@@ -66,7 +66,7 @@ function card(shown, checking) {
   else if (shown.shredded) article.append(make("p", { class: "warn verdict" }, "The sealed part was destroyed on an order; the entry `shredded` of the log says on which."));
   else if (entry.body) article.append(make("p", {}, "The sealed part is closed: its key is not in this folder."));
   const facts = make("details", {}, make("summary", {}, "What lies open in the entry"),
-    fields({ kind: entry.kind, query: entry.about, ...entry.facts }));
+    fields({ kind: entry.kind, query: entry.about }), fields(entry.facts));
   article.append(facts);
   return article;
 }
