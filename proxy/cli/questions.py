@@ -7,7 +7,6 @@ says where. With ``--answer`` a file is written by which anybody who has the log
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from proxy.audit.answer import Answer, AnswerInvalid, answer_of, asked_for, check
-from proxy.audit.errors import AuditUnavailable
 from proxy.audit.index.service import Index, folder_of
 from proxy.audit.search import LogSearch
+from proxy.cli.cause import cases_of, must_be_given, refused
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -67,9 +66,6 @@ AnswerOption = Annotated[
 
 @asynccontextmanager
 async def _asking(settings: Settings) -> AsyncIterator[Questions]:
-    from proxy.purpose.case_system import case_directory  # noqa: PLC0415 -- JSONPath and a client take their time
-    from proxy.telemetry import Metrics  # noqa: PLC0415 -- likewise
-
     sealer = sealer_of(settings)
     index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
     thresholds = load_thresholds(settings.policies / "recognition.yaml", categories=None)
@@ -77,8 +73,7 @@ async def _asking(settings: Settings) -> AsyncIterator[Questions]:
         async with recording(settings) as store:
             registry = Registry(store.database, Keyring.of(settings.keys.registry), utc_now, thresholds=thresholds)
             await registry.refresh()
-            system = settings.cases.system
-            async with case_directory(system, store.database, metrics=Metrics(), monotonic=time.perf_counter) as cases:
+            async with cases_of(settings, store) as cases:
                 search = LogSearch(index, sealer, QueuedLog(settings, store))
                 yield Questions(search=search, cases=cases, registry=registry, sealer=sealer)
     finally:
@@ -183,6 +178,7 @@ def _ask(
     oldest_first: bool = False,
     as_json: bool,
 ) -> None:
+    must_be_given(case, statement)
     today = datetime.now(UTC).date()
     question = Question(
         case=case,
@@ -203,11 +199,10 @@ def _ask(
 def _run(asking: Any) -> None:
     try:
         asyncio.run(asking)
-    except AuditUnavailable:
-        raise
-    except (Refusal, AnswerInvalid) as refusal:
-        help_ = 'each question needs --case NUMBER --statement "why", and days no more than a year apart'
-        raise CommandFailed(str(refusal), help=help_, code=Code.WRONG_USE) from refusal
+    except Refusal as refusal:
+        raise refused(refusal) from refusal
+    except AnswerInvalid as invalid:
+        raise CommandFailed(str(invalid)) from invalid
 
 
 def who_saw(
@@ -308,6 +303,7 @@ def count(
 ) -> None:
     """Count queries by day, officer, purpose or outcome; no body is opened but for officers' names."""
     _must_be(by, COUNTS)
+    must_be_given(case, statement)
     today = datetime.now(UTC).date()
     question = Question(
         case=case, statement=statement, by="officer", value=officer, counts=by,
