@@ -17,6 +17,7 @@ import typer
 
 from proxy.audit.answer import Answer, AnswerInvalid, answer_of, asked_for, check
 from proxy.audit.index.service import Index, folder_of
+from proxy.audit.keyring import by_age
 from proxy.audit.search import LogSearch
 from proxy.cli.cause import cases_of, must_be_given, refused
 from proxy.cli.common import (
@@ -42,7 +43,7 @@ from proxy.registry.thresholds import load_thresholds
 from proxy.tlog.store import SegmentReader, newest_seal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from proxy.audit.answer import Checked
     from proxy.audit.search import Found, Line
@@ -131,18 +132,30 @@ class _Asked:
         if self.oldest_first:
             lines.reverse()
         before, behind = pages[-1].before, pages[-1].behind
+        dead = sorted({epoch for page in pages for epoch in page.dead}, key=by_age)
         if self.as_json:
             queries = [{"entry": f"{self.settings.origin}/{line.index}", **asdict(line)} for line in lines]
-            emit({"queries": queries, "indexed": pages[-1].indexed, "behind": behind, "before": before})
+            emit(
+                {
+                    "queries": queries, "indexed": pages[-1].indexed, "behind": behind, "before": before,
+                    "dead_epochs": dead,
+                }
+            )  # fmt: skip
             return
         for line in lines:
             say(_told(line, self.settings.origin))
         if not lines:
             say("nothing in these days")
+        _say_dead(dead)
         if behind:
             say(f"the newest {behind} entries are not indexed yet: ask again, or run `audit rebuild-index`")
         if before is not None:
             say(f"there is more: --before {before}, or --all")
+
+
+def _say_dead(dead: Iterable[str]) -> None:
+    for epoch in dead:
+        say(f"not complete: nobody can search the entries of epoch {epoch} in these days, since its index key is not here")
 
 
 def _told(line: Line, origin: str) -> str:
@@ -315,10 +328,12 @@ def count(
         async with _asking(settings) as questions:
             counted = await questions.count(question, Asker(person=operator(), role=OPERATOR))
         if as_json:
-            emit({"by": by, "counts": [{by: what, "queries": number} for what, number in counted]})
+            counts = [{by: what, "queries": number} for what, number in counted.rows]
+            emit({"by": by, "counts": counts, "dead_epochs": list(counted.dead)})
         else:
-            for what, number in counted:
+            for what, number in counted.rows:
                 say(f"{number:>9}  {what or 'unknown'}")
+            _say_dead(counted.dead)
 
     _run(asking())
 

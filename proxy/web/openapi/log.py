@@ -41,6 +41,7 @@ _LINE: Final = {
         "withheld": {"type": "integer"},
     },
 }
+_DEAD: Final = {**_NAMES, "description": "Epochs whose index key was destroyed: nobody can search them."}
 _FOUND: Final = {
     "type": "object",
     "required": ["queries", "entries", "indexed", "behind", "before", "dead_epochs"],
@@ -50,13 +51,17 @@ _FOUND: Final = {
         "indexed": {"type": "integer", "description": "The size of the log that was asked."},
         "behind": {"type": "integer", "description": "Entries that were not indexed yet."},
         "before": {"type": ["integer", "null"], "description": "Send it as text to go on; null: there is nothing more."},
-        "dead_epochs": {**_NAMES, "description": "Epochs whose index key was destroyed: nobody can search them."},
+        "dead_epochs": _DEAD,
     },
 }
 _COUNTED: Final = {
     "type": "object",
-    "required": ["by", "counts"],
-    "properties": {"by": {"enum": list(COUNTS)}, "counts": {"type": "array", "items": {"type": "object"}}},
+    "required": ["by", "counts", "dead_epochs"],
+    "properties": {
+        "by": {"enum": list(COUNTS)},
+        "counts": {"type": "array", "items": {"type": "object"}},
+        "dead_epochs": _DEAD,
+    },
 }
 
 
