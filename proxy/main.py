@@ -287,7 +287,9 @@ class _Composition:
         index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
         stack.callback(index.close)
         leaks = LeakTrace(index, sealer, audit, settings.origin)
-        questions = Questions(search=LogSearch(index, sealer, audit), cases=cases, registry=registry, sealer=sealer)
+        questions = Questions(
+            search=LogSearch(index, sealer, audit), cases=cases, registry=registry, sealer=sealer, persons=identities.persons
+        )
 
         def door(*, queries: bool) -> Handler:
             return Terminals(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from proxy.audit.event import Event, Party
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.audit.event import Json
+
+INVESTIGATING: Final = frozenset({"log-read", "log-searched", "leak-traced", "leads-shown", "export-begun", "exported"})
+"""Kinds that say who looks into the log, and about whom: to be asked about is nothing that somebody did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

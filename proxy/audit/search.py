@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from proxy.audit.errors import OwnLookups
 from proxy.audit.event import Event, Party
+from proxy.audit.events import INVESTIGATING
 from proxy.audit.index.rows import QUERIES, left_in
 from proxy.audit.pairing import DECIDED, TERMINAL
 from proxy.audit.sealing import SealBroken, Shredded
@@ -30,6 +31,10 @@ PATIENCE: Final = 2.0
 """Seconds that a question waits for an index that is behind; then it is answered as far as that goes, and says so."""
 SUBJECT: Final = "subject"
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_TOLD: Final = frozenset({"finding", "overdue", "personnel-imported"})
+"""Kinds that name an officer and no actor, and are nothing that the officer did."""
 _WHOLE: Final = frozenset({"officer", "case", "terminal"})
 """What is sought by what every entry of a query says of itself; all else says whom it was about."""
 
@@ -81,7 +86,8 @@ class LogSearched(Event):
         """Return who searched, under which case, and what was searched for."""
         yield Party("actor", self.operator)
         yield Party("case", self.case)
-        yield from self.sought.parties
+        # Not as an actor: whoever is sought did nothing here.
+        yield from (party for party in self.sought.parties if party.kind != "actor")
 
     def sealed(self) -> Mapping[str, Json]:
         """Return all of it in words."""
@@ -94,7 +100,8 @@ class Line:
 
     ``index`` is the entry that the terminal was told (``Audit-Entry``). ``roads`` are the kinds of what named them, ``seen``
     and ``masked`` the names of fields, ``shown`` and ``withheld`` count records; ``unread`` says why a body tells nothing.
-    Whom else it was about stays sealed.
+    ``about``: an officer was sought, and this is what another did, or the program found, about them. Whom else it was about
+    stays sealed.
     """
 
     index: int
@@ -114,6 +121,7 @@ class Line:
     shown: int = 0
     withheld: int = 0
     unread: str = ""
+    about: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +172,25 @@ class LogSearch:
         if self._concerns(found.entries, searched.operator):
             await self.deny(searched)
         return replace(found, behind=max(receipt.index - found.indexed, 0))
+
+    async def names(self, parties: Iterable[Party]) -> bool:
+        """Tell whether any entry names one of them, but for those of whoever looked into the log; who cannot tell says yes.
+
+        Raises:
+            IndexUnusable, LogDamaged, EntryUnreadable: as ``search``.
+        """
+        return await asyncio.to_thread(self._names, tuple(parties))
+
+    def _names(self, parties: Sequence[Party]) -> bool:
+        tokens = {token for party in parties for token in self._sealer.searches(*party).values()}
+        before: int | None = None
+        while True:
+            hits = self._index.find(tokens, since=_BEGIN, until=_END, before=before, most=FOUND)
+            if hits.dead or any(entry.kind not in INVESTIGATING or not _about(entry, tokens) for entry in hits.entries):
+                return True
+            if not hits.more:
+                return False
+            before = hits.entries[-1].index
 
     async def deny(self, searched: LogSearched) -> None:
         """Record that somebody was not told, and do not tell.
@@ -254,6 +281,7 @@ class LogSearch:
             shown=sum(record.get("withheld") is False for record in left),
             withheld=sum(record.get("withheld") is True for record in left),
             unread=unread,
+            about=searched.sought.by == "officer" and all(_about(each, tokens) for each in together if _tokens(each) & tokens),
         )
 
     def _left(self, ended: Entry | None, searched: LogSearched) -> Sequence[Mapping[str, Json]]:
@@ -273,6 +301,12 @@ class LogSearch:
             return {}, "shredded"
         except SealBroken:
             return {}, "sealed"
+
+
+def _about(entry: Entry, tokens: set[str]) -> bool:
+    """Tell whether an entry says something about whom it names, and not what they did: another acted, or the program."""
+    actors = entry.parties.get("actor", ())
+    return tokens.isdisjoint(actors) and (bool(actors) or entry.kind in _TOLD)
 
 
 def _tokens(entry: Entry) -> set[str]:

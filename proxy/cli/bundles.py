@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from proxy import __version__
+from proxy.audit.events import INVESTIGATING
 from proxy.cli.cause import case_with_cause, must_be_given
 from proxy.cli.common import (
     DEFAULT_CONFIG,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from proxy.audit.bundle.question import By, Question
     from proxy.audit.bundle.trust import Trust
     from proxy.audit.bundle.verifying import Report
+    from proxy.audit.entry import Entry
     from proxy.audit.event import Event
     from proxy.audit.sealing import Sealer
     from proxy.settings import Settings
@@ -53,15 +55,17 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="The bundle: a new folder, or a new file that ends in .zip.")],
     case: Annotated[str, typer.Option("--case", help="The case that needs the evidence, in the case directory.")] = "",
     statement: Annotated[str, typer.Option("--statement", help="Why, in words that say something.")] = "",
-    officer: Annotated[str, typer.Option("--officer", help="Everything this officer asked.")] = "",
+    officer: Annotated[str, typer.Option("--officer", help="What this officer asked, and others did about them.")] = "",
     subject: Annotated[str, typer.Option("--subject", help="Everything that met this protected person (registry entry).")] = "",
     person_id: Annotated[str, typer.Option("--person-id", help="Everything that met the person with this record number.")] = "",
     under_case: Annotated[str, typer.Option("--under-case", help="Everything asked under this case.")] = "",
     terminal: Annotated[str, typer.Option("--terminal", help="Everything from this terminal.")] = "",
     entries: Annotated[str, typer.Option("--entries", help="Entries by number: 5,9-12. Claims nothing of others.")] = "",
     since: Annotated[str, typer.Option("--since", help="From this time on: 2026-11-01 or 2026-11-01T08:30Z (UTC).")] = "",
-    until: Annotated[str, typer.Option("--until", help="Up to this time, exclusive.")] = "",
-    disclose: Annotated[str, typer.Option("--disclose", help="Whose sealed parts are opened: all, none, or 5,9-12.")] = "all",
+    until: Annotated[str, typer.Option("--until", help="Before this time; of a day, nothing any more.")] = "",
+    disclose: Annotated[
+        str, typer.Option("--disclose", help="What is opened: all (but what investigators asked), none, or 5,9-12.")
+    ] = "all",
     checkpoint: Annotated[
         list[Path] | None,
         typer.Option("--checkpoint", help="A checkpoint that was kept: the bundle proves the log has only grown since."),
@@ -80,7 +84,7 @@ def export(
     by, value = _one(asked)
     must_be_given(case, statement)
     span = _moment(since, "--since"), _moment(until, "--until")
-    numbers, opens = _numbers(value) if by == "entries" else (), _opener(disclose)
+    numbers, opens = _numbers(value) if by == "entries" else (), _opener(disclose, by)
     if by == "entries" and any(span):
         raise _wrong("entries that are asked for by number have no --since or --until", "leave them away")
     if output.exists():
@@ -133,10 +137,12 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
-def _opener(disclose: str) -> Callable[[int], bool]:
-    if disclose in {"all", "none"}:
-        return lambda _index: disclose == "all"
-    return set(_numbers(disclose)).__contains__
+def _opener(disclose: str, by: By) -> Callable[[Entry], bool]:
+    """Tell of an entry whether it is opened: what whoever investigates asked is not, unless it is named by number."""
+    if disclose not in {"all", "none"}:
+        numbers = set(_numbers(disclose))
+        return lambda entry: entry.index in numbers
+    return lambda entry: disclose == "all" and (by == "entries" or entry.kind not in INVESTIGATING)
 
 
 def _kept(path: Path, verifier: Verifier) -> Checkpoint:
@@ -188,7 +194,7 @@ class _Export:
         self._about = f"export-{os.urandom(8).hex()}"
 
     def run(
-        self, output: Path, *, numbers: Sequence[int], opens: Callable[[int], bool], earlier: Sequence[Checkpoint]
+        self, output: Path, *, numbers: Sequence[int], opens: Callable[[Entry], bool], earlier: Sequence[Checkpoint]
     ) -> Written:
         from proxy.audit.bundle.events import ExportBegun  # noqa: PLC0415
         from proxy.audit.bundle.exporting import Exporting  # noqa: PLC0415

@@ -35,6 +35,7 @@ from proxy.cli.common import (
 from proxy.cli.queued import QueuedLog
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.clock import utc_now
+from proxy.identity.service import Identities
 from proxy.oversight.questions import BY, COUNTS, Asker, Question, Questions
 from proxy.refusal import Refusal
 from proxy.registry.keyring import Keyring
@@ -76,7 +77,9 @@ async def _asking(settings: Settings) -> AsyncIterator[Questions]:
             await registry.refresh()
             async with cases_of(settings, store) as cases:
                 search = LogSearch(index, sealer, QueuedLog(settings, store))
-                yield Questions(search=search, cases=cases, registry=registry, sealer=sealer)
+                # Whom only the provider's tokens name has come by, and is in the log.
+                identities = Identities(database=store.database)
+                yield Questions(search=search, cases=cases, registry=registry, sealer=sealer, persons=identities.persons)
     finally:
         index.close()
 
@@ -163,7 +166,7 @@ def _told(line: Line, origin: str) -> str:
     here = line.at.astimezone()
     when = f"{here:%Y-%m-%d %H:%M:%S %Z}" + ("" if here.utcoffset() == timedelta(0) else f" ({line.at:%H:%M:%SZ})")
     parts = [f"{when}  {line.officer or 'somebody unknown'}"]
-    parts.append(f"{line.action or line.kind} {line.outcome}".strip())
+    parts.append(f"{'about them: ' if line.about else ''}{line.action or line.kind} {line.outcome}".strip())
     why = " ".join(filter(None, (line.purpose, line.case and f"case {line.case}", line.statement and f"“{line.statement}”")))
     if line.unread:
         why = f"what it says is {line.unread}"
@@ -276,7 +279,7 @@ def saw(
     answer: AnswerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print everything an officer did, or everything that came from a terminal."""
+    """Print everything an officer did, and marked, what others did about them; or everything that came from a terminal."""
     _ask(
         config, by="terminal" if terminal else "officer", value=officer, case=case, statement=statement, since=since,
         until=until, before=before, every=every, answer=answer, as_json=as_json,

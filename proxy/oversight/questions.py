@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
+from proxy.audit.errors import SoughtUnknown
 from proxy.audit.event import Party
+from proxy.audit.events import INVESTIGATING
 from proxy.audit.search import SUBJECT, LogSearched, Sought
 from proxy.disclosure.marks import marks_of
 from proxy.inquiry.inquiry import BodyUnreadable
 from proxy.oversight.cause import shown_cause
 from proxy.purpose.header import normal_case
-from proxy.registry.forms import BORN, NUMBERS, all_of
+from proxy.registry.forms import BORN, NUMBERS, all_of, is_of
 from proxy.registry.protection import OWN_CAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from proxy.audit.sealing import Sealer
     from proxy.audit.search import Counted, Found, LogSearch
@@ -34,6 +37,12 @@ ASKERS: Final = frozenset({"auditor", "oversight"})
 """Roles that may ask the log."""
 BY: Final = ("officer", "case", "terminal", "entry", *NUMBERS, "address", "name")
 """By what one may ask. A name goes with a date of birth, or finds whoever was asked about by that name alone."""
+WORDS: Final = {
+    "officer": "officer", "case": "case number", "terminal": "terminal", "entry": "registry entry",
+    "person_id": "record number",
+    "ssn": "Social Security number", "license": "driver licence", "plate": "plate", "vin": "VIN", "phone": "phone number",
+    "email": "e-mail address", "address": "address", "name": "name",
+}  # fmt: skip
 COUNTS: Final = ("day", "officer", "purpose", "outcome")
 LONGEST: Final = timedelta(days=366)
 MOST_VALUE: Final = 256
@@ -102,6 +111,10 @@ class Question:
                 return
         if self.by not in BY or not self.value.strip() or len(self.value) > MOST_VALUE:
             raise BodyUnreadable(f"Say by what you search (one of {', '.join(BY)}), and for whom or what.")
+        if not is_of(self.by, self.value):
+            raise BodyUnreadable(f"What you search for is no {WORDS[self.by]}, in any spelling.")
+        if self.dob and not is_of("dob", self.dob):
+            raise BodyUnreadable("The date of birth is none: write it as year-month-day, like 1971-03-08.")
 
 
 def _day(text: str) -> datetime:
@@ -119,6 +132,8 @@ class Questions:
     cases: CaseDirectory
     registry: Registry
     sealer: Sealer
+    persons: Callable[[], AbstractSet[str]]
+    """Everybody who ever had a credential here, as far as anybody knows."""
 
     async def ask(self, question: Question, asker: Asker) -> Found:
         """Return what the log answers, newest first, once the question is in it.
@@ -126,13 +141,22 @@ class Questions:
         Raises:
             CaseUnknown, StatementUninformative, BodyUnreadable: cause is not shown.
             OwnLookups: it is about whoever asks.
+            SoughtUnknown: nothing was found, and nobody knows whom it is about.
             AuditUnavailable, IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: it cannot be answered.
         """
-        return await self.search.search(await self._searched(question, asker))
+        searched = await self._searched(question, asker)
+        found = await self.search.search(searched)
+        if all(entry.kind in INVESTIGATING for entry in found.entries):
+            await self._must_be_known(searched.sought)
+        return found
 
     async def count(self, question: Question, asker: Asker) -> Counted:
         """Return how many queries there were. Raises as ``ask`` does."""
-        return await self.search.count(await self._searched(question, asker))
+        searched = await self._searched(question, asker)
+        counted = await self.search.count(searched)
+        if not counted.rows:
+            await self._must_be_known(searched.sought)
+        return counted
 
     async def sought(self, question: Question, asker: Asker) -> Sought:
         """Return what a question seeks, in the log's words. Raises as ``ask`` does."""
@@ -158,6 +182,24 @@ class Questions:
         if own:
             await self.search.deny(searched)
         return searched
+
+    async def _must_be_known(self, sought: Sought) -> None:
+        """Return when there is such a person or entry, or was: people who left are found by what the log has of them.
+
+        Raises:
+            SoughtUnknown: else.
+        """
+        match sought.by:
+            case "officer":
+                known = sought.value in self.persons() or self.registry.recognizer.employed(sought.value)
+                told = "Nobody of that number is known here, and no entry of the log names one. Look at the spelling."
+            case "entry":
+                known = bool(await self.registry.named([sought.value]))
+                told = "There is no such registry entry, and no entry of the log names one. Look at the spelling."
+            case _:
+                return
+        if not known and not await self.search.names(sought.parties):
+            raise SoughtUnknown(told)
 
     async def _sought(self, question: Question, asker: Asker) -> tuple[Sought, bool]:
         """Return what is sought, and whether it is the cause of whoever asks."""

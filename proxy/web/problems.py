@@ -165,6 +165,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "lock-target-unknown": Problem(
         422, "Nothing of this name is known", "Nothing is stopped yet. Look at the spelling, or send it with `anyway`: true."
     ),
+    "sought-unknown": Problem(422, "Nobody of this name is known", "Nothing was found, and nobody here knows whom you seek."),
     "locks-stale": Problem(
         503,
         "What is locked is not known",

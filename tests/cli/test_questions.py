@@ -172,6 +172,25 @@ def test_the_index_is_made_anew(asked: Office) -> None:
     assert found(asked, "who-saw", "100123") == before
 
 
+def test_who_left_is_found_and_who_did_nothing_is_answered(asked: Office) -> None:
+    """What the log has of somebody is told of, whatever days were asked; to have been asked about does not make one known."""
+    days = ("--since", "2020-01-01", "--until", "2020-01-31")
+    assert found(asked, "saw", "badge-2", *days) == []
+    for _ in range(2):
+        assert call(asked, "saw", "nobody-77", *CAUSE)[0] == 2
+
+
+def test_what_others_did_about_an_officer_is_marked(asked: Office) -> None:
+    """To be asked about is nothing that an officer did: such entries say whose they are, and that they are about them."""
+    found(asked, "saw", "badge-2")
+
+    _, told = call(asked, "saw", "badge-2", *CAUSE)
+
+    assert {(line["kind"], line["about"]) for line in told["queries"]} == {("log-searched", True), ("disclosed", False)}
+    _, out, _ = asked.call("audit", "saw", "badge-2", *CAUSE, "--config", str(asked.config))
+    assert "about them: log-searched" in out
+
+
 def test_an_epoch_that_nobody_can_search_any_more_is_named(asked: Office) -> None:
     """Its key was destroyed: every question says which entries it could not ask, in words and in JSON."""
     keys = asked.folder / "keys"
@@ -201,6 +220,11 @@ def test_an_epoch_that_nobody_can_search_any_more_is_named(asked: Office) -> Non
         (("who-saw", "100123", *CAUSE, "--by", "shoe"), "shoe"),
         (("count", "person", *CAUSE), "person"),
         (("saw", "badge-1", *CAUSE, "--since", "2001-01-01"), "year"),
+        (("who-saw", "not a plate!!", "--by", "phone", *CAUSE), "no phone number"),
+        (("who-saw", "Doe, Jane", "--by", "name", "--dob", "then", *CAUSE), "date of birth"),
+        (("who-saw", "00" * 16, "--by", "entry", *CAUSE), "no such registry entry"),
+        (("saw", "nobody-77", *CAUSE), "Nobody of that number is known here"),
+        (("count", "day", "--officer", "nobody-77", *CAUSE), "Nobody of that number is known here"),
         (("verify-answer", "nothing.json"), "nothing.json"),
     ],
 )

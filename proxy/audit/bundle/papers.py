@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from proxy.tlog.note import Checkpoint
 
 _WHAT: Final = {
-    "officer": "every entry about what was asked or done by the officer",
+    "officer": "every entry of what was asked by, or done about, the officer",
     "subject": "every entry about the protected person known to the registry as",
     "person_id": "every entry about the person with the record number",
     "case": "every entry made under the case",

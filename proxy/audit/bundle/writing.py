@@ -64,7 +64,7 @@ class Order:
     case: str
     statement: str
     at: datetime
-    opens: Callable[[int], bool]
+    opens: Callable[[Entry], bool]
     earlier: Sequence[Checkpoint] = ()
     policy: str = ""
     policies: Mapping[str, bytes] = field(default_factory=dict)
@@ -196,7 +196,7 @@ class Evidence:
             self._shredded.append(index)
             return
         self._sheaf.put(body_at(index), entry.body)
-        if not order.opens(index):
+        if not order.opens(entry):
             return
         try:
             key = entry.data_key(self._sealer)

@@ -65,6 +65,7 @@ TROUBLES: Final[Mapping[str, tuple[str, str]]] = {
         "This lock has ended already",
         "Nothing was changed by you. Go back to the locks; the page shows what holds now.",
     ),
+    "sought-unknown": ("Nobody knows whom you seek", "Nothing was found. Go back and look at the spelling."),
     "lock-target-unknown": ("Nobody knows such a target", "Nothing was locked. Go back and look at the spelling."),
     "lock-target-invalid": ("This cannot be locked as you wrote it", "Nothing was locked. Go back and correct it."),
     "delegation-invalid": ("Nobody can stand in like this", "Nothing was handed on. Go back and correct it."),

@@ -14,6 +14,7 @@ _REFUSED: Final = (
     | {
         "method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-duplicate", "locked", "locks-stale",
         "route-unknown", "case-unknown", "case-directory-unavailable", "statement-uninformative", "own-lookups",
+        "sought-unknown",
     }
 )  # fmt: skip
 _TEXT: Final = {"type": "string", "maxLength": MOST_VALUE}
@@ -39,6 +40,7 @@ _LINE: Final = {
         "masked": _NAMES,
         "shown": {"type": "integer"},
         "withheld": {"type": "integer"},
+        "about": {"type": "boolean", "description": "What another did, or the program found, about the officer who is sought."},
     },
 }
 _DEAD: Final = {**_NAMES, "description": "Epochs whose index key was destroyed: nobody can search them."}

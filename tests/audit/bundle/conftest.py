@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from proxy.audit.bundle.exporting import Notary, Written
     from proxy.audit.bundle.question import By
     from proxy.audit.bundle.verifying import Report
+    from proxy.audit.entry import Entry
     from proxy.audit.event import Json
     from proxy.tlog.note import Checkpoint
 
@@ -127,7 +128,7 @@ class World:
         since: datetime | None = None,
         until: datetime | None = None,
         numbers: Sequence[int] = (),
-        opens: Callable[[int], bool] = lambda _index: True,
+        opens: Callable[[Entry], bool] = lambda _entry: True,
         earlier: Sequence[Checkpoint] = (),
         notary: Notary | None = None,
         record: Callable[[Exported], None] | None = None,

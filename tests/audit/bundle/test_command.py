@@ -141,6 +141,19 @@ def test_an_export_is_in_the_log_twice_and_names_nobody_in_the_open(office: Offi
     assert office.call("audit", "verify", "--config", office.config)[0] == 0
 
 
+def test_what_investigators_asked_stays_closed_unless_it_is_named(office: Office) -> None:
+    """An export about an officer is an entry about them: the next one holds it, and opens it only by its number."""
+    office.export(office.home / "first", "--officer", "badge-1", *WHY)
+    begun = next(entry["index"] for entry in office.tail() if entry["kind"] == "export-begun")
+
+    _, out = office.export(office.home / "second", "--officer", "badge-1", *WHY, "--json")
+    _, named = office.export(office.home / "third", "--entries", begun, *WHY, "--json")
+
+    assert begun in orjson.loads(out)["entries"]
+    assert not (office.home / f"second/data/keys/{begun:012}.key").exists()
+    assert (orjson.loads(out)["disclosed"], orjson.loads(named)["disclosed"]) == (2, 1)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -239,7 +252,7 @@ def test_a_key_that_lies_in_the_bundle_is_refused(office: Office) -> None:
     assert office.call(*verify, office.vkey, "--tsa-ca", inside)[0] == 2
     inside.unlink()
     code, out = office.call(*verify, office.home / "log.vkey")
-    assert (code, "asked for: every entry about what was asked or done by the officer badge-1" in out) == (0, True)
+    assert (code, "asked for: every entry of what was asked by, or done about, the officer badge-1" in out) == (0, True)
 
 
 def test_what_is_wrong_is_named_and_the_exit_code_says_so(office: Office) -> None:

@@ -231,7 +231,7 @@ def test_what_a_body_holds_that_is_no_object_is_a_finding(filled: World, tmp_pat
                 await log.append(orjson.dumps(orjson.loads(said.entry) | {"body": sha256(body).hexdigest()}), body)
 
     asyncio.run(write())
-    world.export(tmp_path / "bundle", by="entries", numbers=range(4), opens=lambda _index: False)
+    world.export(tmp_path / "bundle", by="entries", numbers=range(4), opens=lambda _entry: False)
     (tmp_path / "bundle/data/keys").mkdir()
     for index in range(4):
         (tmp_path / "bundle" / key_at(index)).write_bytes(encode_key(b"r" * 32))
