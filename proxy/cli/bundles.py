@@ -32,6 +32,7 @@ from proxy.cli.recording import operator, sealer_of
 from proxy.cli.trusting import verifier_of
 from proxy.clock import stamp, utc_now
 from proxy.document import DocumentInvalid
+from proxy.tlog.store import newest_seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -157,12 +158,19 @@ def _kept(path: Path, verifier: Verifier) -> Checkpoint:
 @contextmanager
 def _explained() -> Iterator[None]:
     """Say what to do about what stops an export."""
+    from proxy.audit.bundle.gathering import EpochUnsearchable  # noqa: PLC0415
     from proxy.audit.bundle.stamps import StampInvalid  # noqa: PLC0415
+    from proxy.audit.bundle.writing import ExportRefused  # noqa: PLC0415
     from proxy.audit.entry import EntryUnreadable  # noqa: PLC0415
     from proxy.audit.sealing import SealBroken  # noqa: PLC0415
 
     try:
         yield
+    except EpochUnsearchable as error:
+        help_ = f"nobody can tell whom their entries name: ask from then on, with --since {error.since}"
+        raise CommandFailed(str(error), help=help_, code=Code.WRONG_USE) from error
+    except ExportRefused as error:
+        raise CommandFailed(str(error), help="nothing was exported", code=Code.WRONG_USE) from error
     except StampInvalid as error:
         help_ = "nothing was exported; try again, or take audit.timestamps out of the configuration"
         raise CommandFailed(str(error), help=help_) from error
@@ -207,6 +215,7 @@ class _Export:
         digest, files = _policy(settings)
         # Of the log as it is before this export, so that its own entry is no part of the answer.
         newest = newest_checkpoint(settings.log, verifier)
+        newer = max(newest_seal(settings.log) - newest.size, 0)
         self._record(
             ExportBegun(
                 about=self._about, operator=operator(), case=self._case, statement=self._statement, by=self._by,
@@ -214,7 +223,7 @@ class _Export:
             )
         )  # fmt: skip
         with progress("exporting", newest.size * 2 if self._by != "entries" else len(numbers)) as advance:
-            gathering = Gathering(settings.log, newest, advance)
+            gathering = Gathering(settings.log, newest, advance, newer=newer)
             gathered = gathering.by_number(question) if self._by == "entries" else gathering.spanned(question, *self._span)
             order = Order(
                 exporter=operator(), case=self._case, statement=self._statement, at=utc_now(), opens=opens, earlier=earlier,
@@ -266,6 +275,8 @@ def _policy(settings: Settings) -> tuple[str, Mapping[str, bytes]]:
 
 
 def _print_written(output: Path, written: Written, *, as_json: bool) -> None:
+    from proxy.audit.bundle.papers import left_out  # noqa: PLC0415
+
     asked = written.asked
     if as_json:
         emit(
@@ -273,13 +284,15 @@ def _print_written(output: Path, written: Written, *, as_json: bool) -> None:
                 "bundle": str(output), "manifest": written.manifest, "size": written.size, "entries": list(asked.entries),
                 "disclosed": len(asked.disclosed), "shredded": list(asked.shredded), "locked": list(written.locked),
                 "range": None if asked.stretch is None else [asked.stretch.first, asked.stretch.end],
-                "stamped": written.stamped, "policies": len(asked.policies),
+                "stamped": written.stamped, "policies": len(asked.policies), "newer": written.newer,
             }
         )  # fmt: skip
         return
     say(f"{output}: {len(asked.entries)} entries, {len(asked.disclosed)} of them opened, from a log of {written.size}")
     if asked.stretch is not None:
         say(f"complete for entries {asked.stretch.first} to {asked.stretch.end - 1}: all of them are in it")
+    if written.newer:
+        warn(f"{left_out(written.newer)}: ask again later for them")
     say(f"its manifest's SHA-256, which names it for good: {written.manifest}")
     if written.stamped:
         say(f"time-stamped on {written.stamped}")

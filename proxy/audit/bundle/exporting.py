@@ -66,7 +66,10 @@ class Notary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What was exported; ``locked`` are entries whose body stays closed, since its key is not here any more."""
+    """What was exported; ``locked`` are entries whose body stays closed, since its key is not here any more.
+
+    ``newer`` is as in ``Gathered``.
+    """
 
     asked: Asked
     manifest: str
@@ -74,6 +77,7 @@ class Written:
     stamped: str
     files: int
     locked: Sequence[int]
+    newer: int = 0
 
 
 class Exporting:
@@ -142,6 +146,7 @@ class Exporting:
             stamped=written.stamped,
             files=len(sheaf.hashes),
             locked=tuple(evidence.locked),
+            newer=gathered.newer,
         )
 
     def _close(self, sheaf: Sheaf, asked: Asked, gathered: Gathered) -> Written:
@@ -163,6 +168,7 @@ class Exporting:
             manifest=digest,
             witnessed=_cosigners(gathered.checkpoint.text, self._verifier),
             stamped=stamped,
+            newer=gathered.newer,
         )
         sheaf.put(BAGIT, BAGIT_CONTENT)
         sheaf.put(BAG_INFO, bag_info(payload, size, asked))

@@ -141,6 +141,25 @@ def test_an_export_is_in_the_log_twice_and_names_nobody_in_the_open(office: Offi
     assert office.call("audit", "verify", "--config", office.config)[0] == 0
 
 
+def test_where_an_epoch_cannot_be_searched_the_export_says_from_when_it_can(office: Office) -> None:
+    """Nobody can tell whom its entries name: wrong use, with the time from which an answer can be complete."""
+    ring = office.home / "ring"
+    ring.mkdir(mode=0o700)
+    (office.home / "index.key").rename(ring / "index.key")
+    office.config.write_text(office.config.read_text("utf-8").replace("index: index.key", "index: ring"), "utf-8")
+    assert office.call("audit", "rotate-key", "index", "--config", office.config)[0] == 0
+    (ring / "index.key").unlink()
+    for _ in range(2):
+        import_cases(office.config, "26-CR-0042")  # an entry of the new epoch
+    office.capsys.readouterr()
+
+    code, out = office.export(office.home / "evidence", "--officer", "badge-1", *WHY)
+
+    assert (code, "the index key is not here of the epoch index (up to" in out) == (2, True)
+    since = out.split("--since ")[1].split()[0]
+    assert office.export(office.home / "evidence", "--officer", "badge-1", "--since", since, *WHY)[0] == 0
+
+
 def test_what_investigators_asked_stays_closed_unless_it_is_named(office: Office) -> None:
     """An export about an officer is an entry about them: the next one holds it, and opens it only by its number."""
     office.export(office.home / "first", "--officer", "badge-1", *WHY)
@@ -183,8 +202,9 @@ def test_without_a_case_a_reason_and_one_question_nothing_leaves(office: Office,
 def test_an_export_that_is_refused_leaves_no_trace_but_in_the_log(office: Office) -> None:
     """Somebody began it: that stays. A file does not."""
     before = sorted(path.name for path in office.home.iterdir())
-    code, out = office.export(office.home / "evidence", "--entries", "700", *WHY)
-    assert code == 3
+    code, out = office.export(office.home / "evidence", "--entries", "2,700", *WHY)
+    assert code == 2
+    assert "doctor" not in out
     assert "not entry 700" in out
     assert sorted(path.name for path in office.home.iterdir()) == before
     assert [entry["kind"] for entry in office.tail()[9:]] == ["export-begun"]
@@ -281,7 +301,9 @@ def test_witnesses_vouch_for_a_bundle(office: Office, showcause_verify: Path) ->
     body = text.partition("\n\n")[0] + "\n"
     (office.settings.log / "cosigned").write_text(text + witness.line(body, 1_793_000_000))
     office.record(3)
-    assert office.export(office.home / "evidence", "--officer", "badge-1", *WHY)[0] == 0
+    code, out = office.export(office.home / "evidence", "--officer", "badge-1", *WHY)
+    assert (code, "6 newer entries of the log are not cosigned (or signed) yet and not in it" in out) == (0, True)
+    assert "6 newer entries" in (office.home / "evidence/README.txt").read_text()
     policies = {}
     for name, key in {"good": witness, "absent": absent}.items():
         policies[name] = office.home / f"{name}.policy"
