@@ -36,7 +36,7 @@ from proxy.cli.queued import QueuedLog
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.clock import utc_now
 from proxy.identity.service import Identities
-from proxy.oversight.questions import BY, COUNTS, Asker, Question, Questions
+from proxy.oversight.questions import BY, COUNTS, Asker, Question, Questions, road_in_words
 from proxy.refusal import Refusal
 from proxy.registry.keyring import Keyring
 from proxy.registry.service import Registry
@@ -174,7 +174,7 @@ def _told(line: Line, origin: str) -> str:
     masked = f"masked {', '.join(line.masked)}" if line.masked else ""
     withheld = f"{line.withheld} withheld" if line.withheld else ""
     where = f"at {line.terminal}" if line.terminal else ""
-    road = f"by {', '.join(line.roads)}" if line.roads else ""
+    road = f"by {', '.join(road_in_words(each) for each in line.roads)}" if line.roads else ""
     return "  ".join(filter(None, (*parts, where, why, road, seen, masked, withheld, f"{origin}/{line.index}")))
 
 

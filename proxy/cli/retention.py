@@ -108,7 +108,10 @@ def _covered(case: str, subject: str, entries: str) -> tuple[str, str, int, int]
 
 @hold.command("list")
 def list_(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """List the holds in force; whom they cover, and by which order, `audit show ENTRY --decrypt` tells. Exit 1 for some."""
+    """List the holds in force; whom they cover, and by which order, `audit show ENTRY --decrypt` tells.
+
+    Exit 1 when some are in force, 0 when none is.
+    """
     settings = settings_of(config)
     rows = [
         {"id": each.id, "since": each.at, "entry": each.index, "covers": each.kind or f"entries {each.first} to {each.last}"}

@@ -56,7 +56,7 @@ def shred(
 ) -> None:
     """Propose that bodies be shredded, or agree to it as a second person; without arguments, show what waits.
 
-    The entries themselves stay, and every proof with them. Exit 1 while something waits for a second person.
+    The entries themselves stay, and every proof with them. Exit 1 when something waits for a second person.
     """
     if sum((bool(index), bool(approve), bool(refuse), finish)) > 1:
         raise CommandFailed("propose, agree, refuse or finish: one of them", code=Code.WRONG_USE)
@@ -130,7 +130,9 @@ def _show(settings: Settings, *, as_json: bool) -> None:
             )
         else:
             say(f"{each.id}: {_list(each.wanted.entries)}, proposed by {each.wanted.by}, until {stamp(each.expires)}")
-    if not found and not as_json:
+    if found:
+        raise done(Code.FOUND)
+    if not as_json:
         say("nothing waits to be shredded")
 
 

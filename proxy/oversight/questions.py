@@ -49,6 +49,11 @@ MOST_VALUE: Final = 256
 _SAYS_WHO: Final = frozenset({*NUMBERS, BORN, "street"})
 
 
+def road_in_words(kind: str) -> str:
+    """Return what a reader is told of the kind by which somebody was named."""
+    return {BORN: "date of birth", SUBJECT: "registry entry"}.get(kind, kind.replace("_", " "))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
     """Who asks: a principal, or somebody at the machine itself, whom no registry knows."""

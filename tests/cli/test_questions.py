@@ -14,6 +14,7 @@ from proxy.audit.event import Event, Party
 from proxy.audit.service import AuditTrail
 from proxy.cli.recording import sealer_of
 from proxy.clock import utc_now
+from proxy.oversight.questions import road_in_words
 from proxy.settings import load_settings
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
@@ -136,6 +137,12 @@ def test_a_reader_is_told_when_who_why_and_what(asked: Office) -> None:
     assert "office.example.gov/audit/" in line
 
 
+@pytest.mark.parametrize(("kind", "words"), [("born", "date of birth"), ("subject", "registry entry"), ("ssn", "ssn")])
+def test_roads_are_told_in_words(kind: str, words: str) -> None:
+    """What the log calls a kind is no word for a reader."""
+    assert road_in_words(kind) == words
+
+
 def test_queries_are_counted(asked: Office) -> None:
     """By officer, with their names, and by day."""
     _, told = call(asked, "count", "officer", *CAUSE)
@@ -214,7 +221,7 @@ def test_an_epoch_that_nobody_can_search_any_more_is_named(asked: Office) -> Non
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("who-saw", "100123"), "case"),
+        (("who-saw", "100123"), "--case and --statement are missing"),
         (("who-saw", "100123", "--case", "26-999999", "--statement", "complaint about look-ups of the mayor"), "case"),
         (("who-saw", "100123", "--case", "26-004217", "--statement", "investigation"), "Say who wants to know"),
         (("who-saw", "100123", *CAUSE, "--by", "shoe"), "shoe"),

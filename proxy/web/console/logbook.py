@@ -9,7 +9,7 @@ from proxy.audit.entry import EntryUnreadable
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.sealing import SealBroken
-from proxy.oversight.questions import ASKERS, BY, COUNTS, Asker, Question
+from proxy.oversight.questions import ASKERS, BY, COUNTS, Asker, Question, road_in_words
 from proxy.tlog.errors import LogDamaged
 from proxy.web.console.visit import Page, Tab
 
@@ -85,4 +85,6 @@ class LogRoom:
     def _show(self, visit: Visit, fields: dict[str, str], **shown: object) -> web.StreamResponse:
         ways = [(by, WORDS[by]) for by in BY]
         found, counted = shown.get("found"), shown.get("counted")
-        return visit.show("log.html", fields=fields, ways=ways, countable=COUNTS, found=found, counted=counted)
+        return visit.show(
+            "log.html", fields=fields, ways=ways, countable=COUNTS, found=found, counted=counted, road=road_in_words
+        )
