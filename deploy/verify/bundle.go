@@ -50,7 +50,7 @@ type bundle struct {
 
 func (b bundle) read(name string) ([]byte, error) { return os.ReadFile(filepath.Join(b.path, name)) }
 
-func verifyBundle(path string, keys []string) error {
+func verifyBundle(path string, t trust) error {
 	b := bundle{path: path}
 	for _, list := range []string{"tagmanifest-sha256.txt", "manifest-sha256.txt"} {
 		if err := b.listed(list); err != nil {
@@ -61,7 +61,7 @@ func verifyBundle(path string, keys []string) error {
 	if b.text, err = b.read("data/checkpoint"); err != nil {
 		return err
 	}
-	if b.tree, err = openCheckpoint(b.text, keys); err != nil {
+	if b.tree, err = t.open(b.text); err != nil {
 		return fmt.Errorf("data/checkpoint: %w", err)
 	}
 	content, err := b.read("data/question.json")
@@ -79,7 +79,7 @@ func verifyBundle(path string, keys []string) error {
 			return err
 		}
 	}
-	if err := b.earlier(keys[:1]); err != nil {
+	if err := b.earlier(t.earlier()); err != nil {
 		return err
 	}
 	fmt.Printf("%d entries hold, of %d in the log, root %s\n", len(b.question.Entries), b.tree.N, b.tree.Hash)
@@ -165,7 +165,7 @@ func (b bundle) entry(index int64) error {
 	return nil
 }
 
-func (b bundle) earlier(keys []string) error {
+func (b bundle) earlier(t trust) error {
 	names, _ := filepath.Glob(filepath.Join(b.path, "data/earlier/*.checkpoint"))
 	if proofs, _ := filepath.Glob(filepath.Join(b.path, "data/earlier/*.proof")); len(proofs) != len(names) {
 		return errors.New("data/earlier has another number of proofs than of checkpoints")
@@ -175,7 +175,7 @@ func (b bundle) earlier(keys []string) error {
 		if err != nil {
 			return err
 		}
-		old, err := openCheckpoint(text, keys)
+		old, err := t.open(text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
