@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// run is verify log|bundle PATH -key VKEY … [-witness VKEY …] [-earlier CHECKPOINT …].
+// run is verify log|bundle PATH -key VKEY … [-witness VKEY …] [-earlier CHECKPOINT …] [-manifest SHA256].
 func run(arguments []string) error {
 	if len(arguments) < 2 || arguments[0] != "log" && arguments[0] != "bundle" {
 		return misuse{errors.New("say what to verify: log|bundle PATH -key VKEY")}
@@ -44,6 +44,7 @@ func run(arguments []string) error {
 	flags.Var(&keys, "key", "the log's verifier key, or a file with it or with the statement of a new key; from the log's office")
 	flags.Var(&witnesses, "witness", "a witness's verifier key; every one named must have cosigned")
 	flags.Var(&earlier, "earlier", "a checkpoint of this log that somebody kept")
+	manifest := flags.String("manifest", "", "the SHA-256 of the bundle's manifest, as the export printed it")
 	if err := flags.Parse(arguments[2:]); err != nil {
 		return misuse{err}
 	}
@@ -63,5 +64,5 @@ func run(arguments []string) error {
 	if arguments[0] == "log" {
 		return verifyLog(path, t, earlier)
 	}
-	return verifyBundle(path, t)
+	return verifyBundle(path, t, *manifest)
 }

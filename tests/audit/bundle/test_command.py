@@ -7,7 +7,9 @@ import base64
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -25,11 +27,9 @@ from proxy.tlog.log import Log
 from proxy.tlog.signing import Kind, PrivateKey
 from tests.audit.bundle.authority import Authority, make_authority
 from tests.audit.bundle.conftest import Answered, Asked
-from tests.audit.bundle.forgeries import relist
+from tests.audit.bundle.forgeries import PAPERS, relist
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from proxy.tlog.note import Signer
 
 WHY = ("--case", "26-CR-0042", "--statement", "complaint against the officer")
@@ -115,6 +115,9 @@ def sign_anew(bundle: Path, signer: Signer) -> None:
     forged = signer.checkpoint(int(size), base64.b64decode(root)).text
     for each in (path, *(bundle / "data/proofs").iterdir()):
         each.write_text(each.read_text().replace(genuine, forged))
+    before, after = (base64.b64decode(text.split("\n")[4].split()[2])[:4].hex() for text in (genuine, forged))
+    for name in PAPERS:
+        (bundle / name).write_text((bundle / name).read_text().replace(before, after))
     relist(bundle)
 
 
@@ -244,9 +247,16 @@ def test_go_takes_each_key_of_a_log_in_its_time(office: Office, showcause_verify
     assert [go("bundle", office.home / "before", *keys) for keys in (both[:1], both[1:], both, stated)] == [0, 1, 0, 0]
     assert [go("bundle", office.home / "after", *keys) for keys in (both[:1], both[1:], both, stated)] == [1, 1, 0, 0]
     assert [go("bundle", forged, *keys) for keys in (both, stated)] == [0, 1]
+    page = [sys.executable, str(Path(__file__).parents[3] / "deploy/verify/verify_bundle.py")]
+    assert [subprocess.run([*page, office.home / name], check=False).returncode for name in ("before", "after")] == [0, 0]
     assert [go("log", office.settings.log, *keys, earlier=kept) for keys in (both[1:], both, stated)] == [1, 0, 0]
     assert [go("log", seam, *keys) for keys in (both[:1], both[1:], both, stated)] == [0, 0, 0, 0]
     assert go("log", office.settings.log, statement) == 2
+    shutil.copy(kept, office.settings.log / "cosigned")
+    office.export(office.home / "cosigned", "--officer", "badge-1", *WHY)
+    assert [go("bundle", office.home / "cosigned", *keys) for keys in (both[:1], both[1:], both, stated)] == [0, 1, 0, 0]
+    verify = ("audit", "verify-bundle", office.home / "cosigned", "--key")
+    assert [office.call(*verify, key)[0] for key in (both[0], office.home / "new.note")] == [0, 0]
     (office.home / "half.note").write_text(statement.read_text().rstrip("\n").rpartition("\n")[0] + "\n")
     assert go("bundle", office.home / "after", office.home / "half.note") == 2
 
