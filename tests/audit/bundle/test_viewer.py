@@ -249,6 +249,21 @@ async def test_a_strangers_key_and_a_witness_that_has_not_signed_are_findings(
     await page.context.close()
 
 
+async def test_of_a_log_whose_key_was_changed_both_keys_are_taken(chromium: Browser, filled: World, bundle: Path) -> None:
+    """A checkpoint from before the change is signed by the old one."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
+    from proxy.tlog.note import Signer  # noqa: PLC0415
+
+    kept, old = bundle / "data/earlier/8.checkpoint", Signer("log.example/node-1", Ed25519PrivateKey.generate())
+    kept.write_text(old.checkpoint(8, filled.signer.verifier.checkpoint(kept.read_text()).root).text)
+    relist(bundle)
+    page, new = await opened(chromium, bundle), filled.signer.verifier.vkey
+    assert "data/earlier/8.checkpoint: it is not signed by" in await checked(page, bundle, new)
+    assert "Everything holds." in await checked(page, bundle, f"{old.verifier.vkey} {new}")
+    await page.context.close()
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 360)])
 async def test_everybody_can_read_it(chromium: Browser, filled: World, bundle: Path, scheme: str, width: int) -> None:
     """Axe finds nothing, before and after, light and dark; on a phone nothing is wider than the screen."""

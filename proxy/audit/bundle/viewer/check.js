@@ -249,10 +249,22 @@ class Checking {
     return this;
   }
   async signed(checkpoint) {
-    if (checkpoint.origin !== this.keys[0].name) throw new Broken(`it is of the log ${checkpoint.origin}, and the key is another's`);
-    await signedBy(checkpoint, this.keys[0]);
+    await this.byTheLog(checkpoint);
     for (const witness of this.witnesses) this.times.push([witness.name, await signedBy(checkpoint, witness)]);
     return checkpoint;
+  }
+  // One of the log's keys has signed: of several each signs anything, for this page knows no statement of a new key.
+  async byTheLog(checkpoint) {
+    if (this.keys.some((key) => key.name !== checkpoint.origin)) throw new Broken(`it is of the log ${checkpoint.origin}, and the key is another's`);
+    let failure = null;
+    for (const key of this.keys) {
+      try {
+        return await signedBy(checkpoint, key);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
   }
   // Every listed file is there and is what was listed, and nothing else is.
   async paper() {
@@ -264,7 +276,8 @@ class Checking {
     }
     this.manifest = hashes.get(MANIFEST) || "";
     this.named = this.exported !== "" && this.exported === this.manifest;
-    if (!this.exported) this.notes.push("The manifest’s hash was not given: README, certification and this page are vouched for by the lists of this folder alone.");
+    this.notes.push("README.txt and certification.txt are not read by this page: `showcause audit verify-bundle` compares them.");
+    if (!this.exported) this.notes.push("The manifest’s hash was not given: what is in no entry, and this page itself, rests on the lists of this folder.");
     const payload = await this.attempt(MANIFEST, parseManifest), tags = await this.attempt(TAGS, parseManifest);
     const differing = payload ? [...payload.keys()].filter((name) => hashes.get(name) !== payload.get(name)) : [];
     const stray = payload ? [...hashes.keys()].filter((name) => name.startsWith("data/") && !payload.has(name)) : [];
@@ -412,7 +425,7 @@ class Checking {
       const proof = await this.attempt(name.replace(/checkpoint$/, "proof"), proofLines);
       await this.attempt(name, async (bytes) => {
         const old = parseCheckpoint(text(bytes));
-        await signedBy(old, this.keys[0]);
+        await this.byTheLog(old);
         if (String(old.size) !== match[1]) throw new Broken(`it covers ${old.size} entries`);
         if (proof && !await isConsistent(old.size, this.checkpoint.size, old.root, this.checkpoint.root, proof)) {
           throw new Broken("the log did not merely grow since: two histories were signed");

@@ -110,7 +110,8 @@ async function check() {
   for (const file of byId("folder").files) files.set((file.webkitRelativePath || file.name).split("/").slice(1).join("/"), file);
   if (!crypto.subtle) throw new Error("this browser offers no cryptography to pages from a folder: open it in another one");
   const words = byId("witnesses").value.split("\n").filter((line) => line.trim());
-  const keys = [await readKey(byId("key").value)], witnesses = [];
+  const keys = [], witnesses = [];
+  for (const word of byId("key").value.trim().split(/\s+/)) keys.push(await readKey(word));
   for (const word of words) witnesses.push(await readKey(word));
   const checking = await new Checking(files, keys, witnesses, byId("manifest").value.trim().toLowerCase(), tell).run();
   const parts = [verdict(checking)];
