@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from proxy.audit.continuity import Unwitnessed
 from proxy.audit.errors import OwnLookups
 from proxy.audit.event import Event, Party, Receipt
+from proxy.audit.index.service import Index
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from proxy.audit.entry import Entry
     from proxy.audit.event import Json
     from proxy.oversight.leak.answer import Answer
+    from proxy.oversight.leak.sights import Archive
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -122,14 +125,18 @@ class Office:
     numbers: Iterator[int] = field(default_factory=itertools.count)
     journal: list[Event] = field(default_factory=list)
 
-    async def look(self, officer: str, *records: dict[str, Json], terminal: str = "car-1", hours: float = 1.0) -> None:
-        """Record a query and what it showed, and let time pass."""
+    async def look(
+        self, officer: str, *records: dict[str, Json], terminal: str = "car-1", hours: float = 1.0, released: bool = True
+    ) -> None:
+        """Record a query and what it showed, or would have if it had been ``released``, and let time pass."""
         signer = Signer("log.example", Ed25519PrivateKey.from_private_bytes(bytes(32)))
         about = f"q{next(self.numbers)}"
         async with Log(self.directory, signer=signer, clock=lambda: self.now) as log:
             trail = AuditTrail(log, self.sealer, lambda: self.now)
             await trail.record(Decided(about=about, officer=officer, terminal=terminal))
-            await trail.record(Disclosed(about=about, officer=officer, terminal=terminal, left=records))
+            answered = await trail.record(Disclosed(about=about, officer=officer, terminal=terminal, left=records))
+            if not released:
+                await trail.record(Unwitnessed(about=about, entry=answered.index, released=False))
         self.now += hours * HOUR
 
     def record(self, person: str, masked: Sequence[str] = (), **values: str) -> dict[str, Json]:
@@ -139,7 +146,14 @@ class Office:
         seen["person_id"] = mark(self.sealer, "person_id", person)
         return {"person": [person], "subject": [], "seen": dict(seen), "masked": list(masked), "withheld": False}
 
-    async def trace(self, *claims: Claim, page: int = 1, operator: str = "auditor-1", indexed: int = 1 << 30) -> Answer:
+    async def trace(
+        self,
+        *claims: Claim,
+        page: int = 1,
+        operator: str = "auditor-1",
+        indexed: int = 1 << 30,
+        archive: Archive | None = None,
+    ) -> Answer:
         """Ask; what is recorded goes into the journal."""
         journal = self.journal
 
@@ -151,7 +165,7 @@ class Office:
         asked = LeakTraced(
             operator=operator, role="auditor", case="26-9", statement="blog post", claims=tuple(bounded(claims)), page=page
         )
-        archive = Walked(self.directory, self.sealer, indexed)
+        archive = archive or Walked(self.directory, self.sealer, indexed)
         return await LeakTrace(archive, self.sealer, Recorder(), "log.example", turns=1).trace(asked)
 
 
@@ -271,6 +285,19 @@ async def test_it_says_who_was_shown_all_and_what_was_masked(office: Office) -> 
     assert answer.items[1].masked_for == 1
     said = " ".join((answer.says, *first.says, *second.says, *answer.limits)).lower()
     assert not any(word in said for word in ("guilty", "culprit", "suspect", "perpetrator", "leaked it", "the leaker"))
+
+
+async def test_an_answer_that_never_left_makes_nobody_a_lead(office: Office) -> None:
+    """No witness had signed for it, so nothing was released: who asked for it is in the log, and was shown nothing."""
+    await office.look("badge-7", office.record("1001", phone="555-010-0199"), released=False)
+    await office.look("badge-8", office.record("1001", phone="555-010-0199"))
+    index = Index(office.directory, office.directory.with_name("store.index"), office.sealer, "log.example")
+
+    answer = await office.trace(claim("phone", "5550100199", office.now), archive=index)
+    index.close()
+
+    assert [lead.officer for lead in answer.leads] == ["badge-8"]
+    assert answer.items[0].officers == 1
 
 
 async def test_an_old_address_is_said_to_be_old(office: Office) -> None:

@@ -126,8 +126,9 @@ class Writing:
             "INSERT INTO epochs VALUES (?, ?, ?) ON CONFLICT (epoch) DO UPDATE SET last = max(last, excluded.last)",
             [(epoch, first, last) for epoch, (first, last) in epochs.items()],
         )
-        # What a court had shredded is not to be found by what it held.
-        gone = [(number >> SPAN_BITS, number) for row in rows for number in row.shredded]
+        # What a court had shredded is not to be found by what it held, nor an answer that never left by what it would have
+        # shown. The entry that says so comes later, maybe in a later turn: never before what it takes back.
+        gone = [(number >> SPAN_BITS, number) for row in rows for number in row.gone]
         run.executemany("DELETE FROM marks WHERE span = ? AND idx = ?", gone)
         counted = Counter((row.at // DAY, row.officer, word(row.purpose), word(row.outcome)) for row in rows if row.counts)
         run.executemany(

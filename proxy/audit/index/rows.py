@@ -6,6 +6,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from proxy.audit.continuity import unreleased_by
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -21,7 +23,8 @@ _SIGN: Final = 1 << 63
 class Row(NamedTuple):
     """``at`` is milliseconds since 1970; ``keys`` stand for tokens and the query id, ``marks`` are (key, record, field).
 
-    ``shredded`` are the entries whose bodies an order took away.
+    ``gone`` are the entries that are not found by their marks any more: an order took their bodies away, or what they
+    tell of never left.
     """
 
     number: int
@@ -35,7 +38,7 @@ class Row(NamedTuple):
     epoch: str
     keys: frozenset[int]
     marks: tuple[tuple[int, int, str], ...] = ()
-    shredded: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
 
     @property
     def counts(self) -> bool:
@@ -84,7 +87,7 @@ def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) ->
         epoch=entry.epoch,
         keys=frozenset(keys),
         marks=tuple(_marks(body.get("left"))),
-        shredded=_numbers(entry.facts.get("entries")) if entry.kind == SHREDDED else (),
+        gone=_numbers(entry.facts.get("entries")) if entry.kind == SHREDDED else unreleased_by(entry),
     )
 
 

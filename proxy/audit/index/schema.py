@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 SPAN_BITS: Final = 17
 DAY: Final = 86_400_000
 HOUR: Final = 3_600_000
