@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.audit.continuity import unreleased_by
+from proxy.audit.sealing import SealBroken, body_key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,7 @@ class Row(NamedTuple):
     """``at`` is milliseconds since 1970; ``keys`` stand for tokens and the query id, ``marks`` are (key, record, field).
 
     ``gone`` are the entries that are not found by their marks any more: an order took their bodies away, or what they
-    tell of never left.
+    tell of never left. ``body_key`` is the id of the key that the body was sealed with.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Row(NamedTuple):
     keys: frozenset[int]
     marks: tuple[tuple[int, int, str], ...] = ()
     gone: tuple[int, ...] = ()
+    body_key: str = ""
 
     @property
     def counts(self) -> bool:
@@ -88,6 +90,7 @@ def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) ->
         keys=frozenset(keys),
         marks=tuple(_marks(body.get("left"))),
         gone=_numbers(entry.facts.get("entries")) if entry.kind == SHREDDED else unreleased_by(entry),
+        body_key=_sealed_with(entry.body),
     )
 
 
@@ -97,6 +100,13 @@ def left_in(body: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     for record in left if isinstance(left, list) else ():
         if isinstance(record, dict):
             yield record
+
+
+def _sealed_with(body: bytes | None) -> str:
+    try:
+        return body_key_of(body) if body else ""
+    except SealBroken:
+        return ""  # `audit verify` tells of it
 
 
 def _numbers(value: Json) -> tuple[int, ...]:
