@@ -7,6 +7,9 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from proxy.audit.continuity import unreleased_by
+from proxy.audit.sealing import SealBroken, body_key_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -23,7 +26,8 @@ _SIGN: Final = 1 << 63
 class Row(NamedTuple):
     """``at`` is milliseconds since 1970; ``keys`` stand for tokens and the query id, ``marks`` are (key, record, field).
 
-    ``shredded`` are the entries whose bodies an order took away.
+    ``gone`` are the entries that are not found by their marks any more: an order took their bodies away, or what they
+    tell of never left. ``body_key`` is the id of the key that the body was sealed with.
     """
 
     number: int
@@ -37,7 +41,8 @@ class Row(NamedTuple):
     epoch: str
     keys: frozenset[int]
     marks: tuple[tuple[int, int, str], ...] = ()
-    shredded: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
+    body_key: str = ""
 
     @property
     def counts(self) -> bool:
@@ -87,7 +92,8 @@ def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) ->
         epoch=entry.epoch,
         keys=frozenset(keys),
         marks=tuple(_marks(body.get("left"))),
-        shredded=_numbers(entry.facts.get("entries")) if entry.kind == SHREDDED else (),
+        gone=_numbers(entry.facts.get("entries")) if entry.kind == SHREDDED else unreleased_by(entry),
+        body_key=_sealed_with(entry.body),
     )
 
 
@@ -97,6 +103,13 @@ def left_in(body: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     for record in left if isinstance(left, list) else ():
         if isinstance(record, dict):
             yield record
+
+
+def _sealed_with(body: bytes | None) -> str:
+    try:
+        return body_key_of(body) if body else ""
+    except SealBroken:
+        return ""  # `audit verify` tells of it
 
 
 def _numbers(value: Json) -> tuple[int, ...]:

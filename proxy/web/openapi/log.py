@@ -30,7 +30,9 @@ _ASKED: Final = {
 }
 _LINE: Final = {
     "type": "object",
-    "required": ["entry", "index", "at", "kind", "officer", "case", "purpose", "statement", "outcome", "seen", "withheld"],
+    "required": [
+        "entry", "index", "at", "kind", "officer", "case", "purpose", "statement", "outcome", "seen", "withheld", "released",
+    ],
     "properties": {
         "entry": {"type": "string", "description": "As Audit-Entry told it."},
         "at": {"type": "string", "format": "date-time"},
@@ -39,8 +41,9 @@ _LINE: Final = {
         "masked": _NAMES,
         "shown": {"type": "integer"},
         "withheld": {"type": "integer"},
+        "released": {"type": "boolean", "description": "False: the answer never left, as no witness had signed for it."},
     },
-}
+}  # fmt: skip
 _FOUND: Final = {
     "type": "object",
     "required": ["queries", "entries", "indexed", "behind", "before", "dead_epochs"],
