@@ -39,7 +39,7 @@ from proxy.purpose.mapping import load_case_system
 from proxy.registry.keyring import Keyring, load_keys
 from proxy.registry.store import SEALED, RegistryUnreadable, SealedTable
 from proxy.telemetry import Metrics
-from proxy.tlog.errors import LogError
+from proxy.tlog.errors import KeyChangeBegun, LogError
 from proxy.tlog.keys import load_secret, load_signer
 from proxy.tlog.store import LOCK
 
@@ -191,6 +191,9 @@ def loaded(part: str, load: Callable[[], object], *, made: str = "") -> Seen:
     """Return whether a secret file can be used."""
     try:
         found = load()
+    except KeyChangeBegun as error:
+        hint = "with the service stopped run `audit rotate-key checkpoint` again: it goes on where it was; remove neither key"
+        return Seen(part=part, level=Level.FAILURE, detail=str(error), next=hint)
     except LogError as error:
         hint = "put back the file that belongs there, owned by the service, mode 0600"
         if made:

@@ -130,11 +130,8 @@ def rotate_checkpoint_key(config: Path, *, as_json: bool) -> None:
     settings = settings_of(config)
     path, following = settings.keys.checkpoint, begun(settings.keys.checkpoint)
     old = load_signer(path, settings.origin, unfinished=True)
-    if not following.exists():
-        create_signing_key(following)
-    new = load_signer(following, settings.origin)
     try:
-        rotation = asyncio.run(_rotate(settings, old, new))
+        rotation = asyncio.run(_rotate(settings, old, following))
     except LogBusy as error:
         raise CommandFailed(str(error), help="stop the server; the change takes a second") from error
     with suppress(FileExistsError):
@@ -149,8 +146,16 @@ def rotate_checkpoint_key(config: Path, *, as_json: bool) -> None:
     say("next: start, and tell the new key to everybody who verifies; the log itself tells witnesses of our make")
 
 
-async def _rotate(settings: Settings, old: Signer, new: Signer) -> Rotation:
+def _following(path: Path, origin: str) -> Signer:
+    """Return the new key, made once nobody else has the log: from here on nothing starts until the change is done."""
+    if not path.exists():
+        create_signing_key(path)
+    return load_signer(path, origin)
+
+
+async def _rotate(settings: Settings, old: Signer, following: Path) -> Rotation:
     async with Log(settings.log, signer=old, clock=utc_now) as log:
+        new = _following(following, settings.origin)
         rotation = _begun(log, new)
         if rotation is None:
             rotation = state_rotation(log.head.size + 1, old, new)

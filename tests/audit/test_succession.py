@@ -184,6 +184,40 @@ def test_a_change_that_was_interrupted_is_finished_and_nothing_starts_in_between
     assert place.json("verify")[1]["size"] == 7
 
 
+def test_a_change_that_a_running_server_refuses_leaves_no_key(place: Place) -> None:
+    """Whoever forgot to stop the server is told so, and the next start is as good as it was."""
+    place.work(1)
+    old = place.vkey
+
+    async def beside_a_server() -> tuple[int, Any]:
+        signer = load_signer(place.settings.keys.checkpoint, place.settings.origin)
+        async with Log(place.settings.log, signer=signer, clock=lambda: place.now):
+            return await asyncio.to_thread(place.json, "rotate-key", "checkpoint")
+
+    code, said = asyncio.run(beside_a_server())
+    place.work(1)
+
+    assert (code, said["help"]) == (3, "stop the server; the change takes a second")
+    assert not begun(place.settings.keys.checkpoint).exists()
+    assert place.vkey == old
+
+
+@pytest.mark.parametrize("ring", ["index", "body"])
+def test_while_the_log_signs_nothing_no_other_key_is_made(place: Place, ring: str) -> None:
+    """A key that the log cannot tell of now would be used before it does: the ring stays as it was."""
+    place.work(1)
+    key = place.settings.keys.checkpoint.with_name(f"{ring}.key")
+    key.rename(key.with_name("first.key"))
+    key.mkdir()
+    key.with_name("first.key").rename(key / "first.key")
+    create_signing_key(begun(place.settings.keys.checkpoint))
+
+    code, said = place.json("rotate-key", ring)
+
+    assert (code, "rotate-key checkpoint" in said["error"]) == (3, True)
+    assert [path.name for path in key.iterdir()] == ["first.key"]
+
+
 def test_a_new_origin_is_bound_to_the_old_one_which_stays_verifiable(place: Place) -> None:
     """The first entry names the old log, what it signed last, and, sealed, why; the old folder verifies as before."""
     place.work(1, 1)
