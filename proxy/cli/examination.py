@@ -27,7 +27,7 @@ from proxy.audit.keyring import load_ring
 from proxy.audit.keys import load_key
 from proxy.cli.recording import sealer_of
 from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
-from proxy.cli.witness_check import witness_troubles
+from proxy.cli.witness_check import policy_trouble, witness_troubles
 from proxy.clock import stamp
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
@@ -93,6 +93,8 @@ def examine(settings: Settings, clock: Clock, *, network: bool = True) -> Iterat
     if not running:
         yield from _ports(settings)
     cases = yield from _case_mapping(settings, clock())
+    if (trouble := policy_trouble(settings)) is not None:
+        yield Seen(part="witnesses", level=Level.FAILURE, detail=trouble[0], next=trouble[1])
     if network:
         yield from _upstream(settings, clock)
         if cases is not None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from proxy.audit.keys import create_key
-from proxy.tlog.keys import begun, create_signing_key
+from proxy.tlog.keys import begun, create_signing_key, load_signer
 from proxy.tlog.signing import Kind
 from proxy.tlog.store import LOCK
 
@@ -117,6 +117,21 @@ def test_a_change_of_key_that_was_begun_is_to_be_finished(office: Office) -> Non
         assert (level, "a change of key was begun" in detail) == ("failure", True)
         assert "`audit rotate-key checkpoint`" in hint
         assert "genpkey" not in hint
+
+
+@pytest.mark.parametrize("about", ["another log", "nobody"])
+def test_a_policy_of_witnesses_with_which_nothing_starts_is_a_failure(office: Office, about: str) -> None:
+    """About other logs, or without anybody to ask: told without network too."""
+    line = f"log {load_signer(office.folder / 'keys/checkpoint', 'office.example.gov/old').verifier.vkey}\n"
+    (office.folder / "witnesses").write_text(f"{line if about == 'another log' else ''}quorum none\n")
+    with office.config.open("a") as config:
+        config.write("audit: {witnesses: witnesses}\n")
+
+    _, out, _ = office.call("doctor", "--no-network", "--config", str(office.config))
+
+    [told] = [line for line in out.splitlines() if line.split()[1] == "witnesses"]
+    assert told.startswith("FAIL")
+    assert ("about other logs than office.example.gov/audit" if about == "another log" else "cannot be met") in told
 
 
 def test_the_registry_is_opened_with_its_key(office: Office) -> None:
