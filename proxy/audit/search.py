@@ -136,6 +136,14 @@ class Found:
     dead: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How many queries there were, by what was counted by. ``dead`` is as in ``Found``; without an officer nobody is sought."""
+
+    rows: Sequence[tuple[str, int]]
+    dead: Sequence[str] = ()
+
+
 class LogSearch:
     """The use case."""
 
@@ -169,7 +177,7 @@ class LogSearch:
         await self._audit.record(replace(searched, denied="own"))
         raise OwnLookups("You, or somebody close to you, are among those whom this is about. Somebody else has to ask.")
 
-    async def count(self, searched: LogSearched) -> Sequence[tuple[str, int]]:
+    async def count(self, searched: LogSearched) -> Counted:
         """Record the question, then return how many queries there were, by what ``counts`` says.
 
         No body is opened, but one of each officer who is named: their names lie nowhere else.
@@ -181,15 +189,17 @@ class LogSearch:
         await self._audit.record(searched)
         return await asyncio.to_thread(self._count, searched)
 
-    def _count(self, searched: LogSearched) -> Sequence[tuple[str, int]]:
+    def _count(self, searched: LogSearched) -> Counted:
         officers = [token for party in searched.sought.parties for token in self._sealer.searches(*party).values()]
         with self._index.reading() as index:
             found = index.counts(searched.counts, searched.since, searched.until, officers)
+            epochs = index.epochs(*index.between(searched.since, searched.until)) if officers else []
         told = [(self._named(searched.counts, what), count) for what, count in found]
         joined: dict[str, int] = {}
         for what, count in told:  # an officer has another token in each epoch
             joined[what] = joined.get(what, 0) + count
-        return list(joined.items())
+        dead = [epoch for epoch in epochs if epoch not in self._sealer.epochs]
+        return Counted(rows=list(joined.items()), dead=dead)
 
     def _named(self, counted: str, what: int | str) -> str:
         if counted == "officer":

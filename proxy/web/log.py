@@ -62,7 +62,8 @@ class LogDoor:
                 counted = await self._questions.count(question, asker)
                 content: object = {
                     "by": question.counts,
-                    "counts": [{question.counts: what, "queries": number} for what, number in counted],
+                    "counts": [{question.counts: what, "queries": number} for what, number in counted.rows],
+                    "dead_epochs": list(counted.dead),
                 }
             else:
                 found = await self._questions.ask(question, asker)

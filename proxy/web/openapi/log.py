@@ -31,7 +31,18 @@ _ASKED: Final = {
 _LINE: Final = {
     "type": "object",
     "required": [
-        "entry", "index", "at", "kind", "officer", "case", "purpose", "statement", "outcome", "seen", "withheld", "released",
+        "entry",
+        "index",
+        "at",
+        "kind",
+        "officer",
+        "case",
+        "purpose",
+        "statement",
+        "outcome",
+        "seen",
+        "withheld",
+        "released",
     ],
     "properties": {
         "entry": {"type": "string", "description": "As Audit-Entry told it."},
@@ -43,7 +54,8 @@ _LINE: Final = {
         "withheld": {"type": "integer"},
         "released": {"type": "boolean", "description": "False: the answer never left, as no witness had signed for it."},
     },
-}  # fmt: skip
+}
+_DEAD: Final = {**_NAMES, "description": "Epochs whose index key was destroyed: nobody can search them."}
 _FOUND: Final = {
     "type": "object",
     "required": ["queries", "entries", "indexed", "behind", "before", "dead_epochs"],
@@ -53,13 +65,17 @@ _FOUND: Final = {
         "indexed": {"type": "integer", "description": "The size of the log that was asked."},
         "behind": {"type": "integer", "description": "Entries that were not indexed yet."},
         "before": {"type": ["integer", "null"], "description": "Send it as text to go on; null: there is nothing more."},
-        "dead_epochs": {**_NAMES, "description": "Epochs whose index key was destroyed: nobody can search them."},
+        "dead_epochs": _DEAD,
     },
 }
 _COUNTED: Final = {
     "type": "object",
-    "required": ["by", "counts"],
-    "properties": {"by": {"enum": list(COUNTS)}, "counts": {"type": "array", "items": {"type": "object"}}},
+    "required": ["by", "counts", "dead_epochs"],
+    "properties": {
+        "by": {"enum": list(COUNTS)},
+        "counts": {"type": "array", "items": {"type": "object"}},
+        "dead_epochs": _DEAD,
+    },
 }
 
 
