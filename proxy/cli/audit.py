@@ -17,6 +17,7 @@ from proxy.audit.events import LogRead
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import SealBroken
 from proxy.cli import bundles
+from proxy.cli.cause import case_with_cause
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -57,7 +58,6 @@ app.command("new-origin")(new_origin)
 app.add_typer(bundles.app)
 
 FOLLOW_SECONDS: Final = 0.5
-MIN_STATEMENT: Final = 8
 
 
 @app.command()
@@ -95,9 +95,7 @@ def _print_entries(entries: Iterable[tuple[int, bytes]], *, as_json: bool) -> No
         if as_json:
             emit(_open_parts(entry))
         else:
-            facts = "  ".join(
-                f"{name}={_word(value)}" for name, value in entry.facts.items() if value not in (None, "", [], False)
-            )
+            facts = "  ".join(f"{name}={_word(value)}" for name, value in entry.facts.items() if value not in (None, "", []))
             say(f"{index}  {entry.at}  {entry.kind}  {entry.about}  {facts}")
 
 
@@ -125,21 +123,14 @@ def show(
     *,
     config: ConfigOption = DEFAULT_CONFIG,
     decrypt: Annotated[bool, typer.Option("--decrypt", help="Show the sealed part too; this is recorded.")] = False,
-    case: Annotated[str, typer.Option("--case", help="With --decrypt: the case that needs it.")] = "",
+    case: Annotated[str, typer.Option("--case", help="With --decrypt: the case that needs it, in the case directory.")] = "",
     statement: Annotated[str, typer.Option("--statement", help="With --decrypt: why, in words.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Show one entry."""
-    if decrypt and case.strip() and 0 < len(statement.strip()) < MIN_STATEMENT:
-        help_ = f"say in {MIN_STATEMENT} characters or more why this entry is needed"
-        raise CommandFailed("the statement says too little", help=help_, code=Code.WRONG_USE)
-    if decrypt and (not case.strip() or not statement.strip()):
-        raise CommandFailed(
-            "reading sealed parts of the log needs a case and a reason",
-            help='add --case NUMBER --statement "why this entry is needed"',
-            code=Code.WRONG_USE,
-        )
     settings = settings_of(config)
+    if decrypt:
+        case = asyncio.run(case_with_cause(settings, case=case, statement=statement, label="reading of the log"))
     reader = AuditReader(settings.log, sealer_of(settings) if decrypt else None)
     try:
         entry = reader.read(index)
@@ -151,7 +142,7 @@ def show(
             content = reader.unseal(entry)
         except SealBroken as error:
             raise CommandFailed(f"entry {index}: {error}", help="run `audit verify`", code=Code.FOUND) from error
-        read = LogRead(about=entry.about, operator=operator(), case=case.strip(), statement=statement.strip(), first=index)
+        read = LogRead(about=entry.about, operator=operator(), case=case, statement=statement.strip(), first=index)
         asyncio.run(recorded(settings, read))
         shown["sealed"] = content
         if (confirmed := confirmation(reader, entry, content)) is not None:

@@ -132,6 +132,9 @@ WHAT IT DOES NOT PROVE
 That what an officer typed is true. That the person who signed in was the person named. That a query made around this system
 did not happen. These need other evidence.
 
+An entry `disclosed` is written before its answer leaves. Where an entry `unwitnessed` with released = false names it, the
+answer never left: no witness had signed for it, and nobody was shown anything of it.
+
 HOW TO LOOK AT IT
 
 Open data/viewer.html in a browser. It needs no network and sends nothing. Choose this folder when it asks, and type in the

@@ -28,11 +28,12 @@ from proxy.tlog.signing import Kind, PrivateKey
 from tests.audit.bundle.authority import Authority, make_authority
 from tests.audit.bundle.conftest import Answered, Asked
 from tests.audit.bundle.forgeries import PAPERS, relist
+from tests.audit.conftest import import_cases
 
 if TYPE_CHECKING:
     from proxy.tlog.note import Signer
 
-WHY = ("--case", "26-CR-0042", "--statement", "complaint against the officer")
+WHY = ("--case", "26-CR-0042", "--statement", "complaint of the mayor about look-ups of her home")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Office:
-    """Return a place with keys, a configuration and eight entries."""
+    """Return a place with keys, a configuration, eight entries of queries, and one of cases that were imported."""
     create_signing_key(tmp_path / "checkpoint.pem")
     for name in ("index", "body", "registry"):
         create_key(tmp_path / f"{name}.key")
@@ -104,6 +105,8 @@ def office(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Office:
     )
     office = Office(config, load_settings(config, {}), capsys)
     office.record(4)
+    import_cases(config, "26-CR-0042")
+    capsys.readouterr()
     return office
 
 
@@ -133,7 +136,7 @@ def test_what_is_exported_verifies_where_there_is_no_configuration(
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     code, out = office.call("audit", "verify-bundle", office.home / name, "--key", office.vkey, "--json")
     report = orjson.loads(out)
-    assert (code, report["ok"], report["complete"], report["opened"]) == (0, True, 8, 2)
+    assert (code, report["ok"], report["complete"], report["opened"]) == (0, True, 9, 2)
     assert report["manifest"] == written["manifest"]
     command = ("audit", "verify-bundle", office.home / name, "--key", office.vkey, "--manifest")
     assert office.call(*command, written["manifest"])[0] == 0
@@ -158,8 +161,10 @@ def test_an_export_is_in_the_log_twice_and_names_nobody_in_the_open(office: Offi
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--officer", "badge-1", "--case", "26-1", "--statement", "why"),
-        ("--officer", "badge-1", "--case", " ", "--statement", "complaint against the officer"),
+        ("--officer", "badge-1", "--case", "nocase-1", "--statement", "complaint of the mayor about look-ups of her home"),
+        ("--officer", "badge-1", "--case", "26-CR-0042", "--statement", "just because I can"),
+        ("--officer", "badge-1", "--statement", "complaint of the mayor about look-ups of her home"),
+        ("--officer", "badge-1", "--case", " ", "--statement", "complaint of the mayor about look-ups of her home"),
         WHY,
         ("--officer", "badge-1", "--terminal", "car-12", *WHY),
         ("--officer", "badge-1", "--since", "yesterday", *WHY),
@@ -176,7 +181,7 @@ def test_without_a_case_a_reason_and_one_question_nothing_leaves(office: Office,
     code, _ = office.export(office.home / "evidence", *arguments)
     assert code == 2
     assert not (office.home / "evidence").exists()
-    assert len(office.tail()) == 8
+    assert len(office.tail()) == 9
 
 
 def test_an_export_that_is_refused_leaves_no_trace_but_in_the_log(office: Office) -> None:
@@ -186,7 +191,7 @@ def test_an_export_that_is_refused_leaves_no_trace_but_in_the_log(office: Office
     assert code == 3
     assert "not entry 700" in out
     assert sorted(path.name for path in office.home.iterdir()) == before
-    assert [entry["kind"] for entry in office.tail()[8:]] == ["export-begun"]
+    assert [entry["kind"] for entry in office.tail()[9:]] == ["export-begun"]
 
 
 async def test_beside_a_running_server_the_export_is_in_its_log_first(office: Office) -> None:
@@ -321,7 +326,7 @@ def test_witnesses_vouch_for_a_bundle(office: Office, showcause_verify: Path) ->
         policies[name].write_text(f"log {office.vkey}\nwitness w {key.public.vkey}\nquorum w\n")
     verify = ("audit", "verify-bundle", office.home / "evidence", "--key", office.vkey, "--json", "--witness-policy")
     code, out = office.call(*verify, policies["good"])
-    assert (code, orjson.loads(out)["witnessed"], orjson.loads(out)["size"]) == (0, {"w": 1_793_000_000}, 8)
+    assert (code, orjson.loads(out)["witnessed"], orjson.loads(out)["size"]) == (0, {"w": 1_793_000_000}, 9)
     code, out = office.call(*verify, policies["absent"])
     assert (code, [each["path"] for each in orjson.loads(out)["findings"]]) == (1, ["data/checkpoint"])
     assert "cosigned by witness.example/one" in (office.home / "evidence/certification.txt").read_text()

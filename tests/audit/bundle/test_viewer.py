@@ -16,6 +16,7 @@ import pytest_asyncio
 from playwright.async_api import async_playwright
 
 from proxy.audit.bundle.page import viewer
+from proxy.audit.continuity import Unwitnessed
 from proxy.audit.event import Event
 from proxy.audit.service import AuditTrail
 from proxy.tlog.log import Log
@@ -59,6 +60,17 @@ class Posing(Event):
         return {"kind": "disclosed", "query": "another"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Event):
+    """An answer of one record."""
+
+    kind: ClassVar[str] = "disclosed"
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return how many."""
+        return {"records": 1}
+
+
 @pytest.fixture
 def posing(filled: World, tmp_path: Path) -> Path:
     """Return a bundle of one such entry."""
@@ -71,6 +83,22 @@ def posing(filled: World, tmp_path: Path) -> Path:
     asyncio.run(write())
     world.export(tmp_path / "posing", by="entries", numbers=[0])
     return tmp_path / "posing"
+
+
+@pytest.fixture
+def unreleased(filled: World, tmp_path: Path) -> Path:
+    """Return a bundle of an answer that never left, and of the entry that says so."""
+    world = World(tmp_path / "held", filled.signer, filled.sealer)
+
+    async def write() -> None:
+        async with Log(world.directory, signer=world.signer, clock=world.clock) as log:
+            trail = AuditTrail(log, world.sealer, world.clock)
+            ended = await trail.record(Ended(about="q1"))
+            await trail.record(Unwitnessed(about="q1", entry=ended.index, released=False))
+
+    asyncio.run(write())
+    world.export(tmp_path / "unreleased", by="entries", numbers=[0, 1])
+    return tmp_path / "unreleased"
 
 
 async def opened(chromium: Browser, bundle: Path, *, scheme: str = "light", width: int = 1000) -> Page:
@@ -144,6 +172,18 @@ async def test_facts_do_not_pass_for_what_an_entry_is(chromium: Browser, filled:
     assert "Everything holds." in await checked(page, posing, filled.signer.verifier.vkey)
     [own, facts] = await page.locator("details dl").all_text_contents()
     assert (own, facts) == ("kindposingqueryq1", "kinddisclosedqueryanother")
+    await page.context.close()
+
+
+async def test_an_answer_that_never_left_is_not_said_to_have_left(chromium: Browser, filled: World, unreleased: Path) -> None:
+    """The entry that corrects it speaks for it, on its card and on its own."""
+    page = await opened(chromium, unreleased)
+    result = await checked(page, unreleased, filled.signer.verifier.vkey)
+    assert "Everything holds." in result
+    assert "An answer left" not in result
+    assert "never left: no witness had signed for it, as entry 1 says" in result
+    assert "The answer of entry 0 never left" in result
+    assert "released = false" in (unreleased / "README.txt").read_text()
     await page.context.close()
 
 
