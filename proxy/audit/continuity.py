@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from proxy.audit.event import Event, Party
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Json
@@ -83,7 +83,11 @@ def unreleased_by(entry: Entry) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginOpened(Event):
-    """The first entry of a log that goes on where another could not; the other one's last checkpoint is bound into it."""
+    """The first entry of a log that goes on where another could not; the other one's last checkpoint is bound into it.
+
+    ``holds`` counts the legal holds of the other one that are stated again behind this entry, ``unread`` says what of them
+    could not be read.
+    """
 
     kind: ClassVar[str] = "origin-opened"
     origin: str
@@ -91,10 +95,13 @@ class OriginOpened(Event):
     checkpoint: str
     operator: str
     reason: str
+    holds: int = 0
+    unread: Sequence[str] = ()
 
     def facts(self) -> Mapping[str, Json]:
-        """Return the old log's name, and the last it has signed."""
-        return {"origin": self.origin, "size": self.size, "checkpoint": self.checkpoint}
+        """Return the old log's name, the last it has signed, and how many of its holds go on."""
+        said: dict[str, Json] = {"origin": self.origin, "size": self.size, "checkpoint": self.checkpoint}
+        return said | {"holds": self.holds, "holds_unread": list(self.unread)}
 
     def parties(self) -> Iterable[Party]:
         """Return who did it."""

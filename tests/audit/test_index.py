@@ -20,6 +20,7 @@ from proxy.audit.sealing import Sealer
 from proxy.audit.search import LogSearch, LogSearched, Sought
 from proxy.audit.service import AuditTrail
 from proxy.tlog.log import Log
+from proxy.tlog.store import SegmentReader
 from tests.audit.conftest import NOON
 
 if TYPE_CHECKING:
@@ -127,6 +128,16 @@ async def test_entries_are_found_by_whom_they_name(bench: Bench) -> None:
     assert bench.found("officer", "officer-0", most=2) == [9, 8]
     assert bench.found("officer", "officer-0", most=2, before=8) == [5, 4]
     assert bench.found("officer", "nobody") == []
+
+
+async def test_a_token_or_mark_that_is_none_hides_no_entry(bench: Bench) -> None:
+    """Whoever writes entries by hand cannot keep one from being found by what else it names."""
+    index = await bench.query("badge-1", "entry-1", {"seen": {"home": "no mark", "phone": bench.token("mark", "555")}})
+    written = SegmentReader(bench.world.directory).read(index)
+    await bench.log.append(written.replace(b'"parties":{', b'"parties":{"witness":["nobody"],'))
+    bench.index.catch_up()
+
+    assert bench.found("subject", "entry-1") == [index + 2, index + 1, index]
 
 
 async def test_a_page_tells_whether_there_is_more(bench: Bench) -> None:

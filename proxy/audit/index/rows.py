@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 QUERIES: Final = frozenset({"decided", "refused"})
 """Kinds that count as a query: each has one of them."""
 SHREDDED: Final = "shredded"
+_TOKEN: Final = re.compile(r"[0-9a-f]{16,}\Z")
 _SIGN: Final = 1 << 63
 
 
@@ -48,6 +50,11 @@ class Row(NamedTuple):
         return self.kind in QUERIES
 
 
+def _is_token(word: str) -> bool:
+    """Tell whether a word is a token or mark: nothing else can be sought, and it must not keep the rest from being found."""
+    return _TOKEN.match(word) is not None
+
+
 def key_of(token: str) -> int:
     """Return the first eight bytes of a token or mark, as SQLite's integer.
 
@@ -68,13 +75,9 @@ def moment(at: datetime) -> int:
 
 
 def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) -> Row:
-    """Return an entry's row; ``body`` is its sealed part in clear, empty where that is gone.
-
-    Raises:
-        ValueError: its time or tokens are none.
-    """
-    officers = entry.parties.get("officer") or entry.parties.get("actor") or ()
-    keys = {key_of(token) for tokens in entry.parties.values() for token in tokens}
+    """Return an entry's row; ``body`` is its sealed part in clear, empty where that is gone."""
+    officers = [token for token in entry.parties.get("officer") or entry.parties.get("actor") or () if _is_token(token)]
+    keys = {key_of(token) for tokens in entry.parties.values() for token in tokens if _is_token(token)}
     if entry.about:
         keys.add(about_key(entry.about))
     return Row(
@@ -118,5 +121,5 @@ def _marks(left: Json) -> Iterable[tuple[int, int, str]]:
         seen = record.get("seen") if isinstance(record, dict) else None
         if isinstance(seen, dict):
             for field, mark in seen.items():
-                if isinstance(mark, str) and mark:
+                if isinstance(mark, str) and _is_token(mark):
                     yield key_of(mark), number, field

@@ -204,7 +204,7 @@ class Index:
         try:
             entry = decode(*placed.stored)
             return row_of(entry, self._opened(entry), placed.segment, placed.offset)
-        except (EntryUnreadable, ValueError):
+        except EntryUnreadable:
             return None  # `audit verify` tells of it
 
     def _opened(self, entry: Entry) -> Mapping[str, Json]:

@@ -112,11 +112,12 @@ async def opened(chromium: Browser, bundle: Path, *, scheme: str = "light", widt
     return page
 
 
-async def checked(page: Page, bundle: Path, vkey: str, witnesses: str = "") -> str:
+async def checked(page: Page, bundle: Path, vkey: str, witnesses: str = "", manifest: str = "") -> str:
     """Pick the folder, type the key, press the button; return what the result says."""
     await page.set_input_files("#folder", bundle)
     await page.fill("#key", vkey)
     await page.fill("#witnesses", witnesses)
+    await page.fill("#manifest", manifest)
     await page.click("button")
     await page.locator("#status", has_text=re.compile("^(Checked|Nothing)")).wait_for()
     return await page.inner_text("#result")
@@ -134,6 +135,22 @@ async def test_a_good_bundle_holds_and_is_shown_in_plain_words(chromium: Browser
     assert "badge-1 asked (person.read); the decision was “permit”." in result
     assert "26-CR-0042" in result
     assert await page.locator("article").count() == 6
+    await page.context.close()
+
+
+async def test_an_answer_of_nothing_is_about_somebody_with_the_manifests_hash_alone(
+    chromium: Browser, filled: World, tmp_path: Path
+) -> None:
+    """Nothing that is opened names them; the bundle as it was exported does. Another hash is a finding."""
+    written = filled.export(tmp_path / "nothing", value="badge-9")
+    page = await opened(chromium, tmp_path / "nothing")
+    vkey = filled.signer.verifier.vkey
+    assert "nothing shows that the marks are those of officer badge-9" in await checked(page, tmp_path / "nothing", vkey)
+    result = await checked(page, tmp_path / "nothing", vkey, manifest=written.manifest)
+    assert "Everything holds." in result
+    assert "rests on the office that exported this folder" in result
+    result = await checked(page, tmp_path / "nothing", vkey, manifest="0" * 64)
+    assert "manifest-sha256.txt is not the one that was exported" in result
     await page.context.close()
 
 

@@ -98,7 +98,7 @@ function verdict(checking) {
     return section;
   }
   const complete = checking.lookedThrough === undefined ? null
-    : `Entries ${asked.range[0]} to ${asked.range[1] - 1} of the log are all here, as signed; none of the ${checking.lookedThrough} answers the question and is left out. That the marks in data/question.json are those of ${asked.by} ${asked.value} is for the log’s office to confirm.`;
+    : `Entries ${asked.range[0]} to ${asked.range[1] - 1} of the log are all here, as signed; none of the ${checking.lookedThrough} answers the question and is left out. That the marks in data/question.json are those of ${asked.by} ${asked.value} ${checking.named ? "rests on the office that exported this folder" : "is what opened entries say that carry them"}.`;
   const lines = ["Every file is the one that was listed, and nothing was added.", `The log’s key has signed its state of ${checkpoint.size} entries.`,
     ...times.map(([name, seconds]) => `${name} has cosigned it on ${new Date(seconds * 1000).toISOString().replace(".000Z", "Z")}.`),
     `Each of the ${asked.entries.length} entries is in the log, unaltered, at its place.`, complete,
@@ -121,7 +121,7 @@ async function check() {
   const words = byId("witnesses").value.split("\n").filter((line) => line.trim());
   const keys = [await readKey(byId("key").value)], witnesses = [];
   for (const word of words) witnesses.push(await readKey(word));
-  const checking = await new Checking(files, keys, witnesses, tell).run();
+  const checking = await new Checking(files, keys, witnesses, byId("manifest").value.trim().toLowerCase(), tell).run();
   const parts = [verdict(checking)];
   if (checking.asked) parts.push(summary(checking));
   if (checking.entries.length) {
