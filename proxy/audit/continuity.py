@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from proxy.audit.event import Event, Party
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from proxy.audit.entry import Entry
     from proxy.audit.event import Json
 
 
@@ -59,7 +60,10 @@ class WindowClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unwitnessed(Event):
-    """No quorum had signed for entry ``entry`` in time: what it says was ``released`` all the same, or never left."""
+    """No quorum had signed for entry ``entry`` in time: what it says was ``released`` all the same, or never left.
+
+    It follows the entry that it corrects: whoever reads an end of a query looks for this one too (``unreleased_by``).
+    """
 
     kind: ClassVar[str] = "unwitnessed"
     entry: int
@@ -70,9 +74,20 @@ class Unwitnessed(Event):
         return {"entry": self.entry, "released": self.released}
 
 
+def unreleased_by(entry: Entry) -> tuple[int, ...]:
+    """Return the earlier entry of which this one says that what it tells of never left; none, if it says no such thing."""
+    facts = entry.facts
+    number = facts.get("entry") if entry.kind == Unwitnessed.kind and facts.get("released") is False else None
+    return (number,) if type(number) is int and number < entry.index else ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginOpened(Event):
-    """The first entry of a log that goes on where another could not; the other one's last checkpoint is bound into it."""
+    """The first entry of a log that goes on where another could not; the other one's last checkpoint is bound into it.
+
+    ``holds`` counts the legal holds of the other one that are stated again behind this entry, ``unread`` says what of them
+    could not be read.
+    """
 
     kind: ClassVar[str] = "origin-opened"
     origin: str
@@ -80,10 +95,13 @@ class OriginOpened(Event):
     checkpoint: str
     operator: str
     reason: str
+    holds: int = 0
+    unread: Sequence[str] = ()
 
     def facts(self) -> Mapping[str, Json]:
-        """Return the old log's name, and the last it has signed."""
-        return {"origin": self.origin, "size": self.size, "checkpoint": self.checkpoint}
+        """Return the old log's name, the last it has signed, and how many of its holds go on."""
+        said: dict[str, Json] = {"origin": self.origin, "size": self.size, "checkpoint": self.checkpoint}
+        return said | {"holds": self.holds, "holds_unread": list(self.unread)}
 
     def parties(self) -> Iterable[Party]:
         """Return who did it."""

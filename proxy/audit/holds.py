@@ -2,16 +2,19 @@
 
 A hold is an entry of the log and nothing else, so nobody takes one away but by another entry. It covers a case, a person or
 thing by one of its identifiers, or a stretch of entries; of a query all entries, and itself. Whether it covers an entry is
-told by the entry's tokens, in every epoch whose index key is still here; what cannot be told is covered.
+told by the entry's tokens, in every epoch whose index key is still here; what cannot be told is covered. Where a log goes on
+under another name, that one states again what is in force.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from proxy.audit.entry import decode, prefix
+from proxy.audit.entry import EntryUnreadable, decode, prefix
 from proxy.audit.event import Event, Party
+from proxy.audit.sealing import SealBroken
+from proxy.tlog.errors import LogDamaged
 from proxy.tlog.store import SegmentReader
 
 if TYPE_CHECKING:
@@ -31,7 +34,11 @@ class HoldRefused(Exception):  # noqa: N818 -- reads as a sentence where it is r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """What is held: everything of ``kind`` and ``value``, or the entries from ``first`` to ``last``."""
+    """What is held: everything of ``kind`` and ``value``, or the entries from ``first`` to ``last``.
+
+    ``of`` is the entry, as ORIGIN/INDEX, by which it was set in an earlier log that this one goes on from; its stretch of
+    entries is one of that log.
+    """
 
     id: str
     order: str
@@ -40,6 +47,7 @@ class Hold:
     value: str = ""
     first: int = -1
     last: int = -1
+    of: str = ""
     index: int = -1
     at: str = ""
 
@@ -54,6 +62,16 @@ class Hold:
         if bool(self.kind and self.value) is (0 <= self.first <= self.last):
             raise HoldRefused("A hold covers either a case, a person or a thing, or a stretch of entries.")
 
+    def spans(self, index: int) -> bool:
+        """Tell whether an entry of this log is in its stretch."""
+        return not self.of and self.first <= index <= self.last
+
+    @property
+    def covers(self) -> str:
+        """Return in words what it covers; never whom."""
+        stretch = f"entries {self.first} to {self.last}"
+        return self.kind or (f"{stretch} of {self.of.rpartition('/')[0]}" if self.of else stretch)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldSet(Event):
@@ -65,7 +83,8 @@ class HoldSet(Event):
     def facts(self) -> Mapping[str, Json]:
         """Return which hold, and what kind of thing it covers; never whom."""
         hold = self.hold
-        return {"hold": hold.id, "covers": hold.kind or "entries", "first": hold.first, "last": hold.last}
+        said: dict[str, Json] = {"hold": hold.id, "covers": hold.kind or "entries", "first": hold.first, "last": hold.last}
+        return said | ({"of": hold.of} if hold.of else {})
 
     def parties(self) -> Iterable[Party]:
         """Return who set it, and what it covers."""
@@ -128,7 +147,7 @@ class Holds:
     def _gather(self, directory: Path) -> None:
         """Remember the queries of which any entry is covered: then all of its entries are."""
         for index, content in SegmentReader(directory).entries():
-            if any(token in content for token in self._tokens) or any(hold.first <= index <= hold.last for hold in self.active):
+            if any(token in content for token in self._tokens) or any(hold.spans(index) for hold in self.active):
                 entry = decode(index, content)
                 hold = self._own(entry)
                 if hold is not None and entry.about:
@@ -145,7 +164,7 @@ class Holds:
 
     def _own(self, entry: Entry) -> Hold | None:
         for hold in self.active:
-            if hold.first <= entry.index <= hold.last or entry.index == hold.index:
+            if hold.spans(entry.index) or entry.index == hold.index:
                 return hold
             if hold.kind and entry.parties and entry.epoch not in self._epochs:
                 return hold  # nobody can tell any more whom it is about
@@ -169,19 +188,42 @@ class Holds:
         return hold
 
 
-def _in_force(directory: Path, sealer: Sealer) -> Iterator[Hold]:
-    wanted = (prefix(HoldSet.kind), prefix(HoldLifted.kind))
+def carried(directory: Path, sealer: Sealer, origin: str) -> tuple[Sequence[Hold], Sequence[str]]:
+    """Return the holds in force of a log that is at its end, as the next log states them; and what cannot be read, in words.
+
+    The log may be damaged: that is why another one goes on. What can be read of it counts.
+    """
     found: dict[str, Hold] = {}
-    for stored in SegmentReader(directory).stored():
-        if not stored.entry.startswith(wanted):
-            continue
-        entry = decode(*stored)
-        if entry.kind == HoldLifted.kind:
-            found.pop(str(entry.facts["hold"]), None)
-        else:
-            hold = _read(entry, entry.unseal(sealer))
-            found[hold.id] = hold
-    yield from found.values()
+    unread: list[str] = []
+    try:
+        for entry in _told(directory):
+            try:
+                _follow(found, entry, sealer)
+            except SealBroken as error:
+                unread.append(f"the hold of {origin}/{entry.index}: {error}")
+    except (LogDamaged, EntryUnreadable) as error:
+        unread.append(f"whether there are more: {error}")
+    return [replace(hold, of=hold.of or f"{origin}/{hold.index}", index=-1, at="") for hold in found.values()], unread
+
+
+def _in_force(directory: Path, sealer: Sealer) -> Iterable[Hold]:
+    found: dict[str, Hold] = {}
+    for entry in _told(directory):
+        _follow(found, entry, sealer)
+    return found.values()
+
+
+def _told(directory: Path) -> Iterator[Entry]:
+    wanted = (prefix(HoldSet.kind), prefix(HoldLifted.kind))
+    return (decode(*stored) for stored in SegmentReader(directory).stored() if stored.entry.startswith(wanted))
+
+
+def _follow(found: dict[str, Hold], entry: Entry, sealer: Sealer) -> None:
+    if entry.kind == HoldLifted.kind:
+        found.pop(str(entry.facts["hold"]), None)
+    else:
+        hold = _read(entry, entry.unseal(sealer))
+        found[hold.id] = hold
 
 
 def _read(entry: Entry, sealed: Mapping[str, Json]) -> Hold:
@@ -194,6 +236,7 @@ def _read(entry: Entry, sealed: Mapping[str, Json]) -> Hold:
         value=str(sealed["value"]),
         first=first if isinstance(first, int) else -1,
         last=last if isinstance(last, int) else -1,
+        of=str(entry.facts.get("of", "")),
         index=entry.index,
         at=entry.at,
     )

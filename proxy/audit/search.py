@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from proxy.audit.continuity import unreleased_by
 from proxy.audit.errors import OwnLookups
 from proxy.audit.event import Event, Party
 from proxy.audit.events import INVESTIGATING
@@ -100,8 +101,8 @@ class Line:
 
     ``index`` is the entry that the terminal was told (``Audit-Entry``). ``roads`` are the kinds of what named them, ``seen``
     and ``masked`` the names of fields, ``shown`` and ``withheld`` count records; ``unread`` says why a body tells nothing.
-    ``about``: an officer was sought, and this is what another did, or the program found, about them. Whom else it was about
-    stays sealed.
+    ``about``: this is what another did, or the program found, about the officer who is sought. ``released`` is false where
+    the answer never left, as no witness had signed for it: then all of it is withheld. Whom else it was about stays sealed.
     """
 
     index: int
@@ -120,6 +121,7 @@ class Line:
     masked: Sequence[str] = ()
     shown: int = 0
     withheld: int = 0
+    released: bool = True
     unread: str = ""
     about: bool = False
 
@@ -261,6 +263,8 @@ class LogSearch:
         ended = next((entry for entry in reversed(together) if entry.kind in TERMINAL), None)
         sealed, unread = self._opened(asked)
         left = self._left(ended, searched)
+        released = ended is None or ended.index not in {number for entry in together for number in unreleased_by(entry)}
+        seen = left if released else ()
         roads = {kind for entry in together for kind, held in entry.parties.items() if not tokens.isdisjoint(held)}
         outcome = asked.facts.get("outcome") or asked.facts.get("problem") or ""
         return Line(
@@ -276,10 +280,11 @@ class LogSearch:
             outcome=str(outcome),
             rule=str(asked.facts.get("rule") or ""),
             roads=sorted(roads) if searched.sought.about_somebody else (),
-            seen=sorted({name for record in left for name in _names(record.get("seen")) if not name.startswith("+")}),
-            masked=sorted({name for record in left for name in _names(record.get("masked"))}),
-            shown=sum(record.get("withheld") is False for record in left),
-            withheld=sum(record.get("withheld") is True for record in left),
+            seen=sorted({name for record in seen for name in _names(record.get("seen")) if not name.startswith("+")}),
+            masked=sorted({name for record in seen for name in _names(record.get("masked"))}),
+            shown=sum(record.get("withheld") is False for record in seen),
+            withheld=sum(record.get("withheld") is True for record in seen) if released else len(left),
+            released=released,
             unread=unread,
             about=searched.sought.by == "officer" and all(_about(each, tokens) for each in together if _tokens(each) & tokens),
         )

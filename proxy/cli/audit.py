@@ -95,9 +95,7 @@ def _print_entries(entries: Iterable[tuple[int, bytes]], *, as_json: bool) -> No
         if as_json:
             emit(_open_parts(entry))
         else:
-            facts = "  ".join(
-                f"{name}={_word(value)}" for name, value in entry.facts.items() if value not in (None, "", [], False)
-            )
+            facts = "  ".join(f"{name}={_word(value)}" for name, value in entry.facts.items() if value not in (None, "", []))
             say(f"{index}  {entry.at}  {entry.kind}  {entry.about}  {facts}")
 
 

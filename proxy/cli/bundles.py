@@ -377,7 +377,9 @@ def _print_report(report: Report, *, as_json: bool) -> None:
     for note in report.notes:
         say(f"note: {note}")
     if report.findings:
-        say(f"{len(report.findings)} finding{'s' if len(report.findings) > 1 else ''}: this bundle is not what was exported")
+        only_unproven = all(each.kind == "unproven" for each in report.findings)
+        told = "this bundle does not prove what it answers" if only_unproven else "this bundle is not what was exported"
+        say(f"{len(report.findings)} finding{'s' if len(report.findings) > 1 else ''}: {told}")
         return
     assert report.asked is not None
     assert report.checkpoint is not None

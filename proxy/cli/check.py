@@ -87,6 +87,7 @@ def _of_witnesses(settings: Settings) -> Iterator[Mistake]:
     from proxy.audit.gate import Gate  # noqa: PLC0415 -- only who has witnesses needs their reader
     from proxy.inquiry.routes import load_routes  # noqa: PLC0415
     from proxy.tlog.cosign import PolicyInvalid, WitnessPolicy  # noqa: PLC0415
+    from proxy.tlog.errors import NoteInvalid  # noqa: PLC0415
 
     path = settings.audit.witnesses
     if path is None:
@@ -99,7 +100,7 @@ def _of_witnesses(settings: Settings) -> Iterator[Mistake]:
                     yield routes.positions.mistake(("routes", route.id, "gate"), message, hint=hint)
         return
     try:
-        WitnessPolicy.read(path)
+        policy = WitnessPolicy.read(path)
     except (PolicyInvalid, OSError) as error:
         said = str(error).removeprefix(f"{path}:")
         line, _, message = said.partition(": ")
@@ -107,6 +108,13 @@ def _of_witnesses(settings: Settings) -> Iterator[Mistake]:
         yield Mistake(
             file=path, line=at, column=1, message=message if line.isdigit() else said, help="deploy/witness.md shows one"
         )
+        return
+    try:
+        policy.require(settings.origin)
+    except NoteInvalid as error:
+        lines = path.read_text("utf-8", "surrogateescape").splitlines()
+        at = next((number for number, line in enumerate(lines, 1) if line.split()[:1] == ["log"]), 1)
+        yield Mistake(file=path, line=at, column=1, message=str(error), help="`doctor` prints the verifier key")
 
 
 def _of_provider(settings: Settings, config: Path) -> Iterator[Mistake]:

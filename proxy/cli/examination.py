@@ -27,7 +27,7 @@ from proxy.audit.keyring import load_ring
 from proxy.audit.keys import load_key
 from proxy.cli.recording import sealer_of
 from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
-from proxy.cli.witness_check import witness_troubles
+from proxy.cli.witness_check import policy_trouble, witness_troubles
 from proxy.clock import stamp
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.document import DocumentInvalid
@@ -39,7 +39,7 @@ from proxy.purpose.mapping import load_case_system
 from proxy.registry.keyring import Keyring, load_keys
 from proxy.registry.store import SEALED, RegistryUnreadable, SealedTable
 from proxy.telemetry import Metrics
-from proxy.tlog.errors import LogError
+from proxy.tlog.errors import KeyChangeBegun, LogError
 from proxy.tlog.keys import load_secret, load_signer
 from proxy.tlog.store import LOCK
 
@@ -93,6 +93,8 @@ def examine(settings: Settings, clock: Clock, *, network: bool = True) -> Iterat
     if not running:
         yield from _ports(settings)
     cases = yield from _case_mapping(settings, clock())
+    if (trouble := policy_trouble(settings)) is not None:
+        yield Seen(part="witnesses", level=Level.FAILURE, detail=trouble[0], next=trouble[1])
     if network:
         yield from _upstream(settings, clock)
         if cases is not None:
@@ -191,6 +193,9 @@ def loaded(part: str, load: Callable[[], object], *, made: str = "") -> Seen:
     """Return whether a secret file can be used."""
     try:
         found = load()
+    except KeyChangeBegun as error:
+        hint = "with the service stopped run `audit rotate-key checkpoint` again: it goes on where it was; remove neither key"
+        return Seen(part=part, level=Level.FAILURE, detail=str(error), next=hint)
     except LogError as error:
         hint = "put back the file that belongs there, owned by the service, mode 0600"
         if made:

@@ -23,8 +23,9 @@ from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, 
 from proxy.cli.questions import OPERATOR
 from proxy.cli.queued import QueuedLog
 from proxy.cli.recording import operator, recording, sealer_of
+from proxy.clock import utc_now
 from proxy.oversight.leak.answer import view
-from proxy.oversight.leak.asking import with_cause
+from proxy.oversight.leak.asking import kinds_of, with_cause
 from proxy.oversight.leak.claim import (
     MOST_PHOTO,
     PHOTO,
@@ -134,17 +135,29 @@ def _file(path: Path, at: datetime | None, within: timedelta, about: str) -> Seq
 
 
 async def _traced(settings: Settings, claims: Sequence[Claim], case: str, statement: str, page: int) -> Answer:
+    from proxy.inquiry.routes import load_routes  # noqa: PLC0415 -- the other commands do without
+
     sealer = sealer_of(settings)
     index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
     try:
         async with recording(settings) as store:
             async with cases_of(settings, store) as cases:
                 asked = await with_cause(
-                    cases, operator=operator(), role=OPERATOR, case=case, statement=statement, claims=claims, page=page
+                    cases,
+                    operator=operator(),
+                    role=OPERATOR,
+                    case=case,
+                    statement=statement,
+                    claims=claims,
+                    kinds=kinds_of(load_routes(settings.policies / "routes.yaml").routes),
+                    now=utc_now(),
+                    page=page,
                 )
             return await LeakTrace(index, sealer, QueuedLog(settings, store), settings.origin).trace(asked)
     except IndexUnusable as error:
         raise CommandFailed(str(error), help="`audit rebuild-index` makes it anew from the log") from error
+    except LeakUnclear as unclear:
+        raise CommandFailed(unclear.detail, help="`audit leak --help` shows how it is written", code=Code.WRONG_USE) from None
     except Refusal as refusal:
         raise refused(refusal) from refusal
     finally:

@@ -173,6 +173,8 @@ def _told(line: Line, origin: str) -> str:
     seen = f"saw {', '.join(line.seen)}" if line.seen else ""
     masked = f"masked {', '.join(line.masked)}" if line.masked else ""
     withheld = f"{line.withheld} withheld" if line.withheld else ""
+    if not line.released:
+        withheld = "not released: no witness had signed for it"
     where = f"at {line.terminal}" if line.terminal else ""
     road = f"by {', '.join(road_in_words(each) for each in line.roads)}" if line.roads else ""
     return "  ".join(filter(None, (*parts, where, why, road, seen, masked, withheld, f"{origin}/{line.index}")))

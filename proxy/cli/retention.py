@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 hold = typer.Typer(no_args_is_help=True)
 
-COLUMNS: Final = ("id", "since", "entry", "covers")
+COLUMNS: Final = ("id", "since", "entry", "covers", "of")
 _ENTRIES: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})\Z")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
@@ -114,7 +114,7 @@ def list_(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False)
     """
     settings = settings_of(config)
     rows = [
-        {"id": each.id, "since": each.at, "entry": each.index, "covers": each.kind or f"entries {each.first} to {each.last}"}
+        {"id": each.id, "since": each.at, "entry": each.index, "covers": each.covers, "of": each.of}
         for each in _holds(settings, sealer_of(settings)).active
     ]
     if as_json:

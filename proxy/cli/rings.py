@@ -12,6 +12,7 @@ from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, 
 from proxy.cli.recording import operator, recording
 from proxy.cli.succession import rotate_checkpoint_key
 from proxy.clock import utc_now
+from proxy.tlog.keys import load_signer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ def rotate_ring(ring: Ring, config: Path, *, as_json: bool) -> None:
     """Make a new key, tell of it in the log, and have it used.
 
     Raises:
-        KeyUnusable: the ring is no folder, or cannot be written.
+        KeyUnusable: the ring is no folder, or cannot be written; or the log's key signs nothing now.
     """
     told = asyncio.run(_rotate(ring, settings_of(config)))
     if as_json:
@@ -54,6 +55,8 @@ def rotate_ring(ring: Ring, config: Path, *, as_json: bool) -> None:
 
 
 async def _rotate(ring: Ring, settings: Settings) -> RingRotated:
+    # What tells of the new key has to be signed: where that cannot be, no key is made.
+    load_signer(settings.keys.checkpoint, settings.origin)
     folder = settings.keys.index if ring == "index" else settings.keys.body
     fresh = new_key(folder, utc_now())
     told = fresh.event(ring, by=operator())

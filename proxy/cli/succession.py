@@ -10,12 +10,13 @@ import fcntl
 import os
 import re
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
 from proxy.audit.continuity import KeyRotated, OriginOpened
 from proxy.audit.entry import EntryUnreadable
+from proxy.audit.holds import HoldSet, carried
 from proxy.audit.reader import AuditReader
 from proxy.audit.service import AuditTrail
 from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, emit, say, settings_of
@@ -28,7 +29,7 @@ from proxy.tlog.keys import begun, create_signing_key, load_signer
 from proxy.tlog.log import Log
 from proxy.tlog.note import with_lines
 from proxy.tlog.rotation import Rotation, keep_rotation, parse_rotation, rotations_of, state_rotation, with_rotations
-from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, LOCK, origin_of
+from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, LOCK, newest_seal, origin_of
 from proxy.tlog.witnesses import COSIGNED
 
 if TYPE_CHECKING:
@@ -61,11 +62,24 @@ def new_origin(*, reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG, a
         raise CommandFailed(f"there is no log in {settings.log}", help="`serve` begins one by itself", code=Code.WRONG_USE)
     making.rename(settings.log)
     sync_directory(settings.data)
+    _tell(settings, as_json=as_json)
+
+
+def _tell(settings: Settings, *, as_json: bool) -> None:
+    """Say what the new log's first entry says, and what is to be done before the start."""
     vkey = load_signer(settings.keys.checkpoint, settings.origin).verifier.vkey
+    facts = AuditReader(settings.log).read(0).facts
+    unread = cast("list[str]", facts["holds_unread"])
     if as_json:
-        emit({"origin": settings.origin, "vkey": vkey})
+        emit({"origin": settings.origin, "vkey": vkey, "holds": facts["holds"], "holds_unread": unread})
         return
     say(f"the log {settings.origin} begins; its verifier key is {vkey}")
+    say(f"{facts['holds']} legal holds of {facts['origin']} go on in it: `audit hold list`")
+    for trouble in unread:
+        say(f"a hold may be lost: {trouble}; set anew what is missing, with `audit hold add`")
+    say("the key is the one that signed the old log: if others may have it, run `audit rotate-key checkpoint` now")
+    if settings.audit.witnesses is not None:
+        say(f"next: put the line `log {vkey}` into {settings.audit.witnesses} in place of the old log's; `check` tells")
     say("next: tell this key to the witnesses and to everybody who verifies, then start")
 
 
@@ -115,10 +129,24 @@ def _free_name(wanted: Path) -> Path:
 
 async def _begin(settings: Settings, folder: Path, old: Checkpoint, reason: str) -> None:
     make_directory(folder)
-    event = OriginOpened(origin=old.origin, size=old.size, checkpoint=old.text, operator=operator(), reason=reason)
+    sealer = sealer_of(settings)
+    holds, unread = carried(settings.log, sealer, old.origin)
+    if (here := newest_seal(settings.log)) < old.size:
+        unread = [*unread, f"entries {here} to {old.size - 1} of {old.origin} are not here"]
+    opened = OriginOpened(
+        origin=old.origin,
+        size=old.size,
+        checkpoint=old.text,
+        operator=operator(),
+        reason=reason,
+        holds=len(holds),
+        unread=unread,
+    )
     async with Log(folder, signer=load_signer(settings.keys.checkpoint, settings.origin), clock=utc_now) as log:
-        if log.head.size == 0:
-            await AuditTrail(log, sealer_of(settings), utc_now).record(event)
+        trail = AuditTrail(log, sealer, utc_now)
+        # Interrupted, it goes on behind the last: the old log, and so their order, is the same.
+        for event in [opened, *(HoldSet(hold=hold) for hold in holds)][log.head.size :]:
+            await trail.record(event)
 
 
 def rotate_checkpoint_key(config: Path, *, as_json: bool) -> None:
@@ -130,11 +158,8 @@ def rotate_checkpoint_key(config: Path, *, as_json: bool) -> None:
     settings = settings_of(config)
     path, following = settings.keys.checkpoint, begun(settings.keys.checkpoint)
     old = load_signer(path, settings.origin, unfinished=True)
-    if not following.exists():
-        create_signing_key(following)
-    new = load_signer(following, settings.origin)
     try:
-        rotation = asyncio.run(_rotate(settings, old, new))
+        rotation = asyncio.run(_rotate(settings, old, following))
     except LogBusy as error:
         raise CommandFailed(str(error), help="stop the server; the change takes a second") from error
     with suppress(FileExistsError):
@@ -149,8 +174,16 @@ def rotate_checkpoint_key(config: Path, *, as_json: bool) -> None:
     say("next: start, and tell the new key to everybody who verifies; the log itself tells witnesses of our make")
 
 
-async def _rotate(settings: Settings, old: Signer, new: Signer) -> Rotation:
+def _following(path: Path, origin: str) -> Signer:
+    """Return the new key, made once nobody else has the log: from here on nothing starts until the change is done."""
+    if not path.exists():
+        create_signing_key(path)
+    return load_signer(path, origin)
+
+
+async def _rotate(settings: Settings, old: Signer, following: Path) -> Rotation:
     async with Log(settings.log, signer=old, clock=utc_now) as log:
+        new = _following(following, settings.origin)
         rotation = _begun(log, new)
         if rotation is None:
             rotation = state_rotation(log.head.size + 1, old, new)

@@ -23,8 +23,27 @@ _TELL: Final = "tell its operator the log's verifier key, by another way than th
 _AHEAD: Final = "see the runbook, at ShowcauseAuditContradicted"
 
 
+def policy_trouble(settings: Settings) -> tuple[str, str] | None:
+    """Return why nothing starts with the policy of witnesses that is configured, and what to do; None when it is right."""
+    path = settings.audit.witnesses
+    if path is None:
+        return None
+    try:
+        policy = WitnessPolicy.read(path)
+        policy.require(settings.origin)
+    except PolicyInvalid as error:
+        return str(error), "deploy/witness.md shows a policy file"
+    except NoteInvalid as error:
+        return f"{path}: {error}", "put the verifier key into it that `doctor` prints at keys.checkpoint"
+    except OSError as error:
+        return f"{path}: {error.strerror or error}", "deploy/witness.md shows a policy file"
+    if policy.quorum == "none" or not policy.satisfied([each.name for each in policy.witnesses.values() if each.url]):
+        return f"{path}: the quorum {policy.quorum} cannot be met", "give its witnesses their URLs"
+    return None
+
+
 def witness_troubles(settings: Settings, *, running: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield, for the policy and for each witness that can be asked: what, what is the case, and what to do, if anything.
+    """Yield for each witness that can be asked: what, what is the case, and what to do, if anything.
 
     Each is shown the log's published checkpoint as if it knew nothing, so it tells the size it knows. ``running`` is whether a
     server writes the log: then witnesses may be ahead of what is published.
@@ -35,15 +54,15 @@ def witness_troubles(settings: Settings, *, running: bool) -> Iterator[tuple[str
     try:
         policy = WitnessPolicy.read(path)
         tls = client_context(settings.audit.ca, None, None) if settings.audit.ca is not None else None
-    except (PolicyInvalid, OSError, ExchangeFailed) as error:
-        yield "witnesses", str(error), "deploy/witness.md shows a policy file"
+    except (PolicyInvalid, OSError):
+        return  # ``policy_trouble`` tells
+    except ExchangeFailed as error:
+        yield "witnesses", str(error), "name the witnesses' authority as audit.ca, in PEM"
         return
-    asked = [each for each in policy.witnesses.values() if each.url]
-    if policy.quorum == "none" or not policy.satisfied([each.name for each in asked]):
-        yield "witnesses", f"{path}: the quorum {policy.quorum} cannot be met", "give its witnesses their URLs"
     checkpoint = _published(settings.log)
-    for witness in asked:
-        yield f"witness {witness.name}", *_asked(witness, checkpoint, tls, running=running)
+    for witness in policy.witnesses.values():
+        if witness.url:
+            yield f"witness {witness.name}", *_asked(witness, checkpoint, tls, running=running)
 
 
 def _published(folder: Path) -> str | None:

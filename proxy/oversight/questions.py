@@ -7,19 +7,19 @@ look-up by another road, or from before they were enrolled, is found too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 from proxy.audit.errors import SoughtUnknown
 from proxy.audit.event import Party
 from proxy.audit.events import INVESTIGATING
-from proxy.audit.search import SUBJECT, LogSearched, Sought
+from proxy.audit.search import FOUND, SUBJECT, LogSearched, Sought
 from proxy.disclosure.marks import marks_of
 from proxy.inquiry.inquiry import BodyUnreadable
 from proxy.oversight.cause import shown_cause
 from proxy.purpose.header import normal_case
-from proxy.registry.forms import BORN, NUMBERS, all_of, is_of
+from proxy.registry.forms import BORN, NUMBERS, all_of, reads
 from proxy.registry.protection import OWN_CAUSE
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ WORDS: Final = {
     "email": "e-mail address", "address": "address", "name": "name",
 }  # fmt: skip
 COUNTS: Final = ("day", "officer", "purpose", "outcome")
+OLDEST: Final = "oldest"
+TIMELINE: Final = 1000
+"""A timeline is one answer, so it has at most so many entries; the command line turns the pages by itself."""
 LONGEST: Final = timedelta(days=366)
 MOST_VALUE: Final = 256
 _SAYS_WHO: Final = frozenset({*NUMBERS, BORN, "street"})
@@ -70,7 +73,10 @@ class Asker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What somebody asks, as they said it. ``first`` and ``last`` are days, in UTC, both included."""
+    """What somebody asks, as they said it. ``first`` and ``last`` are days, in UTC, both included.
+
+    ``order`` is ``oldest`` for a timeline.
+    """
 
     case: str
     statement: str
@@ -81,6 +87,7 @@ class Question:
     dob: str = ""
     before: str = ""
     counts: str = ""
+    order: str = ""
 
     def stretch(self) -> tuple[datetime, datetime]:
         """Return since when and until when.
@@ -109,6 +116,8 @@ class Question:
         Raises:
             BodyUnreadable: it does not.
         """
+        if self.order not in {"", OLDEST} or (self.order and (self.before or self.counts)):
+            raise BodyUnreadable("order is oldest, or left out; a timeline is one page, from its beginning, of queries.")
         if self.counts:
             if self.counts not in COUNTS:
                 raise BodyUnreadable(f"Count by one of {', '.join(COUNTS)}.")
@@ -116,9 +125,10 @@ class Question:
                 return
         if self.by not in BY or not self.value.strip() or len(self.value) > MOST_VALUE:
             raise BodyUnreadable(f"Say by what you search (one of {', '.join(BY)}), and for whom or what.")
-        if not is_of(self.by, self.value):
+        readable = reads(self.by, self.value) if self.by in NUMBERS else any(each.isalnum() for each in self.value)
+        if not readable:
             raise BodyUnreadable(f"What you search for is no {WORDS[self.by]}, in any spelling.")
-        if self.dob and not is_of("dob", self.dob):
+        if self.dob and not reads("dob", self.dob):
             raise BodyUnreadable("The date of birth is none: write it as year-month-day, like 1971-03-08.")
 
 
@@ -141,19 +151,26 @@ class Questions:
     """Everybody who ever had a credential here, as far as anybody knows."""
 
     async def ask(self, question: Question, asker: Asker) -> Found:
-        """Return what the log answers, newest first, once the question is in it.
+        """Return what the log answers, newest first, once the question is in it; a timeline oldest first, all of it.
 
         Raises:
-            CaseUnknown, StatementUninformative, BodyUnreadable: cause is not shown.
+            CaseUnknown, StatementUninformative, BodyUnreadable: cause is not shown; or a timeline would be too long.
             OwnLookups: it is about whoever asks.
             SoughtUnknown: nothing was found, and nobody knows whom it is about.
             AuditUnavailable, IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: it cannot be answered.
         """
         searched = await self._searched(question, asker)
-        found = await self.search.search(searched)
+        timeline = question.order == OLDEST
+        found = await self.search.search(searched, most=TIMELINE if timeline else FOUND)
         if all(entry.kind in INVESTIGATING for entry in found.entries):
             await self._must_be_known(searched.sought)
-        return found
+        if not timeline:
+            return found
+        if found.before is not None:
+            raise BodyUnreadable(
+                f"More than {TIMELINE} entries answer this. Ask for fewer days, or newest first, page by page."
+            )
+        return replace(found, lines=found.lines[::-1], entries=found.entries[::-1])
 
     async def count(self, question: Question, asker: Asker) -> Counted:
         """Return how many queries there were. Raises as ``ask`` does."""

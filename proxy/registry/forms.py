@@ -83,11 +83,9 @@ def form(kind: str, value: str) -> str:
     return _form(kind, value)
 
 
-def is_of(kind: str, value: str) -> bool:
-    """Tell whether a value can be one of its kind: a number has a form of its own; any other text has letters or digits."""
-    if kind in NUMBERS or kind_of(kind) == "dob":
-        return bool(_FORMS[kind](value[: normalize.MOST_CHARACTERS]))
-    return any(each.isalnum() for each in value)
+def reads(kind: str, value: str) -> bool:
+    """Tell whether a value is one of its kind. What is not is kept as it is spelled, and only the same spelling finds it."""
+    return len(value) > normalize.MOST_CHARACTERS or bool(_FORMS.get(kind_of(kind), normalize.fold)(value))
 
 
 @lru_cache(maxsize=32_768)

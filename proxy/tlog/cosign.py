@@ -106,6 +106,16 @@ class WitnessPolicy:
             msg = f"{path}:{error}"
             raise PolicyInvalid(msg) from error
 
+    def require(self, origin: str) -> None:
+        """Return if the policy is about a log: its ``log`` lines name it, or there are none.
+
+        Raises:
+            NoteInvalid: it is about others.
+        """
+        if self.logs and origin not in {each.name for each in self.logs}:
+            msg = f"the policy of witnesses is about other logs than {origin}: add its line `log VKEY`"
+            raise NoteInvalid(msg)
+
     @classmethod
     def parse(cls, content: bytes) -> WitnessPolicy:
         """Read the content of a policy file.

@@ -42,3 +42,7 @@ class NoteInvalid(LogError):  # noqa: N818
 
 class KeyUnusable(LogError):  # noqa: N818
     """A key file is missing, malformed, or readable by others than its owner."""
+
+
+class KeyChangeBegun(KeyUnusable):
+    """The new key of a change lies beside the log's key: until the change is finished neither signs anything."""

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from proxy.tlog.errors import KeyUnusable
+from proxy.tlog.errors import KeyChangeBegun, KeyUnusable
 from proxy.tlog.files import make_directory, sync_directory, write_all
 from proxy.tlog.note import Signer
 from proxy.tlog.signing import Kind, PrivateKey
@@ -108,13 +108,14 @@ def load_signer(path: Path, origin: str, second: Path | None = None, *, unfinish
 
     Raises:
         KeyUnusable: the file is not an unencrypted Ed25519 key, or ``second`` not one of P-256 or ML-DSA-44, that only its
-            owner can read; or a change of key was begun and not finished (``unfinished`` is for who finishes it).
+            owner can read.
+        KeyChangeBegun: a change of key was begun and not finished (``unfinished`` is for who finishes it).
         NoteInvalid: ``origin`` cannot name a log.
     """
     if not unfinished and begun(path).exists():
         # The log may say already that the new key signs: what the old one signed from then on would count for nothing.
         msg = f"{begun(path)} is there: a change of key was begun; finish it with `showcause audit rotate-key checkpoint`"
-        raise KeyUnusable(msg)
+        raise KeyChangeBegun(msg)
     key = _load(path)
     if not isinstance(key, Ed25519PrivateKey):
         msg = f"{path} is not an unencrypted Ed25519 key in PEM"

@@ -95,9 +95,7 @@ class Witnesses:
             NoteInvalid: the policy is about other logs, or names no witness that can be asked.
             Contradicted: the folder holds a cosigned checkpoint of more entries than are here.
         """
-        if policy.logs and log.origin not in {each.name for each in policy.logs}:
-            msg = f"the policy of witnesses is about other logs than {log.origin}: add its line `log VKEY`"
-            raise NoteInvalid(msg)
+        policy.require(log.origin)
         self._log = log
         self._policy = policy
         self._clock = clock

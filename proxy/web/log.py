@@ -91,5 +91,5 @@ def _question(inbound: Inbound, *, counting: bool) -> Question:
     said = parse_object(inbound.body)
     texts = {name: value for name, value in said.items() if isinstance(value, str)}
     if len(texts) < len(said) or not _NEEDED <= texts.keys() <= _MEMBERS or counting != bool(texts.get("counts")):
-        raise BodyUnreadable(f"Send {', '.join(sorted(_NEEDED))} as JSON texts; and dob, before, or, to count, counts.")
+        raise BodyUnreadable(f"Send {', '.join(sorted(_NEEDED))} as JSON texts; and dob, before, order, or, to count, counts.")
     return Question(**texts)

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from proxy.__main__ import run
+from proxy.audit.continuity import Unwitnessed
 from proxy.audit.keys import create_key
 from proxy.audit.service import AuditTrail
 from proxy.cli.recording import recording, sealer_of
@@ -148,6 +149,13 @@ def test_tail_prints_the_last_entries_without_names(office: Office) -> None:
     _, lines = office.json("tail")
     assert [line["index"] for line in lines] == list(range(20, 30))
     assert "PEMBERTON" not in repr(lines)
+
+
+def test_tail_prints_what_is_false_and_what_is_nought(office: Office) -> None:
+    """That an answer was not released is what its entry is about."""
+    office.record(Unwitnessed(about="q1", entry=0, released=False))
+
+    assert office.call("tail")[1].split()[3:] == ["q1", "entry=0", "released=False"]
 
 
 def test_show_keeps_the_sealed_part_closed(office: Office) -> None:

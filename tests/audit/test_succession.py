@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proxy.__main__ import run
 from proxy.audit.continuity import Heartbeat, KeyRotated
+from proxy.audit.holds import HoldLifted, Holds
 from proxy.audit.keys import create_key
 from proxy.audit.reader import AuditReader
 from proxy.audit.service import AuditTrail
+from proxy.cli.queued import recorded
 from proxy.cli.recording import sealer_of
 from proxy.settings import Settings, load_settings
 from proxy.tlog.errors import KeyUnusable, LogDamaged
@@ -24,6 +27,7 @@ from proxy.tlog.log import Log
 from proxy.tlog.note import parse_unverified, with_lines
 from proxy.tlog.rotation import rotations_of, state_rotation
 from proxy.tlog.signing import Kind, PrivateKey
+from proxy.tlog.store import SegmentReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,6 +188,40 @@ def test_a_change_that_was_interrupted_is_finished_and_nothing_starts_in_between
     assert place.json("verify")[1]["size"] == 7
 
 
+def test_a_change_that_a_running_server_refuses_leaves_no_key(place: Place) -> None:
+    """Whoever forgot to stop the server is told so, and the next start is as good as it was."""
+    place.work(1)
+    old = place.vkey
+
+    async def beside_a_server() -> tuple[int, Any]:
+        signer = load_signer(place.settings.keys.checkpoint, place.settings.origin)
+        async with Log(place.settings.log, signer=signer, clock=lambda: place.now):
+            return await asyncio.to_thread(place.json, "rotate-key", "checkpoint")
+
+    code, said = asyncio.run(beside_a_server())
+    place.work(1)
+
+    assert (code, said["help"]) == (3, "stop the server; the change takes a second")
+    assert not begun(place.settings.keys.checkpoint).exists()
+    assert place.vkey == old
+
+
+@pytest.mark.parametrize("ring", ["index", "body"])
+def test_while_the_log_signs_nothing_no_other_key_is_made(place: Place, ring: str) -> None:
+    """A key that the log cannot tell of now would be used before it does: the ring stays as it was."""
+    place.work(1)
+    key = place.settings.keys.checkpoint.with_name(f"{ring}.key")
+    key.rename(key.with_name("first.key"))
+    key.mkdir()
+    key.with_name("first.key").rename(key / "first.key")
+    create_signing_key(begun(place.settings.keys.checkpoint))
+
+    code, said = place.json("rotate-key", ring)
+
+    assert (code, "rotate-key checkpoint" in said["error"]) == (3, True)
+    assert [path.name for path in key.iterdir()] == ["first.key"]
+
+
 def test_a_new_origin_is_bound_to_the_old_one_which_stays_verifiable(place: Place) -> None:
     """The first entry names the old log, what it signed last, and, sealed, why; the old folder verifies as before."""
     place.work(1, 1)
@@ -197,7 +235,7 @@ def test_a_new_origin_is_bound_to_the_old_one_which_stays_verifiable(place: Plac
     code, said = place.json("new-origin", "--reason", "restored from a snapshot")
     place.work(1)
 
-    assert (code, said) == (0, {"origin": "log.example/north-2", "vkey": place.vkey})
+    assert (code, said) == (0, {"origin": "log.example/north-2", "vkey": place.vkey, "holds": 0, "holds_unread": []})
     reader = AuditReader(place.settings.log, sealer_of(place.settings))
     first = reader.read(0)
     assert (first.kind, first.facts["origin"], first.facts["size"]) == ("origin-opened", "log.example/north-1", 4)
@@ -211,6 +249,109 @@ def test_a_new_origin_is_bound_to_the_old_one_which_stays_verifiable(place: Plac
     code, report = place.json("verify")
     assert (code, report["ok"]) == (0, True)
     assert "goes on from the log log.example/north-1, which had signed for 4 entries" in report["notes"][0]
+
+
+def renamed(place: Place, *, old: str = "north-1", new: str = "north-2") -> Any:
+    """Begin a new log in place of the old one, and return what is said."""
+    place.config.write_text(place.config.read_text().replace(old, new))
+    code, said = place.json("new-origin", "--reason", "restored from a snapshot")
+    assert code == 0, said
+    return said
+
+
+def held(place: Place, *arguments: str) -> str:
+    """Set a hold, and return its id."""
+    code, said = place.json("hold", "add", *arguments, "--order", "motion of the defense, 26-CR-01881")
+    assert code == 0, said
+    return str(said["hold"])
+
+
+def test_legal_holds_go_on_in_the_new_log(place: Place) -> None:
+    """Each that was in force is stated again and names the entry that set it; a stretch stays one of the old log."""
+    place.work(1)
+    case, stretch = held(place, "--case", "26-004217"), held(place, "--entries", "0-1")
+    lifted = held(place, "--subject", "person_id=100123")
+    lift = HoldLifted(hold=lifted, operator="login:another", order="the case is closed")
+    asyncio.run(recorded(place.settings, lift))
+
+    said = renamed(place)
+    again = renamed(place, old="north-2", new="north-3")
+    code, listed = place.json("hold", "list")
+
+    assert (said["holds"], again["holds"], code) == (2, 2, 1)
+    assert [(each["id"], each["covers"], each["of"]) for each in listed] == [
+        (case, "case", "log.example/north-1/3"),
+        (stretch, "entries 0 to 1 of log.example/north-1", "log.example/north-1/4"),
+    ]
+    holds = Holds.of(place.settings.log, sealer_of(place.settings))
+    entries = list(AuditReader(place.settings.log).entries())
+    assert [holds.named(entry) for entry in entries] == [None, case, stretch]
+    assert place.json("verify")[1]["ok"] is True
+
+
+def test_a_new_origin_that_was_interrupted_states_each_hold_once(place: Place) -> None:
+    """Killed behind the first entry and behind the first hold, it goes on there."""
+    place.work(1)
+    holds = [held(place, "--case", f"26-{number}") for number in range(2)]
+    settings = place.settings
+    for made in (1, 2):
+        making = settings.data / "log.new"
+        shutil.rmtree(making, ignore_errors=True)
+        shutil.copytree(settings.log, place.config.with_name(f"old-{made}"))
+        renamed(place)
+        entries = [content for _, content in SegmentReader(settings.log).entries()]
+        shutil.rmtree(settings.log)
+
+        async def begun_before(entries: Sequence[bytes] = entries[:made], making: Path = making) -> None:
+            signer = load_signer(settings.keys.checkpoint, "log.example/north-2")
+            async with Log(making, signer=signer, clock=lambda: NOON) as log:
+                for each in entries:
+                    await log.append(each)
+
+        asyncio.run(begun_before())
+        place.config.with_name(f"old-{made}").rename(settings.log)
+        assert place.json("new-origin", "--reason", "restored from a snapshot")[0] == 0
+
+        assert [entry.facts.get("hold") for entry in AuditReader(settings.log).entries()] == [None, *holds]
+        shutil.rmtree(settings.log)
+        (settings.data / "log-log.example-north-1").rename(settings.log)
+        place.config.write_text(place.config.read_text().replace("north-2", "north-1"))
+
+
+def test_a_hold_that_cannot_be_read_is_named_in_the_new_log(place: Place) -> None:
+    """The log goes on all the same, for nobody may be left without a record; its first entry says what may be missing."""
+    place.work(1)
+    held(place, "--case", "26-004217")
+    body = place.settings.keys.body
+    body.unlink()
+    create_key(body)
+
+    said = renamed(place)
+
+    assert said["holds"] == 0
+    assert [each.partition(":")[0] for each in said["holds_unread"]] == ["the hold of log.example/north-1/3"]
+    assert AuditReader(place.settings.log).read(0).facts["holds_unread"] == said["holds_unread"]
+
+
+def test_who_begins_a_new_log_is_told_of_the_key_and_of_the_policy_of_witnesses(place: Place) -> None:
+    """Whoever has the old log's key can sign this one; and a policy about the old log lets nothing start, as `check` says."""
+    place.work(1)
+    policy = place.policy
+    policy.write_text(f"log {place.vkey}\n{policy.read_text()}")
+    place.config.write_text(place.config.read_text().replace("north-1", "north-2") + f"audit: {{witnesses: {policy.name}}}\n")
+    place.capsys.readouterr()
+
+    assert run(["audit", "new-origin", "--reason", "the disk is gone", "--config", str(place.config)]) == 0
+    said = place.capsys.readouterr().out
+    assert run(["check", "--config", str(place.config)]) == 1
+    warned = place.capsys.readouterr().err
+    policy.write_text(f"log {place.vkey}\n{policy.read_text().partition(chr(10))[2]}")
+    run(["check", "--config", str(place.config)])
+
+    assert "`audit rotate-key checkpoint`" in said
+    assert f"put the line `log {place.vkey}` into {policy}" in said
+    assert f"{policy}:1:1: the policy of witnesses is about other logs than log.example/north-2" in warned
+    assert "about other logs" not in place.capsys.readouterr().err
 
 
 def test_a_backdated_entry_is_named(place: Place) -> None:

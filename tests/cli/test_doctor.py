@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from proxy.audit.keys import create_key
+from proxy.tlog.keys import begun, create_signing_key, load_signer
+from proxy.tlog.signing import Kind
 from proxy.tlog.store import LOCK
 
 if TYPE_CHECKING:
@@ -99,6 +101,37 @@ def test_each_key_is_tried(office: Office, name: str) -> None:
 
     path.unlink()
     assert "No such file" in office.troubles()[f"keys.{name}"][1]
+
+
+def test_a_change_of_key_that_was_begun_is_to_be_finished(office: Office) -> None:
+    """No key is to be put back or made then: either would lose the one that the log may sign with already."""
+    create_signing_key(begun(office.folder / "keys/checkpoint"))
+    create_signing_key(office.folder / "keys/second", Kind.ML_DSA_44)
+    with office.config.open("a") as config:
+        config.write("audit: {second_key: keys/second}\n")
+
+    troubles = office.troubles()
+
+    for part in ("keys.checkpoint", "audit.second_key"):
+        level, detail, hint = troubles[part]
+        assert (level, "a change of key was begun" in detail) == ("failure", True)
+        assert "`audit rotate-key checkpoint`" in hint
+        assert "genpkey" not in hint
+
+
+@pytest.mark.parametrize("about", ["another log", "nobody"])
+def test_a_policy_of_witnesses_with_which_nothing_starts_is_a_failure(office: Office, about: str) -> None:
+    """About other logs, or without anybody to ask: told without network too."""
+    line = f"log {load_signer(office.folder / 'keys/checkpoint', 'office.example.gov/old').verifier.vkey}\n"
+    (office.folder / "witnesses").write_text(f"{line if about == 'another log' else ''}quorum none\n")
+    with office.config.open("a") as config:
+        config.write("audit: {witnesses: witnesses}\n")
+
+    _, out, _ = office.call("doctor", "--no-network", "--config", str(office.config))
+
+    [told] = [line for line in out.splitlines() if line.split()[1] == "witnesses"]
+    assert told.startswith("FAIL")
+    assert ("about other logs than office.example.gov/audit" if about == "another log" else "cannot be met") in told
 
 
 def test_the_registry_is_opened_with_its_key(office: Office) -> None:

@@ -72,7 +72,7 @@ class LeadsShown(Event):
         return {"verdict": self.verdict, "leads": self.leads, "entries": self.entries}
 
     def parties(self) -> Iterable[Party]:
-        """Return who asked, under which case, and which officers were shown as leads: they can find out that they were."""
+        """Return who asked, under which case, and which officers were shown as leads: by these, somebody else finds it."""
         yield Party("actor", self.operator)
         yield Party("case", self.case)
         for officer in self.officers:

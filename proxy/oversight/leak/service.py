@@ -11,7 +11,7 @@ from proxy.oversight.leak.answer import Answer, EntryTold, LeadTold, PairTold, i
 from proxy.oversight.leak.events import LeadsShown
 from proxy.oversight.leak.ranking import trace
 from proxy.oversight.leak.sights import collect, published_of
-from proxy.oversight.leak.wording import LIMITS, entries_of, lead_words, verdict_words
+from proxy.oversight.leak.wording import LIMITS, entries_of, gone, lead_words, unmarked, verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +45,7 @@ class _Traced:
     items: Sequence[Published]
     seen: Seen
     words: Mapping[int, Mapping[str, Json]]
+    unseen: Sequence[str]
 
 
 class LeakTrace:
@@ -101,7 +102,8 @@ class LeakTrace:
         found = trace(items, seen.sights)
         page = found.leads[(asked.page - 1) * PAGE : asked.page * PAGE]
         entries = {sight.entry for lead in page for sight in entries_of(lead)}
-        return _Traced(found, items, seen, {entry: self._words(seen.entries[entry]) for entry in entries})
+        words = {entry: self._words(seen.entries[entry]) for entry in entries}
+        return _Traced(found, items, seen, words, (*gone(self._archive.gaps()), *unmarked(asked.claims)))
 
     def _words(self, shown: Entry) -> Mapping[str, Json]:
         """Return a query's own words, its purpose and the index of its decision."""
@@ -113,10 +115,11 @@ class LeakTrace:
 
     def _told(self, traced: _Traced, page: int, behind: int) -> Answer:
         found, first = traced.trace, (page - 1) * PAGE
+        unseen = (*((BEHIND.format(behind),) if behind else ()), *((CUT,) if traced.seen.cut else ()), *traced.unseen)
         shown = found.leads[first : first + PAGE]
         return Answer(
             verdict=str(found.verdict),
-            says=verdict_words(found),
+            says=verdict_words(found, unseen),
             origin=self._origin,
             items=items_told(found, traced.items),
             leads=tuple(self._lead(traced, lead, place) for place, lead in enumerate(shown, start=first + 1)),
@@ -131,7 +134,7 @@ class LeakTrace:
             ),
             outside=found.outside,
             saw_all=found.saw_all,
-            limits=(*((BEHIND.format(behind),) if behind else ()), *((CUT,) if traced.seen.cut else ()), *LIMITS),
+            limits=(*unseen, *LIMITS),
             page=page,
             next_page=page + 1 if first + PAGE < len(found.leads) else None,
         )

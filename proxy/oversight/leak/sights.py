@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Json
+    from proxy.audit.index.service import Gaps
     from proxy.audit.sealing import Sealer
     from proxy.oversight.leak.claim import Claim
 
@@ -38,6 +39,10 @@ class Archive(Protocol):
 
     def indexed(self) -> int:
         """Return how many entries of the log can be found."""
+        ...
+
+    def gaps(self) -> Gaps:
+        """Return what nothing can be found in any more."""
         ...
 
     def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:

@@ -6,20 +6,31 @@ says so.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from proxy.oversight.leak.ranking import FEW, Verdict
+from proxy.inquiry.inquiry import RECORD_KINDS
+from proxy.oversight.leak.claim import PHOTO
+from proxy.oversight.leak.ranking import ENOUGH, FEW, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import timedelta
 
+    from proxy.audit.index.service import Gaps
+    from proxy.oversight.leak.claim import Claim
     from proxy.oversight.leak.history import History
     from proxy.oversight.leak.published import Published, Sight
     from proxy.oversight.leak.ranking import Lead, Trace
 
+NOWHERE: Final = "Nobody was shown any of it here before it was published. Its source is not in this log."
+CLEARS_NOBODY: Final = (
+    "Nothing that is kept shows that anybody was shown any of it here before it was published."
+    " Not all could be looked at, so this clears nobody."
+)
 MOST_SHOWN: Final = 5
 """Entries of one lead that are shown."""
+_NUMBER: Final = re.compile(r"[-+]?[0-9][0-9.eE+-]*\Z")
 LEAD_ONLY: Final = "This is a lead, not a finding: the log holds what was shown to whom, and not who told it."
 LIMITS: Final = (
     "Who photographed a screen, overheard, or was told by a colleague is in no log.",
@@ -30,11 +41,28 @@ LIMITS: Final = (
 )
 
 
-def verdict_words(trace: Trace) -> str:
-    """Return what a trace comes to, in one or two sentences."""
+def gone(gaps: Gaps) -> Iterator[str]:
+    """Yield what could not be looked at, one sentence each."""
+    if gaps.pruned:
+        yield f"Entries before {gaps.pruned} were pruned. What they showed is not known any more."
+    if gaps.shredded:
+        yield "Bodies of entries were shredded on a court's order. What those showed is not known any more."
+    if gaps.keys:
+        yield f"Keys are gone ({', '.join(gaps.keys)}). What was marked or sealed with them cannot be looked at."
+
+
+def unmarked(claims: Iterable[Claim]) -> Iterator[str]:
+    """Yield which claims the log may have shown without a mark: a number that has no kind (``disclosure.marks``)."""
+    for number, claim in enumerate(claims, start=1):
+        if claim.kind not in RECORD_KINDS and claim.kind != PHOTO and _NUMBER.match(claim.value):
+            yield f"Item {number} is a number. Records that hold it as a number, and not as a text, were not looked at."
+
+
+def verdict_words(trace: Trace, unseen: Sequence[str] = ()) -> str:
+    """Return what a trace comes to, in one or two sentences; ``unseen`` is what could not be looked at."""
     match trace.verdict:
         case Verdict.NOBODY:
-            return "Nobody was shown any of it here before it was published. Its source is not in this log."
+            return CLEARS_NOBODY if unseen else NOWHERE
         case Verdict.OUTSIDE:
             return "The look-ups explain it no better than a source that is not in this log. Those who were shown it follow."
         case Verdict.ONE:
@@ -45,13 +73,21 @@ def verdict_words(trace: Trace) -> str:
             count = min(len(trace.leads), FEW)
             return f"{count} officers' look-ups explain it best, and the log does not say whose it was. {LEAD_ONLY}"
         case Verdict.CANNOT_TELL:
-            return f"It cannot be told: {_crowd(trace)} Nothing in the log tells them apart enough to name anybody."
+            return f"It cannot be told: {_crowd(trace)} {_too_alike(trace)}"
 
 
 def _crowd(trace: Trace) -> str:
+    count = len(trace.leads)
     if trace.saw_all:
-        return f"{officers(trace.saw_all)} shown all of it before."
-    return f"nobody was shown all of it, and {officers(len(trace.leads))} shown a part."
+        others = f", and {officers(count - trace.saw_all, 'other')} shown a part" if count > trace.saw_all else ""
+        return f"{officers(trace.saw_all)} shown all of it before{others}."
+    return f"nobody was shown all of it, and {officers(count)} shown a part."
+
+
+def _too_alike(trace: Trace) -> str:
+    if sum(lead.share for lead in trace.leads[:FEW]) >= ENOUGH * (1 - trace.outside):  # told apart, but for the source outside
+        return f"But a source that is not in this log is too likely ({trace.outside:.0%}) to name anybody."
+    return "Nothing in the log tells them apart enough to name anybody."
 
 
 def lead_words(lead: Lead, trace: Trace, items: Sequence[Published]) -> Iterator[str]:
@@ -71,11 +107,20 @@ def lead_words(lead: Lead, trace: Trace, items: Sequence[Published]) -> Iterator
 def _explains(lead: Lead, items: Sequence[Published]) -> str:
     best = lead.sights[0]
     shown = [item for item in items if item.number in lead.items and best.field_of(item) and best.at < item.at]
-    first = min(shown, key=lambda item: item.at)
     more = len({sight.entry for sight in lead.sights} - {best.entry})
     again = f", and in {more} more {'entry' if more == 1 else 'entries'}" if more else ""
-    before = lasted(first.at - best.at)
-    return f"Was shown {numbers(shown)} in entry {best.entry}, {before} before it was noticed in public{again}."
+    return f"Was shown {numbers(shown)} in entry {best.entry}, {_before(best, shown)}{again}."
+
+
+def _before(best: Sight, shown: Sequence[Published]) -> str:
+    """Return how long before they came out somebody was shown things: one by one, where they did not come out at once."""
+    times = sorted({item.at for item in shown})
+    first, last = lasted(times[0] - best.at), lasted(times[-1] - best.at)
+    if len(times) == 1:
+        return f"{first} before {'it was' if len(shown) == 1 else 'they were'} noticed in public"
+    soonest, latest = (numbers([item for item in shown if item.at == moment]) for moment in (times[0], times[-1]))
+    between = ", the others in between" if len(times) > 2 else ""
+    return f"{first} before {soonest} came out and {last} before {latest} did{between}"
 
 
 def _missing(lead: Lead, trace: Trace, items: Sequence[Published]) -> Iterator[str]:
