@@ -10,6 +10,7 @@ from proxy.audit.event import Event, Party
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from proxy.audit.entry import Entry
     from proxy.audit.event import Json
 
 
@@ -99,6 +100,11 @@ class OriginOpened(Event):
     def sealed(self) -> Mapping[str, Json]:
         """Return who, and why in words."""
         return {"operator": self.operator, "reason": self.reason}
+
+
+def older_of(first: Entry) -> str:
+    """Return the origin of the log that a log goes on from by its first entry, or nothing."""
+    return str(first.facts.get("origin", "")) if first.kind == OriginOpened.kind else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

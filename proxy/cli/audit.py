@@ -29,6 +29,7 @@ from proxy.cli.common import (
 )
 from proxy.cli.confirmation import confirmation
 from proxy.cli.leak import leak
+from proxy.cli.older import OlderOption, asked_log
 from proxy.cli.questions import register as register_questions
 from proxy.cli.queued import recorded
 from proxy.cli.recording import operator, sealer_of
@@ -127,6 +128,7 @@ def show(
     decrypt: Annotated[bool, typer.Option("--decrypt", help="Show the sealed part too; this is recorded.")] = False,
     case: Annotated[str, typer.Option("--case", help="With --decrypt: the case that needs it.")] = "",
     statement: Annotated[str, typer.Option("--statement", help="With --decrypt: why, in words.")] = "",
+    directory: OlderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one entry."""
@@ -140,7 +142,8 @@ def show(
             code=Code.WRONG_USE,
         )
     settings = settings_of(config)
-    reader = AuditReader(settings.log, sealer_of(settings) if decrypt else None)
+    log = asked_log(settings, directory)
+    reader = AuditReader(log.folder, sealer_of(settings) if decrypt else None)
     try:
         entry = reader.read(index)
     except (IndexError, EntryUnreadable, LogPruned) as error:
@@ -151,7 +154,9 @@ def show(
             content = reader.unseal(entry)
         except SealBroken as error:
             raise CommandFailed(f"entry {index}: {error}", help="run `audit verify`", code=Code.FOUND) from error
-        read = LogRead(about=entry.about, operator=operator(), case=case.strip(), statement=statement.strip(), first=index)
+        read = LogRead(
+            about=entry.about, operator=operator(), case=case.strip(), statement=statement.strip(), first=index, log=log.older
+        )  # fmt: skip
         asyncio.run(recorded(settings, read))
         shown["sealed"] = content
         if (confirmed := confirmation(reader, entry, content)) is not None:

@@ -25,6 +25,7 @@ from proxy.cli.common import (
     settings_of,
     warn,
 )
+from proxy.cli.older import NOT_ASKED, OlderOption, asked_log
 from proxy.cli.queued import recorded
 from proxy.cli.recording import operator, sealer_of
 from proxy.cli.trusting import verifier_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from proxy.audit.bundle.verifying import Report
     from proxy.audit.event import Event
     from proxy.audit.sealing import Sealer
+    from proxy.cli.older import AskedLog
     from proxy.settings import Settings
     from proxy.tlog.note import Checkpoint, Verifier
 
@@ -69,6 +71,11 @@ def export(
         typer.Option("--checkpoint", help="A checkpoint that was kept: the bundle proves the log has only grown since."),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
+    directory: OlderOption = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="With --directory: the older log's verifier key, if the configured one was changed since."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write evidence that verifies offline: entries, proofs, completeness, and the keys of just these entries.
@@ -88,12 +95,26 @@ def export(
     if output.exists():
         raise _wrong(f"{output} exists already", "name another with -o")
     settings = settings_of(config)
-    verifier = verifier_of((), config, settings.log)
+    if key and directory is None:
+        raise _wrong("the configured log has its configured key", "leave --key away, or name an older log's --directory")
+    log = asked_log(settings, directory)
+    verifier = verifier_of(key or (), config, log.folder, log.origin)
     kept = [_kept(path, verifier) for path in checkpoint or ()]
-    order = _Export(settings, verifier, by=by, value=value, case=case.strip(), statement=statement.strip(), span=span)
+    order = _Export(settings, log, verifier, by=by, value=value, case=case.strip(), statement=statement.strip(), span=span)
     with _explained():
         written = order.run(output, numbers=numbers, opens=opens, earlier=kept)
-    _print_written(output, written, as_json=as_json)
+    _print_written(output, written, older=_goes_on_from(log.folder), as_json=as_json)
+
+
+def _goes_on_from(folder: Path) -> str:
+    from proxy.audit.continuity import older_of  # noqa: PLC0415
+    from proxy.audit.reader import AuditReader  # noqa: PLC0415
+    from proxy.tlog.errors import LogPruned  # noqa: PLC0415
+
+    try:
+        return older_of(AuditReader(folder).read(0))
+    except LogPruned:
+        return ""
 
 
 def _wrong(message: str, hint: str) -> CommandFailed:
@@ -174,11 +195,12 @@ def _explained() -> Iterator[None]:
 
 
 class _Export:
-    """One export, from the configured log."""
+    """One export, from the configured log or an older one."""
 
     def __init__(
         self,
         settings: Settings,
+        log: AskedLog,
         verifier: Verifier,
         *,
         by: By,
@@ -188,6 +210,7 @@ class _Export:
         span: tuple[datetime | None, datetime | None],
     ) -> None:
         self._settings = settings
+        self._log = log
         self._verifier = verifier
         self._by: By = by
         self._value = value
@@ -209,22 +232,22 @@ class _Export:
         question = self._question(sealer)
         digest, files = _policy(settings)
         # Of the log as it is before this export, so that its own entry is no part of the answer.
-        newest = newest_checkpoint(settings.log, verifier)
+        newest = newest_checkpoint(self._log.folder, verifier)
         self._record(
             ExportBegun(
                 about=self._about, operator=operator(), case=self._case, statement=self._statement, by=self._by,
-                value=self._value, since=question.since, until=question.until,
+                value=self._value, since=question.since, until=question.until, log=self._log.older,
             )
         )  # fmt: skip
         with progress("exporting", newest.size * 2 if self._by != "entries" else len(numbers)) as advance:
-            gathering = Gathering(settings.log, newest, advance)
+            gathering = Gathering(self._log.folder, newest, advance)
             gathered = gathering.by_number(question) if self._by == "entries" else gathering.spanned(question, *self._span)
             order = Order(
                 exporter=operator(), case=self._case, statement=self._statement, at=utc_now(), opens=opens, earlier=earlier,
                 policy=digest, policies=files,
             )  # fmt: skip
             program = f"Showcause {__version__}"
-            exporting = Exporting(settings.log, verifier, sealer, program=program, notary=notary, about=self._about)
+            exporting = Exporting(self._log.folder, verifier, sealer, program=program, notary=notary, about=self._about)
             return exporting.write(output, order, gathering, gathered, numbers=numbers, record=self._record)
 
     def _question(self, sealer: Sealer) -> Question:
@@ -268,7 +291,7 @@ def _policy(settings: Settings) -> tuple[str, Mapping[str, bytes]]:
     return loaded.digest, loaded.contents
 
 
-def _print_written(output: Path, written: Written, *, as_json: bool) -> None:
+def _print_written(output: Path, written: Written, *, older: str, as_json: bool) -> None:
     asked = written.asked
     if as_json:
         emit(
@@ -277,12 +300,15 @@ def _print_written(output: Path, written: Written, *, as_json: bool) -> None:
                 "disclosed": len(asked.disclosed), "shredded": list(asked.shredded), "locked": list(written.locked),
                 "range": None if asked.stretch is None else [asked.stretch.first, asked.stretch.end],
                 "stamped": written.stamped, "policies": len(asked.policies),
+                "goes_on_from": older,
             }
         )  # fmt: skip
         return
     say(f"{output}: {len(asked.entries)} entries, {len(asked.disclosed)} of them opened, from a log of {written.size}")
     if asked.stretch is not None:
         say(f"complete for entries {asked.stretch.first} to {asked.stretch.end - 1}: all of them are in it")
+    if older:
+        say(NOT_ASKED.format(older))
     say(f"its manifest's SHA-256, which names it for good: {written.manifest}")
     if written.stamped:
         say(f"time-stamped on {written.stamped}")

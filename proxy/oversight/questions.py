@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from proxy.audit.sealing import Sealer
-    from proxy.audit.search import Found, LogSearch
+    from proxy.audit.search import Counted, Found, LogSearch
     from proxy.identity.principal import Principal
     from proxy.purpose.directory import CaseDirectory
     from proxy.registry.person import Identifiers
@@ -130,7 +130,7 @@ class Questions:
         """
         return await self.search.search(await self._searched(question, asker))
 
-    async def count(self, question: Question, asker: Asker) -> Sequence[tuple[str, int]]:
+    async def count(self, question: Question, asker: Asker) -> Counted:
         """Return how many queries there were. Raises as ``ask`` does."""
         return await self.search.count(await self._searched(question, asker))
 

@@ -62,7 +62,8 @@ class LogDoor:
                 counted = await self._questions.count(question, asker)
                 content: object = {
                     "by": question.counts,
-                    "counts": [{question.counts: what, "queries": number} for what, number in counted],
+                    "counts": [{question.counts: what, "queries": number} for what, number in counted.counts],
+                    "goes_on_from": counted.goes_on_from,
                 }
             else:
                 found = await self._questions.ask(question, asker)
@@ -73,6 +74,7 @@ class LogDoor:
                     "behind": found.behind,
                     "before": found.before,
                     "dead_epochs": list(found.dead),
+                    "goes_on_from": found.goes_on_from,
                 }
         except (IndexUnusable, LogDamaged, EntryUnreadable, SealBroken) as error:
             raise AuditUnavailable(

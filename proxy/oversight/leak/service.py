@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.audit.errors import OwnLookups
@@ -14,7 +14,7 @@ from proxy.oversight.leak.sights import collect, published_of
 from proxy.oversight.leak.wording import LIMITS, entries_of, lead_words, verdict_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Event, Json, Receipt
@@ -29,6 +29,8 @@ TURNS: Final = 30
 TURN_SECONDS: Final = 0.1
 BEHIND: Final = "The newest {} entries of the log are not indexed yet, so they were not looked at. Ask again."
 CUT: Final = "There are more entries than one trace reads, so the newest were left out. Ask about one person, or fewer things."
+
+NOT_ASKED: Final = "This log goes on from {}; what was shown there was not looked at."
 
 
 class Recorder(Protocol):
@@ -48,10 +50,13 @@ class _Traced:
 
 
 class LeakTrace:
-    """The use case. ``origin`` is the name of the log."""
+    """The use case. ``origin`` is the name of the log; ``older`` too, where it is an older one than the recorder's."""
 
-    def __init__(self, archive: Archive, sealer: Sealer, recorder: Recorder, origin: str, *, turns: int = TURNS) -> None:
+    def __init__(
+        self, archive: Archive, sealer: Sealer, recorder: Recorder, origin: str, *, older: str = "", turns: int = TURNS
+    ) -> None:
         """Read what ``archive`` finds, and record with ``recorder``; an index that is behind is waited for so many turns."""
+        self._older = older
         self._turns = turns
         self._archive = archive
         self._sealer = sealer
@@ -66,8 +71,9 @@ class LeakTrace:
             AuditUnavailable: it could not be recorded, so nothing is shown.
             IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: the log or its index cannot be read.
         """
-        receipt = await self._recorder.record(asked)
-        behind = await self._caught_up(receipt.index)
+        receipt = await self._recorder.record(replace(asked, log=self._older))
+        size = await asyncio.to_thread(self._archive.in_log) if self._older else receipt.index
+        behind = await self._caught_up(size)
         traced = await asyncio.to_thread(self._look, asked)
         if any(traced.seen.names.get(lead.officer) == asked.operator for lead in traced.trace.leads):
             raise OwnLookups("You were shown something of it yourself. Somebody else of the oversight desk has to trace it.")
@@ -80,6 +86,7 @@ class LeakTrace:
             leads=answer.count,
             officers=tuple(dict.fromkeys((*(lead.officer for lead in answer.leads), *_paired(answer)))),
             entries=tuple(dict.fromkeys(entry.entry for lead in answer.leads for entry in lead.entries)),
+            log=self._older,
         )
         await self._recorder.record(shown)
         return answer
@@ -131,10 +138,19 @@ class LeakTrace:
             ),
             outside=found.outside,
             saw_all=found.saw_all,
-            limits=(*((BEHIND.format(behind),) if behind else ()), *((CUT,) if traced.seen.cut else ()), *LIMITS),
+            limits=tuple(self._limits(behind, cut=traced.seen.cut)),
             page=page,
             next_page=page + 1 if first + PAGE < len(found.leads) else None,
         )
+
+    def _limits(self, behind: int, *, cut: bool) -> Iterator[str]:
+        if behind:
+            yield BEHIND.format(behind)
+        if cut:
+            yield CUT
+        if before := self._archive.goes_on_from():
+            yield NOT_ASKED.format(before)
+        yield from LIMITS
 
     def _lead(self, traced: _Traced, lead: Lead, place: int) -> LeadTold:
         return LeadTold(

@@ -40,6 +40,14 @@ class Archive(Protocol):
         """Return how many entries of the log can be found."""
         ...
 
+    def in_log(self) -> int:
+        """Return how many entries the log has."""
+        ...
+
+    def goes_on_from(self) -> str:
+        """Return the origin of the older log that this one goes on from, or nothing."""
+        ...
+
     def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
         """Yield, oldest first, entries that disclosed a value of any of the marks, with their sealed parts in clear."""
         ...
