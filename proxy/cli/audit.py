@@ -99,7 +99,8 @@ def _print_entries(entries: Iterable[tuple[int, bytes]], *, as_json: bool) -> No
             facts = "  ".join(
                 f"{name}={_word(value)}" for name, value in entry.facts.items() if value not in (None, "", [], False)
             )
-            say(f"{index}  {entry.at}  {entry.kind}  {entry.about}  {facts}")
+            line = f"{index}  {entry.at}  {entry.kind}  {entry.about}  {facts}"
+            say(line.replace("\n", r"\n"))  # a checkpoint or a statement in it has line ends; an entry is one line
 
 
 def _word(value: Json) -> str:

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from proxy.__main__ import run
+from proxy.audit.continuity import OriginOpened
 from proxy.audit.keys import create_key
 from proxy.audit.service import AuditTrail
 from proxy.cli.recording import recording, sealer_of
@@ -146,6 +147,19 @@ def test_tail_prints_the_last_entries_without_names(office: Office) -> None:
     _, lines = office.json("tail")
     assert [line["index"] for line in lines] == list(range(20, 30))
     assert "PEMBERTON" not in repr(lines)
+
+
+def test_tail_prints_an_entry_on_one_line(office: Office) -> None:
+    """A checkpoint is several lines; here it is a fact like others."""
+    opened = OriginOpened(
+        origin="old.example", size=2, checkpoint="old.example\n2\nAAAA\n", operator="login:x", reason="the disk is gone"
+    )
+    office.record(opened, Asked(about="q1"))
+
+    code, out = office.call("tail")
+
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert r"checkpoint=old.example\n2\nAAAA\n" in out
 
 
 def test_show_keeps_the_sealed_part_closed(office: Office) -> None:
