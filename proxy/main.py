@@ -303,7 +303,7 @@ class _Composition:
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
                 questions=None if queries else questions,
-                leaks=None if queries else LeakDoor(leaks, cases, registry),
+                leaks=None if queries else LeakDoor(leaks, cases, registry, lambda: live.policies, clock),
                 origin=settings.origin,
                 registration=self._registration(database, store_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,

@@ -23,14 +23,20 @@ import (
 )
 
 type question struct {
-	By       string            `json:"by"`
-	Value    string            `json:"value"`
-	Tokens   map[string]string `json:"tokens"`
-	Since    string            `json:"since"`
-	Until    string            `json:"until"`
-	Range    []int64           `json:"range"`
-	Entries  []int64           `json:"entries"`
-	Shredded []int64           `json:"shredded"`
+	By         string            `json:"by"`
+	Value      string            `json:"value"`
+	Tokens     map[string]string `json:"tokens"`
+	Since      string            `json:"since"`
+	Until      string            `json:"until"`
+	Range      []int64           `json:"range"`
+	Entries    []int64           `json:"entries"`
+	Disclosed  []int64           `json:"disclosed"`
+	Shredded   []int64           `json:"shredded"`
+	Policies   []string          `json:"policies"`
+	Policy     string            `json:"policy"`
+	ExportedAt string            `json:"exported_at"`
+	Exporter   string            `json:"exporter"`
+	Case       string            `json:"case"`
 }
 
 type entry struct {
@@ -50,18 +56,25 @@ type bundle struct {
 
 func (b bundle) read(name string) ([]byte, error) { return os.ReadFile(filepath.Join(b.path, name)) }
 
-func verifyBundle(path string, keys []string) error {
+func verifyBundle(path string, t trust, manifest string) error {
 	b := bundle{path: path}
 	for _, list := range []string{"tagmanifest-sha256.txt", "manifest-sha256.txt"} {
 		if err := b.listed(list); err != nil {
 			return err
 		}
 	}
-	var err error
+	list, err := b.read("manifest-sha256.txt")
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%x", sha256.Sum256(list))
+	if manifest != "" && !strings.EqualFold(manifest, name) {
+		return fmt.Errorf("manifest-sha256.txt is not the one that was exported: its SHA-256 is %s", name)
+	}
 	if b.text, err = b.read("data/checkpoint"); err != nil {
 		return err
 	}
-	if b.tree, err = openCheckpoint(b.text, keys); err != nil {
+	if b.tree, err = t.open(b.text); err != nil {
 		return fmt.Errorf("data/checkpoint: %w", err)
 	}
 	content, err := b.read("data/question.json")
@@ -79,8 +92,16 @@ func verifyBundle(path string, keys []string) error {
 			return err
 		}
 	}
-	if err := b.earlier(keys[:1]); err != nil {
+	if err := b.earlier(t.earlier()); err != nil {
 		return err
+	}
+	for _, check := range []func() error{b.keys, b.policies, func() error { return b.papers(name) }} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	if manifest == "" && b.question.Range != nil && b.tree.N > 0 && len(b.question.Disclosed) == 0 {
+		return fmt.Errorf("data/question.json: nothing shows that the tokens are those of %s %s, for no entry is opened: name the manifest with -manifest, as the export printed it", b.question.By, b.question.Value)
 	}
 	fmt.Printf("%d entries hold, of %d in the log, root %s\n", len(b.question.Entries), b.tree.N, b.tree.Hash)
 	return b.complete()
@@ -156,8 +177,11 @@ func (b bundle) entry(index int64) error {
 		return err
 	}
 	body, err := b.read(fmt.Sprintf("data/bodies/%012d.body", index))
-	if said.Body == "" || errors.Is(err, fs.ErrNotExist) && slices.Contains(b.question.Shredded, index) {
-		return nil // nothing was sealed, or the body was shredded: data/question.json says so
+	if said.Body == "" || slices.Contains(b.question.Shredded, index) {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("data/bodies/%012d.body is there, and nothing was sealed or all was shredded", index)
+		}
+		return nil
 	}
 	if sum := sha256.Sum256(body); err != nil || hex.EncodeToString(sum[:]) != said.Body {
 		return fmt.Errorf("data/bodies/%012d.body is not the body whose hash the entry holds", index)
@@ -165,7 +189,77 @@ func (b bundle) entry(index int64) error {
 	return nil
 }
 
-func (b bundle) earlier(keys []string) error {
+// keys holds the keys that are there against those that data/question.json says are. That they open their bodies is not looked at.
+func (b bundle) keys() error {
+	found, _ := filepath.Glob(filepath.Join(b.path, "data/keys/*.key"))
+	for _, index := range b.question.Disclosed {
+		if name := filepath.Join(b.path, fmt.Sprintf("data/keys/%012d.key", index)); !slices.Contains(found, name) {
+			return fmt.Errorf("data/keys/%012d.key is missing", index)
+		}
+	}
+	if len(found) != len(b.question.Disclosed) {
+		return errors.New("data/keys has another number of keys than data/question.json discloses entries")
+	}
+	return nil
+}
+
+// policies holds the policy's files against the digest of the version that ruled.
+func (b bundle) policies() error {
+	digest, there := sha256.New(), 0
+	slices.Sort(b.question.Policies)
+	for _, name := range b.question.Policies {
+		content, err := b.read("data/policies/" + name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(digest, "%s\x00%d\x00%s", name, len(content), content)
+	}
+	err := filepath.WalkDir(filepath.Join(b.path, "data/policies"), func(_ string, item fs.DirEntry, err error) error {
+		if err == nil && !item.IsDir() {
+			there++
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if there != len(b.question.Policies) || there > 0 && hex.EncodeToString(digest.Sum(nil)) != b.question.Policy {
+		return errors.New("the files in data/policies are not the policy that ruled")
+	}
+	return nil
+}
+
+// papers holds what README and certification state against the evidence. Their other words nothing vouches for but the manifest's hash.
+func (b bundle) papers(manifest string) error {
+	q, n := b.question, len(b.question.Entries)
+	state := fmt.Sprintf("%d entries with the root\n   %x.\n", b.tree.N, b.tree.Hash[:])
+	for name, lines := range map[string][]string{
+		"README.txt": {
+			fmt.Sprintf("\nEntries            %d, of which %d are opened for reading\n", n, len(q.Disclosed)),
+			fmt.Sprintf("\nExported           %s by %s\nFor the case       %s\n", q.ExportedAt, q.Exporter, q.Case),
+			fmt.Sprintf("\nState of the log   %d entries, root %x\n", b.tree.N, b.tree.Hash[:]),
+			fmt.Sprintf("\nThis bundle's name %s\n", manifest),
+		},
+		"certification.txt": {
+			fmt.Sprintf("\n4. The records. On %s %s exported from that log, for the case %s:\n", q.ExportedAt, q.Exporter, q.Case),
+			fmt.Sprintf("\n   The answer has %d entries. The log then held %s", n, state),
+			fmt.Sprintf("\n   whose own SHA-256 hash is\n   %s", manifest),
+		},
+	} {
+		content, err := b.read(name)
+		if err != nil {
+			return err
+		}
+		for _, line := range lines {
+			if strings.Count(string(content), line) != 1 {
+				return fmt.Errorf("%s does not state what the evidence is: %q", name, strings.TrimSpace(line))
+			}
+		}
+	}
+	return nil
+}
+
+func (b bundle) earlier(t trust) error {
 	names, _ := filepath.Glob(filepath.Join(b.path, "data/earlier/*.checkpoint"))
 	if proofs, _ := filepath.Glob(filepath.Join(b.path, "data/earlier/*.proof")); len(proofs) != len(names) {
 		return errors.New("data/earlier has another number of proofs than of checkpoints")
@@ -175,7 +269,7 @@ func (b bundle) earlier(keys []string) error {
 		if err != nil {
 			return err
 		}
-		old, err := openCheckpoint(text, keys)
+		old, err := t.open(text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -233,7 +327,8 @@ func (b bundle) complete() error {
 			return fmt.Errorf("no token is given for the epoch %q of entry %d", each.Epoch, index)
 		}
 	}
-	fmt.Printf("complete: none of the %d entries of the range was left out that carries the token of %s %s\n", len(said), b.question.By, b.question.Value)
+	fmt.Printf("complete: none of the %d entries of the range was left out that carries a token of data/question.json; that these are "+
+		"the tokens of %s %s, opened entries say, or the manifest's hash\n", len(said), b.question.By, b.question.Value)
 	return nil
 }
 

@@ -14,45 +14,15 @@ import (
 	"strconv"
 	"strings"
 
-	"showcause/verify/sumdb/note"
 	"showcause/verify/sumdb/tlog"
 )
 
 const height = 8 // C2SP tlog-tiles: 256 hashes a tile
 
-// openCheckpoint returns the tree of a checkpoint, once the log's key and every one of the witnesses' keys has signed it.
-func openCheckpoint(text []byte, keys []string) (tlog.Tree, error) {
-	var verifiers []note.Verifier
-	for _, key := range keys {
-		verifier, err := newVerifier(key)
-		if err != nil {
-			return tlog.Tree{}, err
-		}
-		verifiers = append(verifiers, verifier)
-	}
-	opened, err := note.Open(text, note.VerifierList(verifiers...))
-	if err != nil {
-		return tlog.Tree{}, err
-	}
-	if len(opened.Sigs) != len(verifiers) {
-		return tlog.Tree{}, fmt.Errorf("%d of %d keys have signed", len(opened.Sigs), len(verifiers))
-	}
-	lines := strings.SplitN(opened.Text, "\n", 4)
-	if len(lines) != 4 || lines[0] != verifiers[0].Name() {
-		return tlog.Tree{}, fmt.Errorf("not a checkpoint of %s", verifiers[0].Name())
-	}
-	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || size < 0 {
-		return tlog.Tree{}, fmt.Errorf("%q is no size", lines[1])
-	}
-	root, err := tlog.ParseHash(lines[2])
-	return tlog.Tree{N: size, Hash: root}, err
-}
-
 // folder reads tiles from disk. A tile narrower than the one that is there is its prefix.
 type folder string
 
-func (f folder) Height() int                        { return height }
+func (f folder) Height() int                         { return height }
 func (f folder) SaveTiles(_ []tlog.Tile, _ [][]byte) {}
 
 func (f folder) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
@@ -105,12 +75,12 @@ func split(data []byte) ([][]byte, error) {
 }
 
 // verifyLog reads every tile and every entry, and proves some of them, and every earlier checkpoint, the long way round.
-func verifyLog(path string, keys []string, earlier []string) error {
+func verifyLog(path string, t trust, earlier []string) error {
 	text, err := os.ReadFile(filepath.Join(path, "checkpoint"))
 	if err != nil {
 		return err
 	}
-	tree, err := openCheckpoint(text, keys)
+	tree, err := t.open(text)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
@@ -121,7 +91,7 @@ func verifyLog(path string, keys []string, earlier []string) error {
 		}
 	}
 	for _, name := range earlier {
-		if err := verifyEarlier(name, keys[:1], tree, hashes); err != nil {
+		if err := verifyEarlier(name, t.earlier(), tree, hashes); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -156,12 +126,12 @@ func verifyEntries(from folder, hashes tlog.HashReader, number, width int64) err
 }
 
 // verifyEarlier proves that the log has only grown since a checkpoint that somebody kept.
-func verifyEarlier(name string, keys []string, tree tlog.Tree, hashes tlog.HashReader) error {
+func verifyEarlier(name string, t trust, tree tlog.Tree, hashes tlog.HashReader) error {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	old, err := openCheckpoint(text, keys)
+	old, err := t.open(text)
 	if err != nil {
 		return err
 	}

@@ -19,35 +19,50 @@ func (l *list) Set(value string) error {
 	return nil
 }
 
+// misuse is what is no matter of the log or the bundle.
+type misuse struct{ error }
+
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	err := run(os.Args[1:])
+	if wrong := (misuse{}); errors.As(err, &wrong) {
+		fmt.Fprintln(os.Stderr, "WRONG USE:", err)
+		os.Exit(2)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "REFUSED:", err)
 		os.Exit(1)
 	}
 }
 
-// run is verify log|bundle PATH -key VKEY [-witness VKEY …] [-earlier CHECKPOINT …].
+// run is verify log|bundle PATH -key VKEY … [-witness VKEY …] [-earlier CHECKPOINT …] [-manifest SHA256].
 func run(arguments []string) error {
-	if len(arguments) < 2 {
-		return errors.New("say what to verify: log|bundle PATH -key VKEY")
+	if len(arguments) < 2 || arguments[0] != "log" && arguments[0] != "bundle" {
+		return misuse{errors.New("say what to verify: log|bundle PATH -key VKEY")}
 	}
 	var keys, witnesses, earlier list
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
-	flags.Var(&keys, "key", "the log's verifier key, from the log's office and not from the folder")
+	flags.Var(&keys, "key", "the log's verifier key, or a file with it or with the statement of a new key; from the log's office")
 	flags.Var(&witnesses, "witness", "a witness's verifier key; every one named must have cosigned")
 	flags.Var(&earlier, "earlier", "a checkpoint of this log that somebody kept")
+	manifest := flags.String("manifest", "", "the SHA-256 of the bundle's manifest, as the export printed it")
 	if err := flags.Parse(arguments[2:]); err != nil {
-		return err
+		return misuse{err}
 	}
-	if len(keys) != 1 {
-		return errors.New("name the log's one key with -key")
+	path := arguments[1]
+	if there, err := os.Stat(path); err != nil {
+		return misuse{err}
+	} else if !there.IsDir() {
+		return misuse{fmt.Errorf("%s is no folder: unpack it first", path)}
 	}
-	switch arguments[0] {
-	case "log":
-		return verifyLog(arguments[1], append(keys, witnesses...), earlier)
-	case "bundle":
-		return verifyBundle(arguments[1], append(keys, witnesses...))
-	default:
-		return fmt.Errorf("%q cannot be verified", arguments[0])
+	if len(keys) == 0 || flags.NArg() > 0 {
+		return misuse{errors.New("name the log's key with -key, and what else there is with -witness and -earlier")}
 	}
+	t, err := newTrust(path, keys, witnesses)
+	if err != nil {
+		return misuse{err}
+	}
+	if arguments[0] == "log" {
+		return verifyLog(path, t, earlier)
+	}
+	return verifyBundle(path, t, *manifest)
 }

@@ -60,7 +60,10 @@ class WindowClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unwitnessed(Event):
-    """No quorum had signed for entry ``entry`` in time: what it says was ``released`` all the same, or never left."""
+    """No quorum had signed for entry ``entry`` in time: what it says was ``released`` all the same, or never left.
+
+    It follows the entry that it corrects: whoever reads an end of a query looks for this one too (``unreleased_by``).
+    """
 
     kind: ClassVar[str] = "unwitnessed"
     entry: int
@@ -69,6 +72,13 @@ class Unwitnessed(Event):
     def facts(self) -> Mapping[str, Json]:
         """Return which entry, and what became of the answer."""
         return {"entry": self.entry, "released": self.released}
+
+
+def unreleased_by(entry: Entry) -> tuple[int, ...]:
+    """Return the earlier entry of which this one says that what it tells of never left; none, if it says no such thing."""
+    facts = entry.facts
+    number = facts.get("entry") if entry.kind == Unwitnessed.kind and facts.get("released") is False else None
+    return (number,) if type(number) is int and number < entry.index else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

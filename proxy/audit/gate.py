@@ -7,6 +7,7 @@ time, the answer does not leave (``refuse``), or leaves and is recorded as unwit
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -93,16 +94,27 @@ class ReleaseGate:
         Raises:
             AuditUnavailable: it may not.
         """
-        witnesses = self._witnesses
-        if witnesses is not None and witnesses.contradiction:
+        if await self._safe(receipt.index, gate or self._default):
+            return
+        if self._contradicted:
+            # The entry says that an answer left. This node may hardly be believed, but its log shall not accuse anybody.
+            with suppress(AuditUnavailable):
+                await self._audit.record(Unwitnessed(about=receipt.about, entry=receipt.index, released=False))
             raise AuditUnavailable("The record of this node is not the one that was witnessed; tell the operator at once.")
-        if (gate or self._default) is Gate.LOCAL:
-            return
-        if witnesses is not None and await witnesses.covers(receipt.index, 0 if self._window is not None else self._wait):
-            return
         await self._audit.record(Unwitnessed(about=receipt.about, entry=receipt.index, released=self._release))
         if not self._release:
             raise AuditUnavailable("No witness has confirmed the record of this query in time, so nothing was released.")
+
+    @property
+    def _contradicted(self) -> bool:
+        return self._witnesses is not None and bool(self._witnesses.contradiction)
+
+    async def _safe(self, index: int, gate: Gate) -> bool:
+        """Wait until an entry is as safe as a gate wants; tell whether it is."""
+        witnesses = self._witnesses
+        if self._contradicted or gate is Gate.LOCAL:
+            return not self._contradicted
+        return witnesses is not None and await witnesses.covers(index, 0 if self._window is not None else self._wait)
 
     async def tend(self) -> None:
         """Record where an unwitnessed window opens and where it closes; to be called every second or so.

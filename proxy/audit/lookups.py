@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from proxy.audit.continuity import unreleased_by
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -59,11 +61,12 @@ class LookUps:
         self._index.catch_up(seconds=PATIENCE)
         hits = self._index.find(tokens, since=now - LATELY, until=now, most=MOST)
         queries = self._index.together(hits.entries)
+        unreleased = {number for whole in queries.values() for entry in whole for number in unreleased_by(entry)}
         ends = [
             (about, set(entry.parties.get("officer", ())))
             for about, whole in queries.items()
             for entry in whole
-            if entry.kind in _ENDS
+            if entry.kind in _ENDS and entry.index not in unreleased
         ]
         return LookedUp(
             own=len({about for about, officers in ends if officers & mine}),

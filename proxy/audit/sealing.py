@@ -109,6 +109,11 @@ class Sealer:
         """Return the epochs whose key is still here: only their tokens can be searched."""
         return frozenset(self._index.keys)
 
+    @property
+    def body_keys(self) -> frozenset[str]:
+        """Return the ids of the body keys that are still here: what was sealed with others cannot be read."""
+        return frozenset(self._body.keys)
+
     def token(self, kind: str, value: str, epoch: str | None = None) -> str:
         """Return the token of an identifier, 32 hexadecimal digits, in the newest epoch or another.
 

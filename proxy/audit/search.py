@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from proxy.audit.continuity import unreleased_by
 from proxy.audit.errors import OwnLookups
 from proxy.audit.event import Event, Party
 from proxy.audit.index.rows import QUERIES, left_in
@@ -99,7 +100,8 @@ class Line:
 
     ``index`` is the entry that the terminal was told (``Audit-Entry``). ``roads`` are the kinds of what named them, ``seen``
     and ``masked`` the names of fields, ``shown`` and ``withheld`` count records; ``unread`` says why a body tells nothing.
-    Whom else it was about stays sealed.
+    ``released`` is false where the answer never left, as no witness had signed for it: then all of it is withheld. Whom else
+    it was about stays sealed.
     """
 
     index: int
@@ -118,6 +120,7 @@ class Line:
     masked: Sequence[str] = ()
     shown: int = 0
     withheld: int = 0
+    released: bool = True
     unread: str = ""
 
 
@@ -141,9 +144,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """How many queries there were, by what was asked; ``goes_on_from`` as in ``Found``."""
+    """How many queries there were, by what was counted by. ``dead`` is as in ``Found``; without an officer nobody is sought.
 
-    counts: Sequence[tuple[str, int]]
+    So is ``goes_on_from``.
+    """
+
+    rows: Sequence[tuple[str, int]]
+    dead: Sequence[str] = ()
     goes_on_from: str = ""
 
 
@@ -198,11 +205,13 @@ class LogSearch:
         officers = [token for party in searched.sought.parties for token in self._sealer.searches(*party).values()]
         with self._index.reading() as index:
             found = index.counts(searched.counts, searched.since, searched.until, officers)
+            epochs = index.epochs(*index.between(searched.since, searched.until)) if officers else []
         told = [(self._named(searched.counts, what), count) for what, count in found]
         joined: dict[str, int] = {}
         for what, count in told:  # an officer has another token in each epoch
             joined[what] = joined.get(what, 0) + count
-        return Counted(counts=list(joined.items()), goes_on_from=self._index.goes_on_from())
+        dead = [epoch for epoch in epochs if epoch not in self._sealer.epochs]
+        return Counted(rows=list(joined.items()), dead=dead, goes_on_from=self._index.goes_on_from())
 
     def _named(self, counted: str, what: int | str) -> str:
         if counted == "officer":
@@ -247,6 +256,8 @@ class LogSearch:
         ended = next((entry for entry in reversed(together) if entry.kind in TERMINAL), None)
         sealed, unread = self._opened(asked)
         left = self._left(ended, searched)
+        released = ended is None or ended.index not in {number for entry in together for number in unreleased_by(entry)}
+        seen = left if released else ()
         roads = {kind for entry in together for kind, held in entry.parties.items() if not tokens.isdisjoint(held)}
         outcome = asked.facts.get("outcome") or asked.facts.get("problem") or ""
         return Line(
@@ -262,10 +273,11 @@ class LogSearch:
             outcome=str(outcome),
             rule=str(asked.facts.get("rule") or ""),
             roads=sorted(roads) if searched.sought.about_somebody else (),
-            seen=sorted({name for record in left for name in _names(record.get("seen")) if not name.startswith("+")}),
-            masked=sorted({name for record in left for name in _names(record.get("masked"))}),
-            shown=sum(record.get("withheld") is False for record in left),
-            withheld=sum(record.get("withheld") is True for record in left),
+            seen=sorted({name for record in seen for name in _names(record.get("seen")) if not name.startswith("+")}),
+            masked=sorted({name for record in seen for name in _names(record.get("masked"))}),
+            shown=sum(record.get("withheld") is False for record in seen),
+            withheld=sum(record.get("withheld") is True for record in seen) if released else len(left),
+            released=released,
             unread=unread,
         )
 

@@ -17,6 +17,7 @@ from proxy.audit.events import LogRead
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import SealBroken
 from proxy.cli import bundles
+from proxy.cli.cause import case_with_cause
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -58,7 +59,6 @@ app.command("new-origin")(new_origin)
 app.add_typer(bundles.app)
 
 FOLLOW_SECONDS: Final = 0.5
-MIN_STATEMENT: Final = 8
 
 
 @app.command()
@@ -96,9 +96,7 @@ def _print_entries(entries: Iterable[tuple[int, bytes]], *, as_json: bool) -> No
         if as_json:
             emit(_open_parts(entry))
         else:
-            facts = "  ".join(
-                f"{name}={_word(value)}" for name, value in entry.facts.items() if value not in (None, "", [], False)
-            )
+            facts = "  ".join(f"{name}={_word(value)}" for name, value in entry.facts.items() if value not in (None, "", []))
             line = f"{index}  {entry.at}  {entry.kind}  {entry.about}  {facts}"
             say(line.replace("\n", r"\n"))  # a checkpoint or a statement in it has line ends; an entry is one line
 
@@ -127,23 +125,16 @@ def show(
     *,
     config: ConfigOption = DEFAULT_CONFIG,
     decrypt: Annotated[bool, typer.Option("--decrypt", help="Show the sealed part too; this is recorded.")] = False,
-    case: Annotated[str, typer.Option("--case", help="With --decrypt: the case that needs it.")] = "",
+    case: Annotated[str, typer.Option("--case", help="With --decrypt: the case that needs it, in the case directory.")] = "",
     statement: Annotated[str, typer.Option("--statement", help="With --decrypt: why, in words.")] = "",
     directory: OlderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one entry."""
-    if decrypt and case.strip() and 0 < len(statement.strip()) < MIN_STATEMENT:
-        help_ = f"say in {MIN_STATEMENT} characters or more why this entry is needed"
-        raise CommandFailed("the statement says too little", help=help_, code=Code.WRONG_USE)
-    if decrypt and (not case.strip() or not statement.strip()):
-        raise CommandFailed(
-            "reading sealed parts of the log needs a case and a reason",
-            help='add --case NUMBER --statement "why this entry is needed"',
-            code=Code.WRONG_USE,
-        )
     settings = settings_of(config)
     log = asked_log(settings, directory)
+    if decrypt:
+        case = asyncio.run(case_with_cause(settings, case=case, statement=statement, label="reading of the log"))
     reader = AuditReader(log.folder, sealer_of(settings) if decrypt else None)
     try:
         entry = reader.read(index)
@@ -156,7 +147,7 @@ def show(
         except SealBroken as error:
             raise CommandFailed(f"entry {index}: {error}", help="run `audit verify`", code=Code.FOUND) from error
         read = LogRead(
-            about=entry.about, operator=operator(), case=case.strip(), statement=statement.strip(), first=index, log=log.older
+            about=entry.about, operator=operator(), case=case, statement=statement.strip(), first=index, log=log.older
         )  # fmt: skip
         asyncio.run(recorded(settings, read))
         shown["sealed"] = content

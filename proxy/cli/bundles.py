@@ -7,11 +7,12 @@ import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 -- typer reads the annotations at run time
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from proxy import __version__
+from proxy.cli.cause import case_with_cause, must_be_given
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -47,16 +48,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-MIN_STATEMENT: Final = 8
-_OPTIONS: Final = ("--officer", "--subject", "--person-id", "--under-case", "--terminal", "--entries")
-
 
 @app.command()
 def export(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The bundle: a new folder, or a new file that ends in .zip.")],
-    case: Annotated[str, typer.Option("--case", help="The case that needs the evidence.")],
-    statement: Annotated[str, typer.Option("--statement", help="Why, in words.")],
+    case: Annotated[str, typer.Option("--case", help="The case that needs the evidence, in the case directory.")] = "",
+    statement: Annotated[str, typer.Option("--statement", help="Why, in words that say something.")] = "",
     officer: Annotated[str, typer.Option("--officer", help="Everything this officer asked.")] = "",
     subject: Annotated[str, typer.Option("--subject", help="Everything that met this protected person (registry entry).")] = "",
     person_id: Annotated[str, typer.Option("--person-id", help="Everything that met the person with this record number.")] = "",
@@ -87,7 +85,7 @@ def export(
         "entries": entries,
     }  # fmt: skip
     by, value = _one(asked)
-    _reasoned(case, statement)
+    must_be_given(case, statement)
     span = _moment(since, "--since"), _moment(until, "--until")
     numbers, opens = _numbers(value) if by == "entries" else (), _opener(disclose)
     if by == "entries" and any(span):
@@ -100,7 +98,8 @@ def export(
     log = asked_log(settings, directory)
     verifier = verifier_of(key or (), config, log.folder, log.origin)
     kept = [_kept(path, verifier) for path in checkpoint or ()]
-    order = _Export(settings, log, verifier, by=by, value=value, case=case.strip(), statement=statement.strip(), span=span)
+    number = asyncio.run(case_with_cause(settings, case=case, statement=statement, label="export of evidence"))
+    order = _Export(settings, log, verifier, by=by, value=value, case=number, statement=statement.strip(), span=span)
     with _explained():
         written = order.run(output, numbers=numbers, opens=opens, earlier=kept)
     _print_written(output, written, older=_goes_on_from(log.folder), as_json=as_json)
@@ -129,14 +128,6 @@ def _one(asked: Mapping[str, str]) -> tuple[By, str]:
             "give one of --officer, --subject, --person-id, --under-case, --terminal, --entries",
         )
     return cast("By", given[0][0]), given[0][1]
-
-
-def _reasoned(case: str, statement: str) -> None:
-    if not case.strip() or len(statement.strip()) < MIN_STATEMENT:
-        raise _wrong(
-            "taking evidence out of the log needs a case and a reason",
-            f'add --case NUMBER --statement "why it is needed", in {MIN_STATEMENT} characters or more',
-        )
 
 
 def _moment(text: str, option: str) -> datetime | None:
@@ -393,7 +384,9 @@ def _print_report(report: Report, *, as_json: bool) -> None:
     for note in report.notes:
         say(f"note: {note}")
     if report.findings:
-        say(f"{len(report.findings)} finding{'s' if len(report.findings) > 1 else ''}: this bundle is not what was exported")
+        only_unproven = all(each.kind == "unproven" for each in report.findings)
+        told = "this bundle does not prove what it answers" if only_unproven else "this bundle is not what was exported"
+        say(f"{len(report.findings)} finding{'s' if len(report.findings) > 1 else ''}: {told}")
         return
     assert report.asked is not None
     assert report.checkpoint is not None

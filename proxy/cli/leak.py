@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -17,16 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 import orjson
 import typer
 
-from proxy.audit.errors import AuditUnavailable
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.index.service import Index
+from proxy.cli.cause import cases_of, must_be_given, refused
 from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, done, emit, say, settings_of
 from proxy.cli.older import OlderOption, asked_log
 from proxy.cli.questions import OPERATOR
 from proxy.cli.queued import QueuedLog
 from proxy.cli.recording import operator, recording, sealer_of
+from proxy.clock import utc_now
 from proxy.oversight.leak.answer import view
-from proxy.oversight.leak.asking import with_cause
+from proxy.oversight.leak.asking import kinds_of, with_cause
 from proxy.oversight.leak.claim import (
     MOST_PHOTO,
     PHOTO,
@@ -100,6 +100,7 @@ def leak(  # noqa: PLR0917 -- typer reads the signature as the options
         claims = bounded([*_lines(published or (), moment, hours, about), *_photos(photos or (), moment, hours, about), *more])
     except LeakUnclear as unclear:
         raise CommandFailed(unclear.detail, help="`audit leak --help` shows how it is written", code=Code.WRONG_USE) from None
+    must_be_given(case, statement)
     settings = settings_of(config)
     answer = asyncio.run(_traced(settings, asked_log(settings, directory), claims, case=case, statement=statement, page=page))
     emit(view(answer)) if as_json else _print(answer)
@@ -140,25 +141,31 @@ def _file(path: Path, at: datetime | None, within: timedelta, about: str) -> Seq
 async def _traced(
     settings: Settings, log: AskedLog, claims: Sequence[Claim], *, case: str, statement: str, page: int
 ) -> Answer:
-    from proxy.purpose.case_system import case_directory  # noqa: PLC0415 -- JSONPath and a client take their time
-    from proxy.telemetry import Metrics  # noqa: PLC0415 -- likewise
+    from proxy.inquiry.routes import load_routes  # noqa: PLC0415 -- the other commands do without
 
     sealer = sealer_of(settings)
     index = Index(log.folder, log.index, sealer, log.origin)
     try:
         async with recording(settings) as store:
-            system = settings.cases.system
-            async with case_directory(system, store.database, metrics=Metrics(), monotonic=time.perf_counter) as cases:
+            async with cases_of(settings, store) as cases:
                 asked = await with_cause(
-                    cases, operator=operator(), role=OPERATOR, case=case, statement=statement, claims=claims, page=page
+                    cases,
+                    operator=operator(),
+                    role=OPERATOR,
+                    case=case,
+                    statement=statement,
+                    claims=claims,
+                    kinds=kinds_of(load_routes(settings.policies / "routes.yaml").routes),
+                    now=utc_now(),
+                    page=page,
                 )
             return await LeakTrace(index, sealer, QueuedLog(settings, store), log.origin, older=log.older).trace(asked)
     except IndexUnusable as error:
         raise CommandFailed(str(error), help="`audit rebuild-index` makes it anew from the log") from error
-    except AuditUnavailable:
-        raise
+    except LeakUnclear as unclear:
+        raise CommandFailed(unclear.detail, help="`audit leak --help` shows how it is written", code=Code.WRONG_USE) from None
     except Refusal as refusal:
-        raise CommandFailed(refusal.detail, help="add --case NUMBER --statement WORDS", code=Code.WRONG_USE) from None
+        raise refused(refusal) from refusal
     finally:
         index.close()
 

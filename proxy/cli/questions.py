@@ -7,7 +7,6 @@ says where. With ``--answer`` a file is written by which anybody who has the log
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from proxy.audit.answer import Answer, AnswerInvalid, answer_of, asked_for, check
-from proxy.audit.errors import AuditUnavailable
 from proxy.audit.index.service import Index
+from proxy.audit.keyring import by_age
 from proxy.audit.search import LogSearch
+from proxy.cli.cause import cases_of, must_be_given, refused
 from proxy.cli.common import (
     DEFAULT_CONFIG,
     Code,
@@ -44,7 +44,7 @@ from proxy.registry.thresholds import load_thresholds
 from proxy.tlog.store import SegmentReader, newest_seal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from proxy.audit.answer import Checked
     from proxy.audit.search import Found, Line
@@ -69,9 +69,6 @@ AnswerOption = Annotated[
 
 @asynccontextmanager
 async def _asking(settings: Settings, log: AskedLog) -> AsyncIterator[Questions]:
-    from proxy.purpose.case_system import case_directory  # noqa: PLC0415 -- JSONPath and a client take their time
-    from proxy.telemetry import Metrics  # noqa: PLC0415 -- likewise
-
     sealer = sealer_of(settings)
     index = Index(log.folder, log.index, sealer, log.origin)
     thresholds = load_thresholds(settings.policies / "recognition.yaml", categories=None)
@@ -79,8 +76,7 @@ async def _asking(settings: Settings, log: AskedLog) -> AsyncIterator[Questions]
         async with recording(settings) as store:
             registry = Registry(store.database, Keyring.of(settings.keys.registry), utc_now, thresholds=thresholds)
             await registry.refresh()
-            system = settings.cases.system
-            async with case_directory(system, store.database, metrics=Metrics(), monotonic=time.perf_counter) as cases:
+            async with cases_of(settings, store) as cases:
                 search = LogSearch(index, sealer, QueuedLog(settings, store), log.older)
                 yield Questions(search=search, cases=cases, registry=registry, sealer=sealer)
     finally:
@@ -139,21 +135,32 @@ class _Asked:
         if self.oldest_first:
             lines.reverse()
         before, behind, older = pages[-1].before, pages[-1].behind, pages[-1].goes_on_from
+        dead = sorted({epoch for page in pages for epoch in page.dead}, key=by_age)
         if self.as_json:
             queries = [{"entry": f"{self.log.origin}/{line.index}", **asdict(line)} for line in lines]
-            told = {"queries": queries, "indexed": pages[-1].indexed, "behind": behind, "before": before}
-            emit(told | {"goes_on_from": older})
+            emit(
+                {
+                    "queries": queries, "indexed": pages[-1].indexed, "behind": behind, "before": before,
+                    "dead_epochs": dead, "goes_on_from": older,
+                }
+            )  # fmt: skip
             return
         for line in lines:
             say(_told(line, self.log.origin))
         if not lines:
             say("nothing in these days")
-        if older:
-            say(NOT_ASKED.format(older))
+        _say_unasked(dead, older)
         if behind:
             say(f"the newest {behind} entries are not indexed yet: ask again, or run `audit rebuild-index`")
         if before is not None:
             say(f"there is more: --before {before}, or --all")
+
+
+def _say_unasked(dead: Iterable[str], older: str) -> None:
+    if older:
+        say(NOT_ASKED.format(older))
+    for epoch in dead:
+        say(f"not complete: nobody can search the entries of epoch {epoch} in these days, since its index key is not here")
 
 
 def _told(line: Line, origin: str) -> str:
@@ -168,6 +175,8 @@ def _told(line: Line, origin: str) -> str:
     seen = f"saw {', '.join(line.seen)}" if line.seen else ""
     masked = f"masked {', '.join(line.masked)}" if line.masked else ""
     withheld = f"{line.withheld} withheld" if line.withheld else ""
+    if not line.released:
+        withheld = "not released: no witness had signed for it"
     where = f"at {line.terminal}" if line.terminal else ""
     road = f"by {', '.join(line.roads)}" if line.roads else ""
     return "  ".join(filter(None, (*parts, where, why, road, seen, masked, withheld, f"{origin}/{line.index}")))
@@ -190,6 +199,7 @@ def _ask(
     directory: Path | None,
     as_json: bool,
 ) -> None:
+    must_be_given(case, statement)
     today = datetime.now(UTC).date()
     question = Question(
         case=case,
@@ -212,11 +222,10 @@ def _ask(
 def _run(asking: Any) -> None:
     try:
         asyncio.run(asking)
-    except AuditUnavailable:
-        raise
-    except (Refusal, AnswerInvalid) as refusal:
-        help_ = 'each question needs --case NUMBER --statement "why", and days no more than a year apart'
-        raise CommandFailed(str(refusal), help=help_, code=Code.WRONG_USE) from refusal
+    except Refusal as refusal:
+        raise refused(refusal) from refusal
+    except AnswerInvalid as invalid:
+        raise CommandFailed(str(invalid)) from invalid
 
 
 def who_saw(
@@ -322,6 +331,7 @@ def count(
 ) -> None:
     """Count queries by day, officer, purpose or outcome; no body is opened but for officers' names."""
     _must_be(by, COUNTS)
+    must_be_given(case, statement)
     today = datetime.now(UTC).date()
     question = Question(
         case=case, statement=statement, by="officer", value=officer, counts=by,
@@ -333,13 +343,12 @@ def count(
         async with _asking(settings, asked_log(settings, directory)) as questions:
             counted = await questions.count(question, Asker(person=operator(), role=OPERATOR))
         if as_json:
-            counts = [{by: what, "queries": number} for what, number in counted.counts]
-            emit({"by": by, "counts": counts, "goes_on_from": counted.goes_on_from})
+            counts = [{by: what, "queries": number} for what, number in counted.rows]
+            emit({"by": by, "counts": counts, "dead_epochs": list(counted.dead), "goes_on_from": counted.goes_on_from})
             return
-        for what, number in counted.counts:
+        for what, number in counted.rows:
             say(f"{number:>9}  {what or 'unknown'}")
-        if counted.goes_on_from:
-            say(NOT_ASKED.format(counted.goes_on_from))
+        _say_unasked(counted.dead, counted.goes_on_from)
 
     _run(asking())
 

@@ -164,6 +164,6 @@ def _state(log: Remembered) -> str:
     if log.refused:
         signed += (
             f"\n  {len(log.refused)} submissions signed by the log contradict its past, in {log.folder / 'refused'}: "
-            "keep them, they are evidence"
+            "keep them, they are evidence; where none ends in -root, have the log prove them: a wrong proof can be anybody's"
         )
     return signed

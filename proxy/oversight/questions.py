@@ -7,7 +7,7 @@ look-up by another road, or from before they were enrolled, is found too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +35,9 @@ ASKERS: Final = frozenset({"auditor", "oversight"})
 BY: Final = ("officer", "case", "terminal", "entry", *NUMBERS, "address", "name")
 """By what one may ask. A name goes with a date of birth, or finds whoever was asked about by that name alone."""
 COUNTS: Final = ("day", "officer", "purpose", "outcome")
+OLDEST: Final = "oldest"
+TIMELINE: Final = 1000
+"""A timeline is one answer, so it has at most so many entries; the command line turns the pages by itself."""
 LONGEST: Final = timedelta(days=366)
 MOST_VALUE: Final = 256
 _SAYS_WHO: Final = frozenset({*NUMBERS, BORN, "street"})
@@ -56,7 +59,10 @@ class Asker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What somebody asks, as they said it. ``first`` and ``last`` are days, in UTC, both included."""
+    """What somebody asks, as they said it. ``first`` and ``last`` are days, in UTC, both included.
+
+    ``order`` is ``oldest`` for a timeline.
+    """
 
     case: str
     statement: str
@@ -67,6 +73,7 @@ class Question:
     dob: str = ""
     before: str = ""
     counts: str = ""
+    order: str = ""
 
     def stretch(self) -> tuple[datetime, datetime]:
         """Return since when and until when.
@@ -95,6 +102,8 @@ class Question:
         Raises:
             BodyUnreadable: it does not.
         """
+        if self.order not in {"", OLDEST} or (self.order and (self.before or self.counts)):
+            raise BodyUnreadable("order is oldest, or left out; a timeline is one page, from its beginning, of queries.")
         if self.counts:
             if self.counts not in COUNTS:
                 raise BodyUnreadable(f"Count by one of {', '.join(COUNTS)}.")
@@ -121,14 +130,22 @@ class Questions:
     sealer: Sealer
 
     async def ask(self, question: Question, asker: Asker) -> Found:
-        """Return what the log answers, newest first, once the question is in it.
+        """Return what the log answers, newest first, once the question is in it; a timeline oldest first, all of it.
 
         Raises:
-            CaseUnknown, StatementUninformative, BodyUnreadable: cause is not shown.
+            CaseUnknown, StatementUninformative, BodyUnreadable: cause is not shown; or a timeline would be too long.
             OwnLookups: it is about whoever asks.
             AuditUnavailable, IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: it cannot be answered.
         """
-        return await self.search.search(await self._searched(question, asker))
+        searched = await self._searched(question, asker)
+        if question.order != OLDEST:
+            return await self.search.search(searched)
+        found = await self.search.search(searched, most=TIMELINE)
+        if found.before is not None:
+            raise BodyUnreadable(
+                f"More than {TIMELINE} entries answer this. Ask for fewer days, or newest first, page by page."
+            )
+        return replace(found, lines=found.lines[::-1], entries=found.entries[::-1])
 
     async def count(self, question: Question, asker: Asker) -> Counted:
         """Return how many queries there were. Raises as ``ask`` does."""

@@ -83,6 +83,11 @@ def form(kind: str, value: str) -> str:
     return _form(kind, value)
 
 
+def reads(kind: str, value: str) -> bool:
+    """Tell whether a value is one of its kind. What is not is kept as it is spelled, and only the same spelling finds it."""
+    return len(value) > normalize.MOST_CHARACTERS or bool(_FORMS.get(kind_of(kind), normalize.fold)(value))
+
+
 @lru_cache(maxsize=32_768)
 def _form(kind: str, value: str) -> str:
     return _FORMS.get(kind_of(kind), normalize.fold)(value) or _folded(value)

@@ -14,22 +14,24 @@ from proxy.inquiry.body import check_headers, parse_object
 from proxy.inquiry.canonical import read_target
 from proxy.inquiry.inquiry import BodyUnreadable, ParameterUnknown, RouteUnknown
 from proxy.oversight.leak.answer import view
-from proxy.oversight.leak.asking import TRACERS, must_not_be_own, with_cause
+from proxy.oversight.leak.asking import TRACERS, kinds_of, must_not_be_own, with_cause
 from proxy.oversight.leak.claim import number_of, read_claims, read_moment, span_of
 from proxy.tlog.errors import LogDamaged
 from proxy.web.escalations import require
 from proxy.web.respond import respond
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aiohttp import web
 
+    from proxy.clock import Clock
     from proxy.identity.principal import Principal
     from proxy.inquiry.inquiry import Inbound
     from proxy.oversight.leak.answer import Answer
     from proxy.oversight.leak.events import LeakTraced
     from proxy.oversight.leak.service import LeakTrace
+    from proxy.policy.service import PolicySet
     from proxy.purpose.directory import CaseDirectory
     from proxy.registry.service import Registry
 
@@ -44,11 +46,15 @@ _WANTED: Final = (
 class LeakDoor:
     """What the console's door serves of leak traces."""
 
-    def __init__(self, traces: LeakTrace, cases: CaseDirectory, registry: Registry) -> None:
-        """Take the use case, the directory that knows the case of whoever asks, and the registry that knows who is close."""
+    def __init__(
+        self, traces: LeakTrace, cases: CaseDirectory, registry: Registry, policies: Callable[[], PolicySet], clock: Clock
+    ) -> None:
+        """Take the use case, and who knows the case of whoever asks, who is close to them, the kinds of fields, the time."""
         self._traces = traces
         self._cases = cases
         self._registry = registry
+        self._policies = policies
+        self._clock = clock
 
     async def answer(self, inbound: Inbound, principal: Principal) -> web.StreamResponse:
         """Answer one request of somebody known.
@@ -90,6 +96,8 @@ class LeakDoor:
             case=said["case"],
             statement=said["statement"],
             claims=claims,
+            kinds=kinds_of(self._policies().routes.routes),
+            now=self._clock(),
             page=int(page),
         )
 

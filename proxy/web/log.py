@@ -62,7 +62,8 @@ class LogDoor:
                 counted = await self._questions.count(question, asker)
                 content: object = {
                     "by": question.counts,
-                    "counts": [{question.counts: what, "queries": number} for what, number in counted.counts],
+                    "counts": [{question.counts: what, "queries": number} for what, number in counted.rows],
+                    "dead_epochs": list(counted.dead),
                     "goes_on_from": counted.goes_on_from,
                 }
             else:
@@ -92,5 +93,5 @@ def _question(inbound: Inbound, *, counting: bool) -> Question:
     said = parse_object(inbound.body)
     texts = {name: value for name, value in said.items() if isinstance(value, str)}
     if len(texts) < len(said) or not _NEEDED <= texts.keys() <= _MEMBERS or counting != bool(texts.get("counts")):
-        raise BodyUnreadable(f"Send {', '.join(sorted(_NEEDED))} as JSON texts; and dob, before, or, to count, counts.")
+        raise BodyUnreadable(f"Send {', '.join(sorted(_NEEDED))} as JSON texts; and dob, before, order, or, to count, counts.")
     return Question(**texts)

@@ -75,7 +75,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     "leak-unclear": Problem(
         422,
         "What was published is not clear",
-        "Say of each thing its kind, its value and when it was published, with a time zone. Nothing was searched.",
+        "Say of each thing its kind, its whole value and when it was first public, with a time zone. Nothing was searched.",
     ),
     "case-missing": Problem(
         400, "No case", 'Add `case="…"` to Query-Purpose: the number of the incident, CAD event, case, warrant or docket.'

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MAX_REFUSED: Final = 256
 _BEGUN: Final = "begun"
+_CERTAIN: Final = "-root"
 
 
 class Memory:
@@ -167,18 +168,31 @@ class Remembered:
         finally:
             os.close(descriptor)
 
-    def keep_refused(self, body: bytes, time: int) -> None:
+    def keep_refused(self, checkpoint: Checkpoint, body: bytes, time: int, *, certain: bool) -> None:
         """Keep a submission that the log has signed and that contradicts: somebody has signed two histories.
+
+        Where that is not ``certain``, somebody may have sent a wrong proof for a genuine checkpoint. One of each checkpoint is
+        kept, and each sort has its own room, so that nobody drives the certain ones out.
 
         Raises:
             OSError: it cannot be written.
         """
         folder = self.folder / "refused"
         make_directory(folder)
-        path = folder / f"{time:012d}-{sha256(body).hexdigest()[:16]}"
-        if len(list(folder.iterdir())) < MAX_REFUSED and not path.exists():
-            replace(path, body, durable=True)
+        sort = [path for path in folder.iterdir() if path.name.endswith(_CERTAIN) == certain]
+        name = _named(checkpoint) + (_CERTAIN if certain else "")
+        if len(sort) < MAX_REFUSED and not any(path.name.endswith(name) for path in sort):
+            replace(folder / f"{time:012d}{name}", body, durable=True)
             sync_directory(folder)
+
+    def clear(self, checkpoint: Checkpoint) -> None:
+        """Suspect a checkpoint no more: it was proven to follow.
+
+        Raises:
+            OSError: what was kept cannot be removed.
+        """
+        for path in (self.folder / "refused").glob(f"*{_named(checkpoint)}"):
+            path.unlink()
 
     def accept(self, rotation: Rotation) -> None:
         """Take a new key of the log by the statement of the old one; durable on return.
@@ -202,6 +216,10 @@ class Remembered:
         sync_directory(folder)
         self._rotations.append(rotation)
         self.verifier = verifier
+
+
+def _named(checkpoint: Checkpoint) -> str:
+    return f"-{sha256(checkpoint.body.encode()).hexdigest()[:16]}"
 
 
 def _rotation_at(path: Path) -> Rotation:

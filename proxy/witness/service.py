@@ -107,17 +107,18 @@ class Witnessing:
             return Said(409, f"{log.size}\n", SIZE)
         root = log.newest.root if log.newest is not None else EMPTY_ROOT
         if submission.old == checkpoint.size and checkpoint.root != root:
-            self._contradicted(log, body, now)
+            self._contradicted(log, checkpoint, body, now, certain=True)
             return Said(409, f"{log.size}\n", SIZE)
         if not is_consistent(submission.old, checkpoint.size, root, checkpoint.root, submission.proof):
-            self._contradicted(log, body, now)
+            self._contradicted(log, checkpoint, body, now, certain=False)
             return Said(422, "the proof does not lead from what this witness has signed to this checkpoint\n")
         lines = [key.line(checkpoint.body, now) for key in self._keys]
         log.keep(_signed(log, checkpoint, lines), now)
+        log.clear(checkpoint)
         return Said(200, "".join(lines))
 
-    def _contradicted(self, log: Remembered, body: bytes, now: int) -> None:
-        log.keep_refused(body, now)
+    def _contradicted(self, log: Remembered, checkpoint: Checkpoint, body: bytes, now: int, *, certain: bool) -> None:
+        log.keep_refused(checkpoint, body, now, certain=certain)
         self._tell("the log has signed what contradicts its past", {"origin": log.origin, "count": log.size})
 
 

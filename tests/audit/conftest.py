@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from proxy.__main__ import run
 from proxy.audit.event import Event, Party
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import Sealer
@@ -97,6 +98,15 @@ class World:
     def reader(self) -> AuditReader:
         """Return a reader with the keys."""
         return AuditReader(self.directory, self.sealer)
+
+
+def import_cases(config: Path, *numbers: str) -> None:
+    """Put cases into the case directory, as an operator does."""
+    file = config.with_name("cases.csv")
+    lines = [f"{number},case,KY0429900,2026-11-01T00:00:00Z" for number in numbers]
+    file.write_text("\n".join(("number,kind,agency,opened_at", *lines)), "utf-8")
+    assert run(["cases", "import", str(file), "--config", str(config)]) == 0
+    file.unlink()
 
 
 @pytest.fixture

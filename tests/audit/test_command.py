@@ -11,20 +11,22 @@ import orjson
 import pytest
 
 from proxy.__main__ import run
-from proxy.audit.continuity import OriginOpened
+from proxy.audit.continuity import OriginOpened, Unwitnessed
 from proxy.audit.keys import create_key
 from proxy.audit.service import AuditTrail
 from proxy.cli.recording import recording, sealer_of
 from proxy.settings import Settings, load_settings
 from proxy.tlog.keys import create_signing_key, load_signer
 from proxy.tlog.log import Log
-from tests.audit.conftest import Asked, Decided, Disclosed, noon
+from tests.audit.conftest import Asked, Decided, Disclosed, import_cases, noon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from proxy.audit.event import Event
+
+WHY = ("--case", "26-1", "--statement", "complaint of the mayor about look-ups of her home")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,13 @@ def test_tail_prints_an_entry_on_one_line(office: Office) -> None:
     assert r"checkpoint=old.example\n2\nAAAA\n" in out
 
 
+def test_tail_prints_what_is_false_and_what_is_nought(office: Office) -> None:
+    """That an answer was not released is what its entry is about."""
+    office.record(Unwitnessed(about="q1", entry=0, released=False))
+
+    assert office.call("tail")[1].split()[3:] == ["q1", "entry=0", "released=False"]
+
+
 def test_show_keeps_the_sealed_part_closed(office: Office) -> None:
     """Without --decrypt nobody is named and nothing is recorded."""
     office.record(Asked())
@@ -173,48 +182,63 @@ def test_show_keeps_the_sealed_part_closed(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--case", "26-1"), ("--case", "26-1", "--statement", "why"), ("--statement", "an audit by the chief")]
+    "arguments",
+    [
+        (),
+        ("--case", "26-1"),
+        ("--case", "26-1", "--statement", "why"),
+        ("--case", "26-1", "--statement", "just because I can"),
+        ("--case", "nocase-1", "--statement", "complaint against the officer about look-ups"),
+        ("--statement", "an audit by the chief"),
+    ],
 )
-def test_reading_in_clear_needs_a_case_and_a_reason(office: Office, arguments: tuple[str, ...]) -> None:
-    """Wrong use, nothing shown, nothing recorded."""
+def test_reading_in_clear_shows_cause_as_an_officer_does(office: Office, arguments: tuple[str, ...]) -> None:
+    """A case that the directory knows and words that say something; else wrong use, nothing shown, nothing recorded."""
     office.record(Asked())
+    import_cases(office.config, "26-1")
     code, out = office.call("show", "0", "--decrypt", *arguments)
     assert code == 2
     assert "PEMBERTON" not in out
-    assert office.json("verify")[1][0]["size"] == 1
+    assert "log-read" not in {entry["kind"] for entry in office.json("tail")[1]}
 
 
 def test_reading_in_clear_is_recorded(office: Office) -> None:
     """The reader, the case and the reason are in the log."""
     office.record(Asked(about="q"))
-    code, lines = office.json("show", "0", "--decrypt", "--case", "26-1", "--statement", "complaint against the officer")
+    import_cases(office.config, "26-1")
+    office.capsys.readouterr()
+    code, lines = office.json("show", "0", "--decrypt", *WHY)
     assert code == 0
     assert lines[0]["sealed"]["words"] == "JORDAN PEMBERTON"
     entry = office.json("tail", "-n", "1")[1][0]
     assert (entry["kind"], entry["about"], entry["facts"]["first"]) == ("log-read", "q", 0)
-    again = office.json("show", "1", "--decrypt", "--case", "26-1", "--statement", "complaint against the officer")[1][0]
-    assert again["sealed"]["statement"] == "complaint against the officer"
+    again = office.json("show", "2", "--decrypt", *WHY)[1][0]
+    assert again["sealed"]["statement"] == WHY[-1]
     assert office.call("verify")[0] == 0
 
 
 async def test_beside_a_running_server_the_reading_is_in_its_log_first(office: Office) -> None:
     """The server holds the log: the command waits until the server has taken the event out of the store."""
+    await asyncio.to_thread(import_cases, office.config, "26-1")
+    office.capsys.readouterr()
     async with office.log() as log, recording(office.settings) as store:
         trail = AuditTrail(log, sealer_of(office.settings), noon)
         await trail.record(Asked())
-        arguments = ("show", "0", "--decrypt", "--case", "26-1", "--statement", "complaint against the officer")
+        arguments = ("show", "1", "--decrypt", *WHY)
         shown = asyncio.create_task(asyncio.to_thread(office.json, *arguments))
         while not await store.outbox.drain(trail):
             assert not shown.done()
         assert (await shown)[0] == 0
-        assert log.head.size == 2
+        assert log.head.size == 3
 
 
 def test_an_entry_whose_record_of_reading_fails_is_not_shown(office: Office) -> None:
     """No store to queue in, nothing in clear."""
     office.record(Asked())
+    import_cases(office.config, "26-1")
+    office.settings.store.rename(office.config.with_name("aside"))
     office.settings.store.mkdir()
-    code, out = office.call("show", "0", "--decrypt", "--case", "26-1", "--statement", "complaint against the officer")
+    code, out = office.call("show", "0", "--decrypt", *WHY)
     assert code == 3
     assert "PEMBERTON" not in out
 
@@ -222,8 +246,9 @@ def test_an_entry_whose_record_of_reading_fails_is_not_shown(office: Office) -> 
 def test_an_altered_sealed_part_is_a_finding(office: Office) -> None:
     """With another body key nothing opens, and that is said."""
     office.record(Asked())
+    import_cases(office.config, "26-1")
     office.settings.keys.body.unlink()
     create_key(office.settings.keys.body, os.urandom)
-    code, out = office.call("show", "0", "--decrypt", "--case", "26-1", "--statement", "complaint against the officer")
+    code, out = office.call("show", "0", "--decrypt", *WHY)
     assert code == 1
     assert "PEMBERTON" not in out

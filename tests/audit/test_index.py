@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from proxy.audit.continuity import Unwitnessed
 from proxy.audit.event import Event, Party
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.index.service import Index
 from proxy.audit.keyring import Key, KeyRing
 from proxy.audit.lookups import LookedUp, LookUps
 from proxy.audit.sealing import Sealer
+from proxy.audit.search import LogSearch, LogSearched, Sought
 from proxy.audit.service import AuditTrail
 from proxy.tlog.log import Log
+from proxy.tlog.store import SegmentReader
 from tests.audit.conftest import NOON
 
 if TYPE_CHECKING:
@@ -82,6 +85,10 @@ class Bench:
         await self.trail.record(Answered(about=about, parties_=parties, left=left))
         return receipt.index
 
+    async def hold(self, entry: int, *, released: bool = False) -> None:
+        """Record that no witness had signed for an answer, the newest."""
+        await self.trail.record(Unwitnessed(about=f"q{self.about}", entry=entry, released=released))
+
     def token(self, kind: str, value: str) -> str:
         """Return the token that is searched for."""
         return self.world.sealer.token(kind, value)
@@ -121,6 +128,16 @@ async def test_entries_are_found_by_whom_they_name(bench: Bench) -> None:
     assert bench.found("officer", "officer-0", most=2) == [9, 8]
     assert bench.found("officer", "officer-0", most=2, before=8) == [5, 4]
     assert bench.found("officer", "nobody") == []
+
+
+async def test_a_token_or_mark_that_is_none_hides_no_entry(bench: Bench) -> None:
+    """Whoever writes entries by hand cannot keep one from being found by what else it names."""
+    index = await bench.query("badge-1", "entry-1", {"seen": {"home": "no mark", "phone": bench.token("mark", "555")}})
+    written = SegmentReader(bench.world.directory).read(index)
+    await bench.log.append(written.replace(b'"parties":{', b'"parties":{"witness":["nobody"],'))
+    bench.index.catch_up()
+
+    assert bench.found("subject", "entry-1") == [index + 2, index + 1, index]
 
 
 async def test_a_page_tells_whether_there_is_more(bench: Bench) -> None:
@@ -317,6 +334,50 @@ async def test_what_was_shredded_is_not_found_by_what_it_held(bench: Bench) -> N
 
     assert [each.index for each in bench.index.disclosed([phone], NOON + DAY)] == [3]
     assert bench.found("officer", "officer-1") == [1, 0]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_an_answer_that_never_left_is_not_found_by_what_it_would_have_shown(bench: Bench, at_once: bool) -> None:
+    """Its marks leave the index with the entry that corrects it, in the same turn or a later one, and after a rebuild."""
+    phone = "a" * 32
+    await bench.query("officer-1", "entry-1", {"seen": {"phone": phone}})
+    if not at_once:
+        await bench.index.follow()
+        bench.index.close()
+    await bench.hold(1)
+    await bench.query("officer-2", "entry-1", {"seen": {"phone": phone}})
+    await bench.hold(4, released=True)
+    await bench.index.follow()
+
+    assert [each.index for each in bench.index.disclosed([phone], NOON + DAY)] == [4]
+    assert bench.found("officer", "officer-1") == [1, 0]
+    bench.index.rebuild()
+    assert [each.index for each in bench.index.disclosed([phone], NOON + DAY)] == [4]
+
+
+@pytest.mark.parametrize("released", [True, False])
+async def test_an_answer_that_never_left_was_seen_by_nobody(bench: Bench, released: bool) -> None:
+    """Whoever asks the log is told that it was asked for, and not released; it is not counted as a look-up either."""
+    record: dict[str, Any] = {"subject": ["subject-1"], "seen": {"phone": "a" * 32}, "masked": ["dob"], "withheld": False}
+    await bench.query("badge-1", "subject-1", record)
+    await bench.hold(1, released=released)
+    searched = LogSearched(
+        operator="auditor-1",
+        role="auditor",
+        case="26-9",
+        statement="complaint",
+        sought=Sought(by="subject", value="subject-1", parties=(Party("subject", "subject-1"),)),
+        since=BEGIN,
+        until=END,
+    )
+
+    found = await LogSearch(bench.index, bench.world.sealer, bench.trail).search(searched)
+
+    [line] = found.lines
+    assert line.released is released
+    assert (line.seen, line.masked, line.shown, line.withheld) == ((["phone"], ["dob"], 1, 0) if released else ([], [], 0, 1))
+    counted = LookUps(bench.index, bench.world.sealer).of([Party("subject", "subject-1")], "badge-9", NOON + DAY)
+    assert counted.officers == int(released)
 
 
 async def test_epochs_whose_key_was_destroyed_are_told(bench: Bench) -> None:

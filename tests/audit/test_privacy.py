@@ -18,7 +18,7 @@ from proxy.audit.service import AuditTrail
 from proxy.audit.shredding import Order, ShredProposed
 from proxy.cli.recording import sealer_of
 from proxy.settings import load_settings
-from tests.audit.conftest import Asked, noon
+from tests.audit.conftest import Asked, import_cases, noon
 from tests.audit.test_command import Office, office
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ def test_a_shredded_body_is_gone_for_the_operator_and_the_log_verifies(office: O
     assert done["shredded"] == [1]
     assert "backup" in done["copies"]
     assert office.call("verify")[0] == 0
-    reading = ("--decrypt", "--case", "26-1", "--statement", "complaint against the officer")
+    import_cases(office.config, "26-1")
+    office.capsys.readouterr()
+    reading = ("--decrypt", "--case", "26-1", "--statement", "complaint of the mayor about look-ups of her home")
     assert office.call("show", "1", *reading)[0] == 1
     assert office.json("show", "0", *reading)[1][0]["sealed"]["words"] == "JORDAN PEMBERTON"
     tombstone: Any = next(line for line in office.json("tail")[1] if line["kind"] == "shredded")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,8 +201,8 @@ async def test_the_answer_of_a_trace_is_accessible(
         await visitor.open("/leak")
         await page.fill("input[name=case]", docket.STOP)
         await page.fill("input[name=statement]", "complaint 26-118: a page with the numbers of our records")
-        await page.fill("textarea[name=published]", f"person_id={PERSON}\nemail={'a' * 60}@example.org")
-        await page.fill("input[name=at]", "2026-12-31T00:00")
+        now = datetime.now(UTC).isoformat()
+        await page.fill("textarea[name=published]", f"person_id={PERSON} @ {now}\nemail={'a' * 60}@example.org @ {now}")
         await page.click("main form button")
         await page.wait_for_selector("text=What this cannot tell")
         assert await page.locator("ol.queue > li").count() == 1

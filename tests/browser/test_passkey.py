@@ -6,6 +6,7 @@ import pytest
 
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import Sealer
+from proxy.demo import docket
 from proxy.identity.evidence import prove
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ async def test_an_approval_is_confirmed_in_a_browser_and_proven_from_the_log(off
     proven = prove(evidence, str(registration.facts["credential"]), key)
     assert (proven.thing.move, proven.thing.about, proven.origin) == ("approve", escalation, office.url)
     assert "the threat is on file" in proven.thing.content
-    reading = ("--decrypt", "--case", "26-000001", "--statement", "the court asks who approved this")
+    reading = ("--decrypt", "--case", docket.STOP, "--statement", "complaint of the mayor, her address was posted")
     shown = await office.command("audit", "show", str(move.index), *reading, "--json")
     assert shown["confirmed"]["holds"] is True
     assert (shown["confirmed"]["about"], shown["confirmed"]["registered"]) == (escalation, registration.index)

@@ -75,8 +75,8 @@ def record(office: Office, *asked: tuple[str, str]) -> None:
         async with Log(settings.log, signer=load_signer(settings.keys.checkpoint, settings.origin), clock=utc_now) as log:
             trail = AuditTrail(log, sealer_of(settings), utc_now)
             for number, (officer, person) in enumerate(asked):
-                await trail.record(Decision(about=f"q{number}", officer=officer, person=person))
-                await trail.record(End(about=f"q{number}", officer=officer, person=person))
+                await trail.record(Decision(about=f"{officer}-{number}", officer=officer, person=person))
+                await trail.record(End(about=f"{officer}-{number}", officer=officer, person=person))
 
     asyncio.run(work())
 
@@ -232,6 +232,26 @@ def test_evidence_is_taken_out_of_an_older_log(asked: Office, succeeded: Path) -
 def test_an_older_log_is_another_log(asked: Office, folder: str) -> None:
     """The configured log is not asked as if it were an older one, nor is a folder that holds none."""
     assert call(asked, "who-saw", "100123", "--directory", str(asked.folder / folder), *CAUSE)[0] == 2
+
+
+def test_an_epoch_that_nobody_can_search_any_more_is_named(asked: Office) -> None:
+    """Its key was destroyed: every question says which entries it could not ask, in words and in JSON."""
+    keys = asked.folder / "keys"
+    (keys / "ring").mkdir(mode=0o700)
+    (keys / "index").rename(keys / "ring/index.key")
+    asked.config.write_text(asked.config.read_text("utf-8").replace("index: keys/index,", "index: keys/ring,"), "utf-8")
+    code, _, err = asked.call("audit", "rotate-key", "index", "--config", str(asked.config))
+    assert code == 0, err
+    record(asked, ("badge-3", "100123"))
+    (keys / "ring/index.key").unlink()
+
+    code, told = call(asked, "who-saw", "100123", *CAUSE)
+
+    assert (code, [line["officer"] for line in told["queries"]], told["dead_epochs"]) == (0, ["badge-3"], ["index"])
+    assert call(asked, "count", "day", "--officer", "badge-3", *CAUSE)[1]["dead_epochs"] == ["index"]
+    for question in (("saw", "badge-3"), ("timeline", "100123"), ("case", "26-7"), ("count", "day", "--officer", "badge-3")):
+        _, out, _ = asked.call("audit", *question, *CAUSE, "--config", str(asked.config))
+        assert "not complete: nobody can search the entries of epoch index" in out
 
 
 @pytest.mark.parametrize(

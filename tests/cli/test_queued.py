@@ -127,7 +127,7 @@ CAUSE = ("--case", "26-004217", "--statement", "complaint 26-118 about look-ups 
 SHOWING = {
     "log-read": ("show", "0", "--decrypt", *CAUSE),
     "log-searched": ("who-saw", "100123", *CAUSE),
-    "leak-traced": ("leak", "--published", "phone=555-0100", "--at", "2026-11-20T09:00Z", *CAUSE),
+    "leak-traced": ("leak", "--published", "phone=555-010-0100", "--at", "2026-11-20T09:00Z", *CAUSE),
 }
 
 

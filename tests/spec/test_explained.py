@@ -107,7 +107,7 @@ async def test_the_terminal_sees_none_of_it(street: Street, asked: Answer) -> No
 async def test_audit_show_prints_it_to_an_auditor_with_a_case(street: Street, asked: Answer) -> None:
     """``audit show --decrypt`` has one line for each person met; without ``--decrypt`` there is none."""
     index = asked.headers["Audit-Entry"].rpartition("/")[2]
-    reason = ("--decrypt", "--case", "26-1", "--statement", "complaint against the officer")
+    reason = ("--decrypt", "--case", street.case("stop"), "--statement", "complaint of the mayor about look-ups of her home")
 
     closed, shown = await show(street, index), await show(street, index, *reason)
 

@@ -25,15 +25,15 @@ WORDS = "complaint 26-118: the driver's home and telephone stood on a public pag
 
 async def leaks(street: Street, who: str = "auditor", **changes: Any) -> Answer:
     """Ask as a program of the oversight desk does."""
-    body = {"case": street.case("stop"), "statement": WORDS, "at": soon().isoformat(), **changes}
+    body = {"case": street.case("stop"), "statement": WORDS, "at": now().isoformat(), **changes}
     headers = {"Authorization": f"Bearer {street.keys[who]}"}
     async with street.client.post(street.servers.console.url + "/leaks", headers=headers, json=body) as response:
         return Answer(response.status, dict(response.headers), await response.read())
 
 
-def soon() -> datetime:
-    """Return a moment by which everything here has been shown."""
-    return datetime.now(UTC) + timedelta(hours=1)
+def now() -> datetime:
+    """Return this moment, by which everything here has been shown."""
+    return datetime.now(UTC)
 
 
 async def shown(street: Street) -> tuple[Answer, Mapping[str, str]]:
@@ -124,7 +124,11 @@ async def test_the_terminals_door_traces_nothing(street: Street) -> None:
         ({"published": []}, "body-unreadable"),
         ({"published": "phone"}, "body-unreadable"),
         ({"published": [{"kind": "phone"}]}, "leak-unclear"),
-        ({"published": [{"kind": "phone", "value": "5"}] * 61}, "leak-unclear"),
+        ({"published": [{"kind": "phone", "value": "555-010-0100"}] * 61}, "leak-unclear"),
+        ({"published": [{"kind": "phone", "value": "12"}]}, "leak-unclear"),
+        ({"published": [{"kind": "foo", "value": "555-010-0100"}]}, "leak-unclear"),
+        ({"published": [{"kind": "financial", "value": "1234"}]}, "leak-unclear"),
+        ({"at": f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%MZ}"}, "leak-unclear"),
         ({"at": "2026-11-20T09:00"}, "leak-unclear"),
         ({"page": 0}, "leak-unclear"),
         ({"page": "2"}, "body-unreadable"),
@@ -146,7 +150,7 @@ async def test_whoever_traces_shows_cause_and_is_clear(street: Street, changes: 
 async def test_the_command_line_says_the_same_beside_the_server(street: Street, capsys: pytest.CaptureFixture[str]) -> None:
     """The operator's command reads the server's log and index, and the server records for it."""
     answer, record = await shown(street)
-    options = ["--at", soon().isoformat(), "--case", street.case("stop"), "--statement", WORDS, "--json"]
+    options = ["--at", now().isoformat(), "--case", street.case("stop"), "--statement", WORDS, "--json"]
     things = [f"{each['kind']}={each['value']}" for each in respelled(record)]
     published = [text for thing in things for text in ("--published", thing)]
 
@@ -164,9 +168,9 @@ async def test_many_things_come_as_lines_and_are_told_in_words(
     """A file of JSON lines, a picture, and an answer for people; a line that is not clear is wrong use, with its number."""
     _, record = await shown(street)
     lines, picture = tmp_path / "items.jsonl", tmp_path / "porch.jpg"
-    lines.write_bytes(b"\n".join(orjson.dumps({**each, "at": soon().isoformat()}) for each in respelled(record)))
+    lines.write_bytes(b"\n".join(orjson.dumps({**each, "at": now().isoformat()}) for each in respelled(record)))
     picture.write_bytes(b"\xff\xd8\xff picture of a porch")
-    options = ["--at", soon().isoformat(), "--case", street.case("stop"), "--statement", WORDS]
+    options = ["--at", now().isoformat(), "--case", street.case("stop"), "--statement", WORDS]
 
     code = await _command(street, "--file", str(lines), "--photo", str(picture), *options)
 
@@ -176,9 +180,11 @@ async def test_many_things_come_as_lines_and_are_told_in_words(
     assert "item 1, photo" in out
     assert "Was never shown item 1, so cannot be the only source." in out
     assert "note: Who photographed a screen" in out
-    lines.write_text('{"kind": "phone", "value": "5"}\n{"kind": "phone"}\n')
+    lines.write_text('{"kind": "phone", "value": "5550100199"}\n{"kind": "phone"}\n')
     assert await _command(street, "--file", str(lines), *options) == 2
     assert "Item 2" in capsys.readouterr().err
+    assert await _command(street, "--published", "foo=12 Elm Street", *options) == 2
+    assert "no field of any record is of the kind foo" in capsys.readouterr().err
 
 
 async def _command(street: Street, *arguments: str) -> int:

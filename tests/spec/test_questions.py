@@ -113,6 +113,19 @@ async def test_what_an_officer_did_and_what_was_done_from_a_terminal_or_under_a_
     assert line["statement"]
 
 
+async def test_a_timeline_tells_the_same_oldest_first(street: Street) -> None:
+    """All of it in one answer, and it is not turned page by page."""
+    person = street.unasked().person_id
+    asked = [(await street.ask("officer", f"/records/persons/{person}")).headers["Audit-Entry"] for _ in range(3)]
+
+    told = await question(street, "person_id", person, order="oldest")
+
+    assert [line["entry"] for line in told.json["queries"]] == asked
+    assert told.json["before"] is None
+    assert told.json["entries"] == sorted(told.json["entries"])
+    assert {line["entry"] for line in told.json["queries"]} == (await entries_of(street, "person_id", person)).keys()
+
+
 async def test_queries_are_counted(street: Street) -> None:
     """By day, officer, purpose and outcome, of all officers or of one."""
     await street.ask("officer", f"/records/persons/{street.town.cast['driver'].person_id}")
@@ -182,6 +195,8 @@ async def test_nobody_asks_about_their_own_look_ups(street: Street) -> None:
         ({"first": "2020-01-01"}, "body-unreadable"),
         ({"before": "-1"}, "body-unreadable"),
         ({"counts": "day"}, "body-unreadable"),
+        ({"order": "newest"}, "body-unreadable"),
+        ({"order": "oldest", "before": "7"}, "body-unreadable"),
         ({"extra": "1"}, "body-unreadable"),
     ],
 )

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from proxy.demo.home import ORIGIN
 from proxy.tlog.cosign import WitnessPolicy
 from proxy.tlog.keys import load_cosigner, load_signer
 from tests.spec.conftest import UNBOUNDED, Street, open_street, policies_with
+from tests.spec.test_leak import leaks
+from tests.spec.test_questions import question
 from tests.web.console.conftest import Browser
 
 if TYPE_CHECKING:
@@ -209,6 +212,27 @@ async def test_where_answers_leave_without_a_witness_the_node_is_ready_and_says_
     assert "Everything works" not in warned.words
     assert "Answers leave, but something is wrong" in warned.words
     assert "look witnesses no quorum of witnesses" in warned.words
+
+
+async def test_nobody_is_said_to_have_seen_what_did_not_leave(witnessed: Witnessed) -> None:
+    """The log answers that it was asked for and not released, and a leak of it leads to nobody."""
+    street, auditor = witnessed.street, witnessed.auditor
+    plate = next(each.plate for each in street.town.vehicles if each.owner.person_id not in street.cast_ids)
+    before = street.servers.audit.log.head.size
+
+    auditor.stop()
+    refused = await street.ask("officer", street.path("/records/vehicles", plate=plate))
+    held = await witnessed.until("unwitnessed", before)
+    found = await question(street, "plate", plate)
+    traced = await leaks(street, published=[{"kind": "plate", "value": plate}], at=datetime.now(UTC).isoformat())
+    auditor.start()
+
+    assert (refused.status, refused.problem) == (503, "audit-unavailable")
+    [line] = found.json["queries"]
+    assert line["entry"] == refused.headers["Audit-Entry"]
+    assert (line["released"], line["seen"], line["shown"], line["withheld"]) == (False, [], 0, 1)
+    assert (traced.json["verdict"], traced.json["leads"]) == ("nobody", [])
+    assert held.facts["released"] is False
 
 
 async def test_silence_can_be_seen(witnessed: Witnessed) -> None:

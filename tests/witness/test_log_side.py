@@ -162,7 +162,7 @@ async def test_without_a_quorum_an_answer_leaves_or_not_as_the_settings_say(coun
 
 
 async def test_after_a_contradiction_nothing_leaves_on_any_route(county: County) -> None:
-    """A node whose witnesses know another history releases nothing, not even where nobody waits for them."""
+    """A node whose witnesses know another history releases nothing, not even where nobody waits for them, and says so."""
     async with county.witness(0, 1, 2):
         await county.write(2)
         shutil.copytree(county.log, county.folder / "twin")
@@ -174,10 +174,14 @@ async def test_after_a_contradiction_nothing_leaves_on_any_route(county: County)
             with pytest.raises(Contradicted):
                 await witnesses.open()
             audit = AuditTrail(twin, Sealer(index_key=bytes(32), body_key=bytes(32)), utc_now)
-            gate = ReleaseGate(audit, witnesses, monotonic=time.monotonic)
+            gate = ReleaseGate(audit, witnesses, release=True, monotonic=time.monotonic)
+            receipt = await audit.record(Heartbeat(every=1))
             with pytest.raises(AuditUnavailable, match="not the one that was witnessed"):
-                await gate.pass_(await audit.record(Heartbeat(every=1)), Gate.LOCAL)
+                await gate.pass_(receipt, Gate.LOCAL)
             assert "newest copy back" in gate.trouble
+        last = list(AuditReader(county.folder / "twin").entries(receipt.index))[-1]
+
+    assert (last.kind, dict(last.facts)) == ("unwitnessed", {"entry": receipt.index, "released": False})
 
 
 async def test_witnesses_that_come_back_are_asked_again(county: County) -> None:

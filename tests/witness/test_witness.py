@@ -97,6 +97,27 @@ async def test_it_never_signs_what_contradicts_its_memory_and_keeps_the_proof(of
     assert run(["witness", "status", "--config", str(office.config)]) == 1
 
 
+async def test_a_stranger_s_wrong_proofs_take_no_room_from_contradictions_and_accuse_no_log(
+    office: Office, author: Author
+) -> None:
+    """A genuine checkpoint with whatever proofs is one suspicion, gone once it is proven; another root is kept in any case."""
+    strangers = [author.body(5, 6, proof=[bytes([number] * 32)]) for number in range(20)]
+    more = [author.body(5, size, proof=[bytes(32)]) for size in range(7, 270)]
+    async with office.open() as witness:
+        assert (await witness.post(author.body(0, 5))).status == 200
+        assert {(await witness.post(body)).status for body in strangers} == {422}
+        assert len(list((office.memory / "refused").iterdir())) == 1
+        assert (await witness.post(author.body(5, 6))).status == 200
+        assert run(["witness", "status", "--config", str(office.config)]) == 0
+
+        office.config.write_text(office.config.read_text() + "requests_per_second: 1000\n")
+    async with office.open() as witness:
+        assert {(await witness.post(body.replace(b"old 5", b"old 6"))).status for body in more} == {422}
+        assert (await witness.post(FORK.body(6, 6))).status == 409
+    assert [parse(path.read_bytes()).checkpoint.size for path in (office.memory / "refused").glob("*-root")] == [6]
+    assert run(["witness", "status", "--config", str(office.config)]) == 1
+
+
 async def test_of_two_histories_at_once_it_signs_one(office: Office, author: Author) -> None:
     """However many ask at the same moment, one root is signed for a size."""
     async with office.open() as witness:

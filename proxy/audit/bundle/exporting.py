@@ -14,17 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.bundle.events import Exported
 from proxy.audit.bundle.layout import (
-    BAG_INFO,
     BAGIT,
     BAGIT_CONTENT,
-    CERTIFICATION,
     DATA,
     MANIFEST,
     MAX_FILES,
     MAX_TOTAL,
     MAX_ZIP_FILES,
     MAX_ZIP_TOTAL,
-    README,
     STAMP,
     TAG_MANIFEST,
     VIEWER,
@@ -32,7 +29,7 @@ from proxy.audit.bundle.layout import (
 from proxy.audit.bundle.manifest import encode_manifest
 from proxy.audit.bundle.opening import open_bundle
 from proxy.audit.bundle.page import viewer
-from proxy.audit.bundle.papers import Facts, bag_info, certification, readme
+from proxy.audit.bundle.papers import Facts, papers
 from proxy.audit.bundle.stamps import stamped_at
 from proxy.audit.bundle.trust import Trust
 from proxy.audit.bundle.verifying import verify_bundle
@@ -118,7 +115,7 @@ class Exporting:
             asked = evidence.write(order, numbers)
             sheaf.put(VIEWER, viewer())
             written = self._close(sheaf, asked, gathered)
-            self._verified(root)
+            self._verified(root, written.manifest)
             whole = _zipped(root, target) if target.suffix == ZIP else root
             record(
                 Exported(
@@ -159,15 +156,14 @@ class Exporting:
             asked=asked,
             checkpoint=gathered.checkpoint,
             program=self._program,
-            vkey_id=f"{self._verifier.name}+{self._verifier.key_id.hex()}",
             manifest=digest,
-            witnessed=_cosigners(gathered.checkpoint.text, self._verifier),
             stamped=stamped,
+            files=len(payload),
+            size=size,
         )
         sheaf.put(BAGIT, BAGIT_CONTENT)
-        sheaf.put(BAG_INFO, bag_info(payload, size, asked))
-        sheaf.put(README, readme(facts))
-        sheaf.put(CERTIFICATION, certification(facts))
+        for name, content in papers(facts).items():
+            sheaf.put(name, content)
         tags = {name: digest for name, digest in sheaf.hashes.items() if not name.startswith(DATA)}
         sheaf.put(TAG_MANIFEST, encode_manifest(tags))
         return Written(asked=asked, manifest=digest, size=gathered.checkpoint.size, stamped=stamped, files=0, locked=())
@@ -180,20 +176,13 @@ class Exporting:
         sheaf.put(STAMP, answer)
         return stamp(moment)
 
-    def _verified(self, root: Path) -> None:
+    def _verified(self, root: Path, manifest: str) -> None:
         """Let nothing appear that its reader would refuse."""
         roots = self._notary.roots if self._notary is not None else ()
-        report = verify_bundle(open_bundle(root), Trust(logs=(self._verifier,), authorities=roots))
+        report = verify_bundle(open_bundle(root), Trust(logs=(self._verifier,), authorities=roots), manifest=manifest)
         if report.findings:
             msg = f"the bundle does not verify, so it was not kept: {report.findings[0].message}. Run `showcause audit verify`"
             raise LogDamaged(msg, report.findings[0].index)
-
-
-def _cosigners(text: str, verifier: Verifier) -> tuple[str, ...]:
-    """Return the names on a checkpoint's lines other than the log's."""
-    _, _, lines = text.rpartition("\n\n")
-    names = [line.split(" ")[1] for line in lines.splitlines() if line.count(" ") == 2]
-    return tuple(dict.fromkeys(name for name in names if name != verifier.name))
 
 
 @contextmanager

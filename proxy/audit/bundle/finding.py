@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["missing", "extra", "altered", "malformed", "signature", "proof", "incomplete", "body", "time-stamp"]
+Kind: TypeAlias = Literal[
+    "missing", "extra", "altered", "malformed", "signature", "proof", "incomplete", "body", "time-stamp", "unproven"
+]
+"""``unproven`` is what only the manifest's hash, from elsewhere, can vouch for: no sign that anything was altered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,8 @@
 """What a court reads: the README and the certification of Federal Rules of Evidence 902(13) and 902(14).
 
 Blanks are left only for what the program cannot know: who signs, what qualifies them, where, and when.
+
+A verifier writes them anew and compares (``retelling``), so their wording is part of the form of a bundle.
 """
 
 from __future__ import annotations
@@ -8,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from proxy.audit.bundle.layout import MANIFEST, STAMP
-from proxy.audit.bundle.manifest import encode_manifest
+from proxy.audit.bundle.layout import BAG_INFO, CERTIFICATION, MANIFEST, README, STAMP
+from proxy.tlog.note import signatures_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,15 +31,40 @@ _WHAT: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the papers are filled with. ``witnessed`` are names of witnesses, ``stamped`` a time as text, or empty."""
+    """What the papers are filled with.
+
+    ``files`` and ``size`` are the payload's number of files and bytes; ``stamped`` is a time as text, or empty.
+    """
 
     asked: Asked
     checkpoint: Checkpoint
     program: str
-    vkey_id: str
     manifest: str
-    witnessed: tuple[str, ...]
     stamped: str
+    files: int
+    size: int
+
+    @property
+    def key(self) -> str:
+        """Return name and id of the key whose line is the log's first on the checkpoint."""
+        mine = next(each for each in signatures_of(self.checkpoint.text) if each.name == self.checkpoint.origin)
+        return f"{mine.name}+{mine.key_id.hex()}"
+
+    @property
+    def witnessed(self) -> tuple[str, ...]:
+        """Return the names on the checkpoint's lines other than the log's."""
+        return cosigners(self.checkpoint)
+
+
+def papers(facts: Facts) -> Mapping[str, bytes]:
+    """Return every paper by its name."""
+    return {BAG_INFO: bag_info(facts), README: readme(facts), CERTIFICATION: certification(facts)}
+
+
+def cosigners(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return who else than the log has a line on a checkpoint, unverified."""
+    names = [each.name for each in signatures_of(checkpoint.text)]
+    return tuple(dict.fromkeys(name for name in names if name != checkpoint.origin))
 
 
 def sought(asked: Asked) -> str:
@@ -49,17 +76,12 @@ def sought(asked: Asked) -> str:
     return what
 
 
-def bag_info(files: Mapping[str, str], size: int, asked: Asked) -> bytes:
-    """Return BagIt's ``bag-info.txt``; ``size`` is the payload's in bytes."""
+def bag_info(facts: Facts) -> bytes:
+    """Return BagIt's ``bag-info.txt``."""
     return (
-        f"Bag-Software-Agent: Showcause\nBagging-Date: {asked.exported_at[:10]}\n"
-        f"External-Identifier: {asked.origin}\nPayload-Oxum: {size}.{len(files)}\n"
+        f"Bag-Software-Agent: Showcause\nBagging-Date: {facts.asked.exported_at[:10]}\n"
+        f"External-Identifier: {facts.asked.origin}\nPayload-Oxum: {facts.size}.{facts.files}\n"
     ).encode()
-
-
-def tag_manifest(files: Mapping[str, str]) -> bytes:
-    """Return the tag manifest."""
-    return encode_manifest(files)
 
 
 def readme(facts: Facts) -> bytes:
@@ -94,7 +116,7 @@ Exported           {asked.exported_at} by {asked.exporter}
 For the case       {asked.case}
 Reason given       {asked.statement}
 State of the log   {checkpoint.size} entries, root {checkpoint.root.hex()}
-Key of the log     {facts.vkey_id}
+Key of the log     {facts.key}
 This bundle's name {facts.manifest}
                    (SHA-256 of {MANIFEST}; the log's own entry `exported` states it too)
 
@@ -110,13 +132,16 @@ WHAT IT DOES NOT PROVE
 That what an officer typed is true. That the person who signed in was the person named. That a query made around this system
 did not happen. These need other evidence.
 
+An entry `disclosed` is written before its answer leaves. Where an entry `unwitnessed` with released = false names it, the
+answer never left: no witness had signed for it, and nobody was shown anything of it.
+
 HOW TO LOOK AT IT
 
 Open data/viewer.html in a browser. It needs no network and sends nothing. Choose this folder when it asks, and type in the
 log's key, which you must get FROM THE LOG'S OFFICE AND NOT FROM THIS FOLDER. The viewer comes with the evidence and is a
 convenience. An expert should check with a tool of their own:
 
-    showcause audit verify-bundle FOLDER --key KEY [--witness-policy FILE] [--tsa-ca FILE]
+    showcause audit verify-bundle FOLDER --key KEY [--manifest SHA256] [--witness-policy FILE] [--tsa-ca FILE]
 
 or, without this product, as deploy/verify/README.md of its public source describes: with Go's own golang.org/x/mod/sumdb,
 or with one page of Python and the package pymerkle.
@@ -154,7 +179,7 @@ I, [NAME], state:
    released. Entries are written by the program at or near the time of the event, as a regular practice, and not by hand.
 
 3. The process and its accuracy (902(13)). Each entry is a leaf of a Merkle hash tree (RFC 6962, SHA-256). After each batch
-   of entries the program signs the number of entries and the tree's root with the key {facts.vkey_id}{cosigned}.
+   of entries the program signs the number of entries and the tree's root with the key {facts.key}{cosigned}.
    A change, removal, insertion or reordering of any entry gives another root. [STATE HOW YOU KNOW THAT THE SYSTEM WAS IN ORDER
    IN THE TIME CONCERNED: VERIFICATION RUNS, WITNESSES, MONITORING.]
 

@@ -45,10 +45,14 @@ class RangeCheck:
         self._findings: list[Finding] = []
         self.leaves: dict[int, bytes] = {}
         self.looked_through: int | None = None
+        self.epochs: frozenset[str] = frozenset()
         self.notes: list[str] = []
 
     def run(self) -> list[Finding]:
-        """Return what is wrong; ``leaves`` then holds the leaf hashes of the question's entries, proved by the range."""
+        """Return what is wrong.
+
+        ``leaves`` then holds the leaf hashes of the question's entries, proved by the range; ``epochs`` those of its time.
+        """
         stretch = self._asked.stretch
         if stretch is None:
             for name in (*self._names, *({RANGE_PROOF} & self._files.sizes.keys())):
@@ -146,4 +150,4 @@ class RangeCheck:
             self._find("extra", entry_at(index), f"entry {index} is outside the range", index)
         for epoch in sorted(epochs - self._asked.question.tokens.keys()):
             self._find("incomplete", QUESTION, f"entries of epoch {epoch} are in the range, and no token of it is given")
-        self.looked_through = count
+        self.looked_through, self.epochs = count, frozenset(epochs)

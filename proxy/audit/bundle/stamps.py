@@ -74,6 +74,15 @@ def stamped_at(content: bytes, manifest: bytes, roots: Sequence[Certificate]) ->
     return response.tst_info.gen_time
 
 
+def stated_at(content: bytes) -> datetime:
+    """Return the time that a time-stamp states, whoever made it.
+
+    Raises:
+        StampInvalid: it is none.
+    """
+    return _decoded(content).tst_info.gen_time
+
+
 def _decoded(content: bytes) -> TimeStampResponse:
     try:
         return decode_timestamp_response(content[: MAX_STAMP + 1])

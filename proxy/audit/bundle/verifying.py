@@ -7,7 +7,10 @@
    the question that is not in the bundle, nor the other way round.
 5. Every body is the one whose hash its entry holds; each key opens its body; what has no body was shredded, as stated.
 6. The log has only grown since every earlier checkpoint in the bundle.
-7. The manifest existed when the time-stamping authority says, if a certificate of one is given.
+7. In each epoch of the range an opened entry that carries the question's token names whom was asked about, or the manifest is
+   the one that was exported: otherwise nothing says whose tokens these are.
+8. The papers and the viewer are what an export writes of this evidence (``retelling``).
+9. The manifest existed when the time-stamping authority says, if a certificate of one is given.
 
 What went wrong in 1 is not held against anything again: one altered file is one finding.
 """
@@ -16,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from proxy.audit.bundle.finding import Finding, Kind
 from proxy.audit.bundle.layout import (
@@ -40,6 +43,7 @@ from proxy.audit.bundle.layout import (
 from proxy.audit.bundle.paper import Paper, check_paper
 from proxy.audit.bundle.question import Asked, QuestionInvalid, decode_asked
 from proxy.audit.bundle.ranging import RangeCheck
+from proxy.audit.bundle.retelling import check_retold
 from proxy.audit.bundle.stamps import StampInvalid, stamped_at
 from proxy.audit.entry import Entry, EntryUnreadable, decode
 from proxy.audit.sealing import SealBroken
@@ -53,8 +57,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from proxy.audit.bundle.opening import Files
+    from proxy.audit.bundle.question import Question
     from proxy.audit.bundle.trust import Trust
+    from proxy.audit.event import Json
     from proxy.tlog.note import Checkpoint
+
+_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
+    "officer": ("operator", "person", "officer"), "terminal": ("terminal",), "case": ("case",)
+}  # fmt: skip
+"""Where an entry's body has whom it is about, by what was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +117,23 @@ class _Verification:
     _wanted: set[str] = field(default_factory=lambda: {VIEWER, QUESTION, CHECKPOINT, RANGE_PROOF})
     _asked: Asked | None = None
     _checkpoint: Checkpoint | None = None
+    _epochs: frozenset[str] = frozenset()
+    _shown: set[str] = field(default_factory=set)  # epochs in which an opened entry names whom was asked about
 
     def run(self, manifest: str) -> Report:
         self._findings += self._paper.findings
-        if manifest and manifest.lower() != self._paper.manifest:
+        if not manifest:
+            self._notes.append(f"the hash of {MANIFEST} was not given: what is in no entry rests on the lists of this bundle")
+        elif manifest.lower() != self._paper.manifest:
             message = f"{MANIFEST} is not the one that was exported: its SHA-256 is {self._paper.manifest}"
             self._find("altered", MANIFEST, message)
         self._asked, self._checkpoint = self._question(), self._signed()
         if self._asked is not None and self._checkpoint is not None:
             self._evidence(self._asked, self._checkpoint)
+            if manifest.lower() != self._paper.manifest:
+                self._whose(self._asked)
+            if not self._paper.findings:
+                self._findings += check_retold(self._files, self._asked, self._checkpoint, self._paper.manifest)
         return Report(
             manifest=self._paper.manifest,
             asked=self._asked,
@@ -168,6 +187,7 @@ class _Verification:
         self._findings += ranged.run()
         self._complete = ranged.looked_through
         self._notes += ranged.notes
+        self._epochs = ranged.epochs
         for index in asked.entries:
             self._wanted |= {entry_at(index), proof_at(index)}
             entry = self._entry(index, checkpoint, ranged.leaves.get(index))
@@ -216,11 +236,22 @@ class _Verification:
         if body is None or key is None:
             return
         try:
-            replace(entry, body=body).open(decode_key(key))
+            said = replace(entry, body=body).open(decode_key(key))
         except (SealBroken, ValueError) as error:
             self._find("body", key_at(index), f"{key_at(index)} does not open the body of entry {index}: {error}", index)
         else:
             self._opened += 1
+            if asked.question.names(entry) and _names(said, asked.question):
+                self._shown.add(entry.epoch)
+
+    def _whose(self, asked: Asked) -> None:
+        """Refuse tokens that could be anybody's: with another's, or nobody's, the entries that answer are left out."""
+        if unshown := sorted(self._epochs - self._shown):
+            message = (
+                f"nothing shows that the tokens are those of {asked.question.by} {asked.question.value}: of epoch "
+                f"{', '.join(unshown)} no opened entry names them. Give --manifest, as the export printed it"
+            )
+            self._find("unproven", QUESTION, message)
 
     def _strays(self, asked: Asked) -> None:
         """Name evidence that the question does not account for: it was put in together with a line of the manifest."""
@@ -274,6 +305,19 @@ class _Verification:
         except StampInvalid as error:
             self._find("time-stamp", STAMP, f"{STAMP}: {error}")
             return None
+
+
+def _names(said: Mapping[str, Json], question: Question) -> bool:
+    """Tell whether an opened body names whom was asked about: under a name for them, or by itself where there is none."""
+    places = _PLACES.get(question.by)
+    waiting: list[object] = [said] if places is None else [said.get(place) for place in places]
+    while waiting:
+        content = waiting.pop()
+        if isinstance(content, dict | list):
+            waiting += content.values() if isinstance(content, dict) else content
+        elif content == question.value:
+            return True
+    return False
 
 
 def _proof_fault(proof: bytes, content: bytes, index: int, checkpoint: Checkpoint) -> str:

@@ -126,8 +126,10 @@ class Writing:
             "INSERT INTO epochs VALUES (?, ?, ?) ON CONFLICT (epoch) DO UPDATE SET last = max(last, excluded.last)",
             [(epoch, first, last) for epoch, (first, last) in epochs.items()],
         )
-        # What a court had shredded is not to be found by what it held.
-        gone = [(number >> SPAN_BITS, number) for row in rows for number in row.shredded]
+        run.executemany("INSERT OR IGNORE INTO body_keys VALUES (?)", [(key,) for key in {row.body_key for row in rows} - {""}])
+        # What a court had shredded is not to be found by what it held, nor an answer that never left by what it would have
+        # shown. The entry that says so comes later, maybe in a later turn: never before what it takes back.
+        gone = [(number >> SPAN_BITS, number) for row in rows for number in row.gone]
         run.executemany("DELETE FROM marks WHERE span = ? AND idx = ?", gone)
         counted = Counter((row.at // DAY, row.officer, word(row.purpose), word(row.outcome)) for row in rows if row.counts)
         run.executemany(
@@ -159,6 +161,14 @@ class Reading:
         """Return the epochs of the entries in [first, end)."""
         question = "SELECT epoch FROM epochs WHERE first < ? AND last >= ? ORDER BY first"
         return [epoch for (epoch,) in self._connection.execute(question, (end, first))]
+
+    def body_keys(self) -> set[str]:
+        """Return the ids of the keys that bodies were sealed with."""
+        return {key for (key,) in self._connection.execute("SELECT id FROM body_keys")}
+
+    def has_kind(self, kind: str) -> bool:
+        """Tell whether there may be an entry of a kind, or one that has the word elsewhere."""
+        return self._connection.execute("SELECT 1 FROM words WHERE text = ?", (kind,)).fetchone() is not None
 
     def between(self, since: datetime, until: datetime) -> tuple[int, int]:
         """Return first and end of the entries among which are all of a stretch of time, and maybe some beside it."""

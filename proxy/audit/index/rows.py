@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from proxy.audit.continuity import unreleased_by
+from proxy.audit.sealing import SealBroken, body_key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,13 +19,15 @@ if TYPE_CHECKING:
 QUERIES: Final = frozenset({"decided", "refused"})
 """Kinds that count as a query: each has one of them."""
 SHREDDED: Final = "shredded"
+_TOKEN: Final = re.compile(r"[0-9a-f]{16,}\Z")
 _SIGN: Final = 1 << 63
 
 
 class Row(NamedTuple):
     """``at`` is milliseconds since 1970; ``keys`` stand for tokens and the query id, ``marks`` are (key, record, field).
 
-    ``shredded`` are the entries whose bodies an order took away.
+    ``gone`` are the entries that are not found by their marks any more: an order took their bodies away, or what they
+    tell of never left. ``body_key`` is the id of the key that the body was sealed with.
     """
 
     number: int
@@ -35,12 +41,18 @@ class Row(NamedTuple):
     epoch: str
     keys: frozenset[int]
     marks: tuple[tuple[int, int, str], ...] = ()
-    shredded: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
+    body_key: str = ""
 
     @property
     def counts(self) -> bool:
         """Tell whether it is counted among the queries."""
         return self.kind in QUERIES
+
+
+def _is_token(word: str) -> bool:
+    """Tell whether a word is a token or mark: nothing else can be sought, and it must not keep the rest from being found."""
+    return _TOKEN.match(word) is not None
 
 
 def key_of(token: str) -> int:
@@ -63,13 +75,9 @@ def moment(at: datetime) -> int:
 
 
 def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) -> Row:
-    """Return an entry's row; ``body`` is its sealed part in clear, empty where that is gone.
-
-    Raises:
-        ValueError: its time or tokens are none.
-    """
-    officers = entry.parties.get("officer") or entry.parties.get("actor") or ()
-    keys = {key_of(token) for tokens in entry.parties.values() for token in tokens}
+    """Return an entry's row; ``body`` is its sealed part in clear, empty where that is gone."""
+    officers = [token for token in entry.parties.get("officer") or entry.parties.get("actor") or () if _is_token(token)]
+    keys = {key_of(token) for tokens in entry.parties.values() for token in tokens if _is_token(token)}
     if entry.about:
         keys.add(about_key(entry.about))
     return Row(
@@ -84,7 +92,8 @@ def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) ->
         epoch=entry.epoch,
         keys=frozenset(keys),
         marks=tuple(_marks(body.get("left"))),
-        shredded=_numbers(entry.facts.get("entries")) if entry.kind == SHREDDED else (),
+        gone=_numbers(entry.facts.get("entries")) if entry.kind == SHREDDED else unreleased_by(entry),
+        body_key=_sealed_with(entry.body),
     )
 
 
@@ -96,6 +105,13 @@ def left_in(body: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
             yield record
 
 
+def _sealed_with(body: bytes | None) -> str:
+    try:
+        return body_key_of(body) if body else ""
+    except SealBroken:
+        return ""  # `audit verify` tells of it
+
+
 def _numbers(value: Json) -> tuple[int, ...]:
     return tuple(number for number in value if type(number) is int) if isinstance(value, list) else ()
 
@@ -105,5 +121,5 @@ def _marks(left: Json) -> Iterable[tuple[int, int, str]]:
         seen = record.get("seen") if isinstance(record, dict) else None
         if isinstance(seen, dict):
             for field, mark in seen.items():
-                if isinstance(mark, str) and mark:
+                if isinstance(mark, str) and _is_token(mark):
                     yield key_of(mark), number, field

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 SPAN_BITS: Final = 17
 DAY: Final = 86_400_000
 HOUR: Final = 3_600_000
@@ -27,6 +27,7 @@ CREATE TABLE marks (
     PRIMARY KEY (span, key, idx, record, field)
 ) WITHOUT ROWID;
 CREATE TABLE epochs (epoch TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE body_keys (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE hours (hour INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
 CREATE TABLE counts (
     day INTEGER NOT NULL, officer INTEGER NOT NULL, purpose INTEGER NOT NULL, outcome INTEGER NOT NULL, number INTEGER NOT NULL,

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Final
 from proxy.audit.continuity import older_of
 from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.index.file import IndexUnusable, Writing, reading
-from proxy.audit.index.rows import QUERIES, about_key, left_in, row_of
+from proxy.audit.index.rows import QUERIES, SHREDDED, about_key, left_in, row_of
 from proxy.audit.sealing import SealBroken
 from proxy.tlog.errors import LogDamaged
 from proxy.tlog.merkle import leaf_hash
 from proxy.tlog.places import CHUNK, Place, Placed, following, read_at
-from proxy.tlog.store import newest_seal
+from proxy.tlog.store import first_kept, newest_seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -68,6 +68,15 @@ class Hits:
     indexed: int
     more: bool
     dead: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gaps:
+    """What nothing can be found in any more: entries before ``pruned``, shredded bodies, what keys that are not here made."""
+
+    pruned: int = 0
+    shredded: bool = False
+    keys: Sequence[str] = ()
 
 
 def folder_of(store: Path) -> Path:
@@ -208,7 +217,7 @@ class Index:
         try:
             entry = decode(*placed.stored)
             return row_of(entry, self._opened(entry), placed.segment, placed.offset)
-        except (EntryUnreadable, ValueError):
+        except EntryUnreadable:
             return None  # `audit verify` tells of it
 
     def _opened(self, entry: Entry) -> Mapping[str, Json]:
@@ -386,6 +395,18 @@ class Index:
                 terminal_token=_one(entry, "terminal"),
                 seen=_seen(body, wanted),
             )
+
+    def gaps(self) -> Gaps:
+        """Return what of the log nobody can search or read any more, so that nothing found there means nothing.
+
+        Raises:
+            IndexUnusable: there is no index.
+            LogDamaged: what was pruned cannot be told.
+        """
+        with self.reading() as index:
+            epochs, bodies = set(index.epochs(0, index.size())), index.body_keys()
+            dead = (epochs - self._sealer.epochs) | (bodies - self._sealer.body_keys)
+            return Gaps(pruned=first_kept(self._log), shredded=index.has_kind(SHREDDED), keys=sorted(dead))
 
     def indexed(self) -> int:
         """Return how many entries of the log are indexed.

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from proxy.inquiry.inquiry import FIELD_KINDS
+from proxy.disclosure.marks import LEAST_TEXT
+from proxy.inquiry.inquiry import FIELD_KINDS, RECORD_KINDS
 from proxy.oversight.leak.published import MOST_ITEMS, USUAL
 from proxy.refusal import Refusal
+from proxy.registry.forms import reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +25,19 @@ ALIASES: Final[Mapping[str, str]] = {"home_address": "address", "mobile": "phone
 MOST_VALUE: Final = 400
 LONGEST_WITHIN: Final = timedelta(days=90)
 MOST_PHOTO: Final = 8 * 1024 * 1024
+WANTED: Final[Mapping[str, str]] = {
+    "address": "An address has a house number: 12 Elm Street.",
+    "street": "A street is searched with a house number: 12 Elm Street.",
+    "dob": "A date of birth has a year, a month and a day: 1961-12-31.",
+    "email": "An e-mail address has its host: somebody@example.org.",
+    "license": "A license number has four characters or more.",
+    "name": "A name has a given and a family name; for one of them alone there are given_name and surname.",
+    "phone": "A telephone number has its area code: 555-010-0100.",
+    "plate": "A plate has two characters or more.",
+    "ssn": "A Social Security number has nine digits.",
+    "vin": "A vehicle's number has 5 to 17 characters.",
+}
+"""What a value of a kind needs, where more than a text: a part of it would be found nowhere, and would clear everybody."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _AT: Final = re.compile(r" @ \d{4}-\S+\s*\Z")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
@@ -65,7 +80,7 @@ def claim(  # noqa: PLR0917 -- the parts of one sentence
     """Return a claim, once it is clear.
 
     Raises:
-        LeakUnclear: an unknown kind, no value or an endless one, a window or a chance that is none.
+        LeakUnclear: no kind, no value, an endless one or a part of one, a window or a chance that is none.
     """
     named = ALIASES.get(kind.strip().lower(), kind.strip().lower())
     if named not in FIELD_KINDS and not _NAME.match(named):
@@ -79,6 +94,10 @@ def claim(  # noqa: PLR0917 -- the parts of one sentence
         text = text.lower().removeprefix("sha256:")
         if not _DIGEST.match(text):
             raise LeakUnclear("A photo is given as a file, or as the 64 hexadecimal digits of its SHA-256.")
+    elif not _whole(named, text):
+        raise LeakUnclear(WANTED.get(named, f"There is nothing in this {named} that could be looked for."))
+    elif named not in RECORD_KINDS and len(text) < LEAST_TEXT:
+        raise LeakUnclear(f"A {named} is marked in the log where it has {LEAST_TEXT} characters or more.")
     if at.tzinfo is None:
         raise LeakUnclear("Say the time with its zone, as in 2026-11-20T09:00Z.")
     if not timedelta() <= within <= LONGEST_WITHIN:
@@ -96,6 +115,11 @@ def claim(  # noqa: PLR0917 -- the parts of one sentence
     )
 
 
+def _whole(kind: str, text: str) -> bool:
+    """Tell whether a value can be looked for; an address without a house's number (County Road 12) only as it is spelled."""
+    return reads(kind, text) or (kind in {"address", "street"} and any(map(str.isdigit, text)))
+
+
 def photo(content: bytes, digest: str, at: datetime, within: timedelta = timedelta(), about: str = "") -> Claim:
     """Return the claim of a picture that was published: its SHA-256, and its Base64, which is how a record may hold it.
 
@@ -111,7 +135,7 @@ def photo(content: bytes, digest: str, at: datetime, within: timedelta = timedel
 
 
 def read_line(text: str, *, at: datetime | None, within: timedelta, about: str) -> Claim:
-    """Return the claim that a line makes: ``phone=555 0100``, or with a time of its own ``… @ 2026-11-20T09:00Z``.
+    """Return the claim that a line makes: ``phone=555 010 0100``, or with a time of its own ``… @ 2026-11-20T09:00Z``.
 
     Raises:
         LeakUnclear: it makes none.
@@ -119,7 +143,7 @@ def read_line(text: str, *, at: datetime | None, within: timedelta, about: str) 
     kind, equals, rest = text.partition("=")
     value, _, moment = rest.rpartition(" @ ") if _AT.search(rest) else (rest, "", "")
     if not equals:
-        raise LeakUnclear("Write what was published as kind=value, as in phone=555-0100.")
+        raise LeakUnclear("Write what was published as kind=value, as in phone=555-010-0100.")
     when = read_moment(moment) if moment else at
     if when is None:
         raise LeakUnclear("Say when it was published.")

@@ -11,10 +11,10 @@ from proxy.oversight.leak.answer import Answer, EntryTold, LeadTold, PairTold, i
 from proxy.oversight.leak.events import LeadsShown
 from proxy.oversight.leak.ranking import trace
 from proxy.oversight.leak.sights import collect, published_of
-from proxy.oversight.leak.wording import LIMITS, entries_of, lead_words, verdict_words
+from proxy.oversight.leak.wording import LIMITS, entries_of, gone, lead_words, unmarked, verdict_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Event, Json, Receipt
@@ -29,7 +29,6 @@ TURNS: Final = 30
 TURN_SECONDS: Final = 0.1
 BEHIND: Final = "The newest {} entries of the log are not indexed yet, so they were not looked at. Ask again."
 CUT: Final = "There are more entries than one trace reads, so the newest were left out. Ask about one person, or fewer things."
-
 NOT_ASKED: Final = "This log goes on from {}; what was shown there was not looked at."
 
 
@@ -47,6 +46,7 @@ class _Traced:
     items: Sequence[Published]
     seen: Seen
     words: Mapping[int, Mapping[str, Json]]
+    unseen: Sequence[str]
 
 
 class LeakTrace:
@@ -108,7 +108,10 @@ class LeakTrace:
         found = trace(items, seen.sights)
         page = found.leads[(asked.page - 1) * PAGE : asked.page * PAGE]
         entries = {sight.entry for lead in page for sight in entries_of(lead)}
-        return _Traced(found, items, seen, {entry: self._words(seen.entries[entry]) for entry in entries})
+        words = {entry: self._words(seen.entries[entry]) for entry in entries}
+        before = self._archive.goes_on_from()
+        unseen = (*((NOT_ASKED.format(before),) if before else ()), *gone(self._archive.gaps()), *unmarked(asked.claims))
+        return _Traced(found, items, seen, words, unseen)
 
     def _words(self, shown: Entry) -> Mapping[str, Json]:
         """Return a query's own words, its purpose and the index of its decision."""
@@ -120,10 +123,11 @@ class LeakTrace:
 
     def _told(self, traced: _Traced, page: int, behind: int) -> Answer:
         found, first = traced.trace, (page - 1) * PAGE
+        unseen = (*((BEHIND.format(behind),) if behind else ()), *((CUT,) if traced.seen.cut else ()), *traced.unseen)
         shown = found.leads[first : first + PAGE]
         return Answer(
             verdict=str(found.verdict),
-            says=verdict_words(found),
+            says=verdict_words(found, unseen),
             origin=self._origin,
             items=items_told(found, traced.items),
             leads=tuple(self._lead(traced, lead, place) for place, lead in enumerate(shown, start=first + 1)),
@@ -138,19 +142,10 @@ class LeakTrace:
             ),
             outside=found.outside,
             saw_all=found.saw_all,
-            limits=tuple(self._limits(behind, cut=traced.seen.cut)),
+            limits=(*unseen, *LIMITS),
             page=page,
             next_page=page + 1 if first + PAGE < len(found.leads) else None,
         )
-
-    def _limits(self, behind: int, *, cut: bool) -> Iterator[str]:
-        if behind:
-            yield BEHIND.format(behind)
-        if cut:
-            yield CUT
-        if before := self._archive.goes_on_from():
-            yield NOT_ASKED.format(before)
-        yield from LIMITS
 
     def _lead(self, traced: _Traced, lead: Lead, place: int) -> LeadTold:
         return LeadTold(

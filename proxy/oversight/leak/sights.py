@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Json
+    from proxy.audit.index.service import Gaps
     from proxy.audit.sealing import Sealer
     from proxy.oversight.leak.claim import Claim
 
@@ -46,6 +47,10 @@ class Archive(Protocol):
 
     def goes_on_from(self) -> str:
         """Return the origin of the older log that this one goes on from, or nothing."""
+        ...
+
+    def gaps(self) -> Gaps:
+        """Return what nothing can be found in any more."""
         ...
 
     def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:

@@ -6,20 +6,31 @@ says so.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
+from proxy.inquiry.inquiry import RECORD_KINDS
+from proxy.oversight.leak.claim import PHOTO
 from proxy.oversight.leak.ranking import FEW, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import timedelta
 
+    from proxy.audit.index.service import Gaps
+    from proxy.oversight.leak.claim import Claim
     from proxy.oversight.leak.history import History
     from proxy.oversight.leak.published import Published, Sight
     from proxy.oversight.leak.ranking import Lead, Trace
 
+NOWHERE: Final = "Nobody was shown any of it here before it was published. Its source is not in this log."
+CLEARS_NOBODY: Final = (
+    "Nothing that is kept shows that anybody was shown any of it here before it was published."
+    " Not all could be looked at, so this clears nobody."
+)
 MOST_SHOWN: Final = 5
 """Entries of one lead that are shown."""
+_NUMBER: Final = re.compile(r"[-+]?[0-9][0-9.eE+-]*\Z")
 LEAD_ONLY: Final = "This is a lead, not a finding: the log holds what was shown to whom, and not who told it."
 LIMITS: Final = (
     "Who photographed a screen, overheard, or was told by a colleague is in no log.",
@@ -30,11 +41,28 @@ LIMITS: Final = (
 )
 
 
-def verdict_words(trace: Trace) -> str:
-    """Return what a trace comes to, in one or two sentences."""
+def gone(gaps: Gaps) -> Iterator[str]:
+    """Yield what could not be looked at, one sentence each."""
+    if gaps.pruned:
+        yield f"Entries before {gaps.pruned} were pruned. What they showed is not known any more."
+    if gaps.shredded:
+        yield "Bodies of entries were shredded on a court's order. What those showed is not known any more."
+    if gaps.keys:
+        yield f"Keys are gone ({', '.join(gaps.keys)}). What was marked or sealed with them cannot be looked at."
+
+
+def unmarked(claims: Iterable[Claim]) -> Iterator[str]:
+    """Yield which claims the log may have shown without a mark: a number that has no kind (``disclosure.marks``)."""
+    for number, claim in enumerate(claims, start=1):
+        if claim.kind not in RECORD_KINDS and claim.kind != PHOTO and _NUMBER.match(claim.value):
+            yield f"Item {number} is a number. Records that hold it as a number, and not as a text, were not looked at."
+
+
+def verdict_words(trace: Trace, unseen: Sequence[str] = ()) -> str:
+    """Return what a trace comes to, in one or two sentences; ``unseen`` is what could not be looked at."""
     match trace.verdict:
         case Verdict.NOBODY:
-            return "Nobody was shown any of it here before it was published. Its source is not in this log."
+            return CLEARS_NOBODY if unseen else NOWHERE
         case Verdict.OUTSIDE:
             return "The look-ups explain it no better than a source that is not in this log. Those who were shown it follow."
         case Verdict.ONE:

@@ -6,19 +6,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from proxy.inquiry.inquiry import BodyUnreadable
-from proxy.oversight.leak.asking import TRACERS, must_not_be_own, with_cause
+from proxy.oversight.leak.asking import TRACERS, kinds_of, must_not_be_own, with_cause
 from proxy.oversight.leak.claim import LeakUnclear, bounded, read_line, read_moment
 from proxy.web.console.visit import Page, Tab
 from proxy.web.leaks import traced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from aiohttp import web
 
     from proxy.oversight.leak.claim import Claim
     from proxy.oversight.leak.events import LeakTraced
     from proxy.oversight.leak.service import LeakTrace
+    from proxy.policy.service import PolicySet
     from proxy.purpose.directory import CaseDirectory
     from proxy.registry.service import Registry
     from proxy.web.console.visit import Visit
@@ -33,11 +34,12 @@ class LeakRoom:
 
     tab = Tab("Leaks", "/leak", roles=TRACERS)
 
-    def __init__(self, traces: LeakTrace, cases: CaseDirectory, registry: Registry) -> None:
-        """Take the use case, the directory that knows the case of whoever asks, and the registry that knows who is close."""
+    def __init__(self, traces: LeakTrace, cases: CaseDirectory, registry: Registry, policies: Callable[[], PolicySet]) -> None:
+        """Take the use case, and who knows the case of whoever asks, who is close to them, and the kinds of fields."""
         self._traces = traces
         self._cases = cases
         self._registry = registry
+        self._policies = policies
 
     def pages(self) -> Iterable[Page]:
         """Return the form and its answer."""
@@ -66,6 +68,8 @@ class LeakRoom:
             case=fields["case"],
             statement=fields["statement"],
             claims=claims,
+            kinds=kinds_of(self._policies().routes.routes),
+            now=visit.now,
             page=int(page),
         )
 

@@ -9,7 +9,7 @@ from proxy.audit.entry import EntryUnreadable
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.index.file import IndexUnusable
 from proxy.audit.sealing import SealBroken
-from proxy.oversight.questions import ASKERS, BY, COUNTS, Asker, Question
+from proxy.oversight.questions import ASKERS, BY, COUNTS, OLDEST, Asker, Question
 from proxy.tlog.errors import LogDamaged
 from proxy.web.console.visit import Page, Tab
 
@@ -70,7 +70,8 @@ class LogRoom:
             first=fields["since"],
             last=fields["until"],
             before=fields["before"],
-            counts=fields["counts"],
+            counts="" if fields["counts"] == OLDEST else fields["counts"],
+            order=OLDEST if fields["counts"] == OLDEST else "",
         )
         asker = Asker.of(visit.principal)
         try:

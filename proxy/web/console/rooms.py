@@ -83,7 +83,7 @@ def make_rooms(behind: Behind) -> Sequence[Room]:
         ReviewsRoom(behind.oversight),
         LocksRoom(behind.locks),
         LogRoom(behind.questions),
-        LeakRoom(behind.leaks, behind.cases, behind.registry),
+        LeakRoom(behind.leaks, behind.cases, behind.registry, behind.policies),
         PolicyRoom(behind.live, behind.metrics),
         PeopleRoom(behind.identities, behind.locks.may_lock),
         HealthRoom(behind.ready, behind.head, behind.version),

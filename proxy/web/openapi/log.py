@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from proxy.oversight.questions import BY, COUNTS, MOST_VALUE
+from proxy.oversight.questions import BY, COUNTS, MOST_VALUE, OLDEST
 from proxy.web.openapi.parts import JSON, OF_A_BODY, OF_IDENTITY, OF_THE_CONNECTION, operation
 
 _REFUSED: Final = (
@@ -31,7 +31,20 @@ _ASKED: Final = {
 }
 _LINE: Final = {
     "type": "object",
-    "required": ["entry", "index", "at", "kind", "officer", "case", "purpose", "statement", "outcome", "seen", "withheld"],
+    "required": [
+        "entry",
+        "index",
+        "at",
+        "kind",
+        "officer",
+        "case",
+        "purpose",
+        "statement",
+        "outcome",
+        "seen",
+        "withheld",
+        "released",
+    ],
     "properties": {
         "entry": {"type": "string", "description": "As Audit-Entry told it."},
         "at": {"type": "string", "format": "date-time"},
@@ -40,27 +53,30 @@ _LINE: Final = {
         "masked": _NAMES,
         "shown": {"type": "integer"},
         "withheld": {"type": "integer"},
+        "released": {"type": "boolean", "description": "False: the answer never left, as no witness had signed for it."},
     },
 }
+_DEAD: Final = {**_NAMES, "description": "Epochs whose index key was destroyed: nobody can search them."}
 _FOUND: Final = {
     "type": "object",
     "required": ["queries", "entries", "indexed", "behind", "before", "dead_epochs", "goes_on_from"],
     "properties": {
         "queries": {"type": "array", "items": _LINE},
-        "entries": {**_NUMBERS, "description": "All entries of this page, newest first."},
+        "entries": {**_NUMBERS, "description": "All entries of this page, newest first, or in the order that was asked for."},
         "indexed": {"type": "integer", "description": "The size of the log that was asked."},
         "behind": {"type": "integer", "description": "Entries that were not indexed yet."},
         "before": {"type": ["integer", "null"], "description": "Send it as text to go on; null: there is nothing more."},
-        "dead_epochs": {**_NAMES, "description": "Epochs whose index key was destroyed: nobody can search them."},
+        "dead_epochs": _DEAD,
         "goes_on_from": _OLDER,
     },
 }
 _COUNTED: Final = {
     "type": "object",
-    "required": ["by", "counts", "goes_on_from"],
+    "required": ["by", "counts", "dead_epochs", "goes_on_from"],
     "properties": {
         "by": {"enum": list(COUNTS)},
         "counts": {"type": "array", "items": {"type": "object"}},
+        "dead_epochs": _DEAD,
         "goes_on_from": _OLDER,
     },
 }
@@ -72,7 +88,9 @@ def log() -> dict[str, dict[str, Any]]:
         "log-search", "log", "Who looked at whom, what somebody did, what was asked under a case: an entry of the log itself",
         {JSON: {"schema": _FOUND}}, _REFUSED,
     )  # fmt: skip
-    search["requestBody"] = _body({**_ASKED, "dob": _TEXT, "before": {"type": "string", "pattern": "^[0-9]{0,15}$"}})
+    order = {"type": "string", "enum": ["", OLDEST], "description": "oldest: a timeline, all of it in one answer."}
+    before = {"type": "string", "pattern": "^[0-9]{0,15}$"}
+    search["requestBody"] = _body({**_ASKED, "dob": _TEXT, "before": before, "order": order})
     count = operation("log-count", "log", "How many queries there were", {JSON: {"schema": _COUNTED}}, _REFUSED)
     count["requestBody"] = _body({**_ASKED, "counts": {"type": "string", "enum": list(COUNTS)}}, "counts")
     servers = [{"url": "/", "description": "The console's door."}]

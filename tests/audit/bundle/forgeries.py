@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from base64 import b64encode
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -29,16 +30,24 @@ def names_of(bundle: Path) -> list[str]:
 
 
 def relist(bundle: Path) -> None:
-    """Do what a careful forger does: make both manifests agree with what is there now."""
+    """Do what a careful forger does: make both manifests agree with what is there now, and the papers with the manifest."""
     manifest, tags = bundle / "manifest-sha256.txt", bundle / "tagmanifest-sha256.txt"
+    before = sha256(manifest.read_bytes()).hexdigest()
     hashes = {name: sha256((bundle / name).read_bytes()).hexdigest() for name in names_of(bundle)}
     manifest.write_bytes(encode_manifest({name: digest for name, digest in hashes.items() if name.startswith("data/")}))
-    hashes["manifest-sha256.txt"] = sha256(manifest.read_bytes()).hexdigest()
+    after = sha256(manifest.read_bytes()).hexdigest()
+    payload = [(bundle / name).stat().st_size for name in hashes if name.startswith("data/")]
+    for name in PAPERS & hashes.keys():
+        told = (bundle / name).read_text().replace(before, after)
+        (bundle / name).write_text(re.sub("(?m)^Payload-Oxum: .*$", f"Payload-Oxum: {sum(payload)}.{len(payload)}", told))
+        hashes[name] = sha256((bundle / name).read_bytes()).hexdigest()
+    hashes["manifest-sha256.txt"] = after
     del hashes["tagmanifest-sha256.txt"]
     tags.write_bytes(encode_manifest({name: digest for name, digest in hashes.items() if not name.startswith("data/")}))
 
 
 FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {}
+PAPERS: Final = frozenset({"README.txt", "certification.txt", "bag-info.txt"})
 
 
 def forgery(path: str) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
@@ -145,6 +154,24 @@ def the_token_is_of_somebody_else(bundle: Path) -> None:
     question(bundle, tokens=dict.fromkeys(tokens, "0" * 32))
 
 
+@forgery("data/question.json")
+def the_token_is_nobodys_and_nothing_answers(bundle: Path) -> None:
+    tokens = orjson.loads((bundle / "data/question.json").read_bytes())["tokens"]
+    for name in ("entries", "proofs", "bodies", "keys", "policies"):
+        shutil.rmtree(bundle / "data" / name)
+    nothing = {"entries": [], "disclosed": [], "policies": [], "policy": ""}
+    question(bundle, tokens=dict.fromkeys(tokens, "0" * 32), **nothing)
+    rewrite(bundle, "README.txt", b"6, of which 3 are opened", b"0, of which 0 are opened")
+    rewrite(bundle, "certification.txt", b"The answer has 6 entries", b"The answer has 0 entries")
+
+
+@forgery("data/question.json")
+def the_question_is_about_somebody_else(bundle: Path) -> None:
+    question(bundle, value="badge-2")
+    for name in ("README.txt", "certification.txt"):
+        rewrite(bundle, name, b"badge-1", b"badge-2")
+
+
 @forgery(body_at(10))
 def a_body_is_of_another_entry(bundle: Path) -> None:
     shutil.copy(bundle / body_at(16), bundle / body_at(10))
@@ -218,3 +245,38 @@ def a_body_is_missing(bundle: Path) -> None:
 @forgery("data/question.json")
 def the_question_says_two_things(bundle: Path) -> None:
     rewrite(bundle, "data/question.json", b'"value":', b'"value": "badge-2",\n  "value":')
+
+
+def _readme_is_replaced(bundle: Path) -> None:
+    (bundle / "README.txt").write_text("The officer asked nothing.\n")
+
+
+def _certification_has_another_count(bundle: Path) -> None:
+    rewrite(bundle, "certification.txt", b"The answer has 6 entries", b"The answer has 9 entries")
+
+
+def _certification_has_another_exporter(bundle: Path) -> None:
+    rewrite(bundle, "certification.txt", b"login:clerk exported", b"login:chief exported")
+
+
+def _certification_has_other_words(bundle: Path) -> None:
+    rewrite(bundle, "certification.txt", b"as a regular practice, and not by hand", b"now and then")
+
+
+def _bag_info_has_another_origin(bundle: Path) -> None:
+    rewrite(bundle, "bag-info.txt", b"log.example/node-1", b"log.example/node-2")
+
+
+def _viewer_is_replaced(bundle: Path) -> None:
+    (bundle / "data/viewer.html").write_text("<p>Everything holds.</p>")
+
+
+BESIDE: Final[dict[str, tuple[Callable[[Path], None], str, bool]]] = {
+    "README replaced": (_readme_is_replaced, "README.txt", True),
+    "certification: count": (_certification_has_another_count, "certification.txt", True),
+    "certification: exporter": (_certification_has_another_exporter, "certification.txt", True),
+    "certification: words": (_certification_has_other_words, "certification.txt", False),
+    "bag-info": (_bag_info_has_another_origin, "bag-info.txt", False),
+    "viewer": (_viewer_is_replaced, "data/viewer.html", False),
+}
+"""What is done beside the evidence, the file, and whether `deploy/verify` refuses it, which knows what papers must state."""

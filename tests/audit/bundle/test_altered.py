@@ -14,7 +14,7 @@ from proxy.audit.bundle.layout import TAG_FILES, TAG_MANIFEST, entry_at, key_at
 from proxy.audit.bundle.trust import Trust
 from proxy.audit.bundle.verifying import verify_bundle
 from proxy.tlog.note import Signer
-from tests.audit.bundle.forgeries import FORGERIES, names_of, relist
+from tests.audit.bundle.forgeries import BESIDE, FORGERIES, names_of, relist
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +92,36 @@ def test_a_forgery_that_the_manifests_agree_with_is_named(filled: World, bundle:
     work(bundle)
     relist(bundle)
     assert path in found(filled.verify(bundle))
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_lies_beside_the_evidence_says_what_the_evidence_says(filled: World, bundle: Path, name: str) -> None:
+    """Papers and viewer are in no list that is signed: they are written anew, and what differs is named, and nothing else."""
+    work, path, _ = BESIDE[name]
+    work(bundle)
+    relist(bundle)
+    assert found(filled.verify(bundle)) == {path}
+
+
+def test_whoever_does_not_give_the_manifests_hash_is_told_what_it_is_for(filled: World, exported: Path) -> None:
+    """A note without it, none with it."""
+    report = filled.verify(exported)
+    assert any("was not given" in note for note in report.notes if "manifest" in note)
+    assert not any("manifest" in note for note in filled.verify(exported, manifest=report.manifest).notes)
+
+
+def test_an_answer_of_nothing_is_about_nobody_without_the_manifests_hash(filled: World, bundle: Path, tmp_path: Path) -> None:
+    """With anybody's tokens nothing answers, so the bundle as exported has to be the one; an honest one says so."""
+    filled.export(tmp_path / "honest", value="badge-9")
+    told = "of epoch index no opened entry names them"
+    [finding] = filled.verify(tmp_path / "honest").findings
+    assert (finding.kind, told in finding.message) == ("unproven", True)
+    assert filled.verify(tmp_path / "honest", manifest=filled.recorded[-1].manifest).findings == ()
+    genuine = filled.verify(bundle).manifest
+    FORGERIES["the_token_is_nobodys_and_nothing_answers"][0](bundle)
+    relist(bundle)
+    assert [finding.kind for finding in filled.verify(bundle).findings] == ["unproven"]
+    assert "manifest-sha256.txt" in found(filled.verify(bundle, manifest=genuine))
 
 
 def test_a_key_from_elsewhere_decides(filled: World, bundle: Path) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,12 +27,13 @@ from proxy.tlog.log import Log
 from proxy.tlog.signing import Kind, PrivateKey
 from tests.audit.bundle.authority import Authority, make_authority
 from tests.audit.bundle.conftest import Answered, Asked
-from tests.audit.bundle.forgeries import relist
+from tests.audit.bundle.forgeries import PAPERS, relist
+from tests.audit.conftest import import_cases
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from proxy.tlog.note import Signer
 
-WHY = ("--case", "26-CR-0042", "--statement", "complaint against the officer")
+WHY = ("--case", "26-CR-0042", "--statement", "complaint of the mayor about look-ups of her home")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Office:
-    """Return a place with keys, a configuration and eight entries."""
+    """Return a place with keys, a configuration, eight entries of queries, and one of cases that were imported."""
     create_signing_key(tmp_path / "checkpoint.pem")
     for name in ("index", "body", "registry"):
         create_key(tmp_path / f"{name}.key")
@@ -101,7 +105,23 @@ def office(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Office:
     )
     office = Office(config, load_settings(config, {}), capsys)
     office.record(4)
+    import_cases(config, "26-CR-0042")
+    capsys.readouterr()
     return office
+
+
+def sign_anew(bundle: Path, signer: Signer) -> None:
+    """Do what a thief of a key does: sign the log's state as it is, and make everything else agree."""
+    path = bundle / "data/checkpoint"
+    genuine = path.read_text()
+    size, root = genuine.split("\n")[1:3]
+    forged = signer.checkpoint(int(size), base64.b64decode(root)).text
+    for each in (path, *(bundle / "data/proofs").iterdir()):
+        each.write_text(each.read_text().replace(genuine, forged))
+    before, after = (base64.b64decode(text.split("\n")[4].split()[2])[:4].hex() for text in (genuine, forged))
+    for name in PAPERS:
+        (bundle / name).write_text((bundle / name).read_text().replace(before, after))
+    relist(bundle)
 
 
 @pytest.mark.parametrize("name", ["evidence", "evidence.zip"])
@@ -116,7 +136,7 @@ def test_what_is_exported_verifies_where_there_is_no_configuration(
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     code, out = office.call("audit", "verify-bundle", office.home / name, "--key", office.vkey, "--json")
     report = orjson.loads(out)
-    assert (code, report["ok"], report["complete"], report["opened"]) == (0, True, 8, 2)
+    assert (code, report["ok"], report["complete"], report["opened"]) == (0, True, 9, 2)
     assert report["manifest"] == written["manifest"]
     command = ("audit", "verify-bundle", office.home / name, "--key", office.vkey, "--manifest")
     assert office.call(*command, written["manifest"])[0] == 0
@@ -141,8 +161,10 @@ def test_an_export_is_in_the_log_twice_and_names_nobody_in_the_open(office: Offi
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--officer", "badge-1", "--case", "26-1", "--statement", "why"),
-        ("--officer", "badge-1", "--case", " ", "--statement", "complaint against the officer"),
+        ("--officer", "badge-1", "--case", "nocase-1", "--statement", "complaint of the mayor about look-ups of her home"),
+        ("--officer", "badge-1", "--case", "26-CR-0042", "--statement", "just because I can"),
+        ("--officer", "badge-1", "--statement", "complaint of the mayor about look-ups of her home"),
+        ("--officer", "badge-1", "--case", " ", "--statement", "complaint of the mayor about look-ups of her home"),
         WHY,
         ("--officer", "badge-1", "--terminal", "car-12", *WHY),
         ("--officer", "badge-1", "--since", "yesterday", *WHY),
@@ -159,7 +181,7 @@ def test_without_a_case_a_reason_and_one_question_nothing_leaves(office: Office,
     code, _ = office.export(office.home / "evidence", *arguments)
     assert code == 2
     assert not (office.home / "evidence").exists()
-    assert len(office.tail()) == 8
+    assert len(office.tail()) == 9
 
 
 def test_an_export_that_is_refused_leaves_no_trace_but_in_the_log(office: Office) -> None:
@@ -169,7 +191,7 @@ def test_an_export_that_is_refused_leaves_no_trace_but_in_the_log(office: Office
     assert code == 3
     assert "not entry 700" in out
     assert sorted(path.name for path in office.home.iterdir()) == before
-    assert [entry["kind"] for entry in office.tail()[8:]] == ["export-begun"]
+    assert [entry["kind"] for entry in office.tail()[9:]] == ["export-begun"]
 
 
 async def test_beside_a_running_server_the_export_is_in_its_log_first(office: Office) -> None:
@@ -197,17 +219,51 @@ def test_a_retired_key_signs_no_bundle_past_the_change(office: Office) -> None:
     verify = ("audit", "verify-bundle", office.home / "evidence", "--key", statement)
     assert [office.call(*bare)[0], office.call(*verify)[0]] == [1, 0]
 
-    path = office.home / "evidence/data/checkpoint"
-    genuine = path.read_text()
-    size, root = genuine.split("\n")[1:3]
-    forged = old.checkpoint(int(size), base64.b64decode(root)).text
-    for each in (path, *(office.home / "evidence/data/proofs").iterdir()):
-        each.write_text(each.read_text().replace(genuine, forged))
-    relist(office.home / "evidence")
+    sign_anew(office.home / "evidence", old)
 
     assert office.call(*bare)[0] == 0
     code, out = office.call(*verify)
     assert (code, "data/checkpoint" in out) == (1, True)
+
+
+def test_go_takes_each_key_of_a_log_in_its_time(office: Office, showcause_verify: Path) -> None:
+    """Exported before the change or after it, by either key and by both; with its statement the old one signs nothing new."""
+    old = load_signer(office.settings.keys.checkpoint, office.settings.origin)
+    office.export(office.home / "before", "--officer", "badge-1", *WHY)
+    office.record(1)
+    kept = office.home / "kept"
+    shutil.copy(office.settings.log / "checkpoint", kept)
+    assert office.call("audit", "rotate-key", "checkpoint", "--config", office.config)[0] == 0
+    new = load_signer(office.settings.keys.checkpoint, office.settings.origin)
+    seam = shutil.copytree(office.settings.log, office.home / "seam")
+    shutil.copy(next((seam / "rotations").glob("*.checkpoint")), seam / "checkpoint")
+    office.record(1)
+    office.export(office.home / "after", "--officer", "badge-1", *WHY, "--checkpoint", kept)
+    [statement] = (office.settings.log / "rotations").glob("*.note")
+    shutil.copy(statement, office.home / "new.note")
+    forged = shutil.copytree(office.home / "after", office.home / "forged")
+    sign_anew(forged, old)
+
+    def go(what: str, path: Path, *keys: object, earlier: Path | None = None) -> int:
+        named = [str(part) for key in keys for part in ("-key", key)] + (["-earlier", str(earlier)] if earlier else [])
+        return subprocess.run([showcause_verify, what, path, *named], capture_output=True, check=False).returncode
+
+    both, stated = (old.verifier.vkey, new.verifier.vkey), (office.home / "new.note",)
+    assert [go("bundle", office.home / "before", *keys) for keys in (both[:1], both[1:], both, stated)] == [0, 1, 0, 0]
+    assert [go("bundle", office.home / "after", *keys) for keys in (both[:1], both[1:], both, stated)] == [1, 1, 0, 0]
+    assert [go("bundle", forged, *keys) for keys in (both, stated)] == [0, 1]
+    page = [sys.executable, str(Path(__file__).parents[3] / "deploy/verify/verify_bundle.py")]
+    assert [subprocess.run([*page, office.home / name], check=False).returncode for name in ("before", "after")] == [0, 0]
+    assert [go("log", office.settings.log, *keys, earlier=kept) for keys in (both[1:], both, stated)] == [1, 0, 0]
+    assert [go("log", seam, *keys) for keys in (both[:1], both[1:], both, stated)] == [0, 0, 0, 0]
+    assert go("log", office.settings.log, statement) == 2
+    shutil.copy(kept, office.settings.log / "cosigned")
+    office.export(office.home / "cosigned", "--officer", "badge-1", *WHY)
+    assert [go("bundle", office.home / "cosigned", *keys) for keys in (both[:1], both[1:], both, stated)] == [0, 1, 0, 0]
+    verify = ("audit", "verify-bundle", office.home / "cosigned", "--key")
+    assert [office.call(*verify, key)[0] for key in (both[0], office.home / "new.note")] == [0, 0]
+    (office.home / "half.note").write_text(statement.read_text().rstrip("\n").rpartition("\n")[0] + "\n")
+    assert go("bundle", office.home / "after", office.home / "half.note") == 2
 
 
 def test_a_key_that_lies_in_the_bundle_is_refused(office: Office) -> None:
@@ -270,7 +326,7 @@ def test_witnesses_vouch_for_a_bundle(office: Office, showcause_verify: Path) ->
         policies[name].write_text(f"log {office.vkey}\nwitness w {key.public.vkey}\nquorum w\n")
     verify = ("audit", "verify-bundle", office.home / "evidence", "--key", office.vkey, "--json", "--witness-policy")
     code, out = office.call(*verify, policies["good"])
-    assert (code, orjson.loads(out)["witnessed"], orjson.loads(out)["size"]) == (0, {"w": 1_793_000_000}, 8)
+    assert (code, orjson.loads(out)["witnessed"], orjson.loads(out)["size"]) == (0, {"w": 1_793_000_000}, 9)
     code, out = office.call(*verify, policies["absent"])
     assert (code, [each["path"] for each in orjson.loads(out)["findings"]]) == (1, ["data/checkpoint"])
     assert "cosigned by witness.example/one" in (office.home / "evidence/certification.txt").read_text()

@@ -25,7 +25,7 @@ from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import SealBroken, Sealer
 from proxy.tlog.log import Log
 from tests.audit.bundle.conftest import World
-from tests.audit.bundle.forgeries import question, relist
+from tests.audit.bundle.forgeries import question, relist, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -238,6 +238,7 @@ def test_what_a_body_holds_that_is_no_object_is_a_finding(filled: World, tmp_pat
         with pytest.raises(SealBroken, match="no JSON object"):
             AuditReader(world.directory).read(index).unseal(sealer)
     question(tmp_path / "bundle", disclosed=[0, 1, 2, 3])
+    rewrite(tmp_path / "bundle", "README.txt", b"4, of which 0", b"4, of which 4")
     relist(tmp_path / "bundle")
 
     assert [finding.index for finding in world.verify(tmp_path / "bundle").findings] == [0, 1, 2, 3]

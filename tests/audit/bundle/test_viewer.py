@@ -16,6 +16,7 @@ import pytest_asyncio
 from playwright.async_api import async_playwright
 
 from proxy.audit.bundle.page import viewer
+from proxy.audit.continuity import Unwitnessed
 from proxy.audit.event import Event
 from proxy.audit.service import AuditTrail
 from proxy.tlog.log import Log
@@ -59,6 +60,17 @@ class Posing(Event):
         return {"kind": "disclosed", "query": "another"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Event):
+    """An answer of one record."""
+
+    kind: ClassVar[str] = "disclosed"
+
+    def facts(self) -> Mapping[str, Json]:
+        """Return how many."""
+        return {"records": 1}
+
+
 @pytest.fixture
 def posing(filled: World, tmp_path: Path) -> Path:
     """Return a bundle of one such entry."""
@@ -73,6 +85,22 @@ def posing(filled: World, tmp_path: Path) -> Path:
     return tmp_path / "posing"
 
 
+@pytest.fixture
+def unreleased(filled: World, tmp_path: Path) -> Path:
+    """Return a bundle of an answer that never left, and of the entry that says so."""
+    world = World(tmp_path / "held", filled.signer, filled.sealer)
+
+    async def write() -> None:
+        async with Log(world.directory, signer=world.signer, clock=world.clock) as log:
+            trail = AuditTrail(log, world.sealer, world.clock)
+            ended = await trail.record(Ended(about="q1"))
+            await trail.record(Unwitnessed(about="q1", entry=ended.index, released=False))
+
+    asyncio.run(write())
+    world.export(tmp_path / "unreleased", by="entries", numbers=[0, 1])
+    return tmp_path / "unreleased"
+
+
 async def opened(chromium: Browser, bundle: Path, *, scheme: str = "light", width: int = 1000) -> Page:
     """Return the bundle's own viewer."""
     context = await chromium.new_context(
@@ -84,11 +112,12 @@ async def opened(chromium: Browser, bundle: Path, *, scheme: str = "light", widt
     return page
 
 
-async def checked(page: Page, bundle: Path, vkey: str, witnesses: str = "") -> str:
+async def checked(page: Page, bundle: Path, vkey: str, witnesses: str = "", manifest: str = "") -> str:
     """Pick the folder, type the key, press the button; return what the result says."""
     await page.set_input_files("#folder", bundle)
     await page.fill("#key", vkey)
     await page.fill("#witnesses", witnesses)
+    await page.fill("#manifest", manifest)
     await page.click("button")
     await page.locator("#status", has_text=re.compile("^(Checked|Nothing)")).wait_for()
     return await page.inner_text("#result")
@@ -106,6 +135,22 @@ async def test_a_good_bundle_holds_and_is_shown_in_plain_words(chromium: Browser
     assert "badge-1 asked (person.read); the decision was “permit”." in result
     assert "26-CR-0042" in result
     assert await page.locator("article").count() == 6
+    await page.context.close()
+
+
+async def test_an_answer_of_nothing_is_about_somebody_with_the_manifests_hash_alone(
+    chromium: Browser, filled: World, tmp_path: Path
+) -> None:
+    """Nothing that is opened names them; the bundle as it was exported does. Another hash is a finding."""
+    written = filled.export(tmp_path / "nothing", value="badge-9")
+    page = await opened(chromium, tmp_path / "nothing")
+    vkey = filled.signer.verifier.vkey
+    assert "nothing shows that the marks are those of officer badge-9" in await checked(page, tmp_path / "nothing", vkey)
+    result = await checked(page, tmp_path / "nothing", vkey, manifest=written.manifest)
+    assert "Everything holds." in result
+    assert "rests on the office that exported this folder" in result
+    result = await checked(page, tmp_path / "nothing", vkey, manifest="0" * 64)
+    assert "manifest-sha256.txt is not the one that was exported" in result
     await page.context.close()
 
 
@@ -127,6 +172,18 @@ async def test_facts_do_not_pass_for_what_an_entry_is(chromium: Browser, filled:
     assert "Everything holds." in await checked(page, posing, filled.signer.verifier.vkey)
     [own, facts] = await page.locator("details dl").all_text_contents()
     assert (own, facts) == ("kindposingqueryq1", "kinddisclosedqueryanother")
+    await page.context.close()
+
+
+async def test_an_answer_that_never_left_is_not_said_to_have_left(chromium: Browser, filled: World, unreleased: Path) -> None:
+    """The entry that corrects it speaks for it, on its card and on its own."""
+    page = await opened(chromium, unreleased)
+    result = await checked(page, unreleased, filled.signer.verifier.vkey)
+    assert "Everything holds." in result
+    assert "An answer left" not in result
+    assert "never left: no witness had signed for it, as entry 1 says" in result
+    assert "The answer of entry 0 never left" in result
+    assert "released = false" in (unreleased / "README.txt").read_text()
     await page.context.close()
 
 
@@ -229,6 +286,21 @@ async def test_a_strangers_key_and_a_witness_that_has_not_signed_are_findings(
     assert "data/checkpoint: it is not signed by" in await checked(page, bundle, stranger)
     result = await checked(page, bundle, filled.signer.verifier.vkey, witnesses=stranger)
     assert "data/checkpoint: it is not signed by" in result
+    await page.context.close()
+
+
+async def test_of_a_log_whose_key_was_changed_both_keys_are_taken(chromium: Browser, filled: World, bundle: Path) -> None:
+    """A checkpoint from before the change is signed by the old one."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
+    from proxy.tlog.note import Signer  # noqa: PLC0415
+
+    kept, old = bundle / "data/earlier/8.checkpoint", Signer("log.example/node-1", Ed25519PrivateKey.generate())
+    kept.write_text(old.checkpoint(8, filled.signer.verifier.checkpoint(kept.read_text()).root).text)
+    relist(bundle)
+    page, new = await opened(chromium, bundle), filled.signer.verifier.vkey
+    assert "data/earlier/8.checkpoint: it is not signed by" in await checked(page, bundle, new)
+    assert "Everything holds." in await checked(page, bundle, f"{old.verifier.vkey} {new}")
     await page.context.close()
 
 

@@ -84,6 +84,18 @@ async def test_a_search_finds_by_case_in_the_days_that_were_named(desk: Desk) ->
     assert "entries of the log were asked" in early.words
 
 
+async def test_a_timeline_is_read_from_its_beginning(desk: Desk) -> None:
+    """What the officer asked first stands first."""
+    auditor = await desk.signed_in("auditor")
+
+    newest, oldest = await search(auditor), await search(auditor, counts="oldest")
+
+    places = [re.findall(r"entry ([0-9]+)</small>", page.body) for page in (newest, oldest)]
+    assert "oldest first" in oldest.words
+    assert places[1] == sorted(places[1], key=int)
+    assert places[0] == [place for place in reversed(places[1]) if place in places[0]] != []
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

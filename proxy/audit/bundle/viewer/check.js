@@ -187,6 +187,18 @@ async function openBody(body, keyBytes, entry) {
   return JSON.parse(text(new Uint8Array(await crypto.subtle.decrypt(how, key, body.slice(start + 60)))));
 }
 
+// Whether an opened body names whom was asked about: under a name for them, or by itself where there is none.
+const NAMED_AT = { officer: ["operator", "person", "officer"], terminal: ["terminal"], case: ["case"] };
+function namesOne(body, { by, value }) {
+  const waiting = Object.hasOwn(NAMED_AT, by) ? NAMED_AT[by].map((place) => body[place]) : [body];
+  while (waiting.length) {
+    const item = waiting.pop();
+    if (item !== null && typeof item === "object") waiting.push(...Object.values(item));
+    else if (item === value) return true;
+  }
+  return false;
+}
+
 const PLACES = ["data/viewer.html", "data/question.json", "data/checkpoint", "data/range/proof"];
 
 // A JSON object in which no name stands twice: a reader would see the first, and a program the last.
@@ -199,8 +211,8 @@ function parseOnce(bytes) {
 }
 
 class Checking {
-  constructor(files, keys, witnesses, tell) {
-    Object.assign(this, { files, keys, witnesses, tell, findings: [], notes: [], blamed: new Set(), entries: [], times: [], wanted: new Set(PLACES) });
+  constructor(files, keys, witnesses, exported, tell) {
+    Object.assign(this, { files, keys, witnesses, exported, tell, epochs: new Set(), shownIn: new Set(), findings: [], notes: [], blamed: new Set(), entries: [], times: [], wanted: new Set(PLACES) });
   }
   find(path, message) {
     if (!this.blamed.has(path)) this.findings.push({ path, message: message.includes(path) ? message : `${path}: ${message}` });
@@ -230,16 +242,29 @@ class Checking {
       if (this.asked.origin !== this.checkpoint.origin) this.find("data/question.json", "data/question.json is about another log");
       await this.range();
       for (const index of this.asked.entries) await this.entry(index);
+      this.whose();
       await this.earlier();
       await this.strays();
     }
     return this;
   }
   async signed(checkpoint) {
-    if (checkpoint.origin !== this.keys[0].name) throw new Broken(`it is of the log ${checkpoint.origin}, and the key is another's`);
-    await signedBy(checkpoint, this.keys[0]);
+    await this.byTheLog(checkpoint);
     for (const witness of this.witnesses) this.times.push([witness.name, await signedBy(checkpoint, witness)]);
     return checkpoint;
+  }
+  // One of the log's keys has signed: of several each signs anything, for this page knows no statement of a new key.
+  async byTheLog(checkpoint) {
+    if (this.keys.some((key) => key.name !== checkpoint.origin)) throw new Broken(`it is of the log ${checkpoint.origin}, and the key is another's`);
+    let failure = null;
+    for (const key of this.keys) {
+      try {
+        return await signedBy(checkpoint, key);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
   }
   // Every listed file is there and is what was listed, and nothing else is.
   async paper() {
@@ -250,6 +275,9 @@ class Checking {
       this.tell(`Reading: ${hashes.size} of ${this.files.size} files`);
     }
     this.manifest = hashes.get(MANIFEST) || "";
+    this.named = this.exported !== "" && this.exported === this.manifest;
+    this.notes.push("README.txt and certification.txt are not read by this page: `showcause audit verify-bundle` compares them.");
+    if (!this.exported) this.notes.push("The manifest’s hash was not given: what is in no entry, and this page itself, rests on the lists of this folder.");
     const payload = await this.attempt(MANIFEST, parseManifest), tags = await this.attempt(TAGS, parseManifest);
     const differing = payload ? [...payload.keys()].filter((name) => hashes.get(name) !== payload.get(name)) : [];
     const stray = payload ? [...hashes.keys()].filter((name) => name.startsWith("data/") && !payload.has(name)) : [];
@@ -265,6 +293,7 @@ class Checking {
       const known = name.startsWith("data/") ? !payload || this.blamed.has(MANIFEST) || payload.has(name) : !tags || tags.has(name);
       if (!known && name !== TAGS) this.find(name, `${name} is in no list: it was put in`);
     }
+    if (this.exported && !this.named) this.find(MANIFEST, `${MANIFEST} is not the one that was exported`);
   }
   // Every leaf of the stretch leads to the signed root, and none of them answers that is not here.
   async range() {
@@ -303,22 +332,32 @@ class Checking {
     this.lookThrough(entries, first, end, size);
   }
   lookThrough(entries, first, end, size) {
-    const { by, tokens, since, until } = this.asked, wanted = new Set(this.asked.entries);
+    const { tokens, since, until } = this.asked, wanted = new Set(this.asked.entries);
     const within = (at) => (!since || at >= since) && (!until || at < until);
-    const names = (entry) => Object.hasOwn(tokens, entry.epoch) && Object.hasOwn(entry.parties, by) && entry.parties[by].includes(tokens[entry.epoch]);
     const reaches = entries.length && (first === 0 || (since && entries[0].at < since)) && (end === size || (until && entries.at(-1).at >= until));
     if (!reaches && size) this.find("data/question.json", "the range does not reach as far as the time asked for");
     if (entries.length && !(until && entries.at(-1).at >= until)) {
       this.notes.push(`The range ends with the log’s last entry, of ${entries.at(-1).at}: nothing is claimed of later ones.`);
     }
-    const abouts = new Set(entries.filter((each) => each.about && within(each.at) && names(each)).map((each) => each.about));
+    const abouts = new Set(entries.filter((each) => each.about && within(each.at) && this.carries(each)).map((each) => each.about));
     entries.forEach((entry, place) => {
-      const index = first + place, answers = within(entry.at) && (abouts.has(entry.about) || names(entry));
+      const index = first + place, answers = within(entry.at) && (abouts.has(entry.about) || this.carries(entry));
       if (answers && !wanted.has(index)) this.find(`data/entries/${pad(index)}.json`, `entry ${index} answers the question and was left out`);
       if (!answers && wanted.has(index)) this.find(`data/entries/${pad(index)}.json`, `entry ${index} does not answer the question`);
+      if (within(entry.at)) this.epochs.add(entry.epoch);
       if (within(entry.at) && !Object.hasOwn(tokens, entry.epoch)) this.find("data/question.json", `no token of the epoch ${entry.epoch} is given`);
     });
     this.lookedThrough = entries.length;
+  }
+  carries(entry) {
+    const { by, tokens } = this.asked;
+    return Object.hasOwn(tokens, entry.epoch) && Object.hasOwn(entry.parties, by) && entry.parties[by].includes(tokens[entry.epoch]);
+  }
+  // With another's tokens, or nobody's, the entries that answer are left out: opened entries say whose they are, or the manifest's hash.
+  whose() {
+    const unshown = [...this.epochs].filter((epoch) => !this.shownIn.has(epoch));
+    if (this.named || !unshown.length) return;
+    this.find("data/question.json", `data/question.json: nothing shows that the marks are those of ${this.asked.by} ${this.asked.value}: of epoch ${unshown.join(", ")} no opened entry names them. Type in the manifest’s SHA-256, as the export printed it`);
   }
   async entry(index) {
     const where = `data/entries/${pad(index)}.json`, shown = { index };
@@ -359,6 +398,7 @@ class Checking {
         throw new Broken(`it does not open the body of entry ${index}`);
       }
     });
+    if (shown.body && this.carries(shown.entry) && namesOne(shown.body, this.asked)) this.shownIn.add(shown.entry.epoch);
   }
   // Nothing is there that the question does not account for; the policy's files are those of the version that ruled.
   async strays() {
@@ -385,7 +425,7 @@ class Checking {
       const proof = await this.attempt(name.replace(/checkpoint$/, "proof"), proofLines);
       await this.attempt(name, async (bytes) => {
         const old = parseCheckpoint(text(bytes));
-        await signedBy(old, this.keys[0]);
+        await this.byTheLog(old);
         if (String(old.size) !== match[1]) throw new Broken(`it covers ${old.size} entries`);
         if (proof && !await isConsistent(old.size, this.checkpoint.size, old.root, this.checkpoint.root, proof)) {
           throw new Broken("the log did not merely grow since: two histories were signed");

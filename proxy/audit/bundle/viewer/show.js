@@ -22,6 +22,9 @@ const SENTENCES = {
   refused: (entry, body) => `${who(body)} asked and was refused (${entry.facts.problem || entry.facts.outcome || "no reason stated"}).`,
   disclosed: (entry) => `An answer left: ${entry.facts.records ?? 0} record(s)${entry.facts.withheld ? `, ${entry.facts.withheld} held back` : ""}.`,
   withheld: () => "Nothing of the reply left: the terminal was told that there is no record.",
+  unwitnessed: (entry) => entry.facts.released === false
+    ? `The answer of entry ${entry.facts.entry} never left: no witness had signed for it.`
+    : `The answer of entry ${entry.facts.entry} left although no witness had signed for it in time.`,
   failed: (entry) => `The query ended without an answer (${entry.facts.outcome}).`,
   started: () => "The server began to answer.",
   stopped: () => "The server stopped in good order.",
@@ -52,6 +55,9 @@ function fields(content) {
   return list;
 }
 
+const unreleased = (index, checking) => checking.entries.find(({ entry, proved }) => proved && entry.kind === "unwitnessed"
+  && entry.facts.released === false && entry.facts.entry === index);
+
 function card(shown, checking) {
   const { index, entry, body } = shown, bad = checking.findings.filter((each) => each.path.includes(pad(index)));
   const good = !bad.length && shown.proved;
@@ -61,7 +67,10 @@ function card(shown, checking) {
   const article = make("article", {}, top, ...bad.map((each) => make("p", { class: "verdict bad" }, each.message)));
   if (!entry) return article;
   const say = Object.hasOwn(SENTENCES, entry.kind) ? SENTENCES[entry.kind] : () => `An entry of the kind “${entry.kind}”.`;
-  article.append(make("p", { class: "words" }, say(entry, body)));
+  const correcting = unreleased(index, checking);
+  article.append(make("p", { class: "words" }, correcting
+    ? `An answer was ready and never left: no witness had signed for it, as entry ${correcting.index} says. Nobody was shown anything of it.`
+    : say(entry, body)));
   if (body) article.append(fields(body));
   else if (shown.shredded) article.append(make("p", { class: "warn verdict" }, "The sealed part was destroyed on an order; the entry `shredded` of the log says on which."));
   else if (entry.body) article.append(make("p", {}, "The sealed part is closed: its key is not in this folder."));
@@ -89,7 +98,7 @@ function verdict(checking) {
     return section;
   }
   const complete = checking.lookedThrough === undefined ? null
-    : `Entries ${asked.range[0]} to ${asked.range[1] - 1} of the log are all here, as signed; none of the ${checking.lookedThrough} answers the question and is left out. That the marks in data/question.json are those of ${asked.by} ${asked.value} is for the log’s office to confirm.`;
+    : `Entries ${asked.range[0]} to ${asked.range[1] - 1} of the log are all here, as signed; none of the ${checking.lookedThrough} answers the question and is left out. That the marks in data/question.json are those of ${asked.by} ${asked.value} ${checking.named ? "rests on the office that exported this folder" : "is what opened entries say that carry them"}.`;
   const lines = ["Every file is the one that was listed, and nothing was added.", `The log’s key has signed its state of ${checkpoint.size} entries.`,
     ...times.map(([name, seconds]) => `${name} has cosigned it on ${new Date(seconds * 1000).toISOString().replace(".000Z", "Z")}.`),
     `Each of the ${asked.entries.length} entries is in the log, unaltered, at its place.`, complete,
@@ -110,9 +119,10 @@ async function check() {
   for (const file of byId("folder").files) files.set((file.webkitRelativePath || file.name).split("/").slice(1).join("/"), file);
   if (!crypto.subtle) throw new Error("this browser offers no cryptography to pages from a folder: open it in another one");
   const words = byId("witnesses").value.split("\n").filter((line) => line.trim());
-  const keys = [await readKey(byId("key").value)], witnesses = [];
+  const keys = [], witnesses = [];
+  for (const word of byId("key").value.trim().split(/\s+/)) keys.push(await readKey(word));
   for (const word of words) witnesses.push(await readKey(word));
-  const checking = await new Checking(files, keys, witnesses, tell).run();
+  const checking = await new Checking(files, keys, witnesses, byId("manifest").value.trim().toLowerCase(), tell).run();
   const parts = [verdict(checking)];
   if (checking.asked) parts.push(summary(checking));
   if (checking.entries.length) {
