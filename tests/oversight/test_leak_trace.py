@@ -321,7 +321,7 @@ async def test_it_says_who_was_shown_all_and_what_was_masked(office: Office) -> 
 
     first, second = answer.leads
     assert (first.officer, second.officer) == ("badge-7", "badge-8")
-    assert "Was shown items 1 and 2 in entry 1, 21 h before it was noticed in public." in first.says
+    assert "Was shown items 1 and 2 in entry 1, 21 h before they were noticed in public." in first.says
     assert "Nobody else was shown all that they were shown of it." in first.says
     assert "Item 2 was masked for them in entry 3, so they did not have it from there." in second.says
     assert answer.saw_all == 1
@@ -341,6 +341,39 @@ async def test_an_answer_that_never_left_makes_nobody_a_lead(office: Office) -> 
 
     assert [lead.officer for lead in answer.leads] == ["badge-8"]
     assert answer.items[0].officers == 1
+
+
+async def test_one_officer_is_not_said_to_be_like_others(office: Office) -> None:
+    """Where a source outside is too likely to name the only one who was shown it, that is what is said."""
+    await office.look("badge-7", office.record("1001", phone="555-010-0199"), hours=24 * 14)
+
+    answer = await office.trace(claim("phone", "5550100199", office.now))
+
+    assert (answer.verdict, len(answer.leads)) == ("cannot-tell", 1)
+    assert 0.5 < answer.leads[0].share < 0.8
+    assert "apart" not in answer.says
+    assert answer.says == (
+        "It cannot be told: 1 officer was shown all of it before."
+        f" But a source that is not in this log is too likely ({answer.outside:.0%}) to name anybody."
+    )
+
+
+async def test_things_that_came_out_one_after_the_other_have_each_their_time(office: Office) -> None:
+    """An item that was noticed a day later is not said to have come out at once."""
+    home, phone = "12 Elm Street", "555-010-0199"
+    await office.look("badge-7", office.record("1001", street=home, phone=phone, email="a@example.org"), hours=0)
+    soon, later, last = office.now + HOUR / 120, office.now + 25 * HOUR, office.now + 49 * HOUR
+
+    two = await office.trace(claim("address", home, later), claim("phone", phone, soon))
+    three = await office.trace(
+        claim("address", home, later), claim("phone", phone, soon), claim("email", "a@example.org", last)
+    )
+
+    assert "Was shown items 1 and 2 in entry 1, less than a minute before item 2 came out and 1 d 1 h before item 1 did." in (
+        two.leads[0].says
+    )
+    [said, *_] = three.leads[0].says
+    assert said.endswith("before item 2 came out and 2 d 1 h before item 3 did, the others in between.")
 
 
 async def test_an_old_address_is_said_to_be_old(office: Office) -> None:

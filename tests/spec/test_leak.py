@@ -11,6 +11,7 @@ import pytest
 
 from proxy.__main__ import run
 from tests.spec.conftest import Answer
+from tests.spec.test_questions import question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +68,19 @@ async def test_a_published_address_leads_to_the_audit_entry_that_the_terminal_wa
     log = street.log_bytes()
     assert record["phone"].encode() not in log
     assert record["street"].encode() not in log
+
+
+async def test_for_whom_was_a_lead_somebody_else_finds_it_out(street: Street) -> None:
+    """The officer cannot ask the log; who of the oversight desk does finds the trace among what concerns the officer."""
+    _, record = await shown(street)
+    await leaks(street, published=respelled(record))
+
+    found = await question(street, "officer", street.person("officer"))
+    own = await question(street, "officer", street.person("officer"), who="officer")
+
+    told = next(line for line in found.json["queries"] if line["kind"] == "leads-shown")
+    assert told["officer"] == street.person("auditor")
+    assert own.problem == "route-unknown"
 
 
 async def test_only_what_was_shown_before_counts(street: Street) -> None:

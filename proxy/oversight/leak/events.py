@@ -76,7 +76,7 @@ class LeadsShown(Event):
         return said | ({"log": self.log} if self.log else {})
 
     def parties(self) -> Iterable[Party]:
-        """Return who asked, under which case, and which officers were shown as leads: they can find out that they were."""
+        """Return who asked, under which case, and which officers were shown as leads: by these, somebody else finds it."""
         yield Party("actor", self.operator)
         yield Party("case", self.case)
         for officer in self.officers:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.inquiry.inquiry import RECORD_KINDS
 from proxy.oversight.leak.claim import PHOTO
-from proxy.oversight.leak.ranking import FEW, Verdict
+from proxy.oversight.leak.ranking import ENOUGH, FEW, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -73,13 +73,21 @@ def verdict_words(trace: Trace, unseen: Sequence[str] = ()) -> str:
             count = min(len(trace.leads), FEW)
             return f"{count} officers' look-ups explain it best, and the log does not say whose it was. {LEAD_ONLY}"
         case Verdict.CANNOT_TELL:
-            return f"It cannot be told: {_crowd(trace)} Nothing in the log tells them apart enough to name anybody."
+            return f"It cannot be told: {_crowd(trace)} {_too_alike(trace)}"
 
 
 def _crowd(trace: Trace) -> str:
+    count = len(trace.leads)
     if trace.saw_all:
-        return f"{officers(trace.saw_all)} shown all of it before."
-    return f"nobody was shown all of it, and {officers(len(trace.leads))} shown a part."
+        others = f", and {officers(count - trace.saw_all, 'other')} shown a part" if count > trace.saw_all else ""
+        return f"{officers(trace.saw_all)} shown all of it before{others}."
+    return f"nobody was shown all of it, and {officers(count)} shown a part."
+
+
+def _too_alike(trace: Trace) -> str:
+    if sum(lead.share for lead in trace.leads[:FEW]) >= ENOUGH * (1 - trace.outside):  # told apart, but for the source outside
+        return f"But a source that is not in this log is too likely ({trace.outside:.0%}) to name anybody."
+    return "Nothing in the log tells them apart enough to name anybody."
 
 
 def lead_words(lead: Lead, trace: Trace, items: Sequence[Published]) -> Iterator[str]:
@@ -99,11 +107,20 @@ def lead_words(lead: Lead, trace: Trace, items: Sequence[Published]) -> Iterator
 def _explains(lead: Lead, items: Sequence[Published]) -> str:
     best = lead.sights[0]
     shown = [item for item in items if item.number in lead.items and best.field_of(item) and best.at < item.at]
-    first = min(shown, key=lambda item: item.at)
     more = len({sight.entry for sight in lead.sights} - {best.entry})
     again = f", and in {more} more {'entry' if more == 1 else 'entries'}" if more else ""
-    before = lasted(first.at - best.at)
-    return f"Was shown {numbers(shown)} in entry {best.entry}, {before} before it was noticed in public{again}."
+    return f"Was shown {numbers(shown)} in entry {best.entry}, {_before(best, shown)}{again}."
+
+
+def _before(best: Sight, shown: Sequence[Published]) -> str:
+    """Return how long before they came out somebody was shown things: one by one, where they did not come out at once."""
+    times = sorted({item.at for item in shown})
+    first, last = lasted(times[0] - best.at), lasted(times[-1] - best.at)
+    if len(times) == 1:
+        return f"{first} before {'it was' if len(shown) == 1 else 'they were'} noticed in public"
+    soonest, latest = (numbers([item for item in shown if item.at == moment]) for moment in (times[0], times[-1]))
+    between = ", the others in between" if len(times) > 2 else ""
+    return f"{first} before {soonest} came out and {last} before {latest} did{between}"
 
 
 def _missing(lead: Lead, trace: Trace, items: Sequence[Published]) -> Iterator[str]:
