@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping, Sequence
 
+    from proxy.audit.gate import ReleaseGate
     from proxy.purpose.directory import StoredCases
     from proxy.rooms import Rooms
 
@@ -31,9 +32,9 @@ async def readiness(
         _step_up_check(keys_alone=keys_alone),
     ]
     if rooms.notifier is not None:
-        beside.append(Check(name="notifications", ok=True, reason=rooms.notifier.trouble))
+        beside.append(_noted("notifications", rooms.notifier.trouble))
     if rooms.sign_in is not None:  # ready without it: keys and proven tokens go on, and no other node would do better
-        beside.append(Check(name="identity_provider", ok=True, reason=rooms.sign_in.trouble))
+        beside.append(_noted("identity_provider", rooms.sign_in.trouble))
     return (*checks, *beside, *_certificate_checks(certificates))
 
 
@@ -47,8 +48,18 @@ def _case_check(cases: StoredCases | CaseSystem, store: Check) -> Check:
     """Return how the case directory is. A case system that is down leaves this node ready: officer safety goes on."""
     if isinstance(cases, CaseSystem):
         circuit = "" if cases.circuit is Circuit.CLOSED else f" (breaker {cases.circuit})"
-        return Check(name="case_directory", ok=True, reason=f"{cases.trouble}{circuit}")
+        return _noted("case_directory", f"{cases.trouble}{circuit}")
     return replace(store, name="case_directory")
+
+
+def _noted(name: str, trouble: str) -> Check:
+    """Return a part that has trouble, or none, for which no answer is held back."""
+    return Check(name=name, ok=True, reason=trouble, warns=bool(trouble))
+
+
+def _witness_check(gate: ReleaseGate) -> Check:
+    """Return how the witnesses are. That answers leave without them is policy: the node is ready, and says what is wrong."""
+    return Check(name="witnesses", ok=False, reason=gate.trouble) if gate.trouble else _noted("witnesses", gate.notice)
 
 
 def _step_up_check(*, keys_alone: bool) -> Check:
@@ -63,7 +74,7 @@ def _parts(store_trouble: str, rooms: Rooms, upstream_trouble: str) -> Sequence[
     return (
         store,
         Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
-        Check(name="witnesses", ok=not rooms.gate.trouble, reason=rooms.gate.trouble or rooms.gate.notice),
+        _witness_check(rooms.gate),
         Check(name="policy", ok=True, reason=rooms.live.reason),  # ready whatever the folder holds: a good policy rules
         Check(
             name="registry",

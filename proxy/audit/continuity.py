@@ -112,6 +112,11 @@ class OriginOpened(Event):
         return {"operator": self.operator, "reason": self.reason}
 
 
+def older_of(first: Entry) -> str:
+    """Return the origin of the log that a log goes on from by its first entry, or nothing."""
+    return str(first.facts.get("origin", "")) if first.kind == OriginOpened.kind else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRotated(Event):
     """The log's key changes with this entry; ``statement`` is signed by the old key and by the new one."""

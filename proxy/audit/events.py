@@ -54,7 +54,7 @@ class Stopped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRead(Event):
-    """Somebody reads sealed parts of the log; recorded before they see them."""
+    """Somebody reads sealed parts of the log, or of an older one (``log``); recorded before they see them."""
 
     kind: ClassVar[str] = "log-read"
     operator: str
@@ -62,10 +62,11 @@ class LogRead(Event):
     statement: str
     first: int
     count: int = 1
+    log: str = ""
 
     def facts(self) -> Mapping[str, Json]:
-        """Return which entries."""
-        return {"first": self.first, "count": self.count}
+        """Return which entries, and of which log where it is not this one."""
+        return {"first": self.first, "count": self.count, **({"log": self.log} if self.log else {})}
 
     def parties(self) -> Iterable[Party]:
         """Return who read, and under which case."""

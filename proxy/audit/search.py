@@ -57,7 +57,10 @@ class Sought:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSearched(Event):
-    """Somebody asks the log; recorded before they see anything. ``denied`` says why they did not."""
+    """Somebody asks the log; recorded before they see anything. ``denied`` says why they did not.
+
+    ``log`` is the origin of the older log that is asked, where it is not this one.
+    """
 
     kind: ClassVar[str] = "log-searched"
     operator: str
@@ -70,6 +73,7 @@ class LogSearched(Event):
     before: int | None = None
     denied: str = ""
     counts: str = ""
+    log: str = ""
 
     def facts(self) -> Mapping[str, Json]:
         """Return by what was searched, and in which stretch; never for whom."""
@@ -81,6 +85,7 @@ class LogSearched(Event):
             "before": self.before,
             **({"denied": self.denied} if self.denied else {}),
             **({"counts": self.counts} if self.counts else {}),
+            **({"log": self.log} if self.log else {}),
         }
 
     def parties(self) -> Iterable[Party]:
@@ -132,7 +137,7 @@ class Found:
 
     ``entries`` are all that answer the question on this page; ``indexed`` is the size of the log that was asked, and ``behind``
     counts entries that were there by then and not indexed yet. ``dead`` names epochs whose index key is not here: nobody can
-    search their entries.
+    search their entries. ``goes_on_from`` is the origin of an older log that this one goes on from: that one was not asked.
     """
 
     lines: Sequence[Line]
@@ -141,24 +146,30 @@ class Found:
     before: int | None
     behind: int = 0
     dead: Sequence[str] = ()
+    goes_on_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """How many queries there were, by what was counted by. ``dead`` is as in ``Found``; without an officer nobody is sought."""
+    """How many queries there were, by what was counted by. ``dead`` is as in ``Found``; without an officer nobody is sought.
+
+    So is ``goes_on_from``.
+    """
 
     rows: Sequence[tuple[str, int]]
     dead: Sequence[str] = ()
+    goes_on_from: str = ""
 
 
 class LogSearch:
     """The use case."""
 
-    def __init__(self, index: Index, sealer: Sealer, audit: AuditLog) -> None:
-        """Ask an index."""
+    def __init__(self, index: Index, sealer: Sealer, audit: AuditLog, older: str = "") -> None:
+        """Ask an index. Where it is one of an older log, ``older`` is that one's origin; ``audit`` is always the log in use."""
         self._index = index
         self._sealer = sealer
         self._audit = audit
+        self._older = older
 
     async def search(self, searched: LogSearched, most: int = FOUND) -> Found:
         """Record the search, then return the queries it finds.
@@ -169,11 +180,12 @@ class LogSearch:
             IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: something cannot be read.
         """
         await self._index.follow(seconds=PATIENCE)
-        receipt = await self._audit.record(searched)
+        receipt = await self._audit.record(replace(searched, log=self._older))
         found = await asyncio.to_thread(self._find, searched, most)
         if self._concerns(found.entries, searched.operator):
             await self.deny(searched)
-        return replace(found, behind=max(receipt.index - found.indexed, 0))
+        size = await asyncio.to_thread(self._index.in_log) if self._older else receipt.index
+        return replace(found, behind=max(size - found.indexed, 0))
 
     async def names(self, parties: Iterable[Party]) -> bool:
         """Tell whether any entry names one of them, but for those of whoever looked into the log; who cannot tell says yes.
@@ -200,7 +212,7 @@ class LogSearch:
         Raises:
             OwnLookups: always.
         """
-        await self._audit.record(replace(searched, denied="own"))
+        await self._audit.record(replace(searched, log=self._older, denied="own"))
         raise OwnLookups("You, or somebody close to you, are among those whom this is about. Somebody else has to ask.")
 
     async def count(self, searched: LogSearched) -> Counted:
@@ -212,7 +224,7 @@ class LogSearch:
             AuditUnavailable, IndexUnusable, LogDamaged, EntryUnreadable: as ``search``.
         """
         await self._index.follow(seconds=PATIENCE)
-        await self._audit.record(searched)
+        await self._audit.record(replace(searched, log=self._older))
         return await asyncio.to_thread(self._count, searched)
 
     def _count(self, searched: LogSearched) -> Counted:
@@ -225,7 +237,7 @@ class LogSearch:
         for what, count in told:  # an officer has another token in each epoch
             joined[what] = joined.get(what, 0) + count
         dead = [epoch for epoch in epochs if epoch not in self._sealer.epochs]
-        return Counted(rows=list(joined.items()), dead=dead)
+        return Counted(rows=list(joined.items()), dead=dead, goes_on_from=self._index.goes_on_from())
 
     def _named(self, counted: str, what: int | str) -> str:
         if counted == "officer":
@@ -256,7 +268,14 @@ class LogSearch:
                 if newest <= entry.index:  # else an earlier page told of it
                     lines.append(self._line(together, tokens, searched))
         before = hits.entries[-1].index if hits.more else None
-        return Found(lines=lines, entries=hits.entries, indexed=hits.indexed, before=before, dead=hits.dead)
+        return Found(
+            lines=lines,
+            entries=hits.entries,
+            indexed=hits.indexed,
+            before=before,
+            dead=hits.dead,
+            goes_on_from=self._index.goes_on_from(),
+        )
 
     def _line(self, together: Sequence[Entry], tokens: set[str], searched: LogSearched) -> Line:
         asked = next((entry for entry in together if entry.kind in QUERIES), together[0])

@@ -44,7 +44,8 @@ class Timeline:
         self._next = 0
         self._latest = float("-inf")  # the newest time at which an entry from here on was not there yet
         self._earliest = _earliest_from(self._cosigned)
-        self._last: tuple[int, float, bool] | None = None  # index, time, and whether the node went on after it
+        self._last: tuple[int, float] | None = None  # index, and time
+        self._running = False  # between a start and its stop; what commands write of a node that is stopped promises nothing
         self._beat = 0.0
         self.found: list[Untimely] = []
 
@@ -56,16 +57,19 @@ class Timeline:
         if entry.kind == Started.kind:
             beat = entry.facts.get("heartbeat")
             self._beat = float(beat) if isinstance(beat, int | float) else 0.0
+            self._running = True
+        elif entry.kind == Stopped.kind:
+            self._running = False
         if entry.kind == OriginOpened.kind:
             name, size = entry.facts.get("origin"), entry.facts.get("size")
             self._find(
                 "note", entry.index, f"goes on from the log {name}, which had signed for {size} entries: verify that one too"
             )
-        self._last = entry.index, at, entry.kind != Stopped.kind
+        self._last = entry.index, at
 
     def end(self, now: float) -> None:
         """Say that a node is at work at this time: it should have written lately."""
-        if self._last is not None and self._last[2] and self._silent(now - self._last[1]):
+        if self._last is not None and self._running and self._silent(now - self._last[1]):
             seconds = now - self._last[1]
             self._find("gap", self._last[0], f"nothing follows for {seconds:.0f} s, though {self._promise} and the node runs")
 
@@ -85,13 +89,10 @@ class Timeline:
     def _follow(self, entry: Entry, at: float) -> None:
         if self._last is None:
             return
-        index, before, on = self._last
-        if entry.kind == Started.kind:
-            if on:
-                self._find(
-                    "note", index, f"is the last before a start {at - before:.0f} s later: the node did not stop in order"
-                )
-        elif self._silent(at - before):
+        index, before = self._last
+        if self._running and entry.kind == Started.kind:
+            self._find("note", index, f"is the last before a start {at - before:.0f} s later: the node did not stop in order")
+        elif self._running and self._silent(at - before):
             self._find("gap", index, f"is followed by nothing for {at - before:.0f} s, though {self._promise}")
         if at < before - self._skew:
             self._find("note", entry.index, f"says it was written {before - at:.0f} s before the entry before it")

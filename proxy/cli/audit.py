@@ -30,6 +30,7 @@ from proxy.cli.common import (
 )
 from proxy.cli.confirmation import confirmation
 from proxy.cli.leak import leak
+from proxy.cli.older import OlderOption, asked_log
 from proxy.cli.questions import register as register_questions
 from proxy.cli.queued import recorded
 from proxy.cli.recording import operator, sealer_of
@@ -96,7 +97,8 @@ def _print_entries(entries: Iterable[tuple[int, bytes]], *, as_json: bool) -> No
             emit(_open_parts(entry))
         else:
             facts = "  ".join(f"{name}={_word(value)}" for name, value in entry.facts.items() if value not in (None, "", []))
-            say(f"{index}  {entry.at}  {entry.kind}  {entry.about}  {facts}")
+            line = f"{index}  {entry.at}  {entry.kind}  {entry.about}  {facts}"
+            say(line.replace("\n", r"\n"))  # a checkpoint or a statement in it has line ends; an entry is one line
 
 
 def _word(value: Json) -> str:
@@ -125,13 +127,15 @@ def show(
     decrypt: Annotated[bool, typer.Option("--decrypt", help="Show the sealed part too; this is recorded.")] = False,
     case: Annotated[str, typer.Option("--case", help="With --decrypt: the case that needs it, in the case directory.")] = "",
     statement: Annotated[str, typer.Option("--statement", help="With --decrypt: why, in words.")] = "",
+    directory: OlderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one entry."""
     settings = settings_of(config)
+    log = asked_log(settings, directory)
     if decrypt:
         case = asyncio.run(case_with_cause(settings, case=case, statement=statement, label="reading of the log"))
-    reader = AuditReader(settings.log, sealer_of(settings) if decrypt else None)
+    reader = AuditReader(log.folder, sealer_of(settings) if decrypt else None)
     try:
         entry = reader.read(index)
     except (IndexError, EntryUnreadable, LogPruned) as error:
@@ -142,7 +146,9 @@ def show(
             content = reader.unseal(entry)
         except SealBroken as error:
             raise CommandFailed(f"entry {index}: {error}", help="run `audit verify`", code=Code.FOUND) from error
-        read = LogRead(about=entry.about, operator=operator(), case=case, statement=statement.strip(), first=index)
+        read = LogRead(
+            about=entry.about, operator=operator(), case=case, statement=statement.strip(), first=index, log=log.older
+        )  # fmt: skip
         asyncio.run(recorded(settings, read))
         shown["sealed"] = content
         if (confirmed := confirmation(reader, entry, content)) is not None:

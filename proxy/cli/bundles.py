@@ -27,6 +27,7 @@ from proxy.cli.common import (
     settings_of,
     warn,
 )
+from proxy.cli.older import NOT_ASKED, OlderOption, asked_log
 from proxy.cli.queued import recorded
 from proxy.cli.recording import operator, sealer_of
 from proxy.cli.trusting import verifier_of
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from proxy.audit.entry import Entry
     from proxy.audit.event import Event
     from proxy.audit.sealing import Sealer
+    from proxy.cli.older import AskedLog
     from proxy.settings import Settings
     from proxy.tlog.note import Checkpoint, Verifier
 
@@ -72,6 +74,11 @@ def export(
         typer.Option("--checkpoint", help="A checkpoint that was kept: the bundle proves the log has only grown since."),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
+    directory: OlderOption = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="With --directory: the older log's verifier key, if the configured one was changed since."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write evidence that verifies offline: entries, proofs, completeness, and the keys of just these entries.
@@ -91,13 +98,27 @@ def export(
     if output.exists():
         raise _wrong(f"{output} exists already", "name another with -o")
     settings = settings_of(config)
-    verifier = verifier_of((), config, settings.log)
+    if key and directory is None:
+        raise _wrong("the configured log has its configured key", "leave --key away, or name an older log's --directory")
+    log = asked_log(settings, directory)
+    verifier = verifier_of(key or (), config, log.folder, log.origin)
     kept = [_kept(path, verifier) for path in checkpoint or ()]
     number = asyncio.run(case_with_cause(settings, case=case, statement=statement, label="export of evidence"))
-    order = _Export(settings, verifier, by=by, value=value, case=number, statement=statement.strip(), span=span)
+    order = _Export(settings, log, verifier, by=by, value=value, case=number, statement=statement.strip(), span=span)
     with _explained():
         written = order.run(output, numbers=numbers, opens=opens, earlier=kept)
-    _print_written(output, written, as_json=as_json)
+    _print_written(output, written, older=_goes_on_from(log.folder), as_json=as_json)
+
+
+def _goes_on_from(folder: Path) -> str:
+    from proxy.audit.continuity import older_of  # noqa: PLC0415
+    from proxy.audit.reader import AuditReader  # noqa: PLC0415
+    from proxy.tlog.errors import LogPruned  # noqa: PLC0415
+
+    try:
+        return older_of(AuditReader(folder).read(0))
+    except LogPruned:
+        return ""
 
 
 def _wrong(message: str, hint: str) -> CommandFailed:
@@ -179,11 +200,12 @@ def _explained() -> Iterator[None]:
 
 
 class _Export:
-    """One export, from the configured log."""
+    """One export, from the configured log or an older one."""
 
     def __init__(
         self,
         settings: Settings,
+        log: AskedLog,
         verifier: Verifier,
         *,
         by: By,
@@ -193,6 +215,7 @@ class _Export:
         span: tuple[datetime | None, datetime | None],
     ) -> None:
         self._settings = settings
+        self._log = log
         self._verifier = verifier
         self._by: By = by
         self._value = value
@@ -214,23 +237,23 @@ class _Export:
         question = self._question(sealer)
         digest, files = _policy(settings)
         # Of the log as it is before this export, so that its own entry is no part of the answer.
-        newest = newest_checkpoint(settings.log, verifier)
-        newer = max(newest_seal(settings.log) - newest.size, 0)
+        newest = newest_checkpoint(self._log.folder, verifier)
+        newer = max(newest_seal(self._log.folder) - newest.size, 0)
         self._record(
             ExportBegun(
                 about=self._about, operator=operator(), case=self._case, statement=self._statement, by=self._by,
-                value=self._value, since=question.since, until=question.until,
+                value=self._value, since=question.since, until=question.until, log=self._log.older,
             )
         )  # fmt: skip
         with progress("exporting", newest.size * 2 if self._by != "entries" else len(numbers)) as advance:
-            gathering = Gathering(settings.log, newest, advance, newer=newer)
+            gathering = Gathering(self._log.folder, newest, advance, newer=newer)
             gathered = gathering.by_number(question) if self._by == "entries" else gathering.spanned(question, *self._span)
             order = Order(
                 exporter=operator(), case=self._case, statement=self._statement, at=utc_now(), opens=opens, earlier=earlier,
                 policy=digest, policies=files,
             )  # fmt: skip
             program = f"Showcause {__version__}"
-            exporting = Exporting(settings.log, verifier, sealer, program=program, notary=notary, about=self._about)
+            exporting = Exporting(self._log.folder, verifier, sealer, program=program, notary=notary, about=self._about)
             return exporting.write(output, order, gathering, gathered, numbers=numbers, record=self._record)
 
     def _question(self, sealer: Sealer) -> Question:
@@ -274,7 +297,7 @@ def _policy(settings: Settings) -> tuple[str, Mapping[str, bytes]]:
     return loaded.digest, loaded.contents
 
 
-def _print_written(output: Path, written: Written, *, as_json: bool) -> None:
+def _print_written(output: Path, written: Written, *, older: str, as_json: bool) -> None:
     from proxy.audit.bundle.papers import left_out  # noqa: PLC0415
 
     asked = written.asked
@@ -285,6 +308,7 @@ def _print_written(output: Path, written: Written, *, as_json: bool) -> None:
                 "disclosed": len(asked.disclosed), "shredded": list(asked.shredded), "locked": list(written.locked),
                 "range": None if asked.stretch is None else [asked.stretch.first, asked.stretch.end],
                 "stamped": written.stamped, "policies": len(asked.policies), "newer": written.newer,
+                "goes_on_from": older,
             }
         )  # fmt: skip
         return
@@ -293,6 +317,8 @@ def _print_written(output: Path, written: Written, *, as_json: bool) -> None:
         say(f"complete for entries {asked.stretch.first} to {asked.stretch.end - 1}: all of them are in it")
     if written.newer:
         warn(f"{left_out(written.newer)}: ask again later for them")
+    if older:
+        say(NOT_ASKED.format(older))
     say(f"its manifest's SHA-256, which names it for good: {written.manifest}")
     if written.stamped:
         say(f"time-stamped on {written.stamped}")

@@ -17,9 +17,10 @@ import orjson
 import typer
 
 from proxy.audit.index.file import IndexUnusable
-from proxy.audit.index.service import Index, folder_of
+from proxy.audit.index.service import Index
 from proxy.cli.cause import cases_of, must_be_given, refused
 from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, done, emit, say, settings_of
+from proxy.cli.older import OlderOption, asked_log
 from proxy.cli.questions import OPERATOR
 from proxy.cli.queued import QueuedLog
 from proxy.cli.recording import operator, recording, sealer_of
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from proxy.cli.older import AskedLog
     from proxy.oversight.leak.answer import Answer, LeadTold
     from proxy.oversight.leak.claim import Claim
     from proxy.settings import Settings
@@ -83,6 +85,7 @@ def leak(  # noqa: PLR0917 -- typer reads the signature as the options
     case: Annotated[str, typer.Option("--case", help="The case that needs it.")] = "",
     statement: Annotated[str, typer.Option("--statement", help="Why, in words.")] = "",
     page: Annotated[int, typer.Option("--page", min=1, help="Which ten leads.")] = 1,
+    directory: OlderOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,  # noqa: FBT002 -- typer's way
 ) -> None:
@@ -98,7 +101,8 @@ def leak(  # noqa: PLR0917 -- typer reads the signature as the options
     except LeakUnclear as unclear:
         raise CommandFailed(unclear.detail, help="`audit leak --help` shows how it is written", code=Code.WRONG_USE) from None
     must_be_given(case, statement)
-    answer = asyncio.run(_traced(settings_of(config), claims, case, statement, page))
+    settings = settings_of(config)
+    answer = asyncio.run(_traced(settings, asked_log(settings, directory), claims, case=case, statement=statement, page=page))
     emit(view(answer)) if as_json else _print(answer)
     if answer.verdict != Verdict.NOBODY:
         raise done(Code.FOUND)
@@ -134,11 +138,13 @@ def _file(path: Path, at: datetime | None, within: timedelta, about: str) -> Seq
     return read_claims(lines, at=at, within=within, about=about)
 
 
-async def _traced(settings: Settings, claims: Sequence[Claim], case: str, statement: str, page: int) -> Answer:
+async def _traced(
+    settings: Settings, log: AskedLog, claims: Sequence[Claim], *, case: str, statement: str, page: int
+) -> Answer:
     from proxy.inquiry.routes import load_routes  # noqa: PLC0415 -- the other commands do without
 
     sealer = sealer_of(settings)
-    index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
+    index = Index(log.folder, log.index, sealer, log.origin)
     try:
         async with recording(settings) as store:
             async with cases_of(settings, store) as cases:
@@ -153,7 +159,7 @@ async def _traced(settings: Settings, claims: Sequence[Claim], case: str, statem
                     now=utc_now(),
                     page=page,
                 )
-            return await LeakTrace(index, sealer, QueuedLog(settings, store), settings.origin).trace(asked)
+            return await LeakTrace(index, sealer, QueuedLog(settings, store), log.origin, older=log.older).trace(asked)
     except IndexUnusable as error:
         raise CommandFailed(str(error), help="`audit rebuild-index` makes it anew from the log") from error
     except LeakUnclear as unclear:

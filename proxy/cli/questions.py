@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from proxy.audit.answer import Answer, AnswerInvalid, answer_of, asked_for, check
-from proxy.audit.index.service import Index, folder_of
+from proxy.audit.index.service import Index
 from proxy.audit.keyring import by_age
 from proxy.audit.search import LogSearch
 from proxy.cli.cause import cases_of, must_be_given, refused
@@ -32,6 +32,7 @@ from proxy.cli.common import (
     say,
     settings_of,
 )
+from proxy.cli.older import NOT_ASKED, OlderOption, asked_log
 from proxy.cli.queued import QueuedLog
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.clock import utc_now
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.answer import Checked
     from proxy.audit.search import Found, Line
+    from proxy.cli.older import AskedLog
     from proxy.settings import Settings
 
 OPERATOR: Final = "operator"
@@ -67,16 +69,16 @@ AnswerOption = Annotated[
 
 
 @asynccontextmanager
-async def _asking(settings: Settings) -> AsyncIterator[Questions]:
+async def _asking(settings: Settings, log: AskedLog) -> AsyncIterator[Questions]:
     sealer = sealer_of(settings)
-    index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
+    index = Index(log.folder, log.index, sealer, log.origin)
     thresholds = load_thresholds(settings.policies / "recognition.yaml", categories=None)
     try:
         async with recording(settings) as store:
             registry = Registry(store.database, Keyring.of(settings.keys.registry), utc_now, thresholds=thresholds)
             await registry.refresh()
             async with cases_of(settings, store) as cases:
-                search = LogSearch(index, sealer, QueuedLog(settings, store))
+                search = LogSearch(index, sealer, QueuedLog(settings, store), log.older)
                 # Whom only the provider's tokens name has come by, and is in the log.
                 identities = Identities(database=store.database)
                 yield Questions(search=search, cases=cases, registry=registry, sealer=sealer, persons=identities.persons)
@@ -89,6 +91,7 @@ class _Asked:
     """One question of the command line."""
 
     settings: Settings
+    log: AskedLog
     question: Question
     every: bool
     answer: Path | None
@@ -97,7 +100,7 @@ class _Asked:
 
     async def run(self) -> None:
         asker = Asker(person=operator(), role=OPERATOR)
-        async with _asking(self.settings) as questions:
+        async with _asking(self.settings, self.log) as questions:
             pages = [page async for page in self._pages(questions, asker)]
             self._print(pages)
             if self.answer is not None:
@@ -114,49 +117,51 @@ class _Asked:
             question = replace(question, before=str(found.before))
 
     async def _complete(self, questions: Questions, asker: Asker) -> Answer:
-        sealer, settings = questions.sealer, self.settings
+        sealer, log = questions.sealer, self.log
         sought = await questions.sought(self.question, asker)
         since, until = self.question.stretch()
-        size = newest_seal(settings.log)
+        size = newest_seal(log.folder)
         with progress("reading the log", size) as advance:
 
             def entries() -> Any:
-                for number, content in SegmentReader(settings.log).entries(0, size):
+                for number, content in SegmentReader(log.folder).entries(0, size):
                     advance(1)
                     yield number, content
 
             asked = asked_for(sought.parties, sealer.searches)
             return await asyncio.to_thread(
-                answer_of, entries(), origin=settings.origin, size=size, asked=asked, since=since, until=until
+                answer_of, entries(), origin=log.origin, size=size, asked=asked, since=since, until=until
             )
 
     def _print(self, pages: Sequence[Found]) -> None:
         lines = [line for page in pages for line in page.lines]
         if self.oldest_first:
             lines.reverse()
-        before, behind = pages[-1].before, pages[-1].behind
+        before, behind, older = pages[-1].before, pages[-1].behind, pages[-1].goes_on_from
         dead = sorted({epoch for page in pages for epoch in page.dead}, key=by_age)
         if self.as_json:
-            queries = [{"entry": f"{self.settings.origin}/{line.index}", **asdict(line)} for line in lines]
+            queries = [{"entry": f"{self.log.origin}/{line.index}", **asdict(line)} for line in lines]
             emit(
                 {
                     "queries": queries, "indexed": pages[-1].indexed, "behind": behind, "before": before,
-                    "dead_epochs": dead,
+                    "dead_epochs": dead, "goes_on_from": older,
                 }
             )  # fmt: skip
             return
         for line in lines:
-            say(_told(line, self.settings.origin))
+            say(_told(line, self.log.origin))
         if not lines:
             say("nothing in these days")
-        _say_dead(dead)
+        _say_unasked(dead, older)
         if behind:
             say(f"the newest {behind} entries are not indexed yet: ask again, or run `audit rebuild-index`")
         if before is not None:
             say(f"there is more: --before {before}, or --all")
 
 
-def _say_dead(dead: Iterable[str]) -> None:
+def _say_unasked(dead: Iterable[str], older: str) -> None:
+    if older:
+        say(NOT_ASKED.format(older))
     for epoch in dead:
         say(f"not complete: nobody can search the entries of epoch {epoch} in these days, since its index key is not here")
 
@@ -194,6 +199,7 @@ def _ask(
     every: bool = False,
     answer: Path | None = None,
     oldest_first: bool = False,
+    directory: Path | None,
     as_json: bool,
 ) -> None:
     must_be_given(case, statement)
@@ -208,9 +214,11 @@ def _ask(
         last=until or str(today),
         before=before,
     )
+    settings = settings_of(config)
     asked = _Asked(
-        settings=settings_of(config), question=question, every=every, answer=answer, oldest_first=oldest_first, as_json=as_json
-    )
+        settings=settings, log=asked_log(settings, directory), question=question, every=every, answer=answer,
+        oldest_first=oldest_first, as_json=as_json,
+    )  # fmt: skip
     _run(asked.run())
 
 
@@ -236,13 +244,14 @@ def who_saw(
     before: BeforeOption = "",
     every: AllOption = False,
     answer: AnswerOption = None,
+    directory: OlderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print who looked at somebody, by whatever road, and what they saw."""
     _must_be(by, PERSONS)
     _ask(
         config, by=by, value=who, dob=dob, case=case, statement=statement, since=since, until=until, before=before, every=every,
-        answer=answer, as_json=as_json,
+        answer=answer, directory=directory, as_json=as_json,
     )  # fmt: skip
 
 
@@ -257,13 +266,14 @@ def timeline(
     since: SinceOption = "",
     until: UntilOption = "",
     answer: AnswerOption = None,
+    directory: OlderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print everything about somebody, an officer, a case or a terminal, oldest first, all of it."""
     _must_be(by, BY)
     _ask(
         config, by=by, value=who, dob=dob, case=case, statement=statement, since=since, until=until, every=True, answer=answer,
-        oldest_first=True, as_json=as_json,
+        oldest_first=True, directory=directory, as_json=as_json,
     )  # fmt: skip
 
 
@@ -279,12 +289,13 @@ def saw(
     before: BeforeOption = "",
     every: AllOption = False,
     answer: AnswerOption = None,
+    directory: OlderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print everything an officer did, and marked, what others did about them; or everything that came from a terminal."""
     _ask(
         config, by="terminal" if terminal else "officer", value=officer, case=case, statement=statement, since=since,
-        until=until, before=before, every=every, answer=answer, as_json=as_json,
+        until=until, before=before, every=every, answer=answer, directory=directory, as_json=as_json,
     )  # fmt: skip
 
 
@@ -299,12 +310,13 @@ def of_case(
     before: BeforeOption = "",
     every: AllOption = False,
     answer: AnswerOption = None,
+    directory: OlderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print everything that was asked under a case."""
     _ask(
         config, by="case", value=number, case=case, statement=statement, since=since, until=until, before=before, every=every,
-        answer=answer, as_json=as_json,
+        answer=answer, directory=directory, as_json=as_json,
     )  # fmt: skip
 
 
@@ -317,6 +329,7 @@ def count(
     statement: StatementOption = "",
     since: SinceOption = "",
     until: UntilOption = "",
+    directory: OlderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count queries by day, officer, purpose or outcome; no body is opened but for officers' names."""
@@ -330,15 +343,15 @@ def count(
     settings = settings_of(config)
 
     async def asking() -> None:
-        async with _asking(settings) as questions:
+        async with _asking(settings, asked_log(settings, directory)) as questions:
             counted = await questions.count(question, Asker(person=operator(), role=OPERATOR))
         if as_json:
             counts = [{by: what, "queries": number} for what, number in counted.rows]
-            emit({"by": by, "counts": counts, "dead_epochs": list(counted.dead)})
-        else:
-            for what, number in counted.rows:
-                say(f"{number:>9}  {what or 'unknown'}")
-            _say_dead(counted.dead)
+            emit({"by": by, "counts": counts, "dead_epochs": list(counted.dead), "goes_on_from": counted.goes_on_from})
+            return
+        for what, number in counted.rows:
+            say(f"{number:>9}  {what or 'unknown'}")
+        _say_unasked(counted.dead, counted.goes_on_from)
 
     _run(asking())
 
@@ -348,11 +361,12 @@ def _must_be(by: str, known: Sequence[str]) -> None:
         raise CommandFailed(f"{by!r} is not one of {', '.join(known)}", help="see --help", code=Code.WRONG_USE)
 
 
-def rebuild_index(*, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+def rebuild_index(*, config: ConfigOption = DEFAULT_CONFIG, directory: OlderOption = None, as_json: JsonOption = False) -> None:
     """Make the index anew from the log, beside the one in use; what was interrupted goes on where it was."""
     settings = settings_of(config)
-    index = Index(settings.log, folder_of(settings.store), sealer_of(settings), settings.origin)
-    with progress("indexing", newest_seal(settings.log)) as advance:
+    log = asked_log(settings, directory)
+    index = Index(log.folder, log.index, sealer_of(settings), log.origin)
+    with progress("indexing", newest_seal(log.folder)) as advance:
         size = index.rebuild(advance)
     emit({"entries": size}) if as_json else say(f"{size} entries are indexed")
 

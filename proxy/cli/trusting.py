@@ -30,10 +30,11 @@ class Cosigned:
     rejected: tuple[str, ...] = ()
 
 
-def verifier_of(keys: Sequence[str], config: Path, folder: Path) -> Verifier:
+def verifier_of(keys: Sequence[str], config: Path, folder: Path, origin: str = "") -> Verifier:
     """Return what verifies a log's checkpoints: keys given, or the configured one, and what rotations lead to from there.
 
-    Each of ``keys`` is a verifier key or a file of them, a line each, in which statements of new keys may stand too.
+    Each of ``keys`` is a verifier key or a file of them, a line each, in which statements of new keys may stand too. ``origin``
+    is the log's name, where it is not the configured one.
 
     Raises:
         CommandFailed: a key is malformed, or the keys contradict each other.
@@ -41,7 +42,7 @@ def verifier_of(keys: Sequence[str], config: Path, folder: Path) -> Verifier:
     if keys:
         return given(keys, rotations_of(folder))
     settings = settings_of(config)
-    return _joined([load_signer(settings.keys.checkpoint, settings.origin).verifier], rotations_of(folder))
+    return _joined([load_signer(settings.keys.checkpoint, origin or settings.origin).verifier], rotations_of(folder))
 
 
 def given(keys: Sequence[str], more: Sequence[Rotation] = ()) -> Verifier:

@@ -7,6 +7,7 @@ key to everybody who verifies the log, and the log's operator tells it the log's
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -19,6 +20,9 @@ from proxy.tlog.note import Verifier
 from proxy.tlog.signing import NAME, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.tlog.signing import PublicKey
     from proxy.witness.memory import Remembered
 
 app = typer.Typer(no_args_is_help=True)
@@ -71,15 +75,21 @@ def init(
     listed = "".join(f"\n  - keys: ['{vkey}']" for vkey in vkeys) or " []"
     second = "second_key: witness-ml-dsa.pem\n" if post_quantum else ""
     config.write_text(_TEMPLATE.format(name=name, logs=listed, second=second), encoding="utf-8")
-    published = [load_cosigner(key, name).public.vkey for key in keys]
+    published = [load_cosigner(key, name).public for key in keys]
     if as_json:
-        emit({"config": str(config), "vkeys": published})
+        emit({"config": str(config), "vkeys": [each.vkey for each in published]})
         return
     say(f"{config} is made; its memory is empty")
-    for vkey in published:
-        say(f"verifier key: {vkey}")
-    say("next: tell this key to whoever verifies the log, put the log's key into the file, and run")
+    _say_keys(published)
+    told = "this key" if len(published) == 1 else "these keys"
+    then = "" if vkeys else ", put the log's key into the file"
+    say(f"next: tell {told} to whoever verifies the log{then}, and run")
     say(f"    showcause witness serve --config {config}")
+
+
+def _say_keys(keys: Sequence[PublicKey]) -> None:
+    for key in keys:
+        say(f"verifier key ({'ML-DSA-44' if key.kind is Kind.ML_DSA_44 else 'Ed25519'}): {key.vkey}")
 
 
 def _vkeys(name: str, logs: list[str]) -> list[str]:
@@ -121,8 +131,7 @@ def status(*, config: WitnessConfig = _CONFIG, as_json: JsonOption = False) -> N
     if as_json:
         emit({"name": settings.name, "vkeys": [key.public.vkey for key in keys], "logs": [_as_json(log) for log in logs]})
     else:
-        for key in keys:
-            say(f"verifier key: {key.public.vkey}")
+        _say_keys([key.public for key in keys])
         for log in logs:
             say(f"{log.origin}: {_state(log)}")
         if not logs:
@@ -138,16 +147,20 @@ def _as_json(log: Remembered) -> dict[str, object]:
         "origin": log.origin,
         "size": log.size,
         "root": root,
-        "time": log.time,
+        "time": _time(log),
         "folder": str(log.folder),
         "refused": refused,
     }
 
 
+def _time(log: Remembered) -> str:
+    return f"{datetime.fromtimestamp(log.time, UTC):%Y-%m-%dT%H:%M:%SZ}" if log.time else ""
+
+
 def _state(log: Remembered) -> str:
     if log.newest is None:
         return "nothing signed yet"
-    signed = f"{log.size} entries signed for at {log.time} (POSIX seconds), root {log.newest.root.hex()}"
+    signed = f"{log.size} entries signed for at {_time(log)}, root {log.newest.root.hex()}"
     if log.refused:
         signed += (
             f"\n  {len(log.refused)} submissions signed by the log contradict its past, in {log.folder / 'refused'}: "

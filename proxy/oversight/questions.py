@@ -162,7 +162,7 @@ class Questions:
         searched = await self._searched(question, asker)
         timeline = question.order == OLDEST
         found = await self.search.search(searched, most=TIMELINE if timeline else FOUND)
-        if all(entry.kind in INVESTIGATING for entry in found.entries):
+        if not found.goes_on_from and all(entry.kind in INVESTIGATING for entry in found.entries):
             await self._must_be_known(searched.sought)
         if not timeline:
             return found
@@ -176,7 +176,7 @@ class Questions:
         """Return how many queries there were. Raises as ``ask`` does."""
         searched = await self._searched(question, asker)
         counted = await self.search.count(searched)
-        if not counted.rows:
+        if not counted.rows and not counted.goes_on_from:
             await self._must_be_known(searched.sought)
         return counted
 
@@ -207,6 +207,8 @@ class Questions:
 
     async def _must_be_known(self, sought: Sought) -> None:
         """Return when there is such a person or entry, or was: people who left are found by what the log has of them.
+
+        A log that goes on from another cannot tell, for that one is not asked.
 
         Raises:
             SoughtUnknown: else.

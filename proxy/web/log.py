@@ -64,6 +64,7 @@ class LogDoor:
                     "by": question.counts,
                     "counts": [{question.counts: what, "queries": number} for what, number in counted.rows],
                     "dead_epochs": list(counted.dead),
+                    "goes_on_from": counted.goes_on_from,
                 }
             else:
                 found = await self._questions.ask(question, asker)
@@ -74,6 +75,7 @@ class LogDoor:
                     "behind": found.behind,
                     "before": found.before,
                     "dead_epochs": list(found.dead),
+                    "goes_on_from": found.goes_on_from,
                 }
         except (IndexUnusable, LogDamaged, EntryUnreadable, SealBroken) as error:
             raise AuditUnavailable(

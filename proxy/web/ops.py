@@ -30,11 +30,15 @@ _TILE: Final = re.compile(r"/tile/(?:entries|\d{1,2})(?:/x\d{3})*/\d{3}(?:\.p/\d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing readiness rests on: its name, whether it holds, and the reason in words."""
+    """One thing readiness rests on: its name, whether it holds, and the reason in words.
+
+    ``warns`` says that something is wrong although it holds: answers leave, and somebody should look all the same.
+    """
 
     name: str
     ok: bool
     reason: str = ""
+    warns: bool = False
 
 
 class Ops:
@@ -92,7 +96,7 @@ class Ops:
         ready = bool(checks) and all(check.ok for check in checks)
         body = {
             "ready": ready,
-            "checks": {check.name: {"ok": check.ok, "reason": check.reason} for check in checks},
+            "checks": {check.name: {"ok": check.ok, "warns": check.warns, "reason": check.reason} for check in checks},
         }
         return respond(200 if ready else 503, orjson.dumps(body), "application/json")
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from proxy.__main__ import run
-from proxy.audit.continuity import Unwitnessed
+from proxy.audit.continuity import OriginOpened, Unwitnessed
 from proxy.audit.keys import create_key
 from proxy.audit.service import AuditTrail
 from proxy.cli.recording import recording, sealer_of
@@ -149,6 +149,19 @@ def test_tail_prints_the_last_entries_without_names(office: Office) -> None:
     _, lines = office.json("tail")
     assert [line["index"] for line in lines] == list(range(20, 30))
     assert "PEMBERTON" not in repr(lines)
+
+
+def test_tail_prints_an_entry_on_one_line(office: Office) -> None:
+    """A checkpoint is several lines; here it is a fact like others."""
+    opened = OriginOpened(
+        origin="old.example", size=2, checkpoint="old.example\n2\nAAAA\n", operator="login:x", reason="the disk is gone"
+    )
+    office.record(opened, Asked(about="q1"))
+
+    code, out = office.call("tail")
+
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert r"checkpoint=old.example\n2\nAAAA\n" in out
 
 
 def test_tail_prints_what_is_false_and_what_is_nought(office: Office) -> None:

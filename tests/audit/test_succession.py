@@ -426,6 +426,25 @@ def test_silence_is_named_and_a_crash_is_told(place: Place) -> None:
     assert note.startswith("entry 7 is the last before a start 3600 s later")
 
 
+def test_what_is_written_of_a_node_that_is_stopped_is_no_silence(place: Place) -> None:
+    """A change of key an hour after the stop, a start an hour after that, and a log that a command begins."""
+    place.now = datetime.now(UTC) - timedelta(hours=2)
+    place.work(50)
+    assert place.json("rotate-key", "checkpoint")[0] == 0
+    place.now = datetime.now(UTC) + timedelta(hours=1)
+    place.work(50)
+    code, report = place.json("verify")
+    assert (code, report["findings"], report["notes"]) == (0, [], [])
+
+    renamed(place)
+    place.now = datetime.now(UTC)
+    place.work(50)
+    code, report = place.json("verify")
+
+    assert (code, report["findings"]) == (0, [])
+    assert [note.partition(",")[0] for note in report["notes"]] == ["entry 0 goes on from the log log.example/north-1"]
+
+
 def test_what_witnesses_have_signed_must_be_here(place: Place) -> None:
     """A rewritten log, consistent and signed with the real key, is not what the auditor has kept."""
     place.work(1)

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from proxy.audit.event import Event, Party
+from proxy.audit.reader import AuditReader
 from proxy.audit.service import AuditTrail
 from proxy.cli.recording import sealer_of
 from proxy.clock import utc_now
@@ -21,9 +22,10 @@ from proxy.tlog.log import Log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from proxy.audit.event import Json
-    from tests.cli.conftest import Office
+    from tests.cli.conftest import Office, RecordsServer
 
 CAUSE = ("--case", "26-004217", "--statement", "complaint 26-118 about look-ups of the mayor's home")
 
@@ -196,6 +198,66 @@ def test_what_others_did_about_an_officer_is_marked(asked: Office) -> None:
     assert {(line["kind"], line["about"]) for line in told["queries"]} == {("log-searched", True), ("disclosed", False)}
     _, out, _ = asked.call("audit", "saw", "badge-2", *CAUSE, "--config", str(asked.config))
     assert "about them: log-searched" in out
+
+
+@pytest.fixture(name="succeeded")
+def _succeeded(asked: Office, records_server: RecordsServer) -> Path:
+    """Go on under a new name, with another key, and return the folder of the older log."""
+    asked.write(records_server.url, origin="office.example.gov/audit-2")
+    assert call(asked, "new-origin", "--reason", "restored from a snapshot")[0] == 0
+    assert call(asked, "rotate-key", "checkpoint")[0] == 0
+    return asked.folder / "data/log-office.example.gov-audit"
+
+
+def test_an_older_log_is_asked_by_its_folder(asked: Office, succeeded: Path) -> None:
+    """The new one says that it was not; asked itself it answers, is not written, and the new log has who asked it what."""
+    before = {path: path.read_bytes() for path in succeeded.rglob("*") if path.is_file()}
+    code, told = call(asked, "who-saw", "100123", *CAUSE)
+    assert (code, told["queries"], told["goes_on_from"]) == (0, [], "office.example.gov/audit")
+    code, out, _ = asked.call("audit", "who-saw", "100123", *CAUSE, "--config", str(asked.config))
+    assert "this log goes on from office.example.gov/audit; what is there was not asked: --directory" in out
+
+    older = ("--directory", str(succeeded))
+    file = asked.folder / "answer.json"
+    code, told = call(asked, "who-saw", "100123", *older, "--answer", str(file), *CAUSE)
+    first = told["queries"][0]
+    assert (code, [line["officer"] for line in told["queries"]], told["behind"]) == (0, ["badge-2", "badge-1"], 0)
+    assert (first["entry"], told["goes_on_from"]) == (f"office.example.gov/audit/{first['index']}", "")
+    assert call(asked, "verify-answer", str(file), *older)[1]["complete"] is True
+    assert {row["queries"] for row in call(asked, "count", "day", *older, *CAUSE)[1]["counts"]} == {3}
+    code, told = call(asked, "rebuild-index", *older)
+    assert (code, len(found(asked, "timeline", "100123", *older))) == (0, 2)
+    code, told = call(asked, "show", str(first["index"]), "--decrypt", *older, *CAUSE)
+    assert (code, told["sealed"]["statement"]) == (0, "stopped for no plates")
+
+    assert {path: path.read_bytes() for path in succeeded.rglob("*") if path.is_file()} == before
+    entries = list(AuditReader(load_settings(asked.config, {}).log).entries())
+    assert [entry.facts.get("log", "") for entry in entries if entry.kind == "log-searched"][2:] == [
+        "office.example.gov/audit"
+    ] * 3
+    assert [entry.facts["log"] for entry in entries if entry.kind == "log-read"] == ["office.example.gov/audit"]
+
+
+def test_evidence_is_taken_out_of_an_older_log(asked: Office, succeeded: Path) -> None:
+    """With the key that it had; the bundle is one of the older log, and verifies with that key."""
+    [retired] = (asked.folder / "keys").glob("*.retired")
+    vkey = load_signer(retired, "office.example.gov/audit").verifier.vkey
+    export = ("export", "--officer", "badge-2", *CAUSE)
+    code, told = call(asked, *export, "-o", str(asked.folder / "new"))
+    assert (code, told["goes_on_from"]) == (0, "office.example.gov/audit")
+
+    older = ("--directory", str(succeeded), "--key", vkey)
+    code, told = call(asked, *export, *older, "-o", str(asked.folder / "old"))
+    assert (code, told["goes_on_from"], len(told["entries"])) == (0, "", 2)
+    code, out, err = asked.call("audit", "verify-bundle", str(asked.folder / "old"), "--key", vkey, "--json")
+    assert (code, orjson.loads(out)["origin"]) == (0, "office.example.gov/audit"), err
+    assert call(asked, *export, "--key", vkey, "-o", str(asked.folder / "no"))[0] == 2
+
+
+@pytest.mark.parametrize("folder", ["data/log", "data"])
+def test_an_older_log_is_another_log(asked: Office, folder: str) -> None:
+    """The configured log is not asked as if it were an older one, nor is a folder that holds none."""
+    assert call(asked, "who-saw", "100123", "--directory", str(asked.folder / folder), *CAUSE)[0] == 2
 
 
 def test_an_epoch_that_nobody_can_search_any_more_is_named(asked: Office) -> None:

@@ -116,6 +116,14 @@ class Walked:
         """Find everything, or what the index has."""
         return self.size
 
+    def in_log(self) -> int:
+        """Have as many as are found."""
+        return self.size
+
+    def goes_on_from(self) -> str:
+        """Go on from no other log."""
+        return ""
+
     def gaps(self) -> Gaps:
         """Lack nothing."""
         return Gaps()
@@ -257,6 +265,12 @@ async def test_nothing_is_shown_when_it_cannot_be_recorded(office: Office) -> No
             raise AssertionError
 
         def indexed(self) -> int:
+            raise AssertionError
+
+        def in_log(self) -> int:
+            raise AssertionError
+
+        def goes_on_from(self) -> str:
             raise AssertionError
 
         def gaps(self) -> Gaps:

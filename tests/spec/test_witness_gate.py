@@ -24,6 +24,7 @@ from proxy.tlog.keys import load_cosigner, load_signer
 from tests.spec.conftest import UNBOUNDED, Street, open_street, policies_with
 from tests.spec.test_leak import leaks
 from tests.spec.test_questions import question
+from tests.web.console.conftest import Browser
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -178,6 +179,39 @@ async def test_without_a_witness_what_waits_for_one_does_not_leave(witnessed: Wi
     assert int(str(closed.facts["cosigned"])) > opened.index
     assert after.status == 200
     assert json.loads(await witnessed.ops("/readyz"))["checks"]["witnesses"]["ok"]
+
+
+async def test_where_answers_leave_without_a_witness_the_node_is_ready_and_says_what_is_wrong(tmp_path: Path) -> None:
+    """That they leave is policy, so no load balancer takes the node away; the operator and the page say what is wrong."""
+    policies = policies_with(tmp_path / "policies", UNBOUNDED)
+    auditor = Auditor(tmp_path / "auditor", free_port())
+    more = (
+        f"audit: {{witnesses: {json.dumps(str(auditor.policy))}, gate: local+witness, unwitnessed: release, wait_seconds: 0.2, "
+        "reply_seconds: 1, interval_seconds: 1}\n"
+    )
+    try:
+        async with open_street(tmp_path, policies, auditor.begin, more=more) as street:
+            witnessed = Witnessed(street, auditor)
+            officer = Browser(street.servers.console.url, street.client)
+            await officer.sign_in(street.keys["officer"])
+            well, page = json.loads(await witnessed.ops("/readyz")), await officer.get("/health")
+
+            auditor.stop()
+            answer = await street.ask("officer", f"/records/persons/{street.town.cast['driver'].person_id}")
+            await witnessed.until("unwitnessed-since", 0)
+            ill, warned = json.loads(await witnessed.ops("/readyz")), await officer.get("/health")
+    finally:
+        auditor.stop()
+
+    assert (well["ready"], well["checks"]["witnesses"]["warns"]) == (True, False)
+    assert "Everything works" in page.words
+    assert (answer.status, ill["ready"]) == (200, True)
+    check = ill["checks"]["witnesses"]
+    assert (check["ok"], check["warns"]) == (True, True)
+    assert check["reason"].startswith("no quorum of witnesses")
+    assert "Everything works" not in warned.words
+    assert "Answers leave, but something is wrong" in warned.words
+    assert "look witnesses no quorum of witnesses" in warned.words
 
 
 async def test_nobody_is_said_to_have_seen_what_did_not_leave(witnessed: Witnessed) -> None:

@@ -7,13 +7,13 @@ import base64
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -29,10 +29,7 @@ from proxy.tlog.signing import Kind, PrivateKey
 from proxy.tlog.submission import encode, parse
 from proxy.witness.memory import Remembered
 from proxy.witness.service import Witnessing
-from tests.witness.conftest import KEY, ORIGIN, Author, Client
-
-if TYPE_CHECKING:
-    from tests.witness.conftest import Office
+from tests.witness.conftest import KEY, ORIGIN, Author, Client, Office
 
 ROOT = Path(__file__).resolve().parents[2]
 FORK = Author(word=b"another history")
@@ -349,6 +346,34 @@ async def test_killed_at_any_moment_it_never_signs_two_roots_for_one_size(office
 
     assert len(signed) >= 4
     assert all(len(histories) == 1 for histories in signed.values())
+
+
+async def test_an_office_is_told_which_key_is_which_and_when_it_signed(
+    tmp_path: Path, author: Author, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each verifier key with its algorithm, times as people write them, and nothing to be done that is done already."""
+    folder = tmp_path / "office"
+    command = ["witness", "init", "w.example", "--folder", str(folder), "--post-quantum"]
+    assert run([*command, "--log", author.signer.verifier.vkey]) == 0
+    made = capsys.readouterr().out
+    assert run([*command[:4], str(tmp_path / "other")]) == 0
+    alone = capsys.readouterr().out
+    office = Office(folder)
+    office.config.write_text(office.config.read_text().replace("port: 8450", "port: 0"))
+    async with office.open() as witness:
+        assert (await witness.post(author.body(0, 9))).status == 200
+    assert run(["witness", "status", "--config", str(office.config)]) == 0
+    status = capsys.readouterr().out
+    assert run(["witness", "status", "--config", str(office.config), "--json"]) == 0
+    [log] = json.loads(capsys.readouterr().out)["logs"]
+
+    for said in (made, status):
+        assert re.search(r"^verifier key \(Ed25519\): w\.example\+", said, re.MULTILINE)
+        assert re.search(r"^verifier key \(ML-DSA-44\): w\.example\+", said, re.MULTILINE)
+    assert "tell these keys to whoever verifies the log, and run" in made
+    assert "tell this key to whoever verifies the log, put the log's key into the file, and run" in alone
+    assert f"9 entries signed for at {log['time']}, root" in status
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(log["time"])) < timedelta(minutes=5)
 
 
 def test_a_submission_reads_as_it_is_written(author: Author) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportBegun(Event):
-    """Somebody is about to take entries out of the log; ``value`` is whom or what they ask about."""
+    """Somebody is about to take entries out of the log, or of an older one (``log``); ``value`` is about whom or what."""
 
     kind: ClassVar[str] = "export-begun"
     operator: str
@@ -26,10 +26,11 @@ class ExportBegun(Event):
     value: str
     since: str
     until: str
+    log: str = ""
 
     def facts(self) -> Mapping[str, Json]:
         """Return by what was asked, and in which stretch; never about whom."""
-        return {"by": self.by, "since": self.since, "until": self.until}
+        return {"by": self.by, "since": self.since, "until": self.until, **({"log": self.log} if self.log else {})}
 
     def parties(self) -> Iterable[Party]:
         """Return who exports, under which case, and whom it is about."""

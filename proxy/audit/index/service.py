@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from proxy.audit.continuity import older_of
 from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.index.file import IndexUnusable, Writing, reading
 from proxy.audit.index.rows import QUERIES, SHREDDED, about_key, left_in, row_of
@@ -25,7 +26,7 @@ from proxy.audit.sealing import SealBroken
 from proxy.tlog.errors import LogDamaged
 from proxy.tlog.merkle import leaf_hash
 from proxy.tlog.places import CHUNK, Place, Placed, following, read_at
-from proxy.tlog.store import first_kept
+from proxy.tlog.store import first_kept, newest_seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -97,6 +98,18 @@ class Index:
         self._writing: Writing | None = None
         self._lock: int | None = None
         self._place = Place()
+        self._older: str | None = None
+
+    def goes_on_from(self) -> str:
+        """Return the origin of the log that this one goes on from; nothing where none is, or that entry was pruned."""
+        if self._older is None:
+            found, _ = following(self._log, Place(), self._chunk)
+            self._older = older_of(decode(found[0].stored.index, found[0].stored.entry)) if found else None
+        return self._older or ""
+
+    def in_log(self) -> int:
+        """Return how many entries the log has, whether they are indexed or not."""
+        return newest_seal(self._log)
 
     async def follow(self, seconds: float = SECONDS) -> int:
         """Take in what the log has more, for so long at most; return how many entries those were.

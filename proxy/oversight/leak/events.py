@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeakTraced(Event):
-    """Somebody asks who may be the source of what was published. ``page`` counts from 1."""
+    """Somebody asks who may be the source of what was published. ``page`` counts from 1, ``log`` names an older log."""
 
     kind: ClassVar[str] = "leak-traced"
     operator: str
@@ -25,6 +25,7 @@ class LeakTraced(Event):
     statement: str
     claims: tuple[Claim, ...]
     page: int = 1
+    log: str = ""
 
     def facts(self) -> Mapping[str, Json]:
         """Return what kinds of things, how many, and from when; never a value."""
@@ -36,6 +37,7 @@ class LeakTraced(Event):
             "first": min(times).isoformat(),
             "last": max(times).isoformat(),
             "page": self.page,
+            **({"log": self.log} if self.log else {}),
         }
 
     def parties(self) -> Iterable[Party]:
@@ -57,7 +59,7 @@ class LeakTraced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadsShown(Event):
-    """What a trace came to, and whom it shows to whoever asked. ``entries`` are those whose sealed parts are shown."""
+    """What a trace came to, and whom it shows to whoever asked. ``entries``, of ``log``, are those that are shown."""
 
     kind: ClassVar[str] = "leads-shown"
     operator: str
@@ -66,10 +68,12 @@ class LeadsShown(Event):
     leads: int
     officers: tuple[str, ...] = ()
     entries: tuple[int, ...] = ()
+    log: str = ""
 
     def facts(self) -> Mapping[str, Json]:
         """Return the verdict, how many leads there are, and which entries are shown."""
-        return {"verdict": self.verdict, "leads": self.leads, "entries": self.entries}
+        said: dict[str, Json] = {"verdict": self.verdict, "leads": self.leads, "entries": self.entries}
+        return said | ({"log": self.log} if self.log else {})
 
     def parties(self) -> Iterable[Party]:
         """Return who asked, under which case, and which officers were shown as leads: by these, somebody else finds it."""

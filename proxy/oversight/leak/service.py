@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.audit.errors import OwnLookups
@@ -29,6 +29,7 @@ TURNS: Final = 30
 TURN_SECONDS: Final = 0.1
 BEHIND: Final = "The newest {} entries of the log are not indexed yet, so they were not looked at. Ask again."
 CUT: Final = "There are more entries than one trace reads, so the newest were left out. Ask about one person, or fewer things."
+NOT_ASKED: Final = "This log goes on from {}; what was shown there was not looked at."
 
 
 class Recorder(Protocol):
@@ -49,10 +50,13 @@ class _Traced:
 
 
 class LeakTrace:
-    """The use case. ``origin`` is the name of the log."""
+    """The use case. ``origin`` is the name of the log; ``older`` too, where it is an older one than the recorder's."""
 
-    def __init__(self, archive: Archive, sealer: Sealer, recorder: Recorder, origin: str, *, turns: int = TURNS) -> None:
+    def __init__(
+        self, archive: Archive, sealer: Sealer, recorder: Recorder, origin: str, *, older: str = "", turns: int = TURNS
+    ) -> None:
         """Read what ``archive`` finds, and record with ``recorder``; an index that is behind is waited for so many turns."""
+        self._older = older
         self._turns = turns
         self._archive = archive
         self._sealer = sealer
@@ -67,8 +71,9 @@ class LeakTrace:
             AuditUnavailable: it could not be recorded, so nothing is shown.
             IndexUnusable, LogDamaged, EntryUnreadable, SealBroken: the log or its index cannot be read.
         """
-        receipt = await self._recorder.record(asked)
-        behind = await self._caught_up(receipt.index)
+        receipt = await self._recorder.record(replace(asked, log=self._older))
+        size = await asyncio.to_thread(self._archive.in_log) if self._older else receipt.index
+        behind = await self._caught_up(size)
         traced = await asyncio.to_thread(self._look, asked)
         if any(traced.seen.names.get(lead.officer) == asked.operator for lead in traced.trace.leads):
             raise OwnLookups("You were shown something of it yourself. Somebody else of the oversight desk has to trace it.")
@@ -81,6 +86,7 @@ class LeakTrace:
             leads=answer.count,
             officers=tuple(dict.fromkeys((*(lead.officer for lead in answer.leads), *_paired(answer)))),
             entries=tuple(dict.fromkeys(entry.entry for lead in answer.leads for entry in lead.entries)),
+            log=self._older,
         )
         await self._recorder.record(shown)
         return answer
@@ -103,7 +109,9 @@ class LeakTrace:
         page = found.leads[(asked.page - 1) * PAGE : asked.page * PAGE]
         entries = {sight.entry for lead in page for sight in entries_of(lead)}
         words = {entry: self._words(seen.entries[entry]) for entry in entries}
-        return _Traced(found, items, seen, words, (*gone(self._archive.gaps()), *unmarked(asked.claims)))
+        before = self._archive.goes_on_from()
+        unseen = (*((NOT_ASKED.format(before),) if before else ()), *gone(self._archive.gaps()), *unmarked(asked.claims))
+        return _Traced(found, items, seen, words, unseen)
 
     def _words(self, shown: Entry) -> Mapping[str, Json]:
         """Return a query's own words, its purpose and the index of its decision."""

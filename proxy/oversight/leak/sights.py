@@ -41,6 +41,14 @@ class Archive(Protocol):
         """Return how many entries of the log can be found."""
         ...
 
+    def in_log(self) -> int:
+        """Return how many entries the log has."""
+        ...
+
+    def goes_on_from(self) -> str:
+        """Return the origin of the older log that this one goes on from, or nothing."""
+        ...
+
     def gaps(self) -> Gaps:
         """Return what nothing can be found in any more."""
         ...

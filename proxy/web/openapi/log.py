@@ -21,6 +21,7 @@ _TEXT: Final = {"type": "string", "maxLength": MOST_VALUE}
 _DAY: Final = {"type": "string", "format": "date"}
 _NUMBERS: Final = {"type": "array", "items": {"type": "integer"}}
 _NAMES: Final = {"type": "array", "items": {"type": "string"}}
+_OLDER: Final = {"type": "string", "description": "The older log that this one goes on from, which was not asked; or empty."}
 _ASKED: Final = {
     "case": _TEXT,
     "statement": {"type": "string", "maxLength": 1000},
@@ -60,7 +61,7 @@ _LINE: Final = {
 _DEAD: Final = {**_NAMES, "description": "Epochs whose index key was destroyed: nobody can search them."}
 _FOUND: Final = {
     "type": "object",
-    "required": ["queries", "entries", "indexed", "behind", "before", "dead_epochs"],
+    "required": ["queries", "entries", "indexed", "behind", "before", "dead_epochs", "goes_on_from"],
     "properties": {
         "queries": {"type": "array", "items": _LINE},
         "entries": {**_NUMBERS, "description": "All entries of this page, newest first, or in the order that was asked for."},
@@ -68,15 +69,17 @@ _FOUND: Final = {
         "behind": {"type": "integer", "description": "Entries that were not indexed yet."},
         "before": {"type": ["integer", "null"], "description": "Send it as text to go on; null: there is nothing more."},
         "dead_epochs": _DEAD,
+        "goes_on_from": _OLDER,
     },
 }
 _COUNTED: Final = {
     "type": "object",
-    "required": ["by", "counts", "dead_epochs"],
+    "required": ["by", "counts", "dead_epochs", "goes_on_from"],
     "properties": {
         "by": {"enum": list(COUNTS)},
         "counts": {"type": "array", "items": {"type": "object"}},
         "dead_epochs": _DEAD,
+        "goes_on_from": _OLDER,
     },
 }
 
