@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FIELDS: Final = ("case", "statement", "by", "value", "dob", "since", "until", "counts", "before")
 WORDS: Final = {
-    "officer": "officer: what they did, and others about them",
+    "officer": "officer: by or about them",
     "case": "case: everything under it",
     "terminal": "terminal: everything from it",
     "entry": "protected person: registry entry",
