@@ -80,7 +80,7 @@ def _person(number: int, surname: str, size: int) -> dict[str, Any]:
         "employer": "",
         "photo": f"photos/{number}.jpg",
     }
-    person["employer"] = "x" * max(0, size - len(json.dumps([person])))
+    person["photo"] += "x" * max(0, size - len(json.dumps([person])))  # a name so long would not be read, and so not be judged
     return person
 
 
