@@ -64,7 +64,7 @@ class Housekeeping:
         await self._keep(rooms.lock_desk.sweep)
         await self._keep(rooms.sessions.sweep, seconds=EXPIRY_SECONDS)
         await self._keep(rooms.oversight.follow, seconds=OVERSIGHT_SECONDS)
-        await self._keep(rooms.index.follow, seconds=INDEX_SECONDS)
+        await self._keep(rooms.index.tend, seconds=INDEX_SECONDS)
         if rooms.notifier is not None:
             await self._keep(rooms.notifier.plan, seconds=NOTIFY_SECONDS)
             for channel in rooms.notifier.channels:  # each by itself: a slow one holds up no other

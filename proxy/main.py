@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.gate import Gate, ReleaseGate
-from proxy.audit.index.service import Index, folder_of
+from proxy.audit.index.service import TURN_CHUNK, Index, folder_of
 from proxy.audit.lookups import LookUps
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
@@ -284,7 +284,7 @@ class _Composition:
 
         documents = Documents(lambda: live.policies)
 
-        index = Index(settings.log, folder_of(settings.store), sealer, settings.origin)
+        index = Index(settings.log, folder_of(settings.store), sealer, settings.origin, TURN_CHUNK)
         stack.callback(index.close)
         leaks = LeakTrace(index, sealer, audit, settings.origin)
         questions = Questions(

@@ -119,7 +119,7 @@ async def test_entries_are_found_by_whom_they_name(bench: Bench) -> None:
     for number in range(6):
         bench.now = NOON + number * DAY
         await bench.query(f"officer-{number % 2}", f"entry-{number % 3}")
-    await bench.index.follow()
+    await bench.index.tend()
 
     assert bench.found("officer", "officer-0") == [9, 8, 5, 4, 1, 0]
     assert bench.found("subject", "entry-2") == [11, 10, 5, 4]
