@@ -170,7 +170,7 @@ class Questions:
             raise BodyUnreadable(
                 f"More than {TIMELINE} entries answer this. Ask for fewer days, or newest first, page by page."
             )
-        return replace(found, lines=found.lines[::-1], entries=found.entries[::-1])
+        return replace(found, lines=sorted(found.lines, key=lambda line: line.index), entries=found.entries[::-1])
 
     async def count(self, question: Question, asker: Asker) -> Counted:
         """Return how many queries there were. Raises as ``ask`` does."""
