@@ -2,8 +2,8 @@
 
 A batch is everything that waits when the callers of the one before have been told and the event loop has nothing to add
 (``_look``). Overlapping two batches, so that the loop serves the callers of one while the disk is busy with the other, was
-tried and costs a quarter of the throughput: each half pays for a signature and a sync of its own, and the two threads contend
-for the interpreter (``tests.bench.log``). The way of a batch, and what a crash leaves at each step:
+tried and made it slower: each half pays for a signature and a sync of its own, and the two threads contend for the
+interpreter. The way of a batch, and what a crash leaves at each step:
 
 1. The entries are hashed and the new checkpoint signed, in memory. *Crash:* nothing happened; nobody was told anything.
 2. Entries and checkpoint go to the segment in one write, then one ``fdatasync``. *Crash:* a part of the batch, or all of it, is
