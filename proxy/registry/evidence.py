@@ -113,8 +113,8 @@ _TOWN_AND_STATE: Final = _TOWN | {"state"}
 _CITY_AGAINST: Final = -2.0
 _POSTAL_AGAINST: Final = -2.5
 _STATE_AGAINST: Final = -1.5
-_MOVED: Final = -3.0
-_MOVED_FAR: Final = -5.0
+_MOVED: Final = -6.0
+_MOVED_FAR: Final = -8.0
 """Of those who move, few go to another state."""
 
 _SITE: Final[Mapping[str, float]] = {PART: -1.5, SLIP: -1.0, SIMILAR: -3.0}
