@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from proxy.inquiry.routes import Route
+    from proxy.inquiry.route import Route
 
 # The closed list of what a criterion or a record's field can say about a person, place or vehicle. Route map and
 # registry speak only these words. `name` is a whole name in free text, `address` a whole address in free text;

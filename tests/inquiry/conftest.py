@@ -13,7 +13,7 @@ from proxy.inquiry.routes import load_routes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
 
 ROOT = Path(__file__).parents[2]
 

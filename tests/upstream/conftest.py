@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
     from proxy.upstream.reply import Reply
 
 ROOT = Path(__file__).parents[2]
