@@ -37,7 +37,8 @@ from proxy.policy.store import opened_active
 from proxy.purpose.case_system import NOBODYS, CaseSystem, CaseSystemUnusable
 from proxy.purpose.mapping import load_case_system
 from proxy.registry.keyring import Keyring, load_keys
-from proxy.registry.store import SEALED, RegistryUnreadable, SealedTable
+from proxy.registry.store import RegistryUnreadable, SealedTable
+from proxy.registry.tables import SEALED
 from proxy.telemetry import Metrics
 from proxy.tlog.errors import KeyChangeBegun, LogError
 from proxy.tlog.keys import load_secret, load_signer
