@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Final
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.gate import Gate, ReleaseGate
-from proxy.audit.index.service import TURN_CHUNK, Index, folder_of
+from proxy.audit.index.folder import folder_of
+from proxy.audit.index.service import TURN_CHUNK, Index
 from proxy.audit.lookups import LookUps
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
