@@ -77,7 +77,7 @@ from proxy.tlog.cosign import WitnessPolicy
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
 from proxy.tlog.witnesses import Witnesses
-from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.upstream.client import Upstream
 from proxy.web.console.door import Console
 from proxy.web.console.health import LogHead
 from proxy.web.console.provider import ProviderSignIn
@@ -95,7 +95,7 @@ if TYPE_CHECKING:
 
     from proxy.clock import Clock
     from proxy.identity.claims import Reason
-    from proxy.settings import Settings, UpstreamSettings
+    from proxy.settings import Settings
     from proxy.settings.model import DoorSettings
     from proxy.web.protocol import Handler
 
@@ -575,7 +575,7 @@ class _Composition:
         return sign_in
 
     async def _open_upstream(self) -> Upstream:
-        upstream = Upstream(upstream_options(self._settings.upstream), metrics=self._metrics)
+        upstream = Upstream(self._settings.upstream.options(), metrics=self._metrics)
         await upstream.open()
         self._stack.push_async_callback(upstream.close)
         return upstream
@@ -612,23 +612,6 @@ class _Composition:
             trace = trace.tb_next
         where = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""
         self._logger.error("internal error", error_type=type(error).__name__, where=where)
-
-
-def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
-    """Return the settings of the records server as its client takes them."""
-    return UpstreamOptions(
-        url=chosen.url,
-        ca=chosen.ca,
-        certificate=chosen.certificate,
-        key=chosen.key,
-        credential=chosen.credential,
-        connections=chosen.connections,
-        queue=chosen.queue,
-        connect_seconds=chosen.connect_seconds,
-        first_byte_seconds=chosen.reply_seconds,
-        total_seconds=chosen.reply_seconds * 2,
-        reply_bytes=chosen.max_bytes,
-    )
 
 
 def _never_back(clock: Clock, audit: AuditTrail) -> Clock:

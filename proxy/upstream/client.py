@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from yarl import URL
@@ -21,7 +20,6 @@ from proxy.upstream.wire import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from proxy.audit.event import Receipt
     from proxy.inquiry.inquiry import Inquiry, Outbound
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from proxy.refusal import Refusal
     from proxy.telemetry import Metrics
     from proxy.upstream.head import Frame
+    from proxy.upstream.options import UpstreamOptions
     from proxy.upstream.reply import Reply
     from proxy.upstream.wire import Accept
 
@@ -48,33 +47,6 @@ _OUTCOMES: Final[dict[type[Refusal], str]] = {
 
 class ReceiptMismatch(Exception):  # noqa: N818 -- it says what the receipt is
     """Somebody would forward an inquiry without the receipt of its own decision; nothing was sent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamOptions:
-    """Where the records server is and how long to bear with it. Seconds and bytes.
-
-    ``url`` is an origin (``http://127.0.0.1:8001``), without path. ``ca``, ``certificate`` and ``key`` are PEM files for https.
-    ``credential`` is a file whose one line is sent as the header ``credential_header``. At most ``connections`` exchanges are
-    under way and ``queue`` inquiries wait for one. ``keepalive_seconds`` must be shorter than the records server's own, so that
-    it does not close a connection just when we use it. ``probe`` is a path that ``check`` asks for, or empty to connect only.
-    """
-
-    url: str
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    credential: Path | None = None
-    credential_header: str = "Authorization"
-    connections: int = 64
-    queue: int = 256
-    queue_seconds: float = 2
-    connect_seconds: float = 2
-    first_byte_seconds: float = 10
-    total_seconds: float = 20
-    keepalive_seconds: float = 3
-    reply_bytes: int = 8 << 20
-    probe: str = ""
 
 
 class Upstream:

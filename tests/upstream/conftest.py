@@ -22,7 +22,8 @@ from proxy.inquiry.route import Absent, Forward, Route
 from proxy.inquiry.routes import load_routes
 from proxy.inquiry.service import inquire
 from proxy.telemetry import Metrics
-from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.upstream.client import Upstream
+from proxy.upstream.options import UpstreamOptions
 
 if TYPE_CHECKING:
     import ssl

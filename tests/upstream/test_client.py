@@ -11,7 +11,8 @@ import pytest
 from aiohttp import ClientSession
 
 from proxy.inquiry.inquiry import Outbound
-from proxy.upstream.client import ReceiptMismatch, UpstreamOptions
+from proxy.upstream.client import ReceiptMismatch
+from proxy.upstream.options import UpstreamOptions
 from proxy.upstream.reply import Overloaded, ReplyUnreadable, UpstreamFailed, UpstreamTimeout, UpstreamUnavailable
 
 if TYPE_CHECKING:
