@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 NOBODY: Final = 0xFFFFFFFF
 """The login of a process that none was noted for."""
 MOST_ANCESTORS: Final = 256
+OPERATOR: Final = "operator"
+"""The role of somebody who asks at the machine itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
