@@ -25,11 +25,9 @@ from proxy.cli.older import NOT_ASKED, OlderOption, asked_log
 from proxy.cli.queued import QueuedLog
 from proxy.cli.recording import OPERATOR, operator, recording, sealer_of
 from proxy.clock import utc_now
-from proxy.identity.service import Identities
 from proxy.oversight.questions import Asker, Question, Questions, road_in_words
 from proxy.refusal import Refusal
 from proxy.registry.keyring import Keyring
-from proxy.registry.service import Registry
 from proxy.registry.thresholds import load_thresholds
 from proxy.tlog.store import SegmentReader, newest_seal
 
@@ -83,6 +81,9 @@ AnswerOption = Annotated[
 @asynccontextmanager
 async def asking(settings: Settings, log: AskedLog) -> AsyncIterator[Questions]:
     """Yield who answers questions to a log."""
+    from proxy.identity.service import Identities  # noqa: PLC0415 -- these two take their time; most commands do without
+    from proxy.registry.service import Registry  # noqa: PLC0415
+
     sealer = sealer_of(settings)
     index = Index(log.folder, log.index, sealer, log.origin)
     thresholds = load_thresholds(settings.policies / "recognition.yaml", categories=None)

@@ -13,7 +13,7 @@ from proxy.audit.bundle.writing import ExportRefused
 from proxy.audit.entry import decode
 from proxy.clock import stamp
 from proxy.tlog.errors import LogDamaged, NoteInvalid
-from proxy.tlog.store import CHECKPOINT, SegmentReader, segments_of
+from proxy.tlog.store import CHECKPOINT, COSIGNED, SegmentReader, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from proxy.tlog.note import Checkpoint, Verifier
     from proxy.tlog.store import Stored
 
-COSIGNED: Final = "cosigned"
 STEP: Final = 1000
 _TICK: Final = timedelta(milliseconds=10)
 """The smallest step of an entry's time."""
