@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic import Field as Constraint
+from pydantic import StringConstraints
 
+from proxy.document import Strict
 from proxy.inquiry.parameter import LONGEST
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
@@ -16,11 +17,7 @@ PathText = Annotated[str, StringConstraints(pattern=r"^/", max_length=512)]
 MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Parameter(_Model):
+class Parameter(Strict):
     """A parameter of the path, the query or the body."""
 
     kind: str | None = None
@@ -33,7 +30,7 @@ class Parameter(_Model):
     least: Annotated[int, Constraint(ge=1, le=LONGEST)] | None = None
 
 
-class Broad(_Model):
+class Broad(Strict):
     """What is enough for the broad search beside the other, and its action."""
 
     action: ActionName
@@ -41,7 +38,7 @@ class Broad(_Model):
     most: Annotated[int, Constraint(ge=1, le=10000)] = 25
 
 
-class Forward(_Model):
+class Forward(Strict):
     """What the records server is asked instead."""
 
     path: PathText
@@ -49,27 +46,27 @@ class Forward(_Model):
     rename: dict[Name, Name] = Constraint(default_factory=dict)
 
 
-class Field(_Model):
+class Field(Strict):
     """A member of a record."""
 
     kind: str | None = None
     field_class: Word = Constraint(alias="class")
 
 
-class Absent(_Model):
+class Absent(Strict):
     """What the records server says of a record that is not there."""
 
     status: Literal[200, 404]
     body: Any
 
 
-class Opaque(_Model):
+class Opaque(Strict):
     """Replies that are not looked into."""
 
     media_types: Annotated[list[MediaType], Constraint(min_length=1)]
 
 
-class Route(_Model):
+class Route(Strict):
     """One route, by its name under ``routes``."""
 
     method: Literal["GET", "POST"]
@@ -93,7 +90,7 @@ class Route(_Model):
     gate: Literal["local", "local+witness", "local+pg"] | None = None
 
 
-class Document(_Model):
+class Document(Strict):
     """The whole file."""
 
     shapes: dict[Word, dict[Name, Field]] = Constraint(default_factory=dict)
