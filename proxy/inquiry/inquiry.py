@@ -9,7 +9,6 @@ from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from proxy.inquiry.route import Route
 
@@ -74,7 +73,6 @@ class Inbound:
     """One HTTP request as it came. ``target`` is the raw request target, undecoded; ``headers`` keep case and order."""
 
     query_id: str
-    received_at: datetime
     source: str
     method: str
     target: str
