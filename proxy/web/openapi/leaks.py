@@ -9,20 +9,10 @@ from proxy.oversight.leak.asking import MOST_PAGES
 from proxy.oversight.leak.claim import LONGEST_WITHIN, MOST_VALUE
 from proxy.oversight.leak.published import MOST_ITEMS
 from proxy.oversight.leak.ranking import Verdict
-from proxy.web.openapi.parts import JSON, MOMENT, OF_A_BODY, OF_IDENTITY, OF_THE_CONNECTION, operation
+from proxy.web.openapi.parts import CONSOLE, JSON, MAYBE_MOMENT, MOMENT, OF_A_QUESTION, operation, sent
 
-_REFUSED: Final = (
-    OF_THE_CONNECTION
-    | OF_IDENTITY
-    | OF_A_BODY
-    | {
-        "method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-unknown", "locked", "locks-stale",
-        "route-unknown", "case-unknown", "case-directory-unavailable", "statement-uninformative", "own-lookups",
-        "leak-unclear",
-    }
-)  # fmt: skip
+_REFUSED: Final = OF_A_QUESTION | {"leak-unclear", "parameter-unknown"}
 _TEXT: Final = {"type": "string"}
-_MAYBE_MOMENT: Final = {"anyOf": [MOMENT, {"type": "null"}]}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _SHARE: Final = {"type": "number", "minimum": 0, "maximum": 1}
 _ITEMS: Final = {"type": "array", "items": {"type": "integer"}, "description": "Of what was published, counted from 1."}
@@ -48,18 +38,13 @@ _PUBLISHED: Final = {
     },
 }
 _ASKED: Final = {
-    "type": "object",
-    "required": ["case", "statement", "published"],
-    "additionalProperties": False,
-    "properties": {
-        "case": _TEXT,
-        "statement": {"type": "string", "maxLength": 1000},
-        "published": {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": _PUBLISHED},
-        "at": {**_AT, "description": "When what has no time of its own was first seen in public."},
-        "within_hours": _WITHIN,
-        "about": _ABOUT,
-        "page": {"type": "integer", "minimum": 1, "maximum": MOST_PAGES},
-    },
+    "case": _TEXT,
+    "statement": {"type": "string", "maxLength": 1000},
+    "published": {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": _PUBLISHED},
+    "at": {**_AT, "description": "When what has no time of its own was first seen in public."},
+    "within_hours": _WITHIN,
+    "about": _ABOUT,
+    "page": {"type": "integer", "minimum": 1, "maximum": MOST_PAGES},
 }
 _ITEM: Final = {
     "type": "object",
@@ -72,9 +57,9 @@ _ITEM: Final = {
         "kind": _TEXT,
         "published_at": MOMENT,
         "shown_to_officers": _COUNT,
-        "first_shown": _MAYBE_MOMENT,
-        "last_shown": _MAYBE_MOMENT,
-        "changed": {**_MAYBE_MOMENT, "description": "When another value was first shown in its place."},
+        "first_shown": MAYBE_MOMENT,
+        "last_shown": MAYBE_MOMENT,
+        "changed": {**MAYBE_MOMENT, "description": "When another value was first shown in its place."},
         "masked_for_officers": _COUNT,
     },
 }  # fmt: skip
@@ -143,5 +128,5 @@ def leaks() -> dict[str, dict[str, Any]]:
         "leak-trace", "log", "Who was shown what was published, before it was: an entry of the log itself",
         {JSON: {"schema": _TRACED}}, _REFUSED,
     )  # fmt: skip
-    trace["requestBody"] = {"required": True, "content": {JSON: {"schema": _ASKED}}}
-    return {"/leaks": {"servers": [{"url": "/", "description": "The console's door."}], "post": trace}}
+    trace["requestBody"] = sent(_ASKED, ["case", "statement", "published"])
+    return {"/leaks": {"servers": CONSOLE, "post": trace}}
