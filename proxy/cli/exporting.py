@@ -170,9 +170,8 @@ def _kept(path: Path, verifier: Verifier) -> Checkpoint:
 @contextmanager
 def _explained() -> Iterator[None]:
     """Say what to do about what stops an export."""
-    from proxy.audit.bundle.gathering import EpochUnsearchable  # noqa: PLC0415
+    from proxy.audit.bundle.gathering import EpochUnsearchable, ExportRefused  # noqa: PLC0415
     from proxy.audit.bundle.stamps import StampInvalid  # noqa: PLC0415
-    from proxy.audit.bundle.writing import ExportRefused  # noqa: PLC0415
     from proxy.audit.entry import EntryUnreadable  # noqa: PLC0415
     from proxy.audit.sealing import SealBroken  # noqa: PLC0415
 

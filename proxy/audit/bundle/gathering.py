@@ -9,10 +9,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from proxy.audit.bundle.question import Chooser, Stretch
-from proxy.audit.bundle.writing import ExportRefused
 from proxy.audit.entry import decode
 from proxy.clock import stamp
-from proxy.tlog.errors import LogDamaged, NoteInvalid
+from proxy.tlog.errors import LogDamaged, LogError, NoteInvalid
 from proxy.tlog.store import CHECKPOINT, COSIGNED, SegmentReader, segments_of
 
 if TYPE_CHECKING:
@@ -29,6 +28,10 @@ _TICK: Final = timedelta(milliseconds=10)
 """The smallest step of an entry's time."""
 SET_BACK: Final = timedelta(days=1)
 """Times in a log go up, but for a clock that was set back: by less than this, or its node would not have gone on."""
+
+
+class ExportRefused(LogError):  # noqa: N818 -- reads as a sentence where it is raised
+    """There is nothing to export, or more than a bundle holds."""
 
 
 class EpochUnsearchable(ExportRefused):
