@@ -95,7 +95,7 @@ class Upstream:
             text = (await asyncio.to_thread(options.credential.read_text, "utf-8")).strip()
             if not text or not text.isascii() or not text.isprintable():
                 raise ValueError("the records server's credential is not one line of visible ASCII")
-            self._credential = f"{options.credential_header}: {text}\r\n"
+            self._credential = f"Authorization: {text}\r\n"
         self._written.clear()  # what was written before had no credential
         self._open = True
 
@@ -139,18 +139,14 @@ class Upstream:
         return reply
 
     async def check(self) -> None:
-        """Try to reach the records server: connect, and ask for the probe when there is one.
+        """See whether the records server takes a connection.
 
         Raises:
-            UpstreamUnavailable, UpstreamTimeout, UpstreamFailed: as it is.
+            UpstreamUnavailable: it does not.
         """
         try:
-            if self._options.probe:
-                request = f"GET {self._options.probe} HTTP/1.1\r\n{self._fields(frozenset({JSON}))}\r\n"
-                await self._ask(request.encode("ascii"), _healthy)
-            else:
-                (await self._connect()).close()
-        except (UpstreamUnavailable, UpstreamTimeout, UpstreamFailed):
+            (await self._connect()).close()
+        except UpstreamUnavailable:
             self._metrics.upstream_up.set(0)
             raise
         self._metrics.upstream_up.set(1)
@@ -226,13 +222,6 @@ class Upstream:
                 f"User-Agent: {AGENT}\r\nVia: {VIA}\r\n{self._credential}"
             )
         return written
-
-
-def _healthy(frame: Frame) -> str:
-    """Accept any reply to the probe but an error's."""
-    if frame.status >= 400:
-        _fail(f"The records server answers its probe with {frame.status}.")
-    return ""
 
 
 def _check(frame: Frame, route: Route) -> str:

@@ -14,9 +14,9 @@ class UpstreamOptions:
     """Seconds and bytes.
 
     ``url`` is an origin (``http://127.0.0.1:8001``), without path. ``ca``, ``certificate`` and ``key`` are PEM files for https.
-    ``credential`` is a file whose one line is sent as the header ``credential_header``. At most ``connections`` exchanges are
-    under way and ``queue`` inquiries wait for one. ``keepalive_seconds`` must be shorter than the records server's own, so that
-    it does not close a connection just when we use it. ``probe`` is a path that ``check`` asks for, or empty to connect only.
+    ``credential`` is a file whose one line is sent as ``Authorization``. At most ``connections`` exchanges are under way and
+    ``queue`` inquiries wait for one. ``keepalive_seconds`` must be shorter than the records server's own, so that it does not
+    close a connection just when we use it.
     """
 
     url: str
@@ -24,7 +24,6 @@ class UpstreamOptions:
     certificate: Path | None = None
     key: Path | None = None
     credential: Path | None = None
-    credential_header: str = "Authorization"
     connections: int = 64
     queue: int = 256
     queue_seconds: float = 2
@@ -33,4 +32,3 @@ class UpstreamOptions:
     total_seconds: float = 20
     keepalive_seconds: float = 3
     reply_bytes: int = 8 << 20
-    probe: str = ""

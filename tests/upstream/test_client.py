@@ -410,17 +410,6 @@ async def test_a_closed_client_sends_nothing(world: World) -> None:
     assert server.connections == 0
 
 
-async def test_a_probe_tells_a_sick_server(world: World, well_formed: Reply) -> None:
-    """A probe that is answered with an error, or not at all, fails the check."""
-    server = await world.server(well_formed(status="500 X"), SILENCE)
-    upstream = await world.upstream(server, probe="/health", first_byte_seconds=0.05)
-
-    with pytest.raises(UpstreamFailed):
-        await upstream.check()
-    with pytest.raises(UpstreamTimeout):
-        await upstream.check()
-
-
 async def test_no_refusal_tells_what_was_asked(world: World) -> None:
     """The library's own errors hold the URL; neither ours nor their causes do."""
     server = await world.server(b"garbage\r\n\r\n")
