@@ -223,7 +223,9 @@ class SealedTable:
         generation = await self._database.bump(connection, self._name if told else f"{self._name}-sealing")
         sealed = (await connection.execute(self._sealed_manifest())).scalar_one_or_none()
         some = (await connection.execute(select(self.rows.c.id).limit(1))).scalars().all()
-        change = Change(self, connection, generation if told else None, *await self._manifest(sealed, some))
+        manifest, sealing = await self._manifest(sealed, some)
+        known = generation if told else None
+        change = Change(self.rows, self.sealed, connection, generation=known, manifest=manifest, sealing=sealing)
         yield change
         await self._write_manifest(connection, change.manifest, change.sealing)
 

@@ -12,36 +12,44 @@ from proxy.registry.sealing import TAG
 from proxy.registry.tables import AT_ONCE, CHANGES, tag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from sqlalchemy import Table
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from proxy.registry.sealing import Manifest, Sealing
-    from proxy.registry.store import SealedTable
 
 
 class Change:
     """One transaction of a table; the manifest follows every row, under the key that it was sealed with."""
 
     def __init__(
-        self, table: SealedTable, connection: AsyncConnection, generation: int | None, manifest: Manifest, sealing: Sealing
+        self,
+        rows: Table,
+        seal: Callable[[str, bytes, Sealing], bytes],
+        connection: AsyncConnection,
+        *,
+        generation: int | None,
+        manifest: Manifest,
+        sealing: Sealing,
     ) -> None:
         """Used by ``SealedTable.within`` only; without a ``generation`` nobody has to read anew what is written."""
         self.connection = connection
         self._generation = generation
         self.manifest = manifest
         self.sealing = sealing
-        self._table = table
+        self._rows = rows
+        self._seal = seal
 
     async def put(self, rows: Mapping[str, bytes]) -> None:
         """Write rows by id, new or in the place of older ones."""
         if not rows:
             return
-        sealed = {row: self._table.sealed(row, content, self.sealing) for row, content in rows.items()}
+        sealed = {row: self._seal(row, content, self.sealing) for row, content in rows.items()}
         await self._forget(list(rows))
         for row, payload in sealed.items():
             self.manifest = self.manifest.changed(added=self.sealing.row_hash(row, payload[-TAG:]), by=1)
-        statement = insert(self._table.rows)
+        statement = insert(self._rows)
         statement = statement.on_conflict_do_update(index_elements=["id"], set_={"sealed": statement.excluded.sealed})
         await self.connection.execute(statement, [{"id": row, "sealed": payload} for row, payload in sealed.items()])
         await self._tell(rows)
@@ -50,7 +58,7 @@ class Change:
         """Remove a row; False when there is none."""
         if not await self._forget([row]):
             return False
-        await self.connection.execute(self._table.rows.delete().where(self._table.rows.c.id == bindparam("row")), {"row": row})
+        await self.connection.execute(self._rows.delete().where(self._rows.c.id == bindparam("row")), {"row": row})
         await self._tell([row])
         return True
 
@@ -62,12 +70,12 @@ class Change:
         statement = statement.on_conflict_do_update(
             index_elements=["subject", "id"], set_={"generation": statement.excluded.generation}
         )
-        facts = {"subject": self._table.rows.name, "generation": self._generation}
+        facts = {"subject": self._rows.name, "generation": self._generation}
         await self.connection.execute(statement, [{**facts, "id": row} for row in rows])
 
     async def _forget(self, rows: Sequence[str]) -> int:
         """Take the rows there are out of the manifest; return how many."""
-        columns = self._table.rows.c
+        columns = self._rows.c
         found = 0
         for start in range(0, len(rows), AT_ONCE):
             some = rows[start : start + AT_ONCE]
@@ -75,5 +83,5 @@ class Change:
             for row, tag in (await self.connection.execute(statement)).all():
                 self.manifest = self.manifest.changed(removed=self.sealing.row_hash(row, bytes(tag or b"")), by=-1)
                 found += 1
-            await cache.drop(self.connection, self._table.rows.name, some)
+            await cache.drop(self.connection, self._rows.name, some)
         return found
