@@ -2,8 +2,8 @@
 
 A mark is eight bits, under a secret, of the year, the month, the day, or of three digits of an SSN. Most people whose name
 meets a common one are told apart by theirs, and are neither opened nor compared. Marks that agree by chance only cost the
-comparison; those that do not agree never belong to dates that ``likeness.born`` calls anything but ``other``, nor to whole
-SSNs that are one slip apart.
+comparison; those that do not agree never belong to dates that ``likeness.born`` calls anything but ``other``, nor to whole SSNs
+that are one slip apart.
 """
 
 from __future__ import annotations
