@@ -109,7 +109,6 @@ class Metrics:
         self.roots_total = self._counter("root_queries", "Queries that were not caused by another query", "action")
         self.stage_seconds = self._histogram("stage_seconds", "Time in each stage of a query", "stage")
         self.query_seconds = self._histogram("query_seconds", "Time from request to answer", "outcome")
-        self.records_total = self._counter("records", "Records in replies, by what became of them", "outcome")
         self.escalations_pending = self._gauge("escalations_pending", "Escalations that wait for a supervisor")
         self.escalation_oldest_seconds = self._gauge("escalation_oldest_seconds", "Age of the oldest pending escalation")
         self.escalation_decision_seconds = self._histogram(

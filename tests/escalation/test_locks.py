@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.database import Database
+from proxy.database import FRESH_SECONDS, Database
 from proxy.escalation.lifecycle import Move
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import EVERYWHERE, Ending, Kind, Lock, Locked, LocksStale, record_target, subjects_of
@@ -63,12 +64,13 @@ def check(desk: Desk, *, subjects: tuple[str, ...] = ("entry/entry-1", "record/1
     desk.locks.check(OFFICER, case="26-004217", subjects=subjects, grant=grant)
 
 
-def alter(path: Path, statement: str) -> None:
+async def alter(path: Path, statement: str) -> None:
     """Change the store as somebody does who can write the file and has no key."""
     with sqlite3.connect(path) as connection:
         connection.execute(statement)
         connection.execute("UPDATE generations SET number = number + 1 WHERE subject = 'locks'")
     connection.close()
+    await asyncio.sleep(FRESH_SECONDS)  # for so long a look at the store is believed
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ async def test_who_can_write_the_store_and_has_no_key_takes_no_lock_away(desk: D
     await put(desk.database.path, lock(Kind.PRINCIPAL, "somebody-else"))
     check(desk)
 
-    alter(desk.database.path, statement)
+    await alter(desk.database.path, statement)
 
     for _ in range(2):
         with pytest.raises(LocksStale):
@@ -145,7 +147,7 @@ async def test_a_store_put_back_to_an_older_state_stops_everybody(desk: Desk) ->
     """The generation went backwards: a lock may be missing, and nobody can tell which."""
     await put(desk.database.path, lock(Kind.CASE, "another"))
     check(desk)
-    alter(desk.database.path, "UPDATE generations SET number = number - 2 WHERE subject = 'locks'")
+    await alter(desk.database.path, "UPDATE generations SET number = number - 2 WHERE subject = 'locks'")
 
     with pytest.raises(LocksStale):
         check(desk)
@@ -157,6 +159,7 @@ async def test_a_file_in_the_place_of_the_store_stops_everybody(desk: Desk) -> N
     copy = desk.database.path.with_suffix(".copy")
     copy.write_bytes(desk.database.path.read_bytes())
     copy.replace(desk.database.path)
+    await asyncio.sleep(FRESH_SECONDS)
 
     with pytest.raises(LocksStale):  # noqa: PT012 -- the store is looked at once a millisecond
         while True:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.purpose.catalogue import Reuse
-from proxy.purpose.header import Stated, serialize
+from proxy.purpose.header import Stated
 from proxy.purpose.memory import CASES_PER_STATEMENT, FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     CaseClosed,
@@ -28,7 +28,7 @@ from proxy.purpose.purpose import (
     StandingMissing,
     StatementUninformative,
 )
-from tests.purpose.conftest import GOOD, NOW, Officer, cad, case
+from tests.purpose.conftest import GOOD, NOW, Officer, cad, case, serialize
 
 if TYPE_CHECKING:
     from proxy.purpose.purpose import Case

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -75,7 +74,7 @@ def inquiry_of(routes: RouteMap, target: str) -> Inquiry:
     """Read a query as the street does."""
     return inquire(
         routes,
-        Inbound(query_id="q", received_at=datetime(2026, 1, 1, tzinfo=UTC), source="", method="GET", target=target, headers=()),
+        Inbound(query_id="q", source="", method="GET", target=target, headers=()),
     )
 
 
