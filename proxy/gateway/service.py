@@ -393,17 +393,15 @@ class Gateway:
         ruling: Ruling,
         cover: Cover,
     ) -> Disclosure:
-        tally = query.tally = Tally(query.shadow)
-
         def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
-            return asking.judged(fields, self._recognizer, ruling, cover=cover, tally=tally, locks=self._locks)
+            return asking.judged(fields, self._recognizer, ruling, cover=cover, tally=tally, stops=stops)
 
         while True:
-            version = self._locks.version()
-            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields, self._marking)
-            if self._locks.version() == version:  # others had their turn, and may have locked somebody it concerns
-                return disclosure
             tally = query.tally = Tally(query.shadow)
+            stops = self._locks.now()
+            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields, self._marking)
+            if self._locks.now() is stops:  # others had their turn, and may have locked somebody it concerns
+                return disclosure
 
     async def _must_not_be_stopped(
         self, query: _Query, asking: Asking, ruling: Ruling, disclosure: Disclosure, cover: Cover
