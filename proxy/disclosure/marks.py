@@ -47,26 +47,34 @@ class _Mac:
         return outer.hexdigest()[:MARK_DIGITS]
 
 
-def marker(sealer: Sealer) -> Marker:
-    """Return what marks a value under the active index key: 32 hexadecimal digits, or nothing for no text."""
-    macs: dict[tuple[str, str], _Mac] = {}
+def marker(sealer: Sealer) -> Callable[[], Marker]:
+    """Return what makes a reply's marker, under the index key that is active as the reply comes.
 
-    def mark(kind: str, value: str) -> str:
-        known = form(kind, value)
-        if not known:
-            return ""
+    A mark is 32 hexadecimal digits, or nothing for no text.
+    """
+    macs: dict[str, dict[str, _Mac]] = {}
+
+    def begin() -> Marker:
         epoch = sealer.epoch
-        mac = macs.get((epoch, kind))
-        if mac is None:
-            mac = macs[epoch, kind] = _Mac(bytes.fromhex(sealer.token(SPACE, kind_of(kind), epoch)))
-        return mac(known.encode(errors="surrogatepass"))
+        of_kind = macs.setdefault(epoch, {})
 
-    return mark
+        def mark(kind: str, value: str) -> str:
+            known = form(kind, value)
+            if not known:
+                return ""
+            mac = of_kind.get(kind)
+            if mac is None:
+                mac = of_kind[kind] = _Mac(bytes.fromhex(sealer.token(SPACE, kind_of(kind), epoch)))
+            return mac(known.encode(errors="surrogatepass"))
+
+        return mark
+
+    return begin
 
 
 def mark(sealer: Sealer, kind: str, value: str) -> str:
     """Return the mark of one value under the active index key."""
-    return marker(sealer)(kind, value)
+    return marker(sealer)()(kind, value)
 
 
 def marks_of(sealer: Sealer, kind: str, value: str) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ class Gateway:
         clock: Clock,
         monotonic: Callable[[], float],
         key: bytes,
-        marking: Marker,
+        marking: Callable[[], Marker],
         chance: Callable[[], float],
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -153,7 +153,7 @@ class Gateway:
         ``gate`` says when what is recorded may leave.
 
         ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1;
-        ``marking`` makes the log's marks of what left.
+        ``marking`` makes what makes the log's marks of one reply.
         """
         self._policies = policies
         self._shadow = shadow
@@ -399,7 +399,7 @@ class Gateway:
         while True:
             tally = query.tally = Tally(query.shadow)
             stops = self._locks.now()
-            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields, self._marking)
+            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields, self._marking())
             if self._locks.now() is stops:  # others had their turn, and may have locked somebody it concerns
                 return disclosure
 
