@@ -7,7 +7,6 @@ list's records beyond that only the number is told, and their persons' tokens st
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from proxy.disclosure.marks import joined_in, seen_in
@@ -55,7 +54,7 @@ class Traces:
     def __init__(self, declared: Shape, marking: Marker) -> None:
         """Read records of this shape."""
         self._declared = declared
-        self._marking = lru_cache(MOST_MARKS)(marking)  # a town, a surname: many records of a list share them
+        self._marking = marking
         self._marks = 0
         self._others: dict[tuple[str, str], None] = {}
         self.records: list[Left] = []

@@ -50,22 +50,25 @@ class _Mac:
 def marker(sealer: Sealer) -> Callable[[], Marker]:
     """Return what makes a reply's marker, under the index key that is active as the reply comes.
 
-    A mark is 32 hexadecimal digits, or nothing for no text.
+    A mark is 32 hexadecimal digits, or nothing for no text. A marker remembers what it has marked: many records of a list
+    share a town or a surname.
     """
     macs: dict[str, dict[str, _Mac]] = {}
 
     def begin() -> Marker:
         epoch = sealer.epoch
         of_kind = macs.setdefault(epoch, {})
+        marks: dict[tuple[str, str], str] = {}
 
         def mark(kind: str, value: str) -> str:
-            known = form(kind, value)
-            if not known:
-                return ""
-            mac = of_kind.get(kind)
-            if mac is None:
-                mac = of_kind[kind] = _Mac(bytes.fromhex(sealer.token(SPACE, kind_of(kind), epoch)))
-            return mac(known.encode(errors="surrogatepass"))
+            made = marks.get((kind, value))
+            if made is None:
+                mac = of_kind.get(kind)
+                if mac is None:
+                    mac = of_kind[kind] = _Mac(bytes.fromhex(sealer.token(SPACE, kind_of(kind), epoch)))
+                known = form(kind, value)
+                made = marks[kind, value] = mac(known.encode(errors="surrogatepass")) if known else ""
+            return made
 
         return mark
 
