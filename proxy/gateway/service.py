@@ -225,7 +225,7 @@ class Gateway:
         if ruling.outcome not in ANSWERED:
             raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
         assert query.charged is not None
-        self._spending.opened(query.charged, receipt.reference, asking.principal.person, asking.inquiry, self._monotonic())
+        self._spending.opened(query.charged, receipt.reference, asking.principal.person, self._monotonic())
 
         reply = await self._upstream.forward(asking.inquiry, receipt)
         query.size = len(reply.body)
