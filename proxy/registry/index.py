@@ -10,7 +10,7 @@ building when no unit is given, never by the neighbor's; who is enrolled without
 Free text is searched for what is enrolled, as it is: a full name in any order, a phone, SSN, e-mail or plate (``prose.py``). A
 number is a road; a name is evidence, beside dates in the text and whatever else the record says of the person.
 
-Look-alikes are those who share a key of ``traits.keys``. They are compared, field by field (``evidence.py``); whether what is
+Look-alikes are those who share a key (``blocking.py``). They are compared, field by field (``evidence.py``); whether what is
 found is enough is decided by whoever asks, since that depends on the category.
 """
 
@@ -20,7 +20,9 @@ from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry import normalize, prose, traits
+import numpy as np
+
+from proxy.registry import blocking, normalize, prose, traits
 from proxy.registry.evidence import most, weigh, weigh_in_hope
 from proxy.registry.joint import parted
 from proxy.registry.nearness import Near
@@ -141,24 +143,22 @@ class Index:
         """Return whom the fields mean; where there is ``more`` to be read, nobody is given up on."""
         mine = traits.of_fields(fields, self._tokens)
         roads = self._roads(fields, mine, named)
-        halves = traits.BOTH if more else self._halves(mine, least)
+        halves = blocking.BOTH if more else self._halves(mine, least)
         word, usual = self._tokens.word, self._tokens.usual
-        of_names, others = traits.keys_apart(mine, word, enrolled=False, usual=usual, halves=halves)
-        asked = [token for token, _ in roads] + of_names + others
-        passing = self._known.passing(asked)
-        if not passing:
+        of_names, others = blocking.keys_apart(mine, word, usual, halves=halves)
+        exact = np.fromiter([token for token, _ in roads], np.int64, len(roads))
+        there = self._known.who(np.concatenate((exact, of_names, others)))
+        if not there:
             return {}
-        # What passes by chance is looked up once, not by every road.
-        exact, names = len(roads), len(roads) + len(of_names)
-        there = [(roads[place][1], who) for place in passing if place < exact and (who := self.at(asked[place]))]
-        hits = self._exact(fields, named, there) if there else {}
+        names, rest = len(roads), len(roads) + len(of_names)
+        hits = self._exact(fields, named, ((roads[place][1], who) for place, who in there.items() if place < names))
         persons = _persons(named)
-        met = self._known.at_any(list({asked[place] for place in passing if exact <= place < names}))
+        met = [each for place, who in there.items() if names <= place < rest for each in who]
         if met and not more:
             # Whom only names and another date of birth or SSN lead to would be given up on when compared.
             near = Near(mine, persons, word)
             met = [profile for profile in met if near.may(profile.marks)]
-        met += self._known.at_any(list({asked[place] for place in passing if place >= names}))
+        met += (each for place, who in there.items() if place >= rest for each in who)
         found: Findings = {}
         for profile in dict.fromkeys((*hits, *_alike(met))):
             theirs = traits.unpack(self._tokens.open(profile.traits))
@@ -172,7 +172,7 @@ class Index:
     def _halves(self, mine: Traits, least: Callable[[], float]) -> tuple[bool, bool]:
         """Return whether it is any use to look for who shares half of a name, as it is and exchanged."""
         if mine.births or mine.numbers or mine.spots or mine.sites:
-            return traits.BOTH
+            return blocking.BOTH
         straight, exchanged = most(mine.names, self.rarity)
         enough = least()
         return straight >= enough, exchanged >= enough

@@ -40,7 +40,7 @@ _NEAREST: Final = (UNHEARD, SLIP, PHONETIC, SIMILAR)
 _SIMILAR: Final = 0.9
 _SHORT: Final = 3
 _FAR: Final = 0.6
-"""Words of four letters and more that are less alike are neither so few slips apart nor begin one another: one step for most."""
+"""Words of four letters and more that are less alike are neither a slip or three apart nor begin one another."""
 _NO_CONSONANT: Final = "A"
 _OPENING: Final = re.compile("^i(?=[aeou])")
 _GLIDE: Final = re.compile("(?<=[b-df-hj-np-tv-xz])y(?=[aeou])")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from proxy.registry import normalize, traits
+from proxy.registry.blocking import keys
 from proxy.registry.households import bonds
 from proxy.registry.likeness import sound
 from proxy.registry.nearness import marked
@@ -119,7 +120,7 @@ def derive(owner: Entry | Staff, tokens: Tokens) -> bytes:
         *([surname_dob] if surname_dob else ()),
         *(tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))),
         *(place.building for place in homes),
-        *traits.keys(known, tokens.word, enrolled=True),
+        *keys(known, tokens.word),
     }
     kept = (
         category.encode(),
