@@ -64,8 +64,7 @@ class Born(NamedTuple):
     @property
     def whole(self) -> bool:
         """Tell whether every part is known."""
-        year, month, day = self
-        return year > 0 and month > 0 and day > 0
+        return 0 not in self
 
     @property
     def impossible(self) -> bool:
@@ -116,9 +115,8 @@ def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
     best = _given(mine[0], theirs[0])
     if best is OTHER and several:
         for one in mine[:3]:
-            for other in theirs[:3]:
-                if one == other and len(one) > 1:
-                    return PART
+            if len(one) > 1 and one in theirs[:3]:
+                return PART
     return best
 
 
@@ -126,7 +124,7 @@ def _given(one: str, other: str) -> str:
     if len(one) == 1 or len(other) == 1:
         return INITIAL if one[0] == other[0] else OTHER
     mine, theirs = formal(one), formal(other)
-    if other in mine or one in theirs or not mine.isdisjoint(theirs):
+    if (mine or theirs) and (other in mine or one in theirs or not mine.isdisjoint(theirs)):
         return NICKNAME
     return _word(one, other)
 
@@ -179,7 +177,7 @@ def born(mine: Born, theirs: Born) -> str:
     """
     if mine == theirs:
         return SAME if mine.whole else PARTIAL
-    if mine.whole and theirs.whole:
+    if 0 not in mine and 0 not in theirs:
         return _whole(mine, theirs)
     pairs = [(one, other) for one, other in zip(mine, theirs, strict=True) if one and other]
     if not pairs:
