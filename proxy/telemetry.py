@@ -199,21 +199,18 @@ class EntryLines:
         """Take where the lines go."""
         self._write = write
         self._block_bytes = block_bytes
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._block = bytearray()
 
     def __call__(self, entry: Mapping[str, object]) -> None:
         """Keep the line of one entry."""
-        line = orjson.dumps({"event": "entry", "level": "info", **entry}, default=str, option=orjson.OPT_APPEND_NEWLINE)
-        self._lines.append(line)
-        self._size += len(line)
-        if self._size >= self._block_bytes:
+        self._block += orjson.dumps({"event": "entry", "level": "info", **entry}, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        if len(self._block) >= self._block_bytes:
             self.flush()
 
     def flush(self) -> None:
         """Write what is kept."""
-        if self._lines:
-            block, self._lines, self._size = b"".join(self._lines), [], 0
+        if self._block:
+            block, self._block = bytes(self._block), bytearray()
             with suppress(OSError, ValueError):
                 self._write(block)
 

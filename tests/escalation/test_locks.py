@@ -118,7 +118,7 @@ def test_whom_fields_concern_is_never_a_name() -> None:
     """A registry entry and a record's id, whatever else the fields say."""
     recognition = Recognition(protections=(Protection(entry="e-1", category="witness", basis="order"),))
 
-    assert subjects_of(recognition, {"surname": ["DOE"], "person_id": ["7"]}) == ("entry/e-1", "record/7")
+    assert tuple(subjects_of(recognition, {"surname": ["DOE"], "person_id": ["7"]})) == ("entry/e-1", "record/7")
 
 
 @pytest.mark.parametrize(
@@ -238,6 +238,21 @@ async def test_a_lock_that_is_not_in_the_store_yet_holds_here(desk: Desk) -> Non
         check(desk)
     await end(desk.database.path, held.id)
     check(desk)
+
+
+async def test_who_holds_what_was_stopped_can_tell_that_a_lock_has_come(desk: Desk) -> None:
+    """A long reply is judged by the locks of one moment, and anew when they are others by its end, in the store or not yet."""
+    before = desk.locks.now()
+    assert desk.locks.now() is before
+
+    desk.locks.hold(lock(Kind.SUBJECT, "record/100123"))
+    held = desk.locks.now()
+    assert held is not before
+    assert held.on_subject(["record/7", "record/100123"], OFFICER.agency) is not None
+    assert before.on_subject(["record/100123"], OFFICER.agency) is None
+
+    await put(desk.database.path, lock(Kind.CASE, "another", name="lock-2"))
+    assert desk.locks.now() is not held
 
 
 async def test_many_locks_on_others_stop_nobody_else(desk: Desk) -> None:
