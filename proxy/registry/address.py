@@ -13,14 +13,15 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from proxy.registry import normalize
-from proxy.registry.usps import DIRECTIONS, ORDINALS, PLAIN_UNITS, STATE_CODES, STATES, SUFFIXES, UNITS, WORD_UNITS
+from proxy.registry import normalize, roads
+from proxy.registry.usps import DIRECTIONS, ORDINALS, PLAIN_UNITS, STATE_CODES, STATES, SUFFIXES, TENS, UNITS, WORD_UNITS
 
 _TOKEN: Final = re.compile(r"[A-Z0-9]+(?:[-/][A-Z0-9]+)*|[#,]")
 _NUMBER: Final = re.compile(r"[0-9]+[A-Z]?(?:[-/][0-9A-Z]+)?\Z|[NSEW][0-9]+[NSEW][0-9]+\Z")
 _ORDINAL: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)\Z")
 _FLOOR: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)?\Z")
 _LEAD_IN: Final = frozenset({"#", "NO", "NR", "NUMBER", "HOUSE", "AT", "ON", "NEAR", "OF"})
+_IN_CARE_OF: Final = frozenset({"C/O", "ATTN", "ATTENTION"})
 _HALF: Final = re.compile(r"([0-9]+)-([1-9]/[1-9])\Z")
 _SPAN: Final = re.compile(r"([0-9]+)-([0-9]+)\Z")
 _MOST_SPANNED: Final = 20
@@ -31,7 +32,8 @@ ELEVEN TWELVE THIRTEEN FOURTEEN FIFTEEN SIXTEEN SEVENTEEN EIGHTEEN NINETEEN TWEN
 """
 _CARDINALS: Final = {word: str(number) for number, word in enumerate(_ONE_TO_TWENTY.split(), start=1)}
 _LEAST_SPELT: Final = 3
-_UNIT_FIRST: Final = re.compile(r"([0-9]*[A-Z][0-9]*|[A-Z])[-/]([0-9]+)\Z")
+_UNIT_FIRST: Final = re.compile(r"([0-9]*[A-Z][0-9]*|[0-9]+(?=/))[-/]([0-9]+)\Z")
+_UNIT_BEHIND: Final = re.compile(r"([0-9]+)-([0-9]+[A-Z]|[A-Z][0-9]+)\Z")
 _FRACTION: Final = re.compile(r"[0-9]/[0-9]\Z")
 _ZIP: Final = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?\Z")
 _DIGIT: Final = re.compile(r"[0-9]")
@@ -115,7 +117,8 @@ def _tokens(text: str) -> list[str]:
     if not text.isascii():
         text = _VULGAR.sub(lambda sign: f" {unicodedata.normalize('NFKC', sign[0])}".replace("\u2044", "/"), text)
         decomposed = unicodedata.normalize("NFKD", text)
-        kept = "".join(letter for letter in decomposed if unicodedata.category(letter) not in {"Mn", "Cf"})
+        dashed = ("-" if unicodedata.category(letter) == "Pd" else letter for letter in decomposed)
+        kept = "".join(letter for letter in dashed if unicodedata.category(letter) not in {"Mn", "Cf"})
         text = normalize.seen_as_latin(kept)
     found = _TOKEN.findall(text.upper().replace("'", "").replace("\n", ","))[:_MOST_TOKENS]
     return [_APARTMENT if _misspells(word) else word for word in found]
@@ -147,9 +150,9 @@ def _parse(text: str, *, whole: bool) -> Street:
 
 
 def _with_number(segments: list[list[str]]) -> list[list[str]]:
-    """Join a house number that a comma parts from its street."""
+    """Join a house number that a comma parts from its street, and a box from its route."""
     for position, segment in enumerate(segments[:-1]):
-        if len(segment) == 1 and segment[0].isdigit():
+        if (len(segment) == 1 and segment[0].isdigit()) or roads.is_route(segment):
             return [*segments[:position], segment + segments[position + 1], *segments[position + 2 :]]
     return segments
 
@@ -199,7 +202,7 @@ def _locality(tokens: list[str]) -> tuple[list[str], str, str]:
 
 def _line(tokens: list[str], *, whole: bool) -> Street:
     unit_before = ""
-    if len(tokens) > 2 and (tokens[0] in UNITS or tokens[0] == "#") and _NUMBER.match(tokens[2]):
+    if len(tokens) > 2 and (tokens[0] in UNITS or tokens[0] in PLAIN_UNITS) and _NUMBER.match(tokens[2]):
         unit_before, tokens = _unit(tokens[:2]), tokens[2:]
     city: list[str] = []
     state = postal_code = ""
@@ -222,11 +225,15 @@ def _ends_in_code(tokens: list[str]) -> bool:
 
 
 def _led_in(unit_before: str, tokens: list[str]) -> tuple[str, list[str]]:
-    """Take off what stands before a house number: ``No. 17``, ``# 17``, ``at 17``, or a unit, as in ``4B/17``."""
+    """Take off what stands at a house number: ``No. 17``, ``at 17``, ``c/o Doe 17``, a unit (``4B/17``, ``17-4B``)."""
+    if tokens and tokens[0] in _IN_CARE_OF:
+        tokens = next((tokens[at:] for at, word in enumerate(tokens) if word[0].isdigit()), tokens)
     if len(tokens) > 2 and tokens[0] in _LEAD_IN and _NUMBER.match(tokens[1]):
         return unit_before, tokens[1:]
     if tokens and (parted := _UNIT_FIRST.match(tokens[0])):
         return unit_before or _unit([parted[1]]), [parted[2], *tokens[1:]]
+    if tokens and (parted := _UNIT_BEHIND.match(tokens[0])):
+        return unit_before or _unit([parted[2]]), [parted[1], *tokens[1:]]
     return unit_before, tokens
 
 
@@ -243,13 +250,8 @@ def _number(tokens: list[str]) -> tuple[str, list[str]]:
     """Split off the house number; a post-office box or a rural route's box is one too."""
     if not tokens:
         return "", []
-    joined = "" if tokens[0][0].isdigit() else " ".join(tokens[:4])
-    for opening, core in (("PO BOX ", ["PO", "BOX"]), ("P O BOX ", ["PO", "BOX"]), ("POST OFFICE BOX ", ["PO", "BOX"])):
-        if joined.startswith(opening):
-            size = len(opening.split())
-            return tokens[size].lstrip("0") or "0", core + tokens[size + 1 :]
-    if len(tokens) >= 4 and tokens[0] in {"RR", "HC"} and tokens[2] == "BOX":
-        return tokens[3].lstrip("0") or "0", [tokens[0], tokens[1].lstrip("0"), *tokens[4:]]
+    if not tokens[0][0].isdigit() and (box := roads.box(tokens)):
+        return box.number, [*box.core, *box.rest]
     if half := _HALF.match(tokens[0]):  # 17-1/2
         tokens = [*half.groups(), *tokens[1:]]
     elif tokens[0] in _CARDINALS and len(tokens) >= _LEAST_SPELT and any(word in SUFFIXES for word in tokens[2:]):
@@ -259,7 +261,7 @@ def _number(tokens: list[str]) -> tuple[str, list[str]]:
     number, rest = tokens[0].lstrip("0") or "0", tokens[1:]
     if rest and _FRACTION.match(rest[0]):
         number, rest = f"{number} {rest[0]}", rest[1:]
-    return number, rest
+    return number, roads.numbered(rest)
 
 
 def _split(tokens: list[str], *, cut: bool) -> tuple[list[str], list[str], list[str]]:
@@ -270,6 +272,8 @@ def _split(tokens: list[str], *, cut: bool) -> tuple[list[str], list[str], list[
             return tokens[:index], tokens[index:end], tokens[end:]
     end = _street_end(tokens)
     if end and end < len(tokens):
+        if not cut and roads.boxed(tokens):
+            return tokens[:end], [], []  # the road that the route runs along
         if _DIGIT.search(tokens[end]) or len(tokens[end]) == 1:
             stop = end + 1 if cut else len(tokens)
             return tokens[:end], tokens[end:stop], tokens[stop:]
@@ -302,15 +306,20 @@ def _unit_end(tokens: list[str], index: int) -> int:
 
 def _street_end(tokens: list[str]) -> int:
     """Return where the street's words end: behind the first run of suffixes and directionals that follows its name."""
-    for index in range(1, len(tokens)):
-        short = SUFFIXES.get(tokens[index])
+    if boxed := roads.boxed(tokens):
+        return boxed
+    for index, word in enumerate(tokens):
+        short = SUFFIXES.get(word)
         if short is None:
             continue
-        numbered = short in _NUMBERED_ROADS or (short == "RD" and tokens[index - 1] in _NUMBERED_BEFORE_ROAD)
-        if numbered:
+        named = short in _NUMBERED_ROADS or (short == "RD" and index > 0 and tokens[index - 1] in _NUMBERED_BEFORE_ROAD)
+        numbered = named and index + 1 < len(tokens) and tokens[index + 1][0].isdigit()
+        if not (index or numbered):
+            continue
+        if named and not numbered:
             return len(tokens)
-        end = index + 1
-        while end < len(tokens) and (tokens[end] in SUFFIXES or tokens[end] in DIRECTIONS):
+        end = index + 1 + numbered
+        while end < len(tokens) and (tokens[end] in DIRECTIONS or (tokens[end] in SUFFIXES and not numbered)):
             end += 1
         return end
     return 0
@@ -324,6 +333,8 @@ def _core(tokens: list[str]) -> str:
             word = ordinal[1] if ordinal else DIRECTIONS.get(part) or SUFFIXES.get(part) or ORDINALS.get(part, part)
             if word in {"E", "W"} and words and words[-1] in {"N", "S"}:
                 words[-1] += word
+            elif words and words[-1] in TENS and word != part and len(word) == 1 and word.isdigit():
+                words[-1] = TENS[words[-1]] + word  # Twenty-Third
             else:
                 words.append(word)
     return " ".join(words)

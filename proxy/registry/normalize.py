@@ -53,11 +53,14 @@ _AMERICAN: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})\Z")
 _PARTIAL: Final = re.compile(r"([0-9]{4}|[-xX?*]{1,4})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2}))?)?\Z")
 _EXTENSION: Final = re.compile(r"[;,\s]*(?:x|ext|extn|extension|#)[\s.:=#]*[0-9]{0,8}\Z", re.IGNORECASE)
 _WHOLE_SSN: Final = re.compile("[0-9]{3}-?[0-9]{2}-?[0-9]{4}\\Z")
+_SHORT_SSN: Final = re.compile("(?:[0-9]{7,8}|[0-9][- ][0-9]{2}[- ][0-9]{4})\\Z")
 _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _NOT_ALNUM: Final = re.compile(r"[^A-Z0-9]+")
 _NUMERIC: Final = re.compile(r"\+?0*([0-9]+)(?:\.0*)?\Z")
 _NOTHING: Final = frozenset({"", "NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEMP", "NOPLATE", "NOPLATES", "NOTAG", "TBD"})
 _SSN_DIGITS: Final = 9
+_ZIP_DIGITS: Final = {3: 5, 4: 5, 8: 9}
+"""How many digits a code has that has so many without its leading zeros."""
 _SLIPPED_SSN: Final = frozenset({8, 9, 10})
 _LOOKALIKES: Final = str.maketrans("IOQ", "100")
 _TAKEN_FOR: Final = str.maketrans("IOQDBSZG", "10008526")
@@ -258,7 +261,7 @@ def birth(text: str) -> tuple[int, int, int] | None:
 def ssn(text: str) -> str:
     """Return nine digits; a number that lost its leading zeros has them again; nothing for one repeated digit."""
     digits = text.replace("-", "") if _WHOLE_SSN.match(text) else _NOT_DIGITS.sub("", _plain(text))
-    if len(digits) in {7, 8} and text.strip().isdigit():
+    if len(digits) in {7, 8} and _SHORT_SSN.match(_plain(text)):
         digits = digits.zfill(_SSN_DIGITS)
     return digits if len(digits) == _SSN_DIGITS and digits.count(digits[0]) < _SSN_DIGITS else ""
 
@@ -331,9 +334,12 @@ def person_id(text: str) -> str:
 
 
 def postal_code(text: str) -> str:
-    """Return the five digits of a ZIP code, or letters and digits of another country's."""
+    """Return the five digits of a ZIP code, lost leading zeros included, or letters and digits of another country's."""
     marks = _marks(text)
-    return marks[:5] if marks.isdigit() and len(marks) in {5, 9} else marks
+    if not marks.isdecimal():
+        return marks
+    whole = marks.zfill(_ZIP_DIGITS.get(len(marks), 0))
+    return whole[:5] if len(whole) in {5, 9} else whole
 
 
 def state(text: str) -> str:
@@ -351,13 +357,17 @@ _CITY: Final = {"SAINT": "ST", "SAINTE": "STE", "FORT": "FT", "MOUNT": "MT"}
 
 
 def _plain(text: str) -> str:
-    """Return compatibility forms (full-width digits) as ordinary ones, without space around; nothing when too long."""
+    """Return compatibility forms (full-width digits) as ordinary ones, without space around; nothing when too long.
+
+    A number that a spreadsheet made a fraction of, 42903.0, is the number.
+    """
     if len(text) > MOST_CHARACTERS:
         return ""
     if not text.isascii():
         kept = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
         text = "".join(kept)[:MOST_CHARACTERS]
-    return text.strip()
+    text = text.strip()
+    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 
 
 def _marks(text: str) -> str:

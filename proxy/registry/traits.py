@@ -145,7 +145,9 @@ _site_of = lru_cache(maxsize=4096)(site_of)
 
 @lru_cache(maxsize=4096)
 def _name_of_street(core: str) -> str:
-    return " ".join(word for word in core.split() if word not in SUFFIX_CODES and word not in DIRECTION_CODES) or core
+    words = [word for word in core.split() if word not in DIRECTION_CODES]
+    named = [word for word in words if word not in SUFFIX_CODES] or words[:-1]  # Glen Park Avenue is all suffixes
+    return " ".join(named) or core
 
 
 def of_person(who: Identifiers, read: Callable[[str], Street] = address.address) -> Traits:

@@ -228,7 +228,7 @@ STOP
 TRLR TRAILER
 """)
 
-PLAIN_UNITS: Final = frozenset({"APT", "UNIT", "STE", "#", "NO", "NUMBER", "NUM"})
+PLAIN_UNITS: Final = frozenset({"APT", "UNIT", "STE", "#", "NO", "NUMBER", "NUM", "FLAT"})
 """Designators that people use for one another: what stands behind them is the unit."""
 
 WORD_UNITS: Final = _table("""
@@ -248,7 +248,7 @@ ORDINALS: Final = _table("""
 1 FIRST
 2 SECOND
 3 THIRD
-4 FOURTH
+4 FOURTH FORTH
 5 FIFTH
 6 SIXTH
 7 SEVENTH
@@ -265,7 +265,26 @@ ORDINALS: Final = _table("""
 18 EIGHTEENTH
 19 NINETEENTH
 20 TWENTIETH
+30 THIRTIETH
+40 FORTIETH
+50 FIFTIETH
+60 SIXTIETH
+70 SEVENTIETH
+80 EIGHTIETH
+90 NINETIETH
 """)
+
+TENS: Final = _table("""
+2 TWENTY
+3 THIRTY
+4 FORTY FOURTY
+5 FIFTY
+6 SIXTY
+7 SEVENTY
+8 EIGHTY
+9 NINETY
+""")
+"""What an ordinal of two words begins with: Twenty-Third."""
 
 STATES: Final = {
     line[3:]: line[:2]
