@@ -40,6 +40,8 @@ MOST_TEXT: Final = normalize.MOST_CHARACTERS
 MOST_NARRATIVE: Final = 4096
 """Of free text, as much as a record of a reply may hold of it."""
 MOST_LINE: Final = 1 << 16
+_EXACT: Final = 1 << 53
+"""Up to here a floating-point number is the whole number that was meant."""
 UNRECOGNIZABLE: Final = "nothing to recognize the person by: give a full name, an identifier or a home address"
 
 
@@ -121,13 +123,15 @@ def read_csv(lines: Iterable[str], keys: Iterable[str]) -> Iterator[Raw]:
         yield reader.line_num, {name: _cell(name, cell) for name, cell in zip(header, row, strict=True) if cell.strip()}
 
 
-def read_jsonl(lines: Iterable[str]) -> Iterator[Raw]:
-    """Yield the number and the object of each line."""
+def read_jsonl(lines: Iterable[str], *, every: bool = False) -> Iterator[Raw]:
+    """Yield the number and the object of each line; ``every``: of an empty one, too, which says nothing of anybody."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
+            if every:
+                yield number, {}
             continue
         if len(line) > MOST_LINE:
-            yield number, LineRefused(f"longer than {MOST_LINE} characters")
+            yield number, LineRefused(f"longer than {MOST_LINE} bytes")
             continue
         try:
             value = orjson.loads(line)
@@ -274,6 +278,8 @@ def _text(value: object) -> str | None:
     if isinstance(value, str):
         # What cannot be written cannot be sealed, and matches nothing (RFC 8259 §8.2).
         return value.strip() if value.isascii() or value.encode("utf-8", "ignore").decode() == value else None
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        value = int(value)  # a spreadsheet's 42903.0
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -125,6 +125,18 @@ async def test_a_line_that_would_recognize_nobody_is_not_taken(office: Office) -
             entry_line(1, {**who, "category": "official", "basis": "law"}, categories=CATEGORIES, now=office.now)
 
 
+async def test_numbers_are_texts(office: Office) -> None:
+    """A file that a spreadsheet or a table of numbers was made into has 42903.0 for a ZIP code; a fraction is no identifier."""
+    await office.enroll({"given_name": "A", "surname": "Bee", "ssn": 518224471.0, "phone": 2125550143.0, "category": "victim"})
+
+    assert office.roads(ssn=518224471) == office.roads(ssn=518224471.0) == office.roads(ssn="518224471.0") == {"ssn"}
+    assert office.roads(phone="2125550143.0") == {"phone"}
+    assert criteria({"postal_code": 42903.0, "street": None, "unit": ""}) == {"postal_code": ("42903",)}
+    for other in (0.5, 1e300, True):
+        with pytest.raises(LineRefused):
+            criteria({"ssn": other})
+
+
 async def test_what_was_not_understood_of_a_line_is_told(office: Office) -> None:
     """A line that is of use is taken; what of it recognizes nobody is noted."""
     line = entry_line(
