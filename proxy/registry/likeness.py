@@ -41,6 +41,19 @@ _SIMILAR: Final = 0.9
 _NO_CONSONANT: Final = "A"
 _OPENING: Final = re.compile("^i(?=[aeou])")
 _GLIDE: Final = re.compile("(?<=[b-df-hj-np-tv-xz])y(?=[aeou])")
+_EASTERN: Final = re.compile("^ye(?=[bdfgklmnprstvz])")
+_SERVANT: Final = re.compile(r"^abd[aeiou]+(?:l(?=[a-z])|([rsznd])(?=\1))")
+"""Abd al-Rahman, Abdulrahman, Abdurrahman: the article is not heard."""
+_MUHAMMAD: Final = "muhammad mohammed mohammad mohamed mohamad muhammed mohammod muhamad mahomed"
+_ABBREVIATED: Final[Mapping[str, str]] = {
+    "alexr": "alexander", "benj": "benjamin", "cath": "catherine", "chas": "charles", "danl": "daniel", "edw": "edward",
+    "edwd": "edward", "eliz": "elizabeth", "fco": "francisco", "fredk": "frederick", "geo": "george", "gmo": "guillermo",
+    "jas": "james", "jno": "john", "ma": "maria", "margt": "margaret", "md": _MUHAMMAD, "michl": "michael", "mohd": _MUHAMMAD,
+    "nathl": "nathaniel", "patk": "patrick", "richd": "richard", "robt": "robert", "saml": "samuel", "thos": "thomas",
+    "wm": "william",
+    "graeme": "graham", "shaun": "sean", "shawn": "sean", "stewart": "stuart",
+}  # fmt: skip
+"""As clerks abbreviate given names, and what is said alike though no letter tells; the package knows what people are called."""
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
 
 
@@ -86,7 +99,9 @@ class Born(NamedTuple):
 
 @cache
 def _canonicals() -> Mapping[str, frozenset[str]]:
-    return {name: frozenset(formal) for name, formal in NickNamer().canonical_lookup.items()}
+    known = {name: frozenset(formal) for name, formal in NickNamer().canonical_lookup.items()}
+    more = {short: frozenset(names.split()) for short, names in _ABBREVIATED.items()}
+    return known | {short: names | known.get(short, frozenset()) for short, names in more.items()}
 
 
 def formal(name: str) -> frozenset[str]:
@@ -98,9 +113,10 @@ def formal(name: str) -> frozenset[str]:
 def sound(text: str) -> str:
     """Return how a name sounds (metaphone); a name without a consonant sounds like any other such.
 
-    Passports have Iakov and Beliaeva where newspapers have Yakov and Belyaeva.
+    Passports have Iakov and Beliaeva where newspapers have Yakov and Belyaeva, and Ekaterina where they have Yekaterina.
     """
-    return metaphone(_GLIDE.sub("i", _OPENING.sub("y", text))) or _NO_CONSONANT
+    text = _EASTERN.sub("e", _OPENING.sub("y", _SERVANT.sub("abd", text)))
+    return metaphone(_GLIDE.sub("i", text)) or _NO_CONSONANT
 
 
 def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
@@ -115,7 +131,16 @@ def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
             for other in theirs[:3]:
                 if one == other and len(one) > 1:
                     return PART
+        if _initials(mine, theirs) or _initials(theirs, mine):
+            return INITIAL
+    if best is SIMILAR and len(mine) + len(theirs) > 2 and sound("".join(mine)) == sound("".join(theirs)):
+        return PHONETIC
     return best
+
+
+def _initials(mine: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Tell whether a given name is the initials of the other's, as RJ of Robert James."""
+    return len(mine[0]) == 2 and len(theirs) > 1 and mine[0] == theirs[0][0] + theirs[1][0]
 
 
 def _given(one: str, other: str) -> str:
@@ -139,6 +164,7 @@ def surname(mine: Sequence[str], theirs: Sequence[str]) -> str:
         if shared or _head(mine, theirs) or _head(theirs, mine):
             return PART
         halves = {_word(word, their) for word in mine for their in theirs if len(word) > 3 and len(their) > 3}
+        halves.add(_word(one, other))
         best = next((level for level in _NEAREST if level in halves), OTHER)
         if best is not OTHER:
             return best

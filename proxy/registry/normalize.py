@@ -40,7 +40,15 @@ _GENERATION: Final = {
     "jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "2nd": "ii", "iii": "iii", "3rd": "iii", "iv": "iv",
     "4th": "iv",
 }  # fmt: skip
-_TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "hon", "rev", "prof", "sgt", "lt", "capt", "det", "ofc"})
+_SAID_BEFORE: Final = """
+mr mrs ms miss mx dr doctor prof professor rev reverend the hon honorable honourable atty attorney
+sgt sergeant lt lieutenant capt captain cpl corporal det detective ofc officer trooper inspector sheriff
+mayor gov governor sen senator rep councilman councilwoman
+"""
+_TITLES: Final = frozenset(_SAID_BEFORE.split())
+_OFFICES: Final = frozenset({"judge", "justice", "chief", "major", "deputy", "agent", "general", "pastor", "sir"})
+"""Titles that are given names, too: a name that begins with one is read in both ways."""
+_DEGREES: Final = frozenset({"md", "phd", "jd", "dds", "dvm", "rn", "cpa", "edd", "llm", "mba", "dmd"})
 PARTICLES: Final = frozenset(
     re.findall("[a-z]+", "de la del las los da das do dos di du des le van von der den ter zu al el bin ibn abu st y e o")
 )
@@ -136,20 +144,22 @@ def text_keys(text: str) -> tuple[NameKey, ...]:
     """Return the keys to look a whole name by, written ``SURNAME, Given M`` or ``Given M Surname``."""
     before, comma, after = text[: MOST_CHARACTERS + 1].partition(",")
     if comma:
-        given = [token for token in fold(after).split() if token not in GENERATIONS]
+        given = given_behind(before, after)
         if given and len(text) <= MOST_CHARACTERS:
             return tuple(dict.fromkeys((*parts_keys(given[0], before), *parts_keys(" ".join(given), before))))
         text = before
-    tokens = list(name_tokens(text))
-    if len(tokens) < 2:
-        return ()
+    keys = [key for tokens in name_readings(text) if len(tokens) > 1 for key in _whole_keys(tokens)]
+    return tuple(dict.fromkeys(keys))
+
+
+def _whole_keys(tokens: tuple[str, ...]) -> list[NameKey]:
     long = [token for token in tokens if len(token) > 1]
-    keys = [_key(tokens), _key([tokens[0], tokens[-1]])]
+    keys = [_key([*tokens]), _key([tokens[0], tokens[-1]])]
     if len(long) > 1:
         keys += [_key(long), _key([long[0], long[-1]])]
     if len(tokens) > 2:  # Mark D Angelo, Mary Ann Berg, Wang Xiao Ming: two words that others write as one
         keys += [_key([tokens[0], tokens[-2] + tokens[-1]]), _key([tokens[0] + tokens[1], tokens[-1]])]
-    return tuple(dict.fromkeys(keys))
+    return keys
 
 
 def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
@@ -168,6 +178,8 @@ def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
         keys += [_key(first[:1], head), _key(first[:1], ["".join(head)]), _key(first[:1], ["".join(last)])]
     if len(first) > 1:
         keys.append(_key(["".join(first)], last))
+    if len(first) > 2:  # Nguyen Thi Hong Nhung is called by the last of them
+        keys.append(_key(first[-1:], last))
     return tuple(dict.fromkeys(keys))
 
 
@@ -199,10 +211,33 @@ def name_tokens(text: str) -> tuple[str, ...]:
     """Return the words of a whole name, in their order, without titles, Jr. and the like."""
     if not text.isascii() and _UNSPACED.match(text):
         text = f"{text[0]} {text[1:]}"  # the surname comes first, in one sign
-    tokens = _without_generation(fold(text).split())
+    return _untitled(tuple(_without_generation(fold(text).split())))
+
+
+def name_readings(text: str) -> tuple[tuple[str, ...], ...]:
+    """Return a whole name's words, and, where it may begin with an office, without it: Judge John Smith."""
+    tokens = name_tokens(text)
+    if len(tokens) > 2 and tokens[0] in _OFFICES:
+        return tokens, _untitled(tokens[1:])
+    return (tokens,)
+
+
+def given_behind(before: str, after: str) -> tuple[str, ...]:
+    """Return the given names behind a comma; nothing where a suffix or a degree follows a whole name: John Smith, M.D."""
+    given = given_tokens(after)
+    if len(given) < 2:
+        return () if given and given[0] in _DEGREES and len(name_tokens(before)) > 1 else given
+    if "".join(given) in _DEGREES and len(name_tokens(before)) > 1:
+        return ()
+    while len(given) > 1 and len(given[1]) > 1 and (given[0] in _TITLES or given[0] in _OFFICES):
+        given = given[1:]
+    return given
+
+
+def _untitled(tokens: tuple[str, ...]) -> tuple[str, ...]:
     while len(tokens) > 2 and tokens[0] in _TITLES:
         tokens = tokens[1:]
-    return tuple(tokens)
+    return tokens
 
 
 def moniker(text: str) -> str:

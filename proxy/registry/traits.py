@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from proxy.registry.address import Street
     from proxy.registry.person import Identifiers
 
+_BEGINNINGS: Final = PARTICLES | {"mc", "mac"}
 MOST_NAMES: Final = 16
 """So many readings of the names of one record are compared; the exact look-up reads them all."""
 
@@ -112,13 +113,25 @@ def name_of(given: str, surname: str) -> Name:
 def names_of(text: str) -> tuple[Name, ...]:
     """Return the readings of a whole name: ``SURNAME, Given M``, or ``Given M Surname``; nothing for a single word."""
     before, comma, after = text.partition(",")
-    if comma and (given := normalize.given_tokens(after)):
+    if comma and (given := normalize.given_behind(before, after)):
         return (Name(given, normalize.surname_tokens(before)),)
-    tokens = normalize.name_tokens(before if comma else text)
-    if len(tokens) < 2:
+    readings = normalize.name_readings(before if comma else text)
+    if len(readings) == 1:
+        return _readings(readings[0])
+    return tuple([name for tokens in readings for name in _readings(tokens)])
+
+
+def _readings(tokens: tuple[str, ...]) -> tuple[Name, ...]:
+    """Return what a name's words may be; where they end in an initial, it may be the second name: ``SURNAME Given M``."""
+    last = len(tokens) - 1
+    if last < 1:
         return ()
-    first = next((i for i, token in enumerate(tokens) if i and token in PARTICLES), len(tokens) - 1)
-    return (Name(tokens[:first], tokens[first:]),)
+    first = next((i for i, token in enumerate(tokens) if i and token in _BEGINNINGS), last)
+    straight = Name(tokens[:first], tokens[first:])
+    if last < 2 or len(tokens[last]) > 1:
+        return (straight,)
+    end = next((i for i, token in enumerate(tokens) if token not in PARTICLES), last) + 1
+    return (straight, Name(tokens[end:], tokens[:end])) if end <= last else (straight,)
 
 
 def spot_of(read: Street, unit: str = "", town: tuple[str, str, str] = ("", "", "")) -> Spot:
@@ -513,6 +526,8 @@ def _pairs(name: Name, given: str, surname: str) -> Sequence[tuple[str, str]]:
     givens = {given, *(sound(each) for each in short)}
     if len(name.given) > 1 and len(name.given[1]) > 1:
         givens.update((sound(name.given[1]), sound("".join(name.given))))
+        if len(name.given) > 2:
+            givens.add(sound(name.given[2]))
     surnames = {surname}
     if len(name.surname) > 1:
         surnames.update(sound(word) for word in name.surname if word not in PARTICLES)
