@@ -94,7 +94,7 @@ Raw = tuple[int, "Mapping[str, Any] | LineRefused"]
 
 
 def read_csv(lines: Iterable[str], keys: Iterable[str]) -> Iterator[Raw]:
-    """Yield the number and the values of each line; lists are divided.
+    """Yield the number and the values of each line, of several their first; lists are divided.
 
     Raises:
         HeaderInvalid: the first line is no header of known columns.
@@ -108,19 +108,24 @@ def read_csv(lines: Iterable[str], keys: Iterable[str]) -> Iterator[Raw]:
     header = [name.strip().lower() for name in written]
     _check_header(header, written, known)
     while True:
+        first = reader.line_num + 1
         try:
             row = next(reader, None)
         except csv.Error:
-            yield reader.line_num, LineRefused("not CSV: a quotation mark is not closed, or stands where none can")
+            reason = "not CSV: a quotation mark is not closed, or stands where none can"
+            yield first, LineRefused(reason + _and_on(first, reader.line_num))
             continue
         if row is None:
             return
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):
-            yield reader.line_num, LineRefused(f"{len(row)} values for {len(header)} columns")
+            yield first, LineRefused(f"{len(row)} values for {len(header)} columns" + _and_on(first, reader.line_num))
             continue
-        yield reader.line_num, {name: _cell(name, cell) for name, cell in zip(header, row, strict=True) if cell.strip()}
+        if reader.line_num > first and any("\n" in cell for name, cell in zip(header, row, strict=True) if name in SINGLE):
+            yield first, LineRefused("a value of several lines, where none can be" + _and_on(first, reader.line_num))
+            continue
+        yield first, {name: _cell(name, cell) for name, cell in zip(header, row, strict=True) if cell.strip()}
 
 
 def read_jsonl(lines: Iterable[str], *, every: bool = False) -> Iterator[Raw]:
@@ -242,6 +247,11 @@ def _check_header(header: list[str], written: list[str], known: frozenset[str]) 
             raise HeaderInvalid(f"column {position + 1} of the header is there twice", column=column)
     if not header:
         raise HeaderInvalid("the file is empty", hint="the first line names the columns")
+
+
+def _and_on(first: int, last: int) -> str:
+    """Return what else is not taken: a quotation mark that is not closed takes in whoever stands on the next lines."""
+    return f"; nothing of the lines to {last} is taken" if last > first else ""
 
 
 def _cell(name: str, cell: str) -> object:
