@@ -293,7 +293,8 @@ def _designates(tokens: list[str], index: int) -> bool:
             return len(following) < 3 or _DIGIT.search(following) is not None
         return UNITS[token] == "FL" and _ORDINAL.match(tokens[index - 1]) is not None
     if token in WORD_UNITS:
-        return index == len(tokens) - 1 and (tokens[index - 1] in SUFFIXES or tokens[index - 1] in DIRECTIONS)
+        last = index == len(tokens) - 1 or tokens[index + 1] in _MAY_DESIGNATE
+        return last and (tokens[index - 1] in SUFFIXES or tokens[index - 1] in DIRECTIONS)
     return _ORDINAL.match(token) is not None and index + 1 < len(tokens) and UNITS.get(tokens[index + 1]) == "FL"
 
 
@@ -355,7 +356,8 @@ def _unit(tokens: list[str]) -> str:
             parts.append((standard, ""))
         else:
             parts[-1] = (prefix, said + re.sub("[-/]", "", WORD_UNITS.get(token, token)))
-    joined = "".join(sorted(_numbered(prefix, said) for prefix, said in parts if said))
+    # The unit's own number first: what of a building stands behind it can be told from it (``likeness.unit``).
+    joined = "".join(_numbered(prefix, said) for prefix, said in sorted(parts) if said)
     return "" if joined in _NO_UNIT else joined
 
 

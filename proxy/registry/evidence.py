@@ -362,8 +362,8 @@ def _place(one: Spot, other: Spot, rarity: Rarity) -> tuple[Feature, ...]:
         bits = _HOUSE_AGAINST if level is OTHER else _HOUSE[min(len(one.number), len(other.number), 4) - 1]
         found.append(Feature("number", level, bits if level is not PART else bits - 1))
     if one.unit and other.unit:
-        level = likeness.marks(one.unit, other.unit)
-        found.append(Feature("unit", level, _UNIT_AGAINST if level is OTHER else _UNIT))
+        level = likeness.unit(one.unit, other.unit)
+        found.append(Feature("unit", level, _UNIT_AGAINST if level is OTHER else _UNIT if level is not PART else _UNIT - 1))
     if one.street and other.street:
         level = _street(one, other)
         bits = _STREET_AGAINST

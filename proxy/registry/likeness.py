@@ -16,6 +16,7 @@ from rapidfuzz.distance import OSA, JaroWinkler
 
 from proxy.registry.address import houses
 from proxy.registry.normalize import PARTICLES
+from proxy.registry.usps import UNIT_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +55,9 @@ _ABBREVIATED: Final[Mapping[str, str]] = {
     "graeme": "graham", "shaun": "sean", "shawn": "sean", "stewart": "stuart",
 }  # fmt: skip
 """As clerks abbreviate given names, and what is said alike though no letter tells; the package knows what people are called."""
+_DESIGNATED: Final = re.compile(f"(?:{'|'.join(UNIT_CODES)})(?=[0-9])")
+_BESIDE_UNIT: Final = re.compile("(?<=.)(?=BLDG|FL[0-9]|REAR|FRNT|BSMT|UPPR|LOWR)")
+"""Where something begins that is told beside a unit's number, or left out."""
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
 
 
@@ -241,6 +245,18 @@ def house(one: str, other: str) -> str:
     if "-" not in one and "-" not in other:
         return OTHER
     return OTHER if set(houses(one)).isdisjoint(houses(other)) else PART
+
+
+def unit(one: str, other: str) -> str:
+    """Compare units: one may leave out the building or the floor that the other tells. The next number is the neighbor's."""
+    if one == other:
+        return SAME
+    mine, theirs = set(_BESIDE_UNIT.split(one)), set(_BESIDE_UNIT.split(other))
+    if mine < theirs or theirs < mine:
+        return PART
+    said, their = ("".join(sorted(rest)) for rest in (mine - theirs, theirs - mine))
+    kind = _DESIGNATED.match(said)
+    return marks(said[kind.end() :], their[kind.end() :]) if kind and their.startswith(kind[0]) else marks(said, their)
 
 
 def part(mine: str, theirs: str) -> str:

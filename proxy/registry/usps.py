@@ -349,5 +349,6 @@ MP NORTHERN MARIANA ISLANDS
 }
 STATE_CODES: Final = frozenset(STATES.values())
 
+UNIT_CODES: Final = tuple(sorted(set(UNITS.values())))
 SUFFIX_CODES: Final = frozenset(SUFFIXES.values())
 DIRECTION_CODES: Final = frozenset(DIRECTIONS.values()) | frozenset({"NE", "NW", "SE", "SW"})
