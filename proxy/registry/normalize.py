@@ -58,6 +58,14 @@ _SHORT_ISO: Final = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})\Z"
 _EARLIEST: Final = 1800
 _LATEST: Final = 2200
 _AMERICAN: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})\Z")
+_NAMED_MONTH: Final = re.compile(
+    r"(?:([0-9]{1,2})[-/. ]*([a-z]{3,9})[-/., ]*|([a-z]{3,9})[. ]*([0-9]{1,2})[-/., ]+)([0-9]{4}|[0-9]{2})\Z", re.IGNORECASE
+)
+_SHORT_YEAR: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{2})\Z")
+_MONTH_YEAR: Final = re.compile(r"([0-9]{1,2}|[a-z]{3,9})[-/., ]+([0-9]{4})\Z", re.IGNORECASE)
+_MONTHS: Final = {
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+}  # fmt: skip
 _PARTIAL: Final = re.compile(r"([0-9]{4}|[-xX?*]{1,4})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2}))?)?\Z")
 _EXTENSION: Final = re.compile(r"[;,\s]*(?:x|ext|extn|extension|#)[\s.:=#]*[0-9]{0,8}\Z", re.IGNORECASE)
 _WHOLE_SSN: Final = re.compile("[0-9]{3}-?[0-9]{2}-?[0-9]{4}\\Z")
@@ -268,8 +276,29 @@ def _written(text: str) -> tuple[int, ...]:
     elif match := _AMERICAN.match(text):
         month, day, year = match.groups()
     else:
-        return ()
+        named = _named(text)
+        return named if named and all(named) else ()
     return int(year), int(month), int(day)
+
+
+def _named(text: str) -> tuple[int, int, int] | None:
+    """Return a date whose month is a word, or of which year, century or day is missing and is 0: ``14-JUL-68``, ``7/1968``."""
+    if match := _NAMED_MONTH.match(text):
+        year, month, day = match[5], _month(match[2] or match[3]), int(match[1] or match[4])
+    elif match := _SHORT_YEAR.match(text):
+        year, month, day = match[3], int(match[1]), int(match[2])
+    elif match := _MONTH_YEAR.match(text):
+        year, month, day = match[2], _month(match[1]), 0
+    else:
+        return None
+    if month > 12 >= day > 0:
+        month, day = day, month
+    known = int(year) if len(year) == 4 else 0
+    return (known, month, day) if 0 < month <= 12 and day <= 31 and (known == 0 or _EARLIEST <= known <= _LATEST) else None
+
+
+def _month(text: str) -> int:
+    return int(text) if text.isdecimal() else _MONTHS.get(text[:3].lower(), 0)
 
 
 def birth(text: str) -> tuple[int, int, int] | None:
@@ -286,7 +315,7 @@ def birth(text: str) -> tuple[int, int, int] | None:
         return year, month, day
     match = _PARTIAL.match(text)
     if not match:
-        return None
+        return _named(text)
     year, month, day = (int(part) if part and part.isdigit() else 0 for part in match.groups())
     if not (year or (month and day)) or month > 12 or day > 31 or not (year == 0 or _EARLIEST <= year <= _LATEST):
         return None

@@ -115,6 +115,12 @@ def test_compound_names_are_met_by_their_parts() -> None:
         ("1961/03/09", "1961-03-09"),
         ("1961-03-09T00:00:00Z", "1961-03-09"),
         ("\uff11\uff19\uff16\uff11-03-09", "1961-03-09"),
+        ("09-MAR-1961", "1961-03-09"),
+        ("March 9, 1961", "1961-03-09"),
+        ("9 Mar 1961", "1961-03-09"),
+        ("09-MAR-61", ""),
+        ("3/9/61", ""),
+        ("31-FEB-1961", ""),
         ("1961-02-30", ""),
         ("1961-W10-4", ""),
         ("1961", ""),
@@ -126,6 +132,26 @@ def test_compound_names_are_met_by_their_parts() -> None:
 def test_dates_of_birth(written: str, iso: str) -> None:
     """Whole dates in the usual orders are ISO 8601; partial and impossible ones are none."""
     assert normalize.dob(written) == iso
+
+
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("3/9/61", (0, 3, 9)),
+        ("31/12/61", (0, 12, 31)),
+        ("09-MAR-61", (0, 3, 9)),
+        ("Mar 9, 1961", (1961, 3, 9)),
+        ("March 1961", (1961, 3, 0)),
+        ("03/1961", (1961, 3, 0)),
+        ("1961-03", (1961, 3, 0)),
+        ("Foo 9 1961", None),
+        ("99/99/61", None),
+        ("13/1961", None),
+    ],
+)
+def test_what_is_told_of_a_date_of_birth(written: str, parts: tuple[int, int, int] | None) -> None:
+    """A year without its century is not known; day and month beside it are."""
+    assert normalize.birth(written) == parts
 
 
 @pytest.mark.parametrize(
