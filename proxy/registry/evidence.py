@@ -16,6 +16,7 @@ from proxy.registry import likeness, sites
 from proxy.registry.likeness import INITIAL, NICKNAME, OTHER, PART, PARTIAL, PHONETIC, SAME, SIMILAR, SLIP, SWAPPED, UNHEARD
 from proxy.registry.protection import Feature
 from proxy.registry.sites import SITES
+from proxy.registry.thresholds import LEAST_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,8 +114,8 @@ _TOWN_AND_STATE: Final = _TOWN | {"state"}
 _CITY_AGAINST: Final = -2.0
 _POSTAL_AGAINST: Final = -2.5
 _STATE_AGAINST: Final = -1.5
-_MOVED: Final = -3.0
-_MOVED_FAR: Final = -5.0
+_MOVED: Final = -6.0
+_MOVED_FAR: Final = -8.0
 """Of those who move, few go to another state."""
 
 _SITE: Final[Mapping[str, float]] = {PART: -1.5, SLIP: -1.0, SIMILAR: -3.0}
@@ -125,45 +126,59 @@ _LEAST_SITE: Final = 0.5
 
 def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evidence:
     """Weigh criteria or a record (``mine``), which name up to ``persons`` persons, against one enrolled person."""
-    found = weigh_in_hope(mine, theirs, rarity, persons=persons, least=float("-inf"))
+    found = _weigh(mine, theirs, rarity, persons, hopeless=False)
     assert found is not None
     return found
 
 
-def weigh_in_hope(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int, least: float = BESIDE) -> Evidence | None:
-    """Do the same for somebody whom no exact road led to: None as soon as a contradiction outweighs whatever the names say."""
+def weigh_in_hope(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evidence | None:
+    """Do the same for somebody whom no exact road led to: None as soon as what there is can be enough for no category.
+
+    So it is when a contradiction outweighs whatever the names say, or when so little agrees.
+    """
+    return _weigh(mine, theirs, rarity, persons, hopeless=True)
+
+
+def _weigh(mine: Traits, theirs: Traits, rarity: Rarity, persons: int, *, hopeless: bool) -> Evidence | None:
     beside: list[Feature] = []
     born = _born(mine, theirs, beside, persons)
-    other_number = _numbers(mine, theirs, beside, persons)
-    place = _places(mine.spots, theirs.spots, rarity) if mine.spots and theirs.spots else ()
-    placed = sum([feature.bits for feature in place])
-    if not mine.at_home and placed < 0:
-        place, placed = (), 0  # that it happened elsewhere says nothing of who it happened to
+    other_number = _numbers(mine, theirs, beside, persons) if mine.numbers else False
+    place: tuple[Feature, ...] = ()
+    placed = 0.0
+    if mine.spots and theirs.spots:
+        place = _places(mine.spots, theirs.spots, rarity)
+        placed = sum([feature.bits for feature in place])
+        if not mine.at_home and placed < 0:
+            place, placed = (), 0.0  # that it happened elsewhere says nothing of who it happened to
     generation = _generation(mine, theirs, beside, persons) if theirs.generations else False
     site, there = _sites(mine, theirs, rarity) if theirs.sites else (None, False)
     if site:
         beside.append(site)
     if there and placed < 0:
-        place, placed = (), 0  # the address asked for is where the person works or learns, and need not be the home
+        place, placed = (), 0.0  # the address asked for is where the person works or learns, and need not be the home
     contradicted = born is OTHER or other_number
-    if contradicted and placed + sum([feature.bits for feature in beside if feature.kind not in _SHARED]) < least:
+    apart = placed + sum([feature.bits for feature in beside if feature.kind not in _SHARED])
+    if hopeless and contradicted and apart < BESIDE:
         return None
     features: list[Feature] = []
     levels = _names(mine.names, theirs.names, rarity, features) if mine.names and theirs.names else None
+    alike = levels is not None and levels[0] in _SOUNDS and levels[1] in _SOUNDS
     features += beside
     features += place
-    speaking = [feature.kind for feature in features if feature.bits > 0]
     bits = sum([feature.bits for feature in features])
+    if hopeless and bits < LEAST_BITS and not alike and not site:
+        return None
+    speaking = [feature.kind for feature in features if feature.bits > 0]
     return Evidence(
         bits=bits,
-        beside=sum([feature.bits for feature in features if feature.kind not in _SHARED]),
+        beside=apart,
         features=tuple(features),
         contradicted=contradicted,
         other_birth=born is OTHER or born is SIMILAR,
-        alike=levels is not None and levels[0] in _SOUNDS and levels[1] in _SOUNDS,
-        single=len(speaking) < 2 and _SHARED.issuperset(speaking),
+        alike=alike,
         elsewhere=bool(place) and (placed < 0 or _another_home(place)),
         aside=bits - placed,
+        single=len(speaking) < 2 and _SHARED.issuperset(speaking),
         placed=site is not None and born not in {OTHER, SIMILAR} and _named(features),
         generation=generation,
     )

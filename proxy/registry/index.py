@@ -10,7 +10,7 @@ building when no unit is given, never by the neighbor's; who is enrolled without
 Free text is searched for what is enrolled, as it is: a full name in any order, a phone, SSN, e-mail or plate (``prose.py``). A
 number is a road; a name is evidence, beside dates in the text and whatever else the record says of the person.
 
-Look-alikes are those who share a key of ``traits.keys``. They are compared, field by field (``evidence.py``); whether what is
+Look-alikes are those who share a key (``blocking.py``). They are compared, field by field (``evidence.py``); whether what is
 found is enough is decided by whoever asks, since that depends on the category.
 """
 
@@ -20,7 +20,9 @@ from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry import normalize, prose, traits
+import numpy as np
+
+from proxy.registry import blocking, normalize, prose, traits
 from proxy.registry.evidence import most, weigh, weigh_in_hope
 from proxy.registry.joint import parted
 from proxy.registry.nearness import Near
@@ -140,30 +142,29 @@ class Index:
     ) -> Findings:
         """Return whom the fields mean; where there is ``more`` to be read, nobody is given up on."""
         mine = traits.of_fields(fields, self._tokens)
-        exact = self._exact_tokens(fields, mine, named)
-        halves = traits.BOTH if more else self._halves(mine, least)
+        roads = self._roads(fields, mine, named)
+        halves = blocking.BOTH if more else self._halves(mine, least)
         word, usual = self._tokens.word, self._tokens.usual
-        of_names, others = traits.keys_apart(mine, word, enrolled=False, usual=usual, halves=halves)
-        asked = exact + of_names + others
-        passing = self._known.passing(asked)
-        if not passing:
+        of_names, others = blocking.keys_apart(mine, word, usual, halves=halves)
+        exact = np.fromiter([token for token, _ in roads], np.int64, len(roads))
+        there = self._known.who(np.concatenate((exact, of_names, others)))
+        if not there:
             return {}
-        # What passes by chance is looked up once, not by every road.
-        known = any(self.at(asked[place]) for place in passing if place < len(exact))
-        hits = self._exact(fields, named) if known else {}
+        names, rest = len(roads), len(roads) + len(of_names)
+        hits = self._exact(fields, named, ((roads[place][1], who) for place, who in there.items() if place < names))
         persons = _persons(named)
-        met = self._known.at_any(list({asked[place] for place in passing if len(exact) <= place < len(exact) + len(of_names)}))
-        if met and not more and mine.births_tell and len(mine.births) >= persons:
-            # Whom only names and another date of birth lead to would be given up on when compared.
-            near = Near(mine.births, word)
-            met = [profile for profile in met if near.may(profile.born)]
-        met += self._known.at_any(list({asked[place] for place in passing if place >= len(exact) + len(of_names)}))
+        met = [each for place, who in there.items() if names <= place < rest for each in who]
+        if met and not more:
+            # Whom only names and another date of birth or SSN lead to would be given up on when compared.
+            near = Near(mine, persons, word)
+            met = [profile for profile in met if near.may(profile.marks)]
+        met += (each for place, who in there.items() if place >= rest for each in who)
         found: Findings = {}
         for profile in dict.fromkeys((*hits, *_alike(met))):
             theirs = traits.unpack(self._tokens.open(profile.traits))
-            roads = hits.get(profile, ())
-            if roads or more:
-                found[profile] = tuple(roads), weigh(mine, theirs, self.rarity, persons=persons)
+            said = hits.get(profile, _NONE)
+            if said or more:
+                found[profile] = tuple(said), weigh(mine, theirs, self.rarity, persons=persons)
             elif evidence := weigh_in_hope(mine, theirs, self.rarity, persons=persons):
                 found[profile] = (), evidence
         return found
@@ -171,26 +172,31 @@ class Index:
     def _halves(self, mine: Traits, least: Callable[[], float]) -> tuple[bool, bool]:
         """Return whether it is any use to look for who shares half of a name, as it is and exchanged."""
         if mine.births or mine.numbers or mine.spots or mine.sites:
-            return traits.BOTH
+            return blocking.BOTH
         straight, exchanged = most(mine.names, self.rarity)
         enough = least()
         return straight >= enough, exchanged >= enough
 
-    def _exact_tokens(self, fields: Mapping[str, Sequence[str]], mine: Traits, named: list[tuple[Token, ...]]) -> list[Token]:
-        """Return every token by which ``_exact`` may find somebody."""
+    def _roads(
+        self, fields: Mapping[str, Sequence[str]], mine: Traits, named: list[tuple[Token, ...]]
+    ) -> list[tuple[Token, str]]:
+        """Return every token by which somebody may be found exactly, with its road."""
         tokens = self._tokens
         token = tokens.token
-        found = [token(kind, form) for kind, forms in mine.numbers.items() for form in forms]
-        found += [token("person_id", normalize.person_id(value)) for value in fields.get("person_id", _NONE)]
-        for keys in named:
-            found += keys
+        found = [(token("person_id", normalize.person_id(value)), "person_id") for value in fields.get("person_id", _NONE)]
+        for kind, forms in mine.numbers.items():
+            # An SSN of another length only looks alike.
+            whole = forms if kind != "ssn" or mine.ssns_tell else filter(None, map(normalize.ssn, fields["ssn"]))
+            found += [(token(kind, form), kind) for form in whole]
+        found += [(key, NAME) for keys in named for key in keys]
         for value in fields.get("alias", _NONE):
-            found += tokens.name(value)
-            found.append(tokens.moniker(value) or 0)
-        found += _without_given(fields, tokens)
+            found += [(key, NAME) for key in tokens.name(value)]
+            if moniker := tokens.moniker(value):
+                found.append((moniker, ALIAS))
+        found += [(key, SURNAME_DOB) for key in _without_given(fields, tokens)]
         streets = [tokens.read_street(value) for value in fields.get("street", _NONE)]
         streets += [tokens.read_address(value) for value in fields.get("address", _NONE)]
-        return found + [token("building", street.building) for street in streets if street.number]
+        return found + [(token("building", street.building), ADDRESS) for street in streets if street.number]
 
     def _in_texts(self, texts: Sequence[str], own: frozenset[Token]) -> Findings:
         """Return who is named in free text, and what of it speaks for each; ``own`` are the names of the record's own person.
@@ -245,32 +251,30 @@ class Index:
         whole = (*(() if givens else surnames), *(() if surnames else givens), *fields.get("name", _NONE))
         return named + [self._tokens.name(value) for value in whole]
 
-    def _exact(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]]) -> Hits:
+    def _exact(
+        self,
+        fields: Mapping[str, Sequence[str]],
+        named: list[tuple[Token, ...]],
+        there: Iterable[tuple[str, Sequence[Profile]]],
+    ) -> Hits:
+        """Return whom exact roads mean, of those who stand at their ends."""
         hits: Hits = {}
-        for kind, token_of in self._tokens.strong.items():
-            for value in fields.get(kind, _NONE):
-                token = token_of(value)
-                if token is not None:
-                    _add(hits, self.at(token), kind)
-        self._by_name(fields, named, hits)
-        self._by_place(fields, hits)
-        return hits
-
-    def _by_name(self, fields: Mapping[str, Sequence[str]], named: list[tuple[Token, ...]], hits: Hits) -> None:
-        aliases = fields.get("alias", _NONE)
         about: _About | None = None
-        for keys in (*named, *(self._tokens.name(value) for value in aliases)):
-            for key in keys:
-                if found := self.at(key):
-                    about = about or _About(fields, self._tokens, named)
-                    about.judge(found, hits, NAME, NAME_DOB)
-        for value in aliases:
-            token = self._tokens.moniker(value)
-            if token is not None and (found := self.at(token)):
+        placed = False
+        for road, found in there:
+            if road in WEAK_NAMES:
                 about = about or _About(fields, self._tokens, named)
-                about.judge(found, hits, ALIAS if not any(named) else "", ALIAS_DOB)
-        for token in _without_given(fields, self._tokens):
-            _add(hits, self.at(token), SURNAME_DOB)
+                if road is NAME:
+                    about.judge(found, hits, NAME, NAME_DOB)
+                else:
+                    about.judge(found, hits, "" if any(named) else ALIAS, ALIAS_DOB)
+            elif road is ADDRESS:
+                placed = True
+            else:
+                _add(hits, found, road)
+        if placed:
+            self._by_place(fields, hits)
+        return hits
 
     def _by_place(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
         places = [place for value in fields.get("street", _NONE) if (place := self._tokens.street(value))]

@@ -39,6 +39,9 @@ _MONTHS: Final = 12
 _DAYS: Final = 31
 _NEAREST: Final = (UNHEARD, SLIP, PHONETIC, SIMILAR)
 _SIMILAR: Final = 0.9
+_SHORT: Final = 3
+_FAR: Final = 0.6
+"""Words of four letters and more that are less alike are neither a slip or three apart nor begin one another."""
 _NO_CONSONANT: Final = "A"
 _OPENING: Final = re.compile("^i(?=[aeou])")
 _GLIDE: Final = re.compile("(?<=[b-df-hj-np-tv-xz])y(?=[aeou])")
@@ -127,10 +130,11 @@ def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
     """Compare given names: the first of either may be the other's second."""
     if mine[0] == theirs[0]:
         return SAME
-    if "".join(mine) == "".join(theirs):
+    several = len(mine) + len(theirs) > 2
+    if several and "".join(mine) == "".join(theirs):
         return SAME
     best = _given(mine[0], theirs[0])
-    if best is OTHER and len(mine) + len(theirs) > 2:
+    if best is OTHER and several:
         for one in mine[:3]:
             for other in theirs[:3]:
                 if one == other and len(one) > 1:
@@ -158,12 +162,11 @@ def _given(one: str, other: str) -> str:
 
 def surname(mine: Sequence[str], theirs: Sequence[str]) -> str:
     """Compare surnames: one may be half of the other's, and a particle is no half."""
-    if tuple(mine) == tuple(theirs):
-        return SAME
-    one, other = "".join(mine), "".join(theirs)
+    several = len(mine) + len(theirs) > 2
+    one, other = ("".join(mine), "".join(theirs)) if several else (mine[0], theirs[0])
     if one == other:
         return SAME
-    if len(mine) + len(theirs) > 2:
+    if several:
         shared = any(word in theirs for word in mine if len(word) > 2 and word not in PARTICLES)
         if shared or _head(mine, theirs) or _head(theirs, mine):
             return PART
@@ -184,6 +187,8 @@ def _head(mine: Sequence[str], theirs: Sequence[str]) -> bool:
 
 
 def _word(one: str, other: str) -> str:
+    if len(one) > _SHORT and len(other) > _SHORT and not JaroWinkler.similarity(one, other, score_cutoff=_FAR):
+        return PHONETIC if sound(one) == sound(other) else OTHER
     shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
     most = 1 if len(longer) < 6 else 2 if len(longer) < 9 else 3
     slips = OSA.distance(one, other, score_cutoff=most)

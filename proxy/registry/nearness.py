@@ -1,60 +1,105 @@
-"""Whether two dates of birth can be near one another, told from three marks without opening anything.
+"""Whether two dates of birth or SSNs can be near one another, told from their marks without opening anything.
 
-A mark is eight bits of a token of the year, the month or the day: most people whose name meets a common one are told apart by
-theirs, and are neither opened nor compared. Marks that agree by chance only cost the comparison; those that do not agree never
-belong to dates that ``likeness.born`` calls anything but ``other``.
+A mark is eight bits, under a secret, of the year, the month, the day, or of three digits of an SSN. Most people whose name meets a
+common one are told apart by theirs, and are neither opened nor compared. Marks that agree by chance only cost the comparison;
+those that do not agree never belong to dates that ``likeness.born`` calls anything but ``other``, nor to whole SSNs that are
+one slip apart.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry.likeness import Born
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-UNMARKED: Final = b""
+    from proxy.registry.traits import Traits
+
+UNMARKED: Final = 0
 _MARK: Final = 255
-_ENOUGH: Final = 2
-"""One slip within a part leaves the two others; so does another value of one part."""
+_YEAR, _MONTH, _DAY = _MARK, _MARK << 8, _MARK << 16
+_BORN: Final = _YEAR | _MONTH | _DAY
+_SSN: Final = _BORN << 24
+_PARTS: Final = (_MARK << 24, _MARK << 32, _MARK << 40)
+_FACTOR: Final = "marks"
+_LOW_BITS: Final = 24
+"""Bits of a product that depend on the lowest of a secret factor alone."""
 
 
-def marked(births: Sequence[Born], word: Callable[[str], int]) -> bytes:
-    """Return the marks of somebody's date of birth; none where there is not one that is whole."""
-    if len(births) != 1 or not births[0].whole:
-        return UNMARKED
-    year, month, day = births[0]
-    return bytes((word(f"year {year}") & _MARK, word(f"part {month}") & _MARK, word(f"part {day}") & _MARK))
+def marked(known: Traits, word: Callable[[str], int]) -> int:
+    """Return the marks of somebody's date of birth and SSN, as far as there is one that is whole; ``word`` keeps the secret."""
+    factor, marks = word(_FACTOR), UNMARKED
+    if known.births_tell and len(known.births) == 1:
+        marks |= _of_birth(*known.births[0], factor)
+    ssns = known.numbers.get("ssn", ())
+    if known.ssns_tell and len(ssns) == 1:
+        marks |= _of_ssn(ssns[0], factor)
+    return marks
 
 
 class Near:
-    """The dates that are near some others; made only where there is somebody to tell apart."""
+    """The dates and SSNs that are near those of criteria or of a record; made only where there is somebody to tell apart."""
 
-    __slots__ = ("_exchanged", "_said")
+    __slots__ = ("_across", "_births", "_factor", "_said", "_ssns")
 
-    def __init__(self, births: Sequence[Born], word: Callable[[str], int]) -> None:
-        """Take dates, each whole."""
-        self._said = [marked((born,), word) for born in births]
-        # Two digits exchanged across a border change both parts beside it.
-        self._exchanged = [marked((other,), word) for born in births for other in _across(born)]
+    def __init__(self, mine: Traits, persons: int, word: Callable[[str], int]) -> None:
+        """Take what is told of up to ``persons`` persons; what may leave one of them out tells nobody apart."""
+        self._factor = factor = word(_FACTOR)
+        self._births = mine.births if mine.births_tell and len(mine.births) >= persons else ()
+        self._said = [_of_birth(*form, factor) for year, month, day in self._births for form in _both_ways(year, month, day)]
+        self._across: frozenset[int] | None = None
+        ssns = mine.numbers.get("ssn", ())
+        self._ssns = [_of_ssn(ssn, factor) for ssn in ssns] if mine.ssns_tell and len(ssns) >= persons else ()
 
-    def may(self, marks: bytes) -> bool:
-        """Tell whether somebody with these marks may be of a date near one of these; who has none may."""
-        if not marks:
+    def may(self, marks: int) -> bool:
+        """Tell whether somebody with these marks may be of a date and an SSN near these; who has none may."""
+        if self._said and marks & _BORN and not self._may_be_born(marks & _BORN):
+            return False
+        if not (self._ssns and marks & _SSN):
             return True
-        year, month, day = marks
-        turned = bytes((year, day, month))
-        return any(_agree(said, marks) >= _ENOUGH or _agree(said, turned) >= _ENOUGH for said in self._said) or any(
-            each in (marks, turned) for each in self._exchanged
-        )
+        return any(not (said ^ marks) & part for said in self._ssns for part in _PARTS)
+
+    def _may_be_born(self, marks: int) -> bool:
+        # One slip within a part leaves the two others; so does another value of one part.
+        one_agrees = False
+        for said in self._said:
+            differ = said ^ marks
+            agreeing = (not differ & _YEAR) + (not differ & _MONTH) + (not differ & _DAY)
+            if agreeing > 1:
+                return True
+            one_agrees |= agreeing == 1
+        return one_agrees and marks in self._exchanged()
+
+    def _exchanged(self) -> frozenset[int]:
+        """Return the marks of dates whose digits are exchanged across a border, which changes both parts beside it."""
+        if self._across is None:
+            others = (form for born in self._births for other in _exchanges(*born) for form in _both_ways(*other))
+            self._across = frozenset(_of_birth(*form, self._factor) for form in others)
+        return self._across
 
 
-def _agree(one: bytes, other: bytes) -> int:
-    return sum(map(int.__eq__, one, other))
+def _of_birth(year: int, month: int, day: int, factor: int) -> int:
+    return _mark(year, factor) | _mark(month, factor) << 8 | _mark(day, factor) << 16
 
 
-def _across(born: Born) -> list[Born]:
-    said = born.digits
-    forms = (f"{said[:at]}{said[at + 1]}{said[at]}{said[at + 2 :]}" for at in (3, 5))
-    return [Born(int(form[:4]), int(form[4:6]), int(form[6:])) for form in forms]
+def _of_ssn(ssn: str, factor: int) -> int:
+    first, middle, last = int(ssn[:3]), int(ssn[3:6]), int(ssn[6:])
+    # Each third has numbers of its own, beyond those of years.
+    return _mark(first + 10_000, factor) << 24 | _mark(middle + 20_000, factor) << 32 | _mark(last + 30_000, factor) << 40
+
+
+def _mark(value: int, factor: int) -> int:
+    """Return eight bits that stand for a value, none of them 0, which stands for nothing told."""
+    return (value * factor >> _LOW_BITS) % _MARK + 1
+
+
+def _both_ways(year: int, month: int, day: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    return (year, month, day), (year, day, month)
+
+
+def _exchanges(year: int, month: int, day: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return a date with the digits exchanged on either side of YYYY|MM|DD."""
+    return (
+        (year - year % 10 + month // 10, year % 10 * 10 + month % 10, day),
+        (year, month - month % 10 + day // 10, month % 10 * 10 + day % 10),
+    )

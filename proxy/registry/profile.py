@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from proxy.registry import normalize, traits
+from proxy.registry.blocking import keys
 from proxy.registry.households import bonds
 from proxy.registry.likeness import sound
-from proxy.registry.nearness import UNMARKED, marked
+from proxy.registry.nearness import marked
 from proxy.registry.person import NOBODY, Entry, Identifiers, Staff, pack, street_of, unpack_entry, unpack_staff
 from proxy.registry.rarity import values_of
 from proxy.registry.tokens import Place
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from proxy.registry.tokens import Token, Tokens
 
-_HEAD: Final = struct.Struct("<6I2?B")
+_HEAD: Final = struct.Struct("<6I2?Q")
 _REMEMBERED: Final = 4096
 
 
@@ -59,17 +60,17 @@ class Facts(NamedTuple):
 class Profile:
     """A person. Two profiles are never equal; ``at`` is where in the index's base this one is, or -1.
 
-    ``born`` are the marks of the date of birth (``nearness.py``).
+    ``marks`` are those of the date of birth and the SSN (``nearness.py``).
     ``owner`` has its identifiers taken out; ``traits`` are sealed by the tokens that made the profile. Numbers are packed, 64
     bits each: those by which the person is found, the values whose frequency counts, and the homes. The rest is unpacked when
     somebody is met.
     """
 
-    __slots__ = ("_facts", "_owner", "at", "born", "category", "enrolled", "expires", "homes", "numbers", "traits", "values")
+    __slots__ = ("_facts", "_owner", "at", "category", "enrolled", "expires", "homes", "marks", "numbers", "traits", "values")
 
     def __init__(self, derived: bytes, tokens: Tokens) -> None:
         """Take what ``derive`` returned, under the same tokens."""
-        category, owner, facts, values, homes, numbers, self.enrolled, self.expires, born = _HEAD.unpack_from(derived)
+        category, owner, facts, values, homes, numbers, self.enrolled, self.expires, self.marks = _HEAD.unpack_from(derived)
         at = _HEAD.size
         self.category = intern(derived[at : (at := at + category)].decode())
         self._owner = derived[at : (at := at + owner)]
@@ -77,7 +78,6 @@ class Profile:
         self.values = derived[at : (at := at + values)]
         self.homes = derived[at : (at := at + homes)]
         self.numbers = derived[at : (at := at + numbers)]
-        self.born = derived[at : (at := at + born)]
         self.traits = tokens.seal(derived[at:])
         self.at = -1
 
@@ -120,9 +120,8 @@ def derive(owner: Entry | Staff, tokens: Tokens) -> bytes:
         *([surname_dob] if surname_dob else ()),
         *(tokens.token("moniker", word) for alias in who.aliases if (word := normalize.moniker(alias))),
         *(place.building for place in homes),
-        *traits.keys(known, tokens.word, enrolled=True),
+        *keys(known, tokens.word),
     }
-    marks = marked(known.births, tokens.word) if known.births_tell else UNMARKED
     kept = (
         category.encode(),
         pack(replace(owner, identifiers=NOBODY)),
@@ -131,7 +130,7 @@ def derive(owner: Entry | Staff, tokens: Tokens) -> bytes:
         array("q", {hash((place.building, place.unit or 0)) for place in homes}).tobytes(),
         array("q", numbers).tobytes(),
     )
-    return b"".join((_HEAD.pack(*map(len, kept), enrolled, expires, len(marks)), *kept, marks, traits.pack(known)))
+    return b"".join((_HEAD.pack(*map(len, kept), enrolled, expires, marked(known, tokens.word)), *kept, traits.pack(known)))
 
 
 @lru_cache(maxsize=_REMEMBERED)

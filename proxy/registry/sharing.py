@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 _PARTS: Final = 1024
 """A dictionary of millions that grows copies itself, and everybody waits for seconds; each of these does so in a moment."""
 
-FEW: Final = 8
-"""So many numbers are looked up together, and fewer one by one: an array costs as much as these."""
+_PART_BITS: Final = 64 - 18
+_HALF_THE_PARTS: Final = 1 << 17
+"""Of so many parts of all numbers the beginnings are known: a search within one is short, and touches little memory."""
 
 USUAL_NUMBERS: Final = 1 << 22
 """So many that come later are told apart by the sieve."""
@@ -46,7 +47,10 @@ class Base:
         self.numbers: NDArray[np.int64]
         self.owners: NDArray[np.int32]
         self.numbers, self.owners = _sorted(numbers, owners)
-        self._view = self.numbers.data  # one number of it is looked at in half the time
+        borders = np.arange(-_HALF_THE_PARTS, _HALF_THE_PARTS, dtype=np.int64) << np.int64(_PART_BITS)
+        starts = np.append(self.numbers.searchsorted(borders), len(self.numbers))
+        # One number of these is looked at in half the time.
+        self._view, self._starts = self.numbers.data, starts.data
         self.sieve = Sieve(2 * len(numbers) + USUAL_NUMBERS)
         self.sieve.put_all(self.numbers)
         self.values = _counted([each.values for each in persons])
@@ -54,25 +58,15 @@ class Base:
 
     def at(self, number: int) -> list[Profile]:
         """Return who stands under a number."""
-        first = bisect_left(self._view, number)
-        if first == len(self._view) or self._view[first] != number:
+        part = (number >> _PART_BITS) + _HALF_THE_PARTS
+        view, stop = self._view, self._starts[part + 1]
+        first = bisect_left(view, number, self._starts[part], stop)
+        if first == stop or view[first] != number:
             return []
         end = first + 1
-        if end < len(self._view) and self._view[end] == number:
-            end = int(self.numbers.searchsorted(number, "right"))
+        if end < stop and view[end] == number:
+            end = bisect_right(view, number, end, stop)
         return self._persons(self.owners[first:end].tolist())
-
-    def at_any(self, numbers: Sequence[int]) -> list[Profile]:
-        """Return who stands under any of some numbers, each as often as they do."""
-        if len(numbers) < FEW:
-            return [each for number in numbers for each in self.at(number)]
-        asked = np.fromiter(numbers, np.int64, len(numbers))
-        first, end = self.numbers.searchsorted(asked), self.numbers.searchsorted(asked, "right")
-        found: list[int] = []
-        for begin, stop in zip(first.tolist(), end.tolist(), strict=True):
-            if stop > begin:
-                found += self.owners[begin:stop].tolist()
-        return self._persons(found)
 
     def _persons(self, owners: Iterable[int]) -> list[Profile]:
         return [found for owner in owners if (found := self.persons[owner]) is not None]
@@ -162,17 +156,17 @@ class Shared:
         base = self._base.at(number)
         return [*base, *later] if (later := self._later(number)) else base
 
-    def at_any(self, numbers: Sequence[int]) -> list[Profile]:
-        """Return who stands under any of some numbers, each as often as they do."""
-        found = self._base.at_any(numbers)
-        for number in numbers:
-            found += self._later(number)
+    def who(self, numbers: NDArray[np.int64]) -> dict[int, Sequence[Profile]]:
+        """Return the places of the numbers under which somebody stands, and who does; of equal numbers only the first."""
+        places = self._base.sieve.passing(numbers)
+        found: dict[int, Sequence[Profile]] = {}
+        seen: set[int] = set()
+        for place, number in zip(places, numbers[places].tolist() if places else (), strict=True):
+            if number not in seen and (who := self.at(number)):
+                seen.add(number)
+                found[place] = who
         return found
 
     def _later(self, number: int) -> Sequence[Profile]:
         found = self._parts[number % _PARTS].get(number, ())
         return found if isinstance(found, (list, tuple)) else (found,)
-
-    def passing(self, numbers: Sequence[int]) -> list[int]:
-        """Return the places of the numbers under which somebody may stand."""
-        return self._base.sieve.passing(numbers)

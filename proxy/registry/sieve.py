@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -48,9 +48,8 @@ class Sieve:
                 self._words[places] |= patterns
                 left = left[(self._words[places] & patterns) != patterns]
 
-    def passing(self, numbers: Sequence[int]) -> list[int]:
+    def passing(self, asked: NDArray[np.int64]) -> list[int]:
         """Return the places of the numbers that may have been put in."""
-        asked = np.fromiter(numbers, np.int64, len(numbers))
         pattern = self._patterns[(asked >> self._shift) & self._least]
         found: list[int] = ((self._words[asked & self._mask] & pattern) == pattern).nonzero()[0].tolist()
         return found

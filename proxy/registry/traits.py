@@ -1,24 +1,21 @@
 """Everything by which a person can be compared, in normal forms: of an enrolled person, of criteria, or of one record.
 
-``Traits`` hold plain text. Those of enrolled persons exist while they are compared and are sealed in between (``profile.py``).
-``keys`` are where look-alikes meet: two sets of traits of one person have a key in common although a name is misspelt, a
-date slipped or a number was mistyped, and those of two persons seldom have.
+They hold plain text. Those of enrolled persons exist while they are compared and are sealed in between (``profile.py``).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import orjson
 
 from proxy.registry import address, normalize
-from proxy.registry.likeness import LEAST_PART, Born, Name, formal, sound
+from proxy.registry.likeness import Born, Name
 from proxy.registry.normalize import PARTICLES
 from proxy.registry.person import NORMAL_FORMS
-from proxy.registry.sites import MOST_WORDS, SCHOOL, SITES, WORK, Site, site_of
+from proxy.registry.sites import SCHOOL, SITES, WORK, Site, site_of
 from proxy.registry.usps import DIRECTION_CODES, SUFFIX_CODES
 
 if TYPE_CHECKING:
@@ -33,17 +30,7 @@ MOST_NAMES: Final = 16
 
 _TOWN: Final = ("city", "state", "postal_code")
 NUMBERS: Final = ("ssn", "phone", "email", "license", "plate", "vin")
-_WHOLE_PLATE: Final = 7
-_WHOLE_VIN: Final = 17
-_VIN_TAIL: Final = 6
-"""The serial number: what people read off a windshield."""
-
-_INITIALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0"
-
 _NONE: Final[tuple[str, ...]] = ()
-
-_SSN, _PLATE, _VIN, _LICENSE, _BEGUN, _PAIR, _UNDATED, _GIVEN, _SURNAME, _HOUSE, _STREET, _NUMBERLESS, _NAMED, _SITE = range(14)
-"""What kind of key it is: a key's first number; those of one kind that mean different things differ in length."""
 
 
 class Spot(NamedTuple):
@@ -62,8 +49,6 @@ class Spot(NamedTuple):
 _NOWHERE: Final[tuple[Spot, ...]] = ()
 _UNKNOWN_BIRTHS: Final = frozenset(Born(*map(int, date.split("-"))) for date in normalize.UNKNOWN_BIRTHS)
 _NO_SITES: Final[tuple[Site, ...]] = ()
-
-BOTH: Final = (True, True)
 
 
 class Reader(Protocol):
@@ -141,7 +126,7 @@ def spot_of(read: Street, unit: str = "", town: tuple[str, str, str] = ("", "", 
     return Spot(
         read.number,
         read.core,
-        _name_of_street(read.core),
+        name_of_street(read.core),
         designated or read.unit,
         place,
         city or read.city,
@@ -157,10 +142,10 @@ _site_of = lru_cache(maxsize=4096)(site_of)
 
 
 @lru_cache(maxsize=4096)
-def _name_of_street(core: str) -> str:
+def name_of_street(core: str) -> str:
+    """Return a street's name without its suffix and direction, unless it has no other: Glen Park Avenue is all suffixes."""
     words = [word for word in core.split() if word not in DIRECTION_CODES]
-    named = [word for word in words if word not in SUFFIX_CODES] or words[:-1]  # Glen Park Avenue is all suffixes
-    return " ".join(named) or core
+    return " ".join([word for word in words if word not in SUFFIX_CODES] or words[:-1]) or core
 
 
 def of_person(who: Identifiers, read: Callable[[str], Street] = address.address) -> Traits:
@@ -279,89 +264,6 @@ def unpack(content: bytes) -> Traits:
     )
 
 
-def keys(
-    traits: Traits,
-    word: Callable[[str], int],
-    *,
-    enrolled: bool,
-    usual: Callable[[str], int] | None = None,
-    halves: tuple[bool, bool] = BOTH,
-) -> list[int]:
-    """Return where a person's look-alikes are found, some of it twice; ``word`` makes numbers of words, under a secret.
-
-    ``usual`` does the same for words that come again, as names do and numbers do not. ``halves`` are whether to look where one
-    name meets beside the beginning of the other, and where both are exchanged.
-    A number's own ``hash``, and that of several, is the same in every process of one release of Python; no text's is.
-    """
-    return [*chain(*keys_apart(traits, word, enrolled=enrolled, usual=usual, halves=halves))]
-
-
-def keys_apart(
-    traits: Traits,
-    word: Callable[[str], int],
-    *,
-    enrolled: bool,
-    usual: Callable[[str], int] | None = None,
-    halves: tuple[bool, bool] = BOTH,
-) -> tuple[list[int], list[int]]:
-    """Return the same, those of names and dates of birth apart from all others."""
-    found: list[tuple[int, ...]] = []
-    once, word = word, usual or word
-    births = [born for born in traits.births if born.whole]
-    if births and not enrolled:
-        births += [reading for born in births if born.impossible for reading in born.possible()]
-    numbers = traits.numbers
-    # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
-    sounds = (1, 2) if enrolled else (2,) if traits.spots or numbers else (1,)
-    for name in traits.names:
-        _name_keys(name, births, found, sounds, word, enrolled=enrolled, halves=halves)
-        if name.surname and not name.given and not enrolled:
-            found += _surname_keys(word(sound("".join(name.surname))), traits.births, word)
-    of_names, found = found, []
-    _number_keys(numbers, found, once, enrolled=enrolled)
-    for spot in traits.spots:
-        _spot_keys(spot, found, word, enrolled=enrolled)
-    if traits.names or births:
-        _site_keys(traits, births, found, word, enrolled=enrolled)
-    return list(map(hash, of_names)), list(map(hash, found))
-
-
-def _number_keys(
-    numbers: Mapping[str, Sequence[str]], found: list[tuple[int, ...]], word: Callable[[str], int], *, enrolled: bool
-) -> None:
-    """Add what a slip, or a part that was not seen, leaves of a number as it was."""
-    for ssn in numbers.get("ssn", _NONE):
-        found += _less_one(_SSN, word("ssn"), ssn, 10)
-    for plate in numbers.get("plate", _NONE):
-        if enrolled or len(plate) < _WHOLE_PLATE:
-            found += ((_PLATE, word(plate[:LEAST_PART])), (_PLATE, word(plate[-LEAST_PART:])))
-        if len(plate) > LEAST_PART:
-            found += _less_one(_PLATE, word("plate"), plate, 36)
-    for vin in numbers.get("vin", _NONE):
-        found += ((_VIN, word(vin[-_VIN_TAIL:])), (_VIN, word(vin[:-_VIN_TAIL])))
-        found.append((_VIN, word(vin[: -_VIN_TAIL - 1]), word(vin[1 - _VIN_TAIL :])))
-        if len(vin) == _WHOLE_VIN - 1 and not enrolled:
-            found.append((_VIN, word(vin[: 1 - _VIN_TAIL])))
-    for number in numbers.get("license", _NONE):
-        half = len(number) // 2
-        found.append((_LICENSE, word(number[: half - 1]), word(number[half + 1 :])))
-        # A number that lost a mark, or has one too many, has its halves elsewhere.
-        for length in (len(number),) if enrolled else range(len(number) - 1, len(number) + 2):
-            first = length // 2
-            found += ((_LICENSE, word(number[:first])), (_LICENSE, word(number[first - length :])))
-
-
-def _less_one(kind: int, salt: int, number: str, base: int) -> list[tuple[int, ...]]:
-    """Return where a number meets as it is, and without any one of its marks.
-
-    Of two numbers that are one slip apart, a mark lost or too many and two exchanged included, these have one in common.
-    """
-    whole, length = int(number, base), len(number)
-    found: list[tuple[int, ...]] = [(kind, salt, length, whole)]
-    places = [base**place for place in range(length)]
-    return found + [(kind, salt, length - 1, whole // (below * base) * below + whole % below) for below in places]
-
-
 def _form(kind: str, text: str) -> str:
     return NORMAL_FORMS[kind][1](text)
 
@@ -430,146 +332,3 @@ def _turned(spot: Spot) -> Spot | None:
     """Return the reading with the two lines of an address exchanged, where the second is no unit."""
     other = spot_of(address.street(f"{spot.number or 1} {spot.place}"))
     return spot._replace(street=other.street, name=other.name, place=spot.street) if other.street else None
-
-
-def _name_keys(
-    name: Name,
-    births: Sequence[Born],
-    found: list[tuple[int, ...]],
-    sounds: Sequence[int],
-    word: Callable[[str], int],
-    *,
-    enrolled: bool,
-    halves: tuple[bool, bool],
-) -> None:
-    """Add where names meet: both as they sound, or one of them and how the other begins.
-
-    With a date of birth they meet on a part of the date, too, so that a common name does not meet all who bear it; those whose
-    date is not known meet each other, and everybody.
-    """
-    given = sound(name.given[0]) if name.given else ""
-    surname = sound("".join(name.surname)) if name.surname else ""
-    pairs = [(word(one), word(other)) for one, other in _pairs(name, given, surname)] if given and surname else ()
-    if births:
-        begun = [(length, word(said[:length])) for length in sounds for said in (given, surname) if said]
-        for year, month, day in births:
-            found += [(_BEGUN, *beginning, year, month, day) for beginning in begun]
-            if not enrolled:
-                found += [(_BEGUN, *beginning, year, day, month) for beginning in begun]
-        if pairs:
-            said = word(given), word(surname), word(given[0]), word(surname[0])
-            for born in births:
-                found += _dated(said, pairs, born, alone=1 in sounds)
-    for one, other in pairs:
-        found.append((_UNDATED, one, other) if births and not enrolled else (_PAIR, one, other))
-        if enrolled and not births:
-            found.append((_UNDATED, one, other))
-    half = _half_keys(name, given, surname, word, enrolled=enrolled, halves=halves) if pairs else ()
-    # With a date of birth, only those meet there whose date is not known.
-    found += half if enrolled or not births else ()
-    found += [(_UNDATED, *key) for key in half] if enrolled is not bool(births) else ()
-
-
-def _surname_keys(surname: int, births: Sequence[Born], word: Callable[[str], int]) -> Iterable[tuple[int, ...]]:
-    """Yield where a surname meets beside a date that slipped or is told in part: any sound may begin the given name."""
-    for first in map(word, _INITIALS) if births else ():
-        for year, month, day in births:
-            if year:
-                yield (_SURNAME, surname, first, year)
-            if month and day:
-                yield (_SURNAME, surname, first, month, day)
-
-
-def _half_keys(
-    name: Name, given: str, surname: str, word: Callable[[str], int], *, enrolled: bool, halves: tuple[bool, bool]
-) -> list[tuple[int, ...]]:
-    """Return where one name meets beside the beginning of the other, which slipped; exchanged, too, by who asks."""
-    first, last, one, other = name.given[0], name.surname[-1], word(given), word(surname)
-    straight, exchanged = halves
-    found: list[tuple[int, ...]] = []
-    if straight:
-        found += (
-            (_GIVEN, one, word(last[:2])),
-            (_GIVEN, one, word(f"{last[0]}-{last[-1]}")),
-            (_SURNAME, other, word(first[0])),
-        )
-    if exchanged and not enrolled:
-        found += (
-            (_GIVEN, other, word(first[:2])),
-            (_GIVEN, other, word(f"{first[0]}-{first[-1]}")),
-            (_SURNAME, one, word(last[0])),
-        )
-    return found
-
-
-def _dated(
-    said: tuple[int, int, int, int], pairs: Iterable[tuple[int, int]], born: Born, *, alone: bool
-) -> list[tuple[int, ...]]:
-    given, surname, given_begins, surname_begins = said
-    year, month, day = born
-    found: list[tuple[int, ...]] = [key for pair in pairs for key in ((_PAIR, *pair, year), (_PAIR, *pair, month, day))]
-    found += (
-        (_GIVEN, given, surname_begins, month, day),
-        (_SURNAME, surname, given_begins, year),
-        (_SURNAME, surname, given_begins, month, day),
-    )
-    if alone:
-        found.append((_GIVEN, given, surname_begins, year))
-    return found
-
-
-def _pairs(name: Name, given: str, surname: str) -> Sequence[tuple[str, str]]:
-    """Return every pair of a given name and a surname, as they sound and in the order of the alphabet."""
-    short = formal(name.given[0])
-    if not short and len(name.given) == len(name.surname) == 1:
-        return ((given, surname) if given <= surname else (surname, given),)
-    givens = {given, *(sound(each) for each in short)}
-    if len(name.given) > 1 and len(name.given[1]) > 1:
-        givens.update((sound(name.given[1]), sound("".join(name.given))))
-        if len(name.given) > 2:
-            givens.add(sound(name.given[2]))
-    surnames = {surname}
-    if len(name.surname) > 1:
-        surnames.update(sound(word) for word in name.surname if word not in PARTICLES)
-    return tuple({(one, other) if one <= other else (other, one) for one in givens for other in surnames})
-
-
-def _spot_keys(spot: Spot, found: list[tuple[int, ...]], word: Callable[[str], int], *, enrolled: bool) -> None:
-    city, code = word(spot.city[:3]), word(spot.postal_code)
-    if spot.name:
-        street = word(sound(spot.name.replace(" ", "")[:6]))
-        if spot.number:
-            begins = word(spot.name[0])
-            for number in map(word, address.houses(spot.number)):
-                found += ((_HOUSE, number, street), (_HOUSE, number, code, begins), (_HOUSE, number, city, begins))
-        # With another number it is another house, but for a place with a name; one that lacks its number may be any.
-        if enrolled or spot.place or not spot.number:
-            found += ((_STREET, city, street), (_STREET, code, street))
-        if not enrolled or not spot.number:
-            found += ((_NUMBERLESS, city, street), (_NUMBERLESS, code, street))
-    if spot.place:
-        place = word(spot.place[:5])
-        found += ((_NAMED, place, city), (_NAMED, place, code))
-
-
-def _site_keys(
-    traits: Traits, births: Sequence[Born], found: list[tuple[int, ...]], word: Callable[[str], int], *, enrolled: bool
-) -> None:
-    """Add where people meet who share a place of work or a school: under it, by a name or a year of birth.
-
-    An address that is asked for may be such a place's; by itself it meets nobody there.
-    """
-    who = [name.given[0] for name in traits.names if name.given] + [
-        "".join(name.surname) for name in traits.names if name.surname
-    ]
-    if traits.sites:
-        anchors: list[tuple[int, ...]] = [(word(sound(each)),) for site in traits.sites for each in site.words[:MOST_WORDS]]
-        anchors += [(word(site.number), word(sound(_name_of_street(site.street)[:6]))) for site in traits.sites if site.number]
-        short = [each for name in traits.names if name.given for each in formal(name.given[0])]
-        marks = {*(word(sound(each)) for each in (*who, *short)), *(born.year for born in births)}
-        found += [(_SITE, *anchor, mark) for anchor in anchors for mark in marks]
-    if not enrolled:
-        for spot in traits.spots:
-            if spot.number and spot.name:
-                anchor = word(spot.number), word(sound(spot.name[:6]))
-                found += [(_SITE, *anchor, mark) for mark in {word(sound(each)) for each in who}]

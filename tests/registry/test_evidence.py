@@ -244,23 +244,23 @@ def test_a_home_told_in_part_or_misspelt_is_not_elsewhere(home: dict[str, str]) 
 
 
 def test_people_move() -> None:
-    """However different another address is, it takes off three bits and no more."""
+    """However different another address is, it takes off six bits and no more."""
     moved = weighed(
         given_name="Eleanor", surname="Whitcombe", street="7 Oak Avenue", unit="9", city="Utica", postal_code="99999"
     )
     stayed = weighed(given_name="Eleanor", surname="Whitcombe")
 
-    assert moved.features[-1] == Feature("address", "other", -3.0)
-    assert moved.bits == pytest.approx(stayed.bits - 3)
+    assert moved.features[-1] == Feature("address", "other", -6.0)
+    assert moved.bits == pytest.approx(stayed.bits - 6)
 
 
 def test_few_move_to_another_state() -> None:
-    """A home in another state, of which nothing else agrees either, takes off five."""
+    """A home in another state, of which nothing else agrees either, takes off eight."""
     moved = weighed(
         given_name="Eleanor", surname="Whitcombe", street="7 Oak Avenue", city="Boise", state="ID", postal_code="83701"
     )
 
-    assert moved.features[-1] == Feature("address", "other", -5.0)
+    assert moved.features[-1] == Feature("address", "other", -8.0)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Marks of dates: who cannot be near is not compared, and nobody else is left out."""
+"""Marks of dates and SSNs: who cannot be near is not compared, and nobody else is left out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from proxy.registry import likeness
 from proxy.registry.likeness import OTHER, Born
 from proxy.registry.nearness import UNMARKED, Near, marked
 from proxy.registry.tokens import Tokens
+from proxy.registry.traits import Traits
 
 if TYPE_CHECKING:
     from tests.registry.conftest import Office
@@ -20,9 +21,27 @@ WORD = Tokens(b"k" * 32).word
 DATES = st.builds(Born, st.integers(1900, 2030), st.integers(1, 12), st.integers(1, 31))
 
 
+SSNS = st.from_regex("[0-9]{9}", fullmatch=True)
+
+
+def told(born: Born | None = None, ssn: str = "", *, tells: bool = True) -> Traits:
+    """Return the traits of somebody of whom a date of birth or an SSN is known."""
+    return Traits(
+        births=(born,) if born else (),
+        births_tell=tells and born is not None and born.whole,
+        numbers={"ssn": (ssn,)} if ssn else {},
+        ssns_tell=tells,
+    )
+
+
+def may(mine: Traits, theirs: Traits, persons: int = 1) -> bool:
+    """Tell whether two may be near by their marks."""
+    return Near(mine, persons, WORD).may(marked(theirs, WORD))
+
+
 def near(one: Born, other: Born) -> bool:
     """Tell whether two dates may be near by their marks."""
-    return Near([one], WORD).may(marked([other], WORD))
+    return may(told(one), told(other))
 
 
 @given(born=DATES, data=st.data())
@@ -36,9 +55,9 @@ def test_no_date_that_a_slip_makes_of_another_is_told_apart(born: Born, data: st
     exchanged = f"{said[:swap]}{said[swap + 1]}{said[swap]}{said[swap + 2 :]}"
     for form in (slipped, exchanged):
         for year, month, day in ((form[:4], form[4:6], form[6:]), (form[:4], form[6:], form[4:6])):
-            told = Born(int(year), int(month), int(day))
-            if told.whole and likeness.born(told, born) is not OTHER:
-                assert near(told, born)
+            date = Born(int(year), int(month), int(day))
+            if date.whole and likeness.born(date, born) is not OTHER:
+                assert near(date, born)
 
 
 @given(one=DATES, other=DATES)
@@ -56,8 +75,30 @@ def test_another_date_is_told_apart(other: Born) -> None:
 
 def test_who_has_no_whole_date_is_told_apart_from_nobody() -> None:
     """A date that is not known, or in part, has no marks."""
-    assert marked([], WORD) == marked([Born(1961)], WORD) == UNMARKED
-    assert Near([Born(1961, 3, 9)], WORD).may(UNMARKED)
+    assert marked(told(), WORD) == marked(told(Born(1961)), WORD) == UNMARKED
+    assert Near(told(Born(1961, 3, 9), "123456789"), 1, WORD).may(UNMARKED)
+
+
+@given(ssn=SSNS, data=st.data())
+@settings(max_examples=500)
+def test_no_ssn_that_a_slip_makes_of_another_is_told_apart(ssn: str, data: st.DataObject) -> None:
+    """One digit changed, or two neighbors exchanged, leave one third of a number as it was."""
+    at, digit = data.draw(st.integers(0, 8)), data.draw(st.sampled_from("0123456789"))
+    swap = data.draw(st.integers(0, 7))
+    for slipped in (f"{ssn[:at]}{digit}{ssn[at + 1 :]}", f"{ssn[:swap]}{ssn[swap + 1]}{ssn[swap]}{ssn[swap + 2 :]}"):
+        assert may(told(ssn=slipped), told(ssn=ssn))
+
+
+def test_another_ssn_is_told_apart_where_it_contradicts() -> None:
+    """Where two persons are named, a number is not whole or several are known, another number leaves nobody out."""
+    mine, theirs = told(ssn="219099999"), told(ssn="541892803")
+
+    assert not may(mine, theirs)
+    assert may(mine, theirs, persons=2)
+    assert may(told(ssn="219099999", tells=False), theirs)
+    assert may(mine, told(ssn="541892803", tells=False))
+    assert may(mine, theirs._replace(numbers={"ssn": ("541892803", "134776655")}))
+    assert not may(told(Born(1961, 3, 9), "219099999"), told(Born(1961, 3, 9), "541892803"))
 
 
 async def test_a_common_name_of_that_year_is_not_compared(office: Office) -> None:
@@ -72,3 +113,15 @@ async def test_a_common_name_of_that_year_is_not_compared(office: Office) -> Non
     assert office.roads(given_name="Elanor", surname="Whitcomb", dob="1961-12-24", **{**home, "street": "12 Elmm St"}) == {
         "likeness"
     }
+
+
+async def test_a_common_name_with_another_ssn_is_not_compared(office: Office) -> None:
+    """Of those who share a name's sound and a date, only whose SSN may be a slip is opened; a home beside it still tells."""
+    home = {"street": "12 Elm Street", "city": "Springfield", "state": "NY", "postal_code": "12345"}
+    person = {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09", "ssn": "219-09-9999"}
+    await office.enroll({**person, "category": "official", "basis": "law", **home})
+
+    asked = {"given_name": "Elanor", "surname": "Whitcomb", "dob": "1961-03-09"}
+    assert office.roads(**asked, ssn="219-09-9998") == {"likeness"}
+    assert office.protections(**asked, ssn="541-89-2803") == ()
+    assert office.roads(**asked, ssn="541-89-2803", **home) == {"address"}
