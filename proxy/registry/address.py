@@ -22,6 +22,9 @@ _ORDINAL: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)\Z")
 _FLOOR: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)?\Z")
 _LEAD_IN: Final = frozenset({"#", "NO", "NR", "NUMBER", "HOUSE", "AT", "ON", "NEAR", "OF"})
 _IN_CARE_OF: Final = frozenset({"C/O", "ATTN", "ATTENTION"})
+_KING: Final = re.compile(r"\b(?:(?:DR|DOCTOR) )?(?:(?:MARTIN L(?:UTHER)?|M L|ML) KING|MLK|M L K)(?: (?:JR|JUNIOR))?\b")
+_GRID: Final = re.compile(r"([NSEW]) ?([0-9]+)[ -]?([NSEW]) ?([0-9]+) ")
+"""A house number of Wisconsin's grid: N6W23001."""
 _HALF: Final = re.compile(r"([0-9]+)-([1-9]/[1-9])\Z")
 _SPAN: Final = re.compile(r"([0-9]+)-([0-9]+)\Z")
 _MOST_SPANNED: Final = 20
@@ -252,6 +255,8 @@ def _number(tokens: list[str]) -> tuple[str, list[str]]:
         return "", []
     if not tokens[0][0].isdigit() and (box := roads.box(tokens)):
         return box.number, [*box.core, *box.rest]
+    if tokens[0][0] in "NSEW" and (grid := _GRID.match(said := " ".join(tokens))):
+        return "".join(grid.groups()), said[grid.end() :].split()
     if half := _HALF.match(tokens[0]):  # 17-1/2
         tokens = [*half.groups(), *tokens[1:]]
     elif tokens[0] in _CARDINALS and len(tokens) >= _LEAST_SPELT and any(word in SUFFIXES for word in tokens[2:]):
@@ -267,7 +272,7 @@ def _number(tokens: list[str]) -> tuple[str, list[str]]:
 def _split(tokens: list[str], *, cut: bool) -> tuple[list[str], list[str], list[str]]:
     """Split what follows the number into street, unit and, when a state or ZIP code was cut off behind it, city."""
     for index, word in enumerate(tokens):
-        if index and (word in _MAY_DESIGNATE or word[0].isdigit()) and _designates(tokens, index):
+        if index and (word in _MAY_DESIGNATE or word in ORDINALS or word[0].isdigit()) and _designates(tokens, index):
             end = _unit_end(tokens, index) if cut else len(tokens)
             return tokens[:index], tokens[index:end], tokens[end:]
     end = _street_end(tokens)
@@ -295,7 +300,8 @@ def _designates(tokens: list[str], index: int) -> bool:
     if token in WORD_UNITS:
         last = index == len(tokens) - 1 or tokens[index + 1] in _MAY_DESIGNATE
         return last and (tokens[index - 1] in SUFFIXES or tokens[index - 1] in DIRECTIONS)
-    return _ORDINAL.match(token) is not None and index + 1 < len(tokens) and UNITS.get(tokens[index + 1]) == "FL"
+    ordinal = token in ORDINALS or _ORDINAL.match(token) is not None
+    return ordinal and index + 1 < len(tokens) and UNITS.get(tokens[index + 1]) == "FL"
 
 
 def _unit_end(tokens: list[str], index: int) -> int:
@@ -338,7 +344,8 @@ def _core(tokens: list[str]) -> str:
                 words[-1] = TENS[words[-1]] + word  # Twenty-Third
             else:
                 words.append(word)
-    return " ".join(words)
+    core = " ".join(words)
+    return _KING.sub("MARTIN LUTHER KING", core) if "KING" in words or "MLK" in words or "K" in words else core
 
 
 def _unit(tokens: list[str]) -> str:
@@ -350,7 +357,7 @@ def _unit(tokens: list[str]) -> str:
         prefix, said = parts[-1]
         if standard in PLAIN_UNITS:
             parts.append(("", ""))
-        elif standard == "FL" and not prefix and (floor := _FLOOR.match(said)):
+        elif standard == "FL" and not prefix and (floor := _FLOOR.match(ORDINALS.get(said, said))):
             parts[-1:] = [("FL", floor[1]), ("", "")]
         elif token in UNITS:
             parts.append((standard, ""))

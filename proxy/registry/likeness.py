@@ -59,6 +59,8 @@ _ABBREVIATED: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """As clerks abbreviate given names, and what is said alike though no letter tells; the package knows what people are called."""
 _DESIGNATED: Final = re.compile(f"(?:{'|'.join(UNIT_CODES)})(?=[0-9])")
+_ONE_OF_MANY: Final = re.compile("^(?:LOT|TRLR|SPC|RM|SLIP|HNGR|DEPT)(?=[0-9])")
+"""What people leave out, or take for one another, where all of a place are of a kind: lot 5, space 5, # 5."""
 _BESIDE_UNIT: Final = re.compile("(?<=.)(?=BLDG|FL[0-9]|REAR|FRNT|BSMT|UPPR|LOWR)")
 """Where something begins that is told beside a unit's number, or left out."""
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
@@ -260,6 +262,8 @@ def unit(one: str, other: str) -> str:
     if mine < theirs or theirs < mine:
         return PART
     said, their = ("".join(sorted(rest)) for rest in (mine - theirs, theirs - mine))
+    if _ONE_OF_MANY.sub("", said) == _ONE_OF_MANY.sub("", their):
+        return PART
     kind = _DESIGNATED.match(said)
     return marks(said[kind.end() :], their[kind.end() :]) if kind and their.startswith(kind[0]) else marks(said, their)
 

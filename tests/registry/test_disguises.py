@@ -230,3 +230,14 @@ async def test_a_title_may_be_a_name(office: Office) -> None:
 
     assert met(office, name="Justice A Smith")
     assert met(office, name="SMITH, JUSTICE ANN")
+
+
+async def test_the_other_end_of_a_street_is_another_home(office: Office) -> None:
+    """The same number south of what somebody lives north of is a neighbor's; a direction that is left out may be either."""
+    await office.enroll({**PHILIPPA, "street": "17 North Magnolia Court", "city": "Fairmont City", "postal_code": "42903"})
+    town = {"city": "Fairmont City", "postal_code": "42903"}
+
+    for street in ("17 Magnolia Ct", "17 N. Magnolia Court", "17 NE Magnolia Court", "17 Magnolia Court N", "17 N Magnolla Ct"):
+        assert met(office, street=street, **town), street
+    for street in ("17 S Magnolia Court", "17 Southeast Magnolia Court", "17 Magnolia Ct S", "19 N Magnolia Court"):
+        assert not met(office, street=street, **town), street
