@@ -107,13 +107,13 @@ def names_of(text: str) -> tuple[Name, ...]:
 
 
 def _readings(tokens: tuple[str, ...]) -> tuple[Name, ...]:
-    """Return what a name's words may be; where they end in an initial, it may be the second name: ``SURNAME Given M``."""
+    """Return what a name's words may be: three and more may begin with the surname, ``SURNAME Given Middle``."""
     last = len(tokens) - 1
     if last < 1:
         return ()
     first = next((i for i, token in enumerate(tokens) if i and token in _BEGINNINGS), last)
     straight = Name(tokens[:first], tokens[first:])
-    if last < 2 or len(tokens[last]) > 1:
+    if last < 2 or (first < last and len(tokens[last]) > 1 and tokens[0] not in PARTICLES):
         return (straight,)
     end = next((i for i, token in enumerate(tokens) if token not in PARTICLES), last) + 1
     return (straight, Name(tokens[end:], tokens[:end])) if end <= last else (straight,)

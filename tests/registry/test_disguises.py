@@ -217,6 +217,19 @@ async def test_a_plate_is_found_beside_its_state(office: Office, plate: str) -> 
     assert not met(office, plate=plate.replace("KOB", "WUZ"))
 
 
+@pytest.mark.parametrize("middle", ["", "G", "Grace"])
+async def test_a_surname_may_come_first_whatever_is_known_of_the_second_name(office: Office, middle: str) -> None:
+    """``SURNAME GIVEN MIDDLE`` without a comma is found, misspelt or not, whatever the registry has for the second name."""
+    await office.enroll({**PHILIPPA, "middle_name": middle}, {**ENROLLED, "given_name": "John", "surname": "Miller"})
+
+    for name in ("HARGROVE PHILIPPA GRACE", "HARGROVE PHILIPA GRACE", "Philippa Grace Hargrove", "MILLER JOHN ALLEN"):
+        assert met(office, name=name), name
+        assert met(office, name=name, dob="1980-12-12"), name
+    assert not met(office, name="HARGROVE PHILIPPA GRACE", dob="1994-10-27")
+    assert not met(office, name="MILLER ALLEN JAMES")
+    assert not met(office, name="ALLEN JOHN MILLARD")
+
+
 async def test_initials_behind_a_comma_are_no_degree(office: Office) -> None:
     """Behind a surname alone, M. D. are somebody's names."""
     await office.enroll({**PHILIPPA, "given_name": "Miriam", "middle_name": "Dana"})
