@@ -14,7 +14,19 @@ from typing import Final, NamedTuple
 from rapidfuzz.distance import OSA
 
 from proxy.registry import normalize, roads
-from proxy.registry.usps import DIRECTIONS, ORDINALS, PLAIN_UNITS, STATE_CODES, STATES, SUFFIXES, TENS, UNITS, WORD_UNITS
+from proxy.registry.usps import (
+    DIRECTIONS,
+    ORDINALS,
+    PLAIN_UNITS,
+    SLIPPED_ORDINALS,
+    SLIPPED_SUFFIXES,
+    STATE_CODES,
+    STATES,
+    SUFFIXES,
+    TENS,
+    UNITS,
+    WORD_UNITS,
+)
 
 _TOKEN: Final = re.compile(r"[A-Z0-9]+(?:[-/][A-Z0-9]+)*|[#,]")
 _NUMBER: Final = re.compile(r"[0-9]+[A-Z]?(?:[-/][0-9A-Z]+)?\Z|[NSEW][0-9]+[NSEW][0-9]+\Z")
@@ -337,15 +349,21 @@ def _core(tokens: list[str]) -> str:
     for token in tokens:
         for part in re.split("[-/]", token) if "-" in token or "/" in token else (token,):
             ordinal = _ORDINAL.match(part) if part[0].isdigit() else None
-            word = ordinal[1] if ordinal else DIRECTIONS.get(part) or SUFFIXES.get(part) or ORDINALS.get(part, part)
+            word = ordinal[1] if ordinal else DIRECTIONS.get(part) or SUFFIXES.get(part) or _ordinal_of(part)
             if word in {"E", "W"} and words and words[-1] in {"N", "S"}:
                 words[-1] += word
             elif words and words[-1] in TENS and word != part and len(word) == 1 and word.isdigit():
                 words[-1] = TENS[words[-1]] + word  # Twenty-Third
             else:
                 words.append(word)
+    if len(words) > 1 and (suffix := SLIPPED_SUFFIXES.get(words[-1])):
+        words[-1] = suffix
     core = " ".join(words)
     return _KING.sub("MARTIN LUTHER KING", core) if "KING" in words or "MLK" in words or "K" in words else core
+
+
+def _ordinal_of(word: str) -> str:
+    return ORDINALS.get(word) or SLIPPED_ORDINALS.get(word, word)
 
 
 def _unit(tokens: list[str]) -> str:

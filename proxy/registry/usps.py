@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def _table(text: str) -> dict[str, str]:
@@ -348,6 +351,28 @@ MP NORTHERN MARIANA ISLANDS
 """.splitlines()
 }
 STATE_CODES: Final = frozenset(STATES.values())
+
+
+def _slipped(words: Mapping[str, str], least: int) -> dict[str, str]:
+    """Return what one slip of the pen behind the first letter makes of long words, where it makes it of one only."""
+    found: dict[str, set[str]] = {}
+    for word, standard in words.items():
+        if len(word) < least:
+            continue
+        for at in range(1, len(word)):
+            before, letter, after = word[:at], word[at], word[at + 1 :]
+            forms = {before + after, before + after[:1] + letter + after[1:], before + letter + letter + after}
+            forms.update(before + other + after for other in _LETTERS if len(word) > least)
+            for form in forms:
+                found.setdefault(form, set()).add(standard)
+    return {form: min(those) for form, those in found.items() if len(those) == 1 and form not in SUFFIXES and form not in words}
+
+
+_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LONG: Final = "STREET AVENUE BOULEVARD DRIVE COURT PLACE CIRCLE TERRACE PARKWAY HIGHWAY SQUARE TRAIL"
+SLIPPED_SUFFIXES: Final = _slipped({word: SUFFIXES[word] for word in _LONG.split()}, least=5)
+SLIPPED_ORDINALS: Final = _slipped(ORDINALS, least=5)
+"""Misspelt, they would be another name, or another number."""
 
 UNIT_CODES: Final = tuple(sorted(set(UNITS.values())))
 SUFFIX_CODES: Final = frozenset(SUFFIXES.values())
