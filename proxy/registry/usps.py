@@ -361,8 +361,9 @@ def _slipped(words: Mapping[str, str], least: int) -> dict[str, str]:
             continue
         for at in range(1, len(word)):
             before, letter, after = word[:at], word[at], word[at + 1 :]
-            forms = {before + after, before + after[:1] + letter + after[1:], before + letter + letter + after}
-            forms.update(before + other + after for other in _LETTERS if len(word) > least)
+            forms = {before + after[:1] + letter + after[1:], before + letter + letter + after}
+            if len(word) > least:  # one letter less or another makes a name of a short word: Sith, of Smith
+                forms.update((before + after, *(before + other + after for other in _LETTERS)))
             for form in forms:
                 found.setdefault(form, set()).add(standard)
     return {form: min(those) for form, those in found.items() if len(those) == 1 and form not in SUFFIXES and form not in words}
