@@ -383,7 +383,10 @@ def _unit(tokens: list[str]) -> str:
             parts[-1] = (prefix, said + re.sub("[-/]", "", WORD_UNITS.get(token, token)))
     # The unit's own number first: what of a building stands behind it can be told from it (``likeness.unit``).
     joined = "".join(_numbered(prefix, said) for prefix, said in sorted(parts) if said)
-    return "" if joined in _NO_UNIT else joined
+    if not joined or joined in _NO_UNIT:
+        return ""
+    # What was put together may be a word that says more, or nothing: N-O, F RONT.
+    return joined if tokens == [joined] else _unit(_tokens(joined))
 
 
 def _numbered(prefix: str, said: str) -> str:

@@ -40,7 +40,6 @@ _VIN_TAIL: Final = 6
 """The serial number: what people read off a windshield."""
 _INITIALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0"
 _NONE: Final[tuple[str, ...]] = ()
-_NOBODY: Final = np.empty(0, np.int64)
 _NO_DATE: Final = ((0, 0, 0),)
 
 _COLUMNS: Final = (
@@ -66,17 +65,18 @@ _HALF_EXCHANGED: Final = ("given: surname first_2", "given: surname first_ends",
 
 def keys(traits: Traits, word: Word) -> list[int]:
     """Return where the look-alikes of an enrolled person are found, some of it twice; ``word`` makes numbers of texts."""
-    of_names, others = keys_apart(traits, word, word, enrolled=True)
-    return [*of_names.tolist(), *others.tolist()]
+    weak, strong = keys_apart(traits, word, word, enrolled=True)
+    return [key for found in (*weak, *strong) for key in found.tolist()]
 
 
 def keys_apart(
     traits: Traits, word: Word, usual: Word, *, enrolled: bool = False, halves: tuple[bool, bool] = BOTH
-) -> tuple[Keys, Keys]:
-    """Return where look-alikes are found: by names and dates of birth, and by everything else.
+) -> tuple[list[Keys], list[Keys]]:
+    """Return where look-alikes are found: by what another date of birth or SSN outweighs, and by everything else.
 
-    ``usual`` does what ``word`` does for texts that come again, as names do and numbers do not. ``halves`` are whether to look
-    where one name meets beside the beginning of the other, and where both are exchanged.
+    The former are names, and plates that slipped, as many a stranger's does. ``usual`` does what ``word`` does for texts that
+    come again, as names do and numbers do not. ``halves`` are whether to look where one name meets beside the beginning of the
+    other, and where both are exchanged.
     """
     births = [born for born in traits.births if born.whole]
     if births and not enrolled:
@@ -84,24 +84,19 @@ def keys_apart(
     # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
     sounds = (1, 2) if enrolled else (2,) if traits.spots or traits.numbers else (1,)
     shape = sounds, halves, bool(births), enrolled
-    of_names: list[Keys] = []
+    weak, strong = _slipped("plate", traits.numbers, usual), _slipped("ssn", traits.numbers, usual)
     for name in traits.names:
-        of_names += _name_keys(name, births, usual, shape)
+        weak += _name_keys(name, births, usual, shape)
         if name.surname and not name.given and traits.births and not enrolled:
-            of_names.append(_surname_keys(sound("".join(name.surname)), traits.births, usual))
-    others = _slipped(traits.numbers, usual)
+            weak.append(_surname_keys(sound("".join(name.surname)), traits.births, usual))
     texts = _number_texts(traits.numbers, enrolled=enrolled)
     for spot in traits.spots:
         texts += _spot_texts(spot, enrolled=enrolled)
     if traits.names or births:
         texts += _site_texts(traits, births, enrolled=enrolled)
     if texts:
-        others.append(np.fromiter(map(word, texts), np.int64, len(texts)))
-    return _joined(of_names), _joined(others)
-
-
-def _joined(found: Sequence[Keys]) -> Keys:
-    return np.concatenate(found) if len(found) > 1 else found[0] if found else _NOBODY
+        strong.append(np.fromiter(map(word, texts), np.int64, len(texts)))
+    return weak, strong
 
 
 def _factor(kind: str, place: int) -> int:
@@ -208,21 +203,21 @@ def _surname_keys(surname: str, births: Sequence[Born], word: Word) -> Keys:
     return np.array(found, np.int64)
 
 
-def _other_pairs(name: Name, given: str, surname: str) -> Iterable[tuple[str, str]]:
+def _other_pairs(name: Name, given: str, surname: str) -> Sequence[tuple[str, str]]:
     """Return every other pair of a given name and a surname that one may go by, as they sound, in the order of the alphabet."""
     short = formal(name.given[0])
     if not short and len(name.given) == len(name.surname) == 1:
         return ()
-    givens = {given, *(sound(each) for each in short)}
+    givens = [given, *map(sound, short)]
     if len(name.given) > 1 and len(name.given[1]) > 1:
-        givens.update((sound(name.given[1]), sound("".join(name.given))))
+        givens += (sound(name.given[1]), sound("".join(name.given)))
         if len(name.given) > 2:  # Nguyen Thi Hong Nhung is called by the last of them
-            givens.add(sound(name.given[2]))
-    surnames = {surname}
+            givens.append(sound(name.given[2]))
+    surnames = [surname]
     if len(name.surname) > 1:
-        surnames.update(sound(word) for word in name.surname if word not in PARTICLES)
-    pairs = {(one, other) if one <= other else (other, one) for one in givens for other in surnames}
-    return pairs - {(given, surname), (surname, given)}
+        surnames += (sound(word) for word in name.surname if word not in PARTICLES)
+    pairs = dict.fromkeys([(one, other) if one <= other else (other, one) for other in surnames for one in givens])
+    return list(pairs)[1:]  # the first is the pair itself
 
 
 @lru_cache(maxsize=128)
@@ -240,14 +235,13 @@ def _of_slips(kind: str, length: int) -> Keys:
     return made
 
 
-def _slipped(numbers: Mapping[str, Sequence[str]], word: Word) -> list[Keys]:
-    """Return where SSNs and plates meet although a mark of them slipped."""
+def _slipped(kind: str, numbers: Mapping[str, Sequence[str]], word: Word) -> list[Keys]:
+    """Return where SSNs or plates meet although a mark of them slipped."""
     found = []
-    for kind in ("ssn", "plate"):
-        for number in numbers.get(kind, _NONE):
-            if len(number) > LEAST_PART:
-                marks = np.fromiter(map(word, number), np.int64, len(number))
-                found.append(marks.dot(_of_slips(kind, len(number))))
+    for number in numbers.get(kind, _NONE):
+        if len(number) > LEAST_PART:
+            marks = np.fromiter(map(word, number), np.int64, len(number))
+            found.append(marks.dot(_of_slips(kind, len(number))))
     return found
 
 
@@ -265,10 +259,10 @@ def _number_texts(numbers: Mapping[str, Sequence[str]], *, enrolled: bool) -> li
     for number in numbers.get("license", _NONE):
         half = len(number) // 2
         found.append(f"license {number[: half - 1]} {number[half + 1 :]}")
-        # A number that lost a mark, or has one too many, has its halves elsewhere.
-        for length in (len(number),) if enrolled else range(len(number) - 1, len(number) + 2):
-            first = length // 2
-            found += (f"license {number[:first]}", f"license {number[first - length :]}")
+        found += (f"license {number[:half]}", f"license {number[half:]}")
+        if not enrolled:  # a number that lost a mark, or has one too many, has its halves elsewhere
+            half = (len(number) - 1) // 2 if len(number) % 2 == 0 else half + 1
+            found += (f"license {number[:half]}", f"license {number[half:]}")
     return found
 
 

@@ -297,9 +297,6 @@ def _numbers(mine: Traits, theirs: Traits, features: list[Feature], persons: int
         known = theirs.numbers.get(kind)
         if not known:
             continue
-        if values[0] == known[0]:
-            features.append(Feature(kind, SAME, _NUMBERS[kind][0]))
-            continue
         level, bits = _number(kind, values, known)
         if level is OTHER and (len(values) < persons or (kind == "ssn" and not (mine.ssns_tell and theirs.ssns_tell))):
             continue
@@ -312,6 +309,8 @@ def _numbers(mine: Traits, theirs: Traits, features: list[Feature], persons: int
 def _number(kind: str, values: Sequence[str], known: Sequence[str]) -> tuple[str, float]:
     """Return how alike the nearest pair is, and its bits."""
     same, slip, other = _NUMBERS[kind]
+    if values[0] == known[0]:
+        return SAME, same
     best = OTHER, other
     compare = likeness.part if kind in PARTS else likeness.marks
     for value in values:
@@ -332,9 +331,11 @@ def _places(mine: Sequence[Spot], theirs: Sequence[Spot], rarity: Rarity) -> tup
     for one in mine:
         for other in theirs:
             found = _place(one, other, rarity)
-            bits = sum(feature.bits for feature in found)
+            bits = sum([feature.bits for feature in found])
             if bits > most:
                 best, most = found, bits
+    if most >= _MOVED:
+        return best
     # People move: another home says little against, however different it is.
     far = {feature.kind for feature in best if feature.level is OTHER} >= _TOWN_AND_STATE
     against = _MOVED_FAR if far else _MOVED

@@ -145,23 +145,25 @@ class Index:
         roads = self._roads(fields, mine, named)
         halves = blocking.BOTH if more else self._halves(mine, least)
         word, usual = self._tokens.word, self._tokens.usual
-        of_names, others = blocking.keys_apart(mine, word, usual, halves=halves)
+        weak, strong = blocking.keys_apart(mine, word, usual, halves=halves)
         exact = np.fromiter([token for token, _ in roads], np.int64, len(roads))
-        there = self._known.who(np.concatenate((exact, of_names, others)))
+        there = self._known.who(np.concatenate((exact, *weak, *strong)))
         if not there:
             return {}
-        names, rest = len(roads), len(roads) + len(of_names)
-        hits = self._exact(fields, named, ((roads[place][1], who) for place, who in there.items() if place < names))
+        alone, rest = len(roads), len(roads) + sum(map(len, weak))
+        at_roads = [(roads[place][1], who) for place, who in there.items() if place < alone]
+        hits = self._exact(fields, named, at_roads) if at_roads else {}
         persons = _persons(named)
-        met = [each for place, who in there.items() if names <= place < rest for each in who]
+        met = [each for place, who in there.items() if alone <= place < rest for each in who]
         if met and not more:
-            # Whom only names and another date of birth or SSN lead to would be given up on when compared.
-            near = Near(mine, persons, word)
-            met = [profile for profile in met if near.may(profile.marks)]
+            # Whom only these and another date of birth or SSN lead to would be given up on when compared.
+            near, namesakes = Near(mine, persons, word), {each for road, who in at_roads if road is NAME for each in who}
+            met = [profile for profile in met if near.may(profile.marks) or profile in namesakes]
         met += (each for place, who in there.items() if place >= rest for each in who)
         found: Findings = {}
+        told = bool(mine.numbers or mine.spots or mine.sites)
         for profile in dict.fromkeys((*hits, *_alike(met))):
-            theirs = traits.unpack(self._tokens.open(profile.traits))
+            theirs = traits.unpack(self._tokens.open(profile.traits), more=told)
             said = hits.get(profile, _NONE)
             if said or more:
                 found[profile] = tuple(said), weigh(mine, theirs, self.rarity, persons=persons)

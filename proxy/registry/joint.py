@@ -35,7 +35,7 @@ _STATED: Final = re.compile(rf"\s*(?:(?:{_STATES})\b[\s/:-]+(.+)|(.+?)[\s/(-]+(?
 def parted(fields: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
     """Return the same fields with each name or number among several added to them."""
     held = [kind for kind in _HELD_IN if kind in fields]
-    found = {kind: _all(kind, fields[kind]) for kind in held if any(map(_HINTS.search, fields[kind]))}
+    found = {kind: _all(kind, fields[kind]) for kind in held if any(map(_may_hold, fields[kind]))}
     for kind in _LISTED:
         if any(map(_APART.search, fields.get(kind, ()))):
             found[kind] = tuple(each for text in fields[kind] for each in (text, *map(str.strip, _APART.split(text))) if each)
@@ -48,6 +48,10 @@ def _without_state(plate: str) -> str:
     match = _STATED.match(plate)
     rest = (match[1] or match[2]) if match else ""
     return rest if sum(map(str.isalnum, rest)) >= _LEAST_PLATE else ""
+
+
+def _may_hold(text: str) -> bool:
+    return not text.isalpha() and _HINTS.search(text) is not None
 
 
 def _all(kind: str, texts: Sequence[str]) -> tuple[str, ...]:

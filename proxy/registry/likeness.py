@@ -83,8 +83,7 @@ class Born(NamedTuple):
     @property
     def whole(self) -> bool:
         """Tell whether every part is known."""
-        year, month, day = self
-        return year > 0 and month > 0 and day > 0
+        return 0 not in self
 
     @property
     def impossible(self) -> bool:
@@ -138,12 +137,11 @@ def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
     best = _given(mine[0], theirs[0])
     if best is OTHER and several:
         for one in mine[:3]:
-            for other in theirs[:3]:
-                if one == other and len(one) > 1:
-                    return PART
+            if len(one) > 1 and one in theirs[:3]:
+                return PART
         if _initials(mine, theirs) or _initials(theirs, mine):
             return INITIAL
-    if best is SIMILAR and len(mine) + len(theirs) > 2 and sound("".join(mine)) == sound("".join(theirs)):
+    if best is SIMILAR and several and sound("".join(mine)) == sound("".join(theirs)):
         return PHONETIC
     return best
 
@@ -157,7 +155,7 @@ def _given(one: str, other: str) -> str:
     if len(one) == 1 or len(other) == 1:
         return INITIAL if one[0] == other[0] else OTHER
     mine, theirs = formal(one), formal(other)
-    if other in mine or one in theirs or not mine.isdisjoint(theirs):
+    if (mine or theirs) and (other in mine or one in theirs or not mine.isdisjoint(theirs)):
         return NICKNAME
     return _word(one, other)
 
@@ -211,7 +209,7 @@ def born(mine: Born, theirs: Born) -> str:
     """
     if mine == theirs:
         return SAME if mine.whole else PARTIAL
-    if mine.whole and theirs.whole:
+    if 0 not in mine and 0 not in theirs:
         return _whole(mine, theirs)
     pairs = [(one, other) for one, other in zip(mine, theirs, strict=True) if one and other]
     if not pairs:

@@ -1,9 +1,9 @@
 """Whether two dates of birth or SSNs can be near one another, told from their marks without opening anything.
 
-A mark is eight bits, under a secret, of the year, the month, the day, or of three digits of an SSN. Most people whose name meets a
-common one are told apart by theirs, and are neither opened nor compared. Marks that agree by chance only cost the comparison;
-those that do not agree never belong to dates that ``likeness.born`` calls anything but ``other``, nor to whole SSNs that are
-one slip apart.
+A mark is eight bits, under a secret, of the year, the month, the day, or of three digits of an SSN. Most people whose name
+meets a common one are told apart by theirs, and are neither opened nor compared. Marks that agree by chance only cost the
+comparison; those that do not agree never belong to dates that ``likeness.born`` calls anything but ``other``, nor to whole SSNs
+that are one slip apart.
 """
 
 from __future__ import annotations

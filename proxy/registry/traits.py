@@ -6,6 +6,7 @@ They hold plain text. Those of enrolled persons exist while they are compared an
 from __future__ import annotations
 
 from functools import lru_cache
+from struct import Struct
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -71,6 +72,8 @@ class Reader(Protocol):
 
 
 _NO_NUMBERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+_NO_MORE: Final = (_NO_NUMBERS, False, (), ())
+_LENGTH: Final = Struct("<I")
 
 
 class Traits(NamedTuple):
@@ -243,14 +246,17 @@ def tells(born: Born) -> bool:
 
 
 def pack(traits: Traits) -> bytes:
-    """Return traits as bytes, to be sealed."""
-    parts = (traits.names, traits.births, traits.births_tell, traits.numbers, traits.ssns_tell, traits.spots, traits.sites)
-    return orjson.dumps((*parts, traits.generations), default=tuple)
+    """Return traits as bytes, to be sealed: what everybody is compared by, then what there may be more."""
+    who = orjson.dumps((traits.names, traits.births, traits.births_tell, traits.generations), default=tuple)
+    more = orjson.dumps((traits.numbers, traits.ssns_tell, traits.spots, traits.sites), default=tuple)
+    return _LENGTH.pack(len(who)) + who + more
 
 
-def unpack(content: bytes) -> Traits:
-    """Return the traits that ``pack`` made bytes of."""
-    names, births, births_tell, numbers, ssns_tell, spots, sites, generations = orjson.loads(content)
+def unpack(content: bytes, *, more: bool = True) -> Traits:
+    """Return the traits that ``pack`` made bytes of; without ``more`` only names and dates of birth."""
+    end = _LENGTH.size + _LENGTH.unpack_from(content)[0]
+    names, births, births_tell, generations = orjson.loads(content[_LENGTH.size : end])
+    numbers, ssns_tell, spots, sites = orjson.loads(content[end:]) if more else _NO_MORE
     return Traits(
         tuple([Name(tuple(given), tuple(surname)) for given, surname in names]),
         tuple([Born(*born) for born in births]),

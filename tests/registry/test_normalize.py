@@ -29,6 +29,9 @@ FORMS: list[Callable[[str], str]] = [
 @example(text="İ")
 @example(text="ﬀ\u0345ΐ")
 @example(text="\ud800")
+@example(text="N:O")
+@example(text="Front-")
+@example(text="f-ront 3")
 @settings(max_examples=100)
 def test_a_normal_form_is_its_own_normal_form(form: Callable[[str], str], text: str) -> None:
     """Whatever the text, there is a form or none, never an exception; and forming twice changes nothing."""
