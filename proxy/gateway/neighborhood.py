@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.inquiry.parameter import Match
 from proxy.registry import address, normalize
+from proxy.registry.joint import parted
+from proxy.registry.person import NORMAL_FORMS
 from proxy.registry.traits import name_of_street
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ _HALVES: Final = {"plate": (0, 3, 3), "license": (0, 4, 3), "phone": (-7, -3, 3)
 
 def around(inquiry: Inquiry) -> frozenset[str]:
     """Return the neighborhoods of a query, one or several; none for a query by the number of a case."""
-    whole = {kind: tuple(values) for kind, values in inquiry.criteria.items()}
+    # A plate may stand beside its state, and is recognized.
+    whole = {kind: tuple(values) for kind, values in parted(inquiry.criteria).items()}
     begun: dict[str, tuple[str, ...]] = {}
     plain: list[str] = []
     for declared in (*inquiry.route.query.values(), *(inquiry.route.body or {}).values()):
@@ -64,10 +67,10 @@ def _persons(whole: dict[str, tuple[str, ...]], begun: dict[str, tuple[str, ...]
 def _numbers(whole: dict[str, tuple[str, ...]], begun: dict[str, tuple[str, ...]]) -> Iterator[str]:
     for kind, (start, end, last) in _HALVES.items():
         for text in whole.get(kind, ()):
-            number = _number(text)
+            number = _number(kind, text)
             yield f"{kind} {number[start:end]}-"
             yield f"{kind} -{number[-last:]}"
-        yield from (f"{kind} {_number(text)[start:end]}-" for text in begun.get(kind, ()))
+        yield from (f"{kind} {_number(kind, text)[start:end]}-" for text in begun.get(kind, ()))
     yield from (f"email {normalize.fold(text.partition('@')[0])[:4]}" for text in whole.get("email", ()))
     # Numbers of records are often given out in their order: a hundred of them in a row is a street of its own.
     yield from (f"record {text.casefold()[:-2]}" for text in whole.get("person_id", ()))
@@ -100,5 +103,7 @@ def _streets(text: str) -> Iterator[str]:
     yield f"street letters {name[:3]}"
 
 
-def _number(text: str) -> str:
-    return _NOT_ALNUM.sub("", text.upper()).translate(_LOOKALIKES)
+def _number(kind: str, text: str) -> str:
+    # As recognition reads it: an extension behind a phone number would make another of it.
+    read = NORMAL_FORMS[kind][1](text) or text
+    return _NOT_ALNUM.sub("", read.upper()).translate(_LOOKALIKES)
