@@ -57,7 +57,7 @@ async def recognized(settings: Settings, file: Path) -> bool:
     """Print a verdict on each line; tell whether every line was understood.
 
     Raises:
-        DocumentInvalid: the file cannot be read, or a line is over the bound.
+        DocumentInvalid: the file cannot be read.
         CommandFailed: a process that helped has ended.
     """
     understood, done = True, 0
@@ -85,7 +85,7 @@ def _shared(registry: Registry, file: Path, processes: int) -> Iterator[Piece]:
     """Yield every piece in its order, each by the process whose turn it is.
 
     Raises:
-        DocumentInvalid: the file cannot be read, or a line is over the bound.
+        DocumentInvalid: the file cannot be read.
         CommandFailed: one has ended before it was done.
     """
     children: list[int] = []
@@ -97,7 +97,7 @@ def _shared(registry: Registry, file: Path, processes: int) -> Iterator[Piece]:
             pipes.append(pipe)
         yield from heapq.merge(*map(_said, pipes), key=lambda piece: piece.number)
     except _Ended:
-        for _ in read_lines(file):  # where it is the file's fault, this says what is wrong and where
+        for _ in read_lines(file, apart=True):  # where it is the file's fault, this says what is wrong and where
             pass
         raise CommandFailed("a process that judged some of the lines has ended; ask again") from None
     finally:
@@ -139,7 +139,9 @@ def _pieces(registry: Registry, file: Path, *, mine: int, of: int) -> Iterator[P
         nonlocal read
         read += size
 
-    for number, piece in groupby(read_jsonl(read_lines(file, count)), key=lambda line: line[0] // PIECE):
+    for number, piece in groupby(
+        read_jsonl(read_lines(file, count, apart=True), every=True), key=lambda line: line[0] // PIECE
+    ):
         if number % of == mine:
             verdicts = [_verdict(registry, line, raw) for line, raw in piece]
             understood = not any("error" in verdict for verdict in verdicts)

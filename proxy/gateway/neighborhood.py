@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.inquiry.parameter import Match
 from proxy.registry import address, normalize
+from proxy.registry.joint import parted
+from proxy.registry.person import NORMAL_FORMS
+from proxy.registry.traits import name_of_street
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +30,8 @@ _HALVES: Final = {"plate": (0, 3, 3), "license": (0, 4, 3), "phone": (-7, -3, 3)
 
 def around(inquiry: Inquiry) -> frozenset[str]:
     """Return the neighborhoods of a query, one or several; none for a query by the number of a case."""
-    whole = {kind: tuple(values) for kind, values in inquiry.criteria.items()}
+    # A plate may stand beside its state, and is recognized.
+    whole = {kind: tuple(values) for kind, values in parted(inquiry.criteria).items()}
     begun: dict[str, tuple[str, ...]] = {}
     plain: list[str] = []
     for declared in (*inquiry.route.query.values(), *(inquiry.route.body or {}).values()):
@@ -39,28 +43,34 @@ def around(inquiry: Inquiry) -> frozenset[str]:
             plain.append(inquiry.partial[declared.name])
     found = {*_persons(whole, begun), *_numbers(whole, begun)}
     # What has no kind says where or what only when nothing else does: the name of a street, not the color of a car.
-    return frozenset(found or {f"street {_core(text)}" for text in plain})
+    return frozenset(found or {place for text in plain for place in _streets(text)})
 
 
 def _persons(whole: dict[str, tuple[str, ...]], begun: dict[str, tuple[str, ...]]) -> Iterator[str]:
     both = {kind: (*whole.get(kind, ()), *begun.get(kind, ())) for kind in {*whole, *begun}}
-    last = [*both.get("surname", ()), *map(_last, (*both.get("name", ()), *both.get("alias", ())))]
-    for name in last:
-        yield f"sound {sound(name)}"
-        yield f"letters {normalize.fold(name).replace(' ', '')[:2]}"
-    if not last:
+    surnames = both.get("surname", ())
+    names = (*both.get("name", ()), *both.get("alias", ()))
+    # Recognition finds a surname among others in any place, and so would who tries another one beside it each time.
+    for text in (*surnames, *names):
+        yield from (f"sound {sound(word)}" for word in normalize.fold(text).split() if len(word) > 1)
+    for text in (*surnames, *map(_last, names)):
+        yield from (f"letters {word[:2]}" for word in normalize.fold(text).split())
+    for text in names:
+        if len(words := normalize.fold(text).split()) > 2:
+            yield f"letters {words[0][:2]}"
+    if not (surnames or names):
         yield from (f"given {sound(name)}" for name in both.get("given_name", ()))
     for text in (*both.get("street", ()), *both.get("address", ())):
-        yield f"street {_core(text)}"
+        yield from _streets(text)
 
 
 def _numbers(whole: dict[str, tuple[str, ...]], begun: dict[str, tuple[str, ...]]) -> Iterator[str]:
     for kind, (start, end, last) in _HALVES.items():
         for text in whole.get(kind, ()):
-            number = _number(text)
+            number = _number(kind, text)
             yield f"{kind} {number[start:end]}-"
             yield f"{kind} -{number[-last:]}"
-        yield from (f"{kind} {_number(text)[start:end]}-" for text in begun.get(kind, ()))
+        yield from (f"{kind} {_number(kind, text)[start:end]}-" for text in begun.get(kind, ()))
     yield from (f"email {normalize.fold(text.partition('@')[0])[:4]}" for text in whole.get("email", ()))
     # Numbers of records are often given out in their order: a hundred of them in a row is a street of its own.
     yield from (f"record {text.casefold()[:-2]}" for text in whole.get("person_id", ()))
@@ -85,10 +95,15 @@ def _last(name: str) -> str:
     return " ".join(words) if comma else next(reversed(list(words)), "")
 
 
-def _core(text: str) -> str:
+def _streets(text: str) -> Iterator[str]:
     # A street without a house has no form as an address, and is the same street.
-    return address.street(text).core or address.street(f"1 {text}").core or normalize.fold(text)
+    core = address.street(text).core or address.street(f"1 {text}").core or normalize.fold(text)
+    name = name_of_street(core).replace(" ", "")
+    yield f"street {sound(name) or name}"
+    yield f"street letters {name[:3]}"
 
 
-def _number(text: str) -> str:
-    return _NOT_ALNUM.sub("", text.upper()).translate(_LOOKALIKES)
+def _number(kind: str, text: str) -> str:
+    # As recognition reads it: an extension behind a phone number would make another of it.
+    read = NORMAL_FORMS[kind][1](text) or text
+    return _NOT_ALNUM.sub("", read.upper()).translate(_LOOKALIKES)

@@ -13,14 +13,30 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from proxy.registry import normalize
-from proxy.registry.usps import DIRECTIONS, ORDINALS, PLAIN_UNITS, STATE_CODES, STATES, SUFFIXES, UNITS, WORD_UNITS
+from proxy.registry import normalize, roads
+from proxy.registry.usps import (
+    DIRECTIONS,
+    ORDINALS,
+    PLAIN_UNITS,
+    SLIPPED_ORDINALS,
+    SLIPPED_SUFFIXES,
+    STATE_CODES,
+    STATES,
+    SUFFIXES,
+    TENS,
+    UNITS,
+    WORD_UNITS,
+)
 
 _TOKEN: Final = re.compile(r"[A-Z0-9]+(?:[-/][A-Z0-9]+)*|[#,]")
 _NUMBER: Final = re.compile(r"[0-9]+[A-Z]?(?:[-/][0-9A-Z]+)?\Z|[NSEW][0-9]+[NSEW][0-9]+\Z")
 _ORDINAL: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)\Z")
 _FLOOR: Final = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)?\Z")
 _LEAD_IN: Final = frozenset({"#", "NO", "NR", "NUMBER", "HOUSE", "AT", "ON", "NEAR", "OF"})
+_IN_CARE_OF: Final = frozenset({"C/O", "ATTN", "ATTENTION"})
+_KING: Final = re.compile(r"\b(?:(?:DR|DOCTOR) )?(?:(?:MARTIN L(?:UTHER)?|M L|ML) KING|MLK|M L K)(?: (?:JR|JUNIOR))?\b")
+_GRID: Final = re.compile(r"([NSEW]) ?([0-9]+)[ -]?([NSEW]) ?([0-9]+) ")
+"""A house number of Wisconsin's grid: N6W23001."""
 _HALF: Final = re.compile(r"([0-9]+)-([1-9]/[1-9])\Z")
 _SPAN: Final = re.compile(r"([0-9]+)-([0-9]+)\Z")
 _MOST_SPANNED: Final = 20
@@ -31,7 +47,8 @@ ELEVEN TWELVE THIRTEEN FOURTEEN FIFTEEN SIXTEEN SEVENTEEN EIGHTEEN NINETEEN TWEN
 """
 _CARDINALS: Final = {word: str(number) for number, word in enumerate(_ONE_TO_TWENTY.split(), start=1)}
 _LEAST_SPELT: Final = 3
-_UNIT_FIRST: Final = re.compile(r"([0-9]*[A-Z][0-9]*|[A-Z])[-/]([0-9]+)\Z")
+_UNIT_FIRST: Final = re.compile(r"([0-9]*[A-Z][0-9]*|[0-9]+(?=/))[-/]([0-9]+)\Z")
+_UNIT_BEHIND: Final = re.compile(r"([0-9]+)-([0-9]+[A-Z]|[A-Z][0-9]+)\Z")
 _FRACTION: Final = re.compile(r"[0-9]/[0-9]\Z")
 _ZIP: Final = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?\Z")
 _DIGIT: Final = re.compile(r"[0-9]")
@@ -115,7 +132,8 @@ def _tokens(text: str) -> list[str]:
     if not text.isascii():
         text = _VULGAR.sub(lambda sign: f" {unicodedata.normalize('NFKC', sign[0])}".replace("\u2044", "/"), text)
         decomposed = unicodedata.normalize("NFKD", text)
-        kept = "".join(letter for letter in decomposed if unicodedata.category(letter) not in {"Mn", "Cf"})
+        dashed = ("-" if unicodedata.category(letter) == "Pd" else letter for letter in decomposed)
+        kept = "".join(letter for letter in dashed if unicodedata.category(letter) not in {"Mn", "Cf"})
         text = normalize.seen_as_latin(kept)
     found = _TOKEN.findall(text.upper().replace("'", "").replace("\n", ","))[:_MOST_TOKENS]
     return [_APARTMENT if _misspells(word) else word for word in found]
@@ -147,9 +165,9 @@ def _parse(text: str, *, whole: bool) -> Street:
 
 
 def _with_number(segments: list[list[str]]) -> list[list[str]]:
-    """Join a house number that a comma parts from its street."""
+    """Join a house number that a comma parts from its street, and a box from its route."""
     for position, segment in enumerate(segments[:-1]):
-        if len(segment) == 1 and segment[0].isdigit():
+        if (len(segment) == 1 and segment[0].isdigit()) or roads.is_route(segment):
             return [*segments[:position], segment + segments[position + 1], *segments[position + 2 :]]
     return segments
 
@@ -199,7 +217,7 @@ def _locality(tokens: list[str]) -> tuple[list[str], str, str]:
 
 def _line(tokens: list[str], *, whole: bool) -> Street:
     unit_before = ""
-    if len(tokens) > 2 and (tokens[0] in UNITS or tokens[0] == "#") and _NUMBER.match(tokens[2]):
+    if len(tokens) > 2 and (tokens[0] in UNITS or tokens[0] in PLAIN_UNITS) and _NUMBER.match(tokens[2]):
         unit_before, tokens = _unit(tokens[:2]), tokens[2:]
     city: list[str] = []
     state = postal_code = ""
@@ -222,11 +240,15 @@ def _ends_in_code(tokens: list[str]) -> bool:
 
 
 def _led_in(unit_before: str, tokens: list[str]) -> tuple[str, list[str]]:
-    """Take off what stands before a house number: ``No. 17``, ``# 17``, ``at 17``, or a unit, as in ``4B/17``."""
+    """Take off what stands at a house number: ``No. 17``, ``at 17``, ``c/o Doe 17``, a unit (``4B/17``, ``17-4B``)."""
+    if tokens and tokens[0] in _IN_CARE_OF:
+        tokens = next((tokens[at:] for at, word in enumerate(tokens) if word[0].isdigit()), tokens)
     if len(tokens) > 2 and tokens[0] in _LEAD_IN and _NUMBER.match(tokens[1]):
         return unit_before, tokens[1:]
     if tokens and (parted := _UNIT_FIRST.match(tokens[0])):
         return unit_before or _unit([parted[1]]), [parted[2], *tokens[1:]]
+    if tokens and (parted := _UNIT_BEHIND.match(tokens[0])):
+        return unit_before or _unit([parted[2]]), [parted[1], *tokens[1:]]
     return unit_before, tokens
 
 
@@ -243,13 +265,10 @@ def _number(tokens: list[str]) -> tuple[str, list[str]]:
     """Split off the house number; a post-office box or a rural route's box is one too."""
     if not tokens:
         return "", []
-    joined = "" if tokens[0][0].isdigit() else " ".join(tokens[:4])
-    for opening, core in (("PO BOX ", ["PO", "BOX"]), ("P O BOX ", ["PO", "BOX"]), ("POST OFFICE BOX ", ["PO", "BOX"])):
-        if joined.startswith(opening):
-            size = len(opening.split())
-            return tokens[size].lstrip("0") or "0", core + tokens[size + 1 :]
-    if len(tokens) >= 4 and tokens[0] in {"RR", "HC"} and tokens[2] == "BOX":
-        return tokens[3].lstrip("0") or "0", [tokens[0], tokens[1].lstrip("0"), *tokens[4:]]
+    if not tokens[0][0].isdigit() and (box := roads.box(tokens)):
+        return box.number, [*box.core, *box.rest]
+    if tokens[0][0] in "NSEW" and (grid := _GRID.match(said := " ".join(tokens))):
+        return "".join(grid.groups()), said[grid.end() :].split()
     if half := _HALF.match(tokens[0]):  # 17-1/2
         tokens = [*half.groups(), *tokens[1:]]
     elif tokens[0] in _CARDINALS and len(tokens) >= _LEAST_SPELT and any(word in SUFFIXES for word in tokens[2:]):
@@ -259,17 +278,19 @@ def _number(tokens: list[str]) -> tuple[str, list[str]]:
     number, rest = tokens[0].lstrip("0") or "0", tokens[1:]
     if rest and _FRACTION.match(rest[0]):
         number, rest = f"{number} {rest[0]}", rest[1:]
-    return number, rest
+    return number, roads.numbered(rest)
 
 
 def _split(tokens: list[str], *, cut: bool) -> tuple[list[str], list[str], list[str]]:
     """Split what follows the number into street, unit and, when a state or ZIP code was cut off behind it, city."""
     for index, word in enumerate(tokens):
-        if index and (word in _MAY_DESIGNATE or word[0].isdigit()) and _designates(tokens, index):
+        if index and (word in _MAY_DESIGNATE or word in ORDINALS or word[0].isdigit()) and _designates(tokens, index):
             end = _unit_end(tokens, index) if cut else len(tokens)
             return tokens[:index], tokens[index:end], tokens[end:]
     end = _street_end(tokens)
     if end and end < len(tokens):
+        if not cut and roads.boxed(tokens):
+            return tokens[:end], [], []  # the road that the route runs along
         if _DIGIT.search(tokens[end]) or len(tokens[end]) == 1:
             stop = end + 1 if cut else len(tokens)
             return tokens[:end], tokens[end:stop], tokens[stop:]
@@ -289,8 +310,10 @@ def _designates(tokens: list[str], index: int) -> bool:
             return len(following) < 3 or _DIGIT.search(following) is not None
         return UNITS[token] == "FL" and _ORDINAL.match(tokens[index - 1]) is not None
     if token in WORD_UNITS:
-        return index == len(tokens) - 1 and (tokens[index - 1] in SUFFIXES or tokens[index - 1] in DIRECTIONS)
-    return _ORDINAL.match(token) is not None and index + 1 < len(tokens) and UNITS.get(tokens[index + 1]) == "FL"
+        last = index == len(tokens) - 1 or tokens[index + 1] in _MAY_DESIGNATE
+        return last and (tokens[index - 1] in SUFFIXES or tokens[index - 1] in DIRECTIONS)
+    ordinal = token in ORDINALS or _ORDINAL.match(token) is not None
+    return ordinal and index + 1 < len(tokens) and UNITS.get(tokens[index + 1]) == "FL"
 
 
 def _unit_end(tokens: list[str], index: int) -> int:
@@ -302,15 +325,20 @@ def _unit_end(tokens: list[str], index: int) -> int:
 
 def _street_end(tokens: list[str]) -> int:
     """Return where the street's words end: behind the first run of suffixes and directionals that follows its name."""
-    for index in range(1, len(tokens)):
-        short = SUFFIXES.get(tokens[index])
+    if boxed := roads.boxed(tokens):
+        return boxed
+    for index, word in enumerate(tokens):
+        short = SUFFIXES.get(word)
         if short is None:
             continue
-        numbered = short in _NUMBERED_ROADS or (short == "RD" and tokens[index - 1] in _NUMBERED_BEFORE_ROAD)
-        if numbered:
+        named = short in _NUMBERED_ROADS or (short == "RD" and index > 0 and tokens[index - 1] in _NUMBERED_BEFORE_ROAD)
+        numbered = named and index + 1 < len(tokens) and tokens[index + 1][0].isdigit()
+        if not (index or numbered):
+            continue
+        if named and not numbered:
             return len(tokens)
-        end = index + 1
-        while end < len(tokens) and (tokens[end] in SUFFIXES or tokens[end] in DIRECTIONS):
+        end = index + 1 + numbered
+        while end < len(tokens) and (tokens[end] in DIRECTIONS or (tokens[end] in SUFFIXES and not numbered)):
             end += 1
         return end
     return 0
@@ -321,12 +349,21 @@ def _core(tokens: list[str]) -> str:
     for token in tokens:
         for part in re.split("[-/]", token) if "-" in token or "/" in token else (token,):
             ordinal = _ORDINAL.match(part) if part[0].isdigit() else None
-            word = ordinal[1] if ordinal else DIRECTIONS.get(part) or SUFFIXES.get(part) or ORDINALS.get(part, part)
+            word = ordinal[1] if ordinal else DIRECTIONS.get(part) or SUFFIXES.get(part) or _ordinal_of(part)
             if word in {"E", "W"} and words and words[-1] in {"N", "S"}:
                 words[-1] += word
+            elif words and words[-1] in TENS and word != part and len(word) == 1 and word.isdigit():
+                words[-1] = TENS[words[-1]] + word  # Twenty-Third
             else:
                 words.append(word)
-    return " ".join(words)
+    if len(words) > 1 and (suffix := SLIPPED_SUFFIXES.get(words[-1])):
+        words[-1] = suffix
+    core = " ".join(words)
+    return _KING.sub("MARTIN LUTHER KING", core) if "KING" in words or "MLK" in words or "K" in words else core
+
+
+def _ordinal_of(word: str) -> str:
+    return ORDINALS.get(word) or SLIPPED_ORDINALS.get(word, word)
 
 
 def _unit(tokens: list[str]) -> str:
@@ -338,13 +375,14 @@ def _unit(tokens: list[str]) -> str:
         prefix, said = parts[-1]
         if standard in PLAIN_UNITS:
             parts.append(("", ""))
-        elif standard == "FL" and not prefix and (floor := _FLOOR.match(said)):
+        elif standard == "FL" and not prefix and (floor := _FLOOR.match(ORDINALS.get(said, said))):
             parts[-1:] = [("FL", floor[1]), ("", "")]
         elif token in UNITS:
             parts.append((standard, ""))
         else:
             parts[-1] = (prefix, said + re.sub("[-/]", "", WORD_UNITS.get(token, token)))
-    joined = "".join(sorted(_numbered(prefix, said) for prefix, said in parts if said))
+    # The unit's own number first: what of a building stands behind it can be told from it (``likeness.unit``).
+    joined = "".join(_numbered(prefix, said) for prefix, said in sorted(parts) if said)
     if not joined or joined in _NO_UNIT:
         return ""
     # What was put together may be a word that says more, or nothing: N-O, F RONT.

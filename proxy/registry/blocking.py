@@ -211,6 +211,8 @@ def _other_pairs(name: Name, given: str, surname: str) -> Sequence[tuple[str, st
     givens = [given, *map(sound, short)]
     if len(name.given) > 1 and len(name.given[1]) > 1:
         givens += (sound(name.given[1]), sound("".join(name.given)))
+        if len(name.given) > 2:  # Nguyen Thi Hong Nhung is called by the last of them
+            givens.append(sound(name.given[2]))
     surnames = [surname]
     if len(name.surname) > 1:
         surnames += (sound(word) for word in name.surname if word not in PARTICLES)

@@ -17,6 +17,7 @@ from proxy.registry.likeness import INITIAL, NICKNAME, OTHER, PART, PARTIAL, PHO
 from proxy.registry.protection import Feature
 from proxy.registry.sites import SITES
 from proxy.registry.thresholds import LEAST_BITS
+from proxy.registry.usps import DIRECTION_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,6 +109,7 @@ _UNIT: Final = 2.0
 _UNIT_AGAINST: Final = -6.0
 _STREET: Final[Mapping[str, float]] = {PART: -2.5, SLIP: -2.5, SIMILAR: -4.5}
 _STREET_AGAINST: Final = -5.0
+_OPPOSITE: Final = (frozenset("NS"), frozenset("EW"))
 _PLACE: Final[Mapping[str, float]] = {SLIP: -1.0, SIMILAR: -3.0}
 _HOUSE_KINDS: Final = frozenset({"number", "street"})
 _TOWN: Final = frozenset({"city", "postal_code"})
@@ -377,8 +379,8 @@ def _place(one: Spot, other: Spot, rarity: Rarity) -> tuple[Feature, ...]:
         bits = _HOUSE_AGAINST if level is OTHER else _HOUSE[min(len(one.number), len(other.number), 4) - 1]
         found.append(Feature("number", level, bits if level is not PART else bits - 1))
     if one.unit and other.unit:
-        level = likeness.marks(one.unit, other.unit)
-        found.append(Feature("unit", level, _UNIT_AGAINST if level is OTHER else _UNIT))
+        level = likeness.unit(one.unit, other.unit)
+        found.append(Feature("unit", level, _UNIT_AGAINST if level is OTHER else _UNIT if level is not PART else _UNIT - 1))
     if one.street and other.street:
         level = _street(one, other)
         bits = _STREET_AGAINST
@@ -404,12 +406,18 @@ def _place(one: Spot, other: Spot, rarity: Rarity) -> tuple[Feature, ...]:
     return tuple(found)
 
 
+def _opposed(one: Spot, other: Spot) -> bool:
+    """Tell whether one street is the north of which the other is the south, or east and west."""
+    mine, theirs = (frozenset("".join(DIRECTION_CODES.intersection(spot.street.split()))) for spot in (one, other))
+    return any(pair <= mine | theirs and not (pair <= mine or pair <= theirs) for pair in _OPPOSITE)
+
+
 def _street(one: Spot, other: Spot) -> str:
     level = likeness.words(one.street, other.street)
     if level is SAME:
         return SAME
     if one.name == other.name:
-        return PART  # another suffix, or none
+        return OTHER if _opposed(one, other) else PART  # another suffix, or none
     if level is OTHER:
         level = likeness.words(one.name, other.name)
     return level

@@ -25,7 +25,7 @@ _PARTS: Final = ("given_name", "surname")
 def of_name(text: str) -> str:
     """Return the first given name and the last surname of a whole name, sorted."""
     before, comma, after = text[: normalize.MOST_CHARACTERS + 1].partition(",")
-    if comma and (given := normalize.given_tokens(after)):
+    if comma and (given := normalize.given_behind(before, after)):
         return _pair(given, normalize.surname_tokens(before))
     words = normalize.name_tokens(before if comma else text)
     return _pair(words[:1], words[1:])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
-    from typing import Any
+    from typing import Any, BinaryIO
 
     from proxy.registry.enrollment import Report
     from proxy.registry.lines import EntryLine
@@ -91,22 +91,35 @@ async def import_personnel(
     return _with(rejected, await registry.import_personnel(lines, by=by, whole=whole and not rejected, advance=wrote))
 
 
-def read_lines(path: Path, read: Callable[[int], None] = _nobody_listens) -> Iterator[str]:
+def read_lines(path: Path, read: Callable[[int], None] = _nobody_listens, *, apart: bool = False) -> Iterator[str]:
     """Yield the lines of a UTF-8 file; bytes that are not UTF-8 become lone surrogates, which no value may hold.
 
+    ``apart``: each line stands for itself, so that one over the bound is cut there, to be refused, and spoils no other.
+
     Raises:
-        DocumentInvalid: the file cannot be read, or a line is over the bound.
+        DocumentInvalid: the file cannot be read, or a line that need not stand for itself is over the bound.
     """
     try:
         with path.open("rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(MOST_LINE + 1), b""), start=1):
-                if len(line) > MOST_LINE:
-                    raise _mistake(path, f"a line of more than {MOST_LINE} bytes", line=number)
                 read(len(line))
+                if len(line) > MOST_LINE:
+                    if not apart:
+                        raise _mistake(path, f"a line of more than {MOST_LINE} bytes", line=number)
+                    _skip(file, line, read)
+                    yield line.decode("latin-1")  # as many characters as bytes: more than a line may have
+                    continue
                 text = line.removeprefix(_BOM) if number == 1 else line
                 yield text.decode("utf-8", "surrogateescape")
     except OSError as error:
         raise _mistake(path, error.strerror or "cannot be read", hint="check the path") from error
+
+
+def _skip(file: BinaryIO, begun: bytes, read: Callable[[int], None]) -> None:
+    """Read over the rest of a line, a piece at a time."""
+    while begun and not begun.endswith(b"\n"):
+        begun = file.readline(MOST_LINE)
+        read(len(begun))
 
 
 def _taken(
@@ -116,12 +129,11 @@ def _taken(
     rejected: list[tuple[int, str]],
     read: Callable[[int], None],
 ) -> Iterator[Line]:
-    lines = read_lines(path, read)
     match path.suffix.lower():
         case ".csv":
-            raws = read_csv(lines, keys)
+            raws = read_csv(read_lines(path, read), keys)
         case ".jsonl" | ".ndjson":
-            raws = read_jsonl(lines)
+            raws = read_jsonl(read_lines(path, read, apart=True))
         case _:
             raise _mistake(path, "neither .csv nor .jsonl", hint="one person a line; CSV has a header line")
     try:

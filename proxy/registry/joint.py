@@ -2,13 +2,15 @@
 
 Titles of vehicles and homes are held by couples, estates and trusts, and records write that into one name. Read as one
 name it would be nobody's, so each part is a name too, with the surname that it shares with its neighbor. So it is with
-several phones or e-mail addresses. Pure.
+several phones or e-mail addresses, and with a plate and its state. Pure.
 """
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+
+from proxy.registry.usps import STATE_CODES, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +26,10 @@ _HELD_IN: Final = ("name", "alias", "given_name")
 _LISTED: Final = ("phone", "email")
 _APART: Final = re.compile(r"[;,|/<>]|\bor\b")
 _LEAST: Final = 2
+_LEAST_PLATE: Final = 5
+_STATES: Final = "|".join((*STATES, *sorted(STATE_CODES)))
+_STATED: Final = re.compile(rf"\s*(?:(?:{_STATES})\b[\s/:-]+(.+)|(.+?)[\s/(-]+(?:{_STATES})[)\s]*)\Z", re.IGNORECASE)
+"""A plate with the state that issued it."""
 
 
 def parted(fields: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
@@ -33,7 +39,15 @@ def parted(fields: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
     for kind in _LISTED:
         if any(map(_APART.search, fields.get(kind, ()))):
             found[kind] = tuple(each for text in fields[kind] for each in (text, *map(str.strip, _APART.split(text))) if each)
+    if plates := [text for text in fields.get("plate", ()) if not text.isalnum()]:
+        found["plate"] = (*fields["plate"], *filter(None, map(_without_state, plates)))
     return {**fields, **found} if found else fields
+
+
+def _without_state(plate: str) -> str:
+    match = _STATED.match(plate)
+    rest = (match[1] or match[2]) if match else ""
+    return rest if sum(map(str.isalnum, rest)) >= _LEAST_PLATE else ""
 
 
 def _may_hold(text: str) -> bool:

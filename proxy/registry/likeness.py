@@ -16,6 +16,7 @@ from rapidfuzz.distance import OSA, JaroWinkler
 
 from proxy.registry.address import houses
 from proxy.registry.normalize import PARTICLES
+from proxy.registry.usps import UNIT_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,6 +45,24 @@ _FAR: Final = 0.6
 _NO_CONSONANT: Final = "A"
 _OPENING: Final = re.compile("^i(?=[aeou])")
 _GLIDE: Final = re.compile("(?<=[b-df-hj-np-tv-xz])y(?=[aeou])")
+_EASTERN: Final = re.compile("^ye(?=[bdfgklmnprstvz])")
+_SERVANT: Final = re.compile(r"^abd[aeiou]+(?:l(?=[a-z])|([rsznd])(?=\1))")
+"""Abd al-Rahman, Abdulrahman, Abdurrahman: the article is not heard."""
+_MUHAMMAD: Final = "muhammad mohammed mohammad mohamed mohamad muhammed mohammod muhamad mahomed"
+_ABBREVIATED: Final[Mapping[str, str]] = {
+    "alexr": "alexander", "benj": "benjamin", "cath": "catherine", "chas": "charles", "danl": "daniel", "edw": "edward",
+    "edwd": "edward", "eliz": "elizabeth", "fco": "francisco", "fredk": "frederick", "geo": "george", "gmo": "guillermo",
+    "jas": "james", "jno": "john", "ma": "maria", "margt": "margaret", "md": _MUHAMMAD, "michl": "michael", "mohd": _MUHAMMAD,
+    "nathl": "nathaniel", "patk": "patrick", "richd": "richard", "robt": "robert", "saml": "samuel", "thos": "thomas",
+    "wm": "william",
+    "graeme": "graham", "shaun": "sean", "shawn": "sean", "stewart": "stuart",
+}  # fmt: skip
+"""As clerks abbreviate given names, and what is said alike though no letter tells; the package knows what people are called."""
+_DESIGNATED: Final = re.compile(f"(?:{'|'.join(UNIT_CODES)})(?=[0-9])")
+_ONE_OF_MANY: Final = re.compile("^(?:LOT|TRLR|SPC|RM|SLIP|HNGR|DEPT)(?=[0-9])")
+"""What people leave out, or take for one another, where all of a place are of a kind: lot 5, space 5, # 5."""
+_BESIDE_UNIT: Final = re.compile("(?<=.)(?=BLDG|FL[0-9]|REAR|FRNT|BSMT|UPPR|LOWR)")
+"""Where something begins that is told beside a unit's number, or left out."""
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
 
 
@@ -88,7 +107,9 @@ class Born(NamedTuple):
 
 @cache
 def _canonicals() -> Mapping[str, frozenset[str]]:
-    return {name: frozenset(formal) for name, formal in NickNamer().canonical_lookup.items()}
+    known = {name: frozenset(formal) for name, formal in NickNamer().canonical_lookup.items()}
+    more = {short: frozenset(names.split()) for short, names in _ABBREVIATED.items()}
+    return known | {short: names | known.get(short, frozenset()) for short, names in more.items()}
 
 
 def formal(name: str) -> frozenset[str]:
@@ -100,9 +121,10 @@ def formal(name: str) -> frozenset[str]:
 def sound(text: str) -> str:
     """Return how a name sounds (metaphone); a name without a consonant sounds like any other such.
 
-    Passports have Iakov and Beliaeva where newspapers have Yakov and Belyaeva.
+    Passports have Iakov and Beliaeva where newspapers have Yakov and Belyaeva, and Ekaterina where they have Yekaterina.
     """
-    return metaphone(_GLIDE.sub("i", _OPENING.sub("y", text))) or _NO_CONSONANT
+    text = _EASTERN.sub("e", _OPENING.sub("y", _SERVANT.sub("abd", text)))
+    return metaphone(_GLIDE.sub("i", text)) or _NO_CONSONANT
 
 
 def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
@@ -117,7 +139,16 @@ def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
         for one in mine[:3]:
             if len(one) > 1 and one in theirs[:3]:
                 return PART
+        if _initials(mine, theirs) or _initials(theirs, mine):
+            return INITIAL
+    if best is SIMILAR and several and sound("".join(mine)) == sound("".join(theirs)):
+        return PHONETIC
     return best
+
+
+def _initials(mine: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Tell whether a given name is the initials of the other's, as RJ of Robert James."""
+    return len(mine[0]) == 2 and len(theirs) > 1 and mine[0] == theirs[0][0] + theirs[1][0]
 
 
 def _given(one: str, other: str) -> str:
@@ -140,6 +171,7 @@ def surname(mine: Sequence[str], theirs: Sequence[str]) -> str:
         if shared or _head(mine, theirs) or _head(theirs, mine):
             return PART
         halves = {_word(word, their) for word in mine for their in theirs if len(word) > 3 and len(their) > 3}
+        halves.add(_word(one, other))
         best = next((level for level in _NEAREST if level in halves), OTHER)
         if best is not OTHER:
             return best
@@ -218,6 +250,20 @@ def house(one: str, other: str) -> str:
     if "-" not in one and "-" not in other:
         return OTHER
     return OTHER if set(houses(one)).isdisjoint(houses(other)) else PART
+
+
+def unit(one: str, other: str) -> str:
+    """Compare units: one may leave out the building or the floor that the other tells. The next number is the neighbor's."""
+    if one == other:
+        return SAME
+    mine, theirs = set(_BESIDE_UNIT.split(one)), set(_BESIDE_UNIT.split(other))
+    if mine < theirs or theirs < mine:
+        return PART
+    said, their = ("".join(sorted(rest)) for rest in (mine - theirs, theirs - mine))
+    if _ONE_OF_MANY.sub("", said) == _ONE_OF_MANY.sub("", their):
+        return PART
+    kind = _DESIGNATED.match(said)
+    return marks(said[kind.end() :], their[kind.end() :]) if kind and their.startswith(kind[0]) else marks(said, their)
 
 
 def part(mine: str, theirs: str) -> str:

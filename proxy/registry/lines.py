@@ -40,6 +40,8 @@ MOST_TEXT: Final = normalize.MOST_CHARACTERS
 MOST_NARRATIVE: Final = 4096
 """Of free text, as much as a record of a reply may hold of it."""
 MOST_LINE: Final = 1 << 16
+_EXACT: Final = 1 << 53
+"""Up to here a floating-point number is the whole number that was meant."""
 UNRECOGNIZABLE: Final = "nothing to recognize the person by: give a full name, an identifier or a home address"
 
 
@@ -92,7 +94,7 @@ Raw = tuple[int, "Mapping[str, Any] | LineRefused"]
 
 
 def read_csv(lines: Iterable[str], keys: Iterable[str]) -> Iterator[Raw]:
-    """Yield the number and the values of each line; lists are divided.
+    """Yield the number and the values of each line, of several their first; lists are divided.
 
     Raises:
         HeaderInvalid: the first line is no header of known columns.
@@ -106,28 +108,35 @@ def read_csv(lines: Iterable[str], keys: Iterable[str]) -> Iterator[Raw]:
     header = [name.strip().lower() for name in written]
     _check_header(header, written, known)
     while True:
+        first = reader.line_num + 1
         try:
             row = next(reader, None)
         except csv.Error:
-            yield reader.line_num, LineRefused("not CSV: a quotation mark is not closed, or stands where none can")
+            reason = "not CSV: a quotation mark is not closed, or stands where none can"
+            yield first, LineRefused(reason + _and_on(first, reader.line_num))
             continue
         if row is None:
             return
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):
-            yield reader.line_num, LineRefused(f"{len(row)} values for {len(header)} columns")
+            yield first, LineRefused(f"{len(row)} values for {len(header)} columns" + _and_on(first, reader.line_num))
             continue
-        yield reader.line_num, {name: _cell(name, cell) for name, cell in zip(header, row, strict=True) if cell.strip()}
+        if reader.line_num > first and any("\n" in cell for name, cell in zip(header, row, strict=True) if name in SINGLE):
+            yield first, LineRefused("a value of several lines, where none can be" + _and_on(first, reader.line_num))
+            continue
+        yield first, {name: _cell(name, cell) for name, cell in zip(header, row, strict=True) if cell.strip()}
 
 
-def read_jsonl(lines: Iterable[str]) -> Iterator[Raw]:
-    """Yield the number and the object of each line."""
+def read_jsonl(lines: Iterable[str], *, every: bool = False) -> Iterator[Raw]:
+    """Yield the number and the object of each line; ``every``: of an empty one, too, which says nothing of anybody."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
+            if every:
+                yield number, {}
             continue
         if len(line) > MOST_LINE:
-            yield number, LineRefused(f"longer than {MOST_LINE} characters")
+            yield number, LineRefused(f"longer than {MOST_LINE} bytes")
             continue
         try:
             value = orjson.loads(line)
@@ -240,6 +249,11 @@ def _check_header(header: list[str], written: list[str], known: frozenset[str]) 
         raise HeaderInvalid("the file is empty", hint="the first line names the columns")
 
 
+def _and_on(first: int, last: int) -> str:
+    """Return what else is not taken: a quotation mark that is not closed takes in whoever stands on the next lines."""
+    return f"; nothing of the lines to {last} is taken" if last > first else ""
+
+
 def _cell(name: str, cell: str) -> object:
     return cell.split(";") if name in LISTS or name == FIELDS else cell
 
@@ -274,6 +288,8 @@ def _text(value: object) -> str | None:
     if isinstance(value, str):
         # What cannot be written cannot be sealed, and matches nothing (RFC 8259 §8.2).
         return value.strip() if value.isascii() or value.encode("utf-8", "ignore").decode() == value else None
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        value = int(value)  # a spreadsheet's 42903.0
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 

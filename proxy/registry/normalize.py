@@ -40,7 +40,15 @@ _GENERATION: Final = {
     "jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "2nd": "ii", "iii": "iii", "3rd": "iii", "iv": "iv",
     "4th": "iv",
 }  # fmt: skip
-_TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "hon", "rev", "prof", "sgt", "lt", "capt", "det", "ofc"})
+_SAID_BEFORE: Final = """
+mr mrs ms miss mx dr doctor prof professor rev reverend the hon honorable honourable atty attorney
+sgt sergeant lt lieutenant capt captain cpl corporal det detective ofc officer trooper inspector sheriff
+mayor gov governor sen senator rep councilman councilwoman
+"""
+_TITLES: Final = frozenset(_SAID_BEFORE.split())
+_OFFICES: Final = frozenset({"judge", "justice", "chief", "major", "deputy", "agent", "general", "pastor", "sir"})
+"""Titles that are given names, too: a name that begins with one is read in both ways."""
+_DEGREES: Final = frozenset({"md", "phd", "jd", "dds", "dvm", "rn", "cpa", "edd", "llm", "mba", "dmd"})
 PARTICLES: Final = frozenset(
     re.findall("[a-z]+", "de la del las los da das do dos di du des le van von der den ter zu al el bin ibn abu st y e o")
 )
@@ -50,14 +58,25 @@ _SHORT_ISO: Final = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})\Z"
 _EARLIEST: Final = 1800
 _LATEST: Final = 2200
 _AMERICAN: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})\Z")
+_NAMED_MONTH: Final = re.compile(
+    r"(?:([0-9]{1,2})[-/. ]*([a-z]{3,9})[-/., ]*|([a-z]{3,9})[. ]*([0-9]{1,2})[-/., ]+)([0-9]{4}|[0-9]{2})\Z", re.IGNORECASE
+)
+_SHORT_YEAR: Final = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{2})\Z")
+_MONTH_YEAR: Final = re.compile(r"([0-9]{1,2}|[a-z]{3,9})[-/., ]+([0-9]{4})\Z", re.IGNORECASE)
+_MONTHS: Final = {
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+}  # fmt: skip
 _PARTIAL: Final = re.compile(r"([0-9]{4}|[-xX?*]{1,4})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2})(?:[-/.]?([0-9]{2}|[-xX?*]{1,2}))?)?\Z")
 _EXTENSION: Final = re.compile(r"[;,\s]*(?:x|ext|extn|extension|#)[\s.:=#]*[0-9]{0,8}\Z", re.IGNORECASE)
 _WHOLE_SSN: Final = re.compile("[0-9]{3}-?[0-9]{2}-?[0-9]{4}\\Z")
+_SHORT_SSN: Final = re.compile("(?:[0-9]{7,8}|[0-9][- ][0-9]{2}[- ][0-9]{4})\\Z")
 _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _NOT_ALNUM: Final = re.compile(r"[^A-Z0-9]+")
 _NUMERIC: Final = re.compile(r"\+?0*([0-9]+)(?:\.0*)?\Z")
 _NOTHING: Final = frozenset({"", "NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEMP", "NOPLATE", "NOPLATES", "NOTAG", "TBD"})
 _SSN_DIGITS: Final = 9
+_ZIP_DIGITS: Final = {3: 5, 4: 5, 8: 9}
+"""How many digits a code has that has so many without its leading zeros."""
 _SLIPPED_SSN: Final = frozenset({8, 9, 10})
 _LOOKALIKES: Final = str.maketrans("IOQ", "100")
 _TAKEN_FOR: Final = str.maketrans("IOQDBSZG", "10008526")
@@ -133,20 +152,22 @@ def text_keys(text: str) -> tuple[NameKey, ...]:
     """Return the keys to look a whole name by, written ``SURNAME, Given M`` or ``Given M Surname``."""
     before, comma, after = text[: MOST_CHARACTERS + 1].partition(",")
     if comma:
-        given = [token for token in fold(after).split() if token not in GENERATIONS]
+        given = given_behind(before, after)
         if given and len(text) <= MOST_CHARACTERS:
             return tuple(dict.fromkeys((*parts_keys(given[0], before), *parts_keys(" ".join(given), before))))
         text = before
-    tokens = list(name_tokens(text))
-    if len(tokens) < 2:
-        return ()
+    keys = [key for tokens in name_readings(text) if len(tokens) > 1 for key in _whole_keys(tokens)]
+    return tuple(dict.fromkeys(keys))
+
+
+def _whole_keys(tokens: tuple[str, ...]) -> list[NameKey]:
     long = [token for token in tokens if len(token) > 1]
-    keys = [_key(tokens), _key([tokens[0], tokens[-1]])]
+    keys = [_key([*tokens]), _key([tokens[0], tokens[-1]])]
     if len(long) > 1:
         keys += [_key(long), _key([long[0], long[-1]])]
     if len(tokens) > 2:  # Mark D Angelo, Mary Ann Berg, Wang Xiao Ming: two words that others write as one
         keys += [_key([tokens[0], tokens[-2] + tokens[-1]]), _key([tokens[0] + tokens[1], tokens[-1]])]
-    return tuple(dict.fromkeys(keys))
+    return keys
 
 
 def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
@@ -165,6 +186,8 @@ def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
         keys += [_key(first[:1], head), _key(first[:1], ["".join(head)]), _key(first[:1], ["".join(last)])]
     if len(first) > 1:
         keys.append(_key(["".join(first)], last))
+    if len(first) > 2:  # Nguyen Thi Hong Nhung is called by the last of them
+        keys.append(_key(first[-1:], last))
     return tuple(dict.fromkeys(keys))
 
 
@@ -196,10 +219,33 @@ def name_tokens(text: str) -> tuple[str, ...]:
     """Return the words of a whole name, in their order, without titles, Jr. and the like."""
     if not text.isascii() and _UNSPACED.match(text):
         text = f"{text[0]} {text[1:]}"  # the surname comes first, in one sign
-    tokens = _without_generation(fold(text).split())
+    return _untitled(tuple(_without_generation(fold(text).split())))
+
+
+def name_readings(text: str) -> tuple[tuple[str, ...], ...]:
+    """Return a whole name's words, and, where it may begin with an office, without it: Judge John Smith."""
+    tokens = name_tokens(text)
+    if len(tokens) > 2 and tokens[0] in _OFFICES:
+        return tokens, _untitled(tokens[1:])
+    return (tokens,)
+
+
+def given_behind(before: str, after: str) -> tuple[str, ...]:
+    """Return the given names behind a comma; nothing where a suffix or a degree follows a whole name: John Smith, M.D."""
+    given = given_tokens(after)
+    if len(given) < 2:
+        return () if given and given[0] in _DEGREES and len(name_tokens(before)) > 1 else given
+    if "".join(given) in _DEGREES and len(name_tokens(before)) > 1:
+        return ()
+    while len(given) > 1 and len(given[1]) > 1 and (given[0] in _TITLES or given[0] in _OFFICES):
+        given = given[1:]
+    return given
+
+
+def _untitled(tokens: tuple[str, ...]) -> tuple[str, ...]:
     while len(tokens) > 2 and tokens[0] in _TITLES:
         tokens = tokens[1:]
-    return tuple(tokens)
+    return tokens
 
 
 def moniker(text: str) -> str:
@@ -230,8 +276,29 @@ def _written(text: str) -> tuple[int, ...]:
     elif match := _AMERICAN.match(text):
         month, day, year = match.groups()
     else:
-        return ()
+        named = _named(text)
+        return named if named and all(named) else ()
     return int(year), int(month), int(day)
+
+
+def _named(text: str) -> tuple[int, int, int] | None:
+    """Return a date whose month is a word, or of which year, century or day is missing and is 0: ``14-JUL-68``, ``7/1968``."""
+    if match := _NAMED_MONTH.match(text):
+        year, month, day = match[5], _month(match[2] or match[3]), int(match[1] or match[4])
+    elif match := _SHORT_YEAR.match(text):
+        year, month, day = match[3], int(match[1]), int(match[2])
+    elif match := _MONTH_YEAR.match(text):
+        year, month, day = match[2], _month(match[1]), 0
+    else:
+        return None
+    if month > 12 >= day > 0:
+        month, day = day, month
+    known = int(year) if len(year) == 4 else 0
+    return (known, month, day) if 0 < month <= 12 and day <= 31 and (known == 0 or _EARLIEST <= known <= _LATEST) else None
+
+
+def _month(text: str) -> int:
+    return int(text) if text.isdecimal() else _MONTHS.get(text[:3].lower(), 0)
 
 
 def birth(text: str) -> tuple[int, int, int] | None:
@@ -248,7 +315,7 @@ def birth(text: str) -> tuple[int, int, int] | None:
         return year, month, day
     match = _PARTIAL.match(text)
     if not match:
-        return None
+        return _named(text)
     year, month, day = (int(part) if part and part.isdigit() else 0 for part in match.groups())
     if not (year or (month and day)) or month > 12 or day > 31 or not (year == 0 or _EARLIEST <= year <= _LATEST):
         return None
@@ -258,7 +325,7 @@ def birth(text: str) -> tuple[int, int, int] | None:
 def ssn(text: str) -> str:
     """Return nine digits; a number that lost its leading zeros has them again; nothing for one repeated digit."""
     digits = text.replace("-", "") if _WHOLE_SSN.match(text) else _NOT_DIGITS.sub("", _plain(text))
-    if len(digits) in {7, 8} and text.strip().isdigit():
+    if len(digits) in {7, 8} and _SHORT_SSN.match(_plain(text)):
         digits = digits.zfill(_SSN_DIGITS)
     return digits if len(digits) == _SSN_DIGITS and digits.count(digits[0]) < _SSN_DIGITS else ""
 
@@ -333,9 +400,12 @@ def person_id(text: str) -> str:
 
 
 def postal_code(text: str) -> str:
-    """Return the five digits of a ZIP code, or letters and digits of another country's."""
+    """Return the five digits of a ZIP code, lost leading zeros included, or letters and digits of another country's."""
     marks = _marks(text)
-    return marks[:5] if marks.isdigit() and len(marks) in {5, 9} else marks
+    if not marks.isdecimal():
+        return marks
+    whole = marks.zfill(_ZIP_DIGITS.get(len(marks), 0))
+    return whole[:5] if len(whole) in {5, 9} else whole
 
 
 def state(text: str) -> str:
@@ -353,13 +423,17 @@ _CITY: Final = {"SAINT": "ST", "SAINTE": "STE", "FORT": "FT", "MOUNT": "MT"}
 
 
 def _plain(text: str) -> str:
-    """Return compatibility forms (full-width digits) as ordinary ones, without space around; nothing when too long."""
+    """Return compatibility forms (full-width digits) as ordinary ones, without space around; nothing when too long.
+
+    A number that a spreadsheet made a fraction of, 42903.0, is the number.
+    """
     if len(text) > MOST_CHARACTERS:
         return ""
     if not text.isascii():
         kept = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
         text = "".join(kept)[:MOST_CHARACTERS]
-    return text.strip()
+    text = text.strip()
+    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 
 
 def _marks(text: str) -> str:

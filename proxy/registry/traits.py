@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from proxy.registry.address import Street
     from proxy.registry.person import Identifiers
 
+_BEGINNINGS: Final = PARTICLES | {"mc", "mac"}
 MOST_NAMES: Final = 16
 """So many readings of the names of one record are compared; the exact look-up reads them all."""
 
@@ -100,13 +101,25 @@ def name_of(given: str, surname: str) -> Name:
 def names_of(text: str) -> tuple[Name, ...]:
     """Return the readings of a whole name: ``SURNAME, Given M``, or ``Given M Surname``; nothing for a single word."""
     before, comma, after = text.partition(",")
-    if comma and (given := normalize.given_tokens(after)):
+    if comma and (given := normalize.given_behind(before, after)):
         return (Name(given, normalize.surname_tokens(before)),)
-    tokens = normalize.name_tokens(before if comma else text)
-    if len(tokens) < 2:
+    readings = normalize.name_readings(before if comma else text)
+    if len(readings) == 1:
+        return _readings(readings[0])
+    return tuple([name for tokens in readings for name in _readings(tokens)])
+
+
+def _readings(tokens: tuple[str, ...]) -> tuple[Name, ...]:
+    """Return what a name's words may be: three and more may begin with the surname, ``SURNAME Given Middle``."""
+    last = len(tokens) - 1
+    if last < 1:
         return ()
-    first = next((i for i, token in enumerate(tokens) if i and token in PARTICLES), len(tokens) - 1)
-    return (Name(tokens[:first], tokens[first:]),)
+    first = next((i for i, token in enumerate(tokens) if i and token in _BEGINNINGS), last)
+    straight = Name(tokens[:first], tokens[first:])
+    if last < 2 or (first < last and len(tokens[last]) > 1 and tokens[0] not in PARTICLES):
+        return (straight,)
+    end = next((i for i, token in enumerate(tokens) if token not in PARTICLES), last) + 1
+    return (straight, Name(tokens[end:], tokens[:end])) if end <= last else (straight,)
 
 
 def spot_of(read: Street, unit: str = "", town: tuple[str, str, str] = ("", "", "")) -> Spot:
@@ -133,8 +146,9 @@ _site_of = lru_cache(maxsize=4096)(site_of)
 
 @lru_cache(maxsize=4096)
 def name_of_street(core: str) -> str:
-    """Return a street's name without its suffix and direction, unless it has no other."""
-    return " ".join(word for word in core.split() if word not in SUFFIX_CODES and word not in DIRECTION_CODES) or core
+    """Return a street's name without its suffix and direction, unless it has no other: Glen Park Avenue is all suffixes."""
+    words = [word for word in core.split() if word not in DIRECTION_CODES]
+    return " ".join([word for word in words if word not in SUFFIX_CODES] or words[:-1]) or core
 
 
 def of_person(who: Identifiers, read: Callable[[str], Street] = address.address) -> Traits:

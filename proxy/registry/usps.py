@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def _table(text: str) -> dict[str, str]:
@@ -228,7 +231,7 @@ STOP
 TRLR TRAILER
 """)
 
-PLAIN_UNITS: Final = frozenset({"APT", "UNIT", "STE", "#", "NO", "NUMBER", "NUM"})
+PLAIN_UNITS: Final = frozenset({"APT", "UNIT", "STE", "#", "NO", "NUMBER", "NUM", "FLAT"})
 """Designators that people use for one another: what stands behind them is the unit."""
 
 WORD_UNITS: Final = _table("""
@@ -248,7 +251,7 @@ ORDINALS: Final = _table("""
 1 FIRST
 2 SECOND
 3 THIRD
-4 FOURTH
+4 FOURTH FORTH
 5 FIFTH
 6 SIXTH
 7 SEVENTH
@@ -265,7 +268,26 @@ ORDINALS: Final = _table("""
 18 EIGHTEENTH
 19 NINETEENTH
 20 TWENTIETH
+30 THIRTIETH
+40 FORTIETH
+50 FIFTIETH
+60 SIXTIETH
+70 SEVENTIETH
+80 EIGHTIETH
+90 NINETIETH
 """)
+
+TENS: Final = _table("""
+2 TWENTY
+3 THIRTY
+4 FORTY FOURTY
+5 FIFTY
+6 SIXTY
+7 SEVENTY
+8 EIGHTY
+9 NINETY
+""")
+"""What an ordinal of two words begins with: Twenty-Third."""
 
 STATES: Final = {
     line[3:]: line[:2]
@@ -330,5 +352,29 @@ MP NORTHERN MARIANA ISLANDS
 }
 STATE_CODES: Final = frozenset(STATES.values())
 
+
+def _slipped(words: Mapping[str, str], least: int) -> dict[str, str]:
+    """Return what one slip of the pen behind the first letter makes of long words, where it makes it of one only."""
+    found: dict[str, set[str]] = {}
+    for word, standard in words.items():
+        if len(word) < least:
+            continue
+        for at in range(1, len(word)):
+            before, letter, after = word[:at], word[at], word[at + 1 :]
+            forms = {before + after[:1] + letter + after[1:], before + letter + letter + after}
+            if len(word) > least:  # one letter less or another makes a name of a short word: Sith, of Smith
+                forms.update((before + after, *(before + other + after for other in _LETTERS)))
+            for form in forms:
+                found.setdefault(form, set()).add(standard)
+    return {form: min(those) for form, those in found.items() if len(those) == 1 and form not in SUFFIXES and form not in words}
+
+
+_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LONG: Final = "STREET AVENUE BOULEVARD DRIVE COURT PLACE CIRCLE TERRACE PARKWAY HIGHWAY SQUARE TRAIL"
+SLIPPED_SUFFIXES: Final = _slipped({word: SUFFIXES[word] for word in _LONG.split()}, least=5)
+SLIPPED_ORDINALS: Final = _slipped(ORDINALS, least=5)
+"""Misspelt, they would be another name, or another number."""
+
+UNIT_CODES: Final = tuple(sorted(set(UNITS.values())))
 SUFFIX_CODES: Final = frozenset(SUFFIXES.values())
 DIRECTION_CODES: Final = frozenset(DIRECTIONS.values()) | frozenset({"NE", "NW", "SE", "SW"})

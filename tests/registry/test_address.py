@@ -38,6 +38,22 @@ def test_every_spelling_is_one_home(written: str) -> None:
         ("12 Winston-Salem Rd", "WINSTON SALEM RD"),
         ("P.O. Box 12", "PO BOX"),
         ("RR 2 Box 12", "RR 2"),
+        ("12 Twenty-Third Street", "23 ST"),
+        ("12 Thirty First Ave", "31 AVE"),
+        ("12 Twenty Mile Road", "TWENTY MILE RD"),
+        ("12 Foutrh Avenue", "4 AVE"),
+        ("12 Sevnth Streat", "7 ST"),
+        ("12 Gateway Bolevard", "GTWY BLVD"),
+        ("12 Firth Street", "FIRTH ST"),
+        ("12 Count Street", "COUNT ST"),
+        ("12 Elm Drove", "ELM DROVE"),
+        ("12 MLK Blvd", "MARTIN LUTHER KING BLVD"),
+        ("12 Dr. M.L. King Jr. Blvd", "MARTIN LUTHER KING BLVD"),
+        ("12 Martin Luther King Junior Boulevard", "MARTIN LUTHER KING BLVD"),
+        ("12 King Street", "KING ST"),
+        ("12 K Street", "K ST"),
+        ("12 Forth Street", "4 ST"),
+        ("c/o Smith 12 Elm St", "ELM ST"),
     ],
 )
 def test_street_names_survive_their_abbreviations(written: str, core: str) -> None:
@@ -75,7 +91,9 @@ def test_neighbors_are_not_the_same_building(one: str, other: str) -> None:
         ("Apt. 3-B", "#3b", True),
         ("Unit 03", "3", True),
         ("2nd Floor", "FL 2", True),
+        ("Second Floor", "FL 2", True),
         ("Bldg 4 Apt 2", "apt 2, bldg 4", True),
+        ("Flat 2", "Unit 2", True),
         ("Penthouse", "PH", True),
         ("N/A", "", True),
         ("3", "3B", False),
@@ -98,6 +116,10 @@ def test_units(one: str, other: str, same: bool) -> None:
         ("One Police Plaza", "1", "POLICE PLZ"),
         ("12 Seven Oaks Lane", "12", "SEVEN OAKS LN"),
         ("Five Corners", "", ""),
+        ("N6 W23001 Bluemound Rd", "N6W23001", "BLUEMOUND RD"),
+        ("N 6 W 23001 Bluemound Road", "N6W23001", "BLUEMOUND RD"),
+        ("842 E 1700 S", "842", "E 1700 S"),
+        ("21\N{EN DASH}17 31st Avenue", "21-17", "31 AVE"),
     ],
 )
 def test_a_number_is_one_however_it_is_written(written: str, number: str, core: str) -> None:
@@ -118,6 +140,17 @@ def test_a_number_is_one_however_it_is_written(written: str, number: str, core: 
 def test_a_house_that_spans_numbers_has_each_of_them(one: str, other: str, level: str) -> None:
     """15-17 may be told as 15 or as 17, and 42-15 of Queens as 4215; no other house is."""
     assert likeness.house(one, other) == level == likeness.house(other, one)
+
+
+@pytest.mark.parametrize("written", ["17-4B Elm St", "4B/17 Elm St", "4B-17 Elm St", "Flat 4B 17 Elm St", "17 Elm St 4B"])
+def test_a_unit_is_found_on_either_side_of_the_number(written: str) -> None:
+    """A unit that is joined to the house number is the unit."""
+    assert address.street(written)[:3] == ("17", "ELM ST", "4B")
+
+
+def test_a_unit_before_a_slash_is_the_unit() -> None:
+    """5/12 is the fifth unit of number twelve."""
+    assert address.street("5/12 Ashgrove Cres")[:3] == ("12", "ASHGROVE CRES", "5")
 
 
 @given(

@@ -309,24 +309,29 @@ def test_a_large_file_is_judged_as_each_of_its_lines_alone(command: Callable[...
     _, out, _ = command("registry", "recognize", "--jsonl", written(home / "few.jsonl", *few))
     alone = [json.loads(line) | {"line": 0} for line in out.splitlines()]
     many = home / "many.jsonl"
-    many.write_text("".join(json.dumps(each) + "\n\n" for each in few * (SHARED_FROM // 100)))
+    many.write_text("".join(json.dumps(each) + "\n \r\n" for each in few * (SHARED_FROM // 100)))
     assert many.stat().st_size >= SHARED_FROM
 
     code, out, _ = command("registry", "recognize", "--jsonl", str(many))
 
     verdicts = [json.loads(line) for line in out.splitlines()]
     assert code == 1
-    assert [each["line"] for each in verdicts] == list(range(1, 2 * len(verdicts), 2))
-    assert [each | {"line": 0} for each in verdicts] == alone * (SHARED_FROM // 100)
+    assert [each["line"] for each in verdicts] == list(range(1, len(verdicts) + 1))
+    assert [each | {"line": 0} for each in verdicts[::2]] == alone * (SHARED_FROM // 100)
+    assert not any(each["recognized"] for each in verdicts[1::2])
 
 
-def test_a_large_file_with_a_line_over_the_bound_is_told_where(command: Callable[..., Ran], home: Path) -> None:
-    """Whichever process comes upon it, the message is the one of a small file."""
+def test_a_line_over_the_bound_spoils_no_other(command: Callable[..., Ran], home: Path) -> None:
+    """It has a verdict of its own, that it was not understood, and an import does not take it; all others count."""
     assert command("registry", "import", written(home / "people.jsonl", MAYOR))[0] == 0
     long = home / "long.jsonl"
-    long.write_text(json.dumps({"name": "A B"}) + "\n" + json.dumps({"name": "x" * max(MOST_LINE, SHARED_FROM)}) + "\n")
+    others = {**MAYOR, "person_id": "100124"}, {"name": "é" * max(MOST_LINE, SHARED_FROM)}, {**MAYOR, "person_id": "100125"}
+    long.write_text("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in others))
 
-    code, _, err = command("registry", "recognize", "--jsonl", str(long))
+    code, _, err = command("registry", "import", str(long))
+    assert (code, err.count("not taken")) == (1, 1)
+    assert f"{long.name}:2: not taken: longer than" in err
 
-    assert code == 2
-    assert f"{long}:2:1: a line of more than" in err
+    ask = written(home / "ask.jsonl", {"name": "A B"}, {"name": "x" * max(MOST_LINE, SHARED_FROM)}, {"ssn": "518-22-4471"})
+    code, out, _ = command("registry", "recognize", "--jsonl", ask)
+    assert (code, [each.get("recognized") for each in map(json.loads, out.splitlines())]) == (1, [False, None, True])

@@ -174,3 +174,83 @@ async def test_a_number_among_several_in_one_column_is_found(office: Office, ask
 
     assert met(office, **asked)
     assert not met(office, **{kind: text.replace("0824", "0911").replace("ellie", "other") for kind, text in asked.items()})
+
+
+CALLED: Final = {
+    ("John", "Quincy", "Smith"): (
+        "Judge John Smith", "The Honorable John Q. Smith", "Hon. Judge John Smith", "SMITH, DR JOHN", "Smith, Judge John",
+        "John Smith, M.D.", "John Smith, Esq., J.D.", "John Smith, Jr., Ph.D.", "Officer John Smith", "SMITH JOHN Q",
+        "Councilman John Smith", "Justice John Q Smith",
+    ),
+    ("Robert", "James", "Halvorsen"): (
+        "HALVERSON ROBERT J", "HALVORSON BOB J", "Halvorsen R.J.", "RJ Halvorsen", "Robt Halverson", "Hon. Robert Halverson",
+    ),
+    ("Thi Hong Nhung", "", "Nguyen"): ("Nhung Nguyen", "NGUYEN NHUNG", "Nguyen T H Nhung", "Nguyễn Thị Hồng Nhung"),
+    ("Abd al-Rahman", "", "al-Masri"): ("Abdurrahman Masri", "Abdul Rahman Al Masri", "Abdelrahman al-Masry"),
+    ("Muhammad", "Ali", "Hussein"): ("Mohd Hussein", "Md. Hussain", "Mohamad Ali Husein"),
+    ("Ekaterina", "Sergeevna", "Petrova"): ("Yekaterina Petrova",),
+    ("Sean", "", "O'Brien"): ("Shawn O Brien", "Shaun Obryan", "O BRIEN SEAN P", "OBRIEN SHAWN P"),
+    ("Ian", "", "MacDonald"): ("Ian Mc Donald", "MC DONALD IAN", "Iain McDonald"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("who", "names"), CALLED.items(), ids=lambda each: str(each[0]))
+async def test_a_name_is_found_whatever_is_written_around_it(
+    office: Office, who: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    """Titles, offices and degrees, an initial behind a surname that comes first, initials, and what clerks abbreviate."""
+    await office.enroll({**ENROLLED, **dict(zip(("given_name", "middle_name", "surname"), who, strict=True))})
+
+    assert [name for name in names if not met(office, name=name)] == []
+    assert not met(office, name=f"Judge Winifred {who[2]}")
+    assert not met(office, name=f"{who[2]}, Winifred, M.D.")
+
+
+@pytest.mark.parametrize(
+    "plate", ["KY KOB-108X", "KY-KOB108X", "KOB108X KY", "KOB108X/KY", "KOB 108X (KY)", "Kentucky KOB108X"]
+)
+async def test_a_plate_is_found_beside_its_state(office: Office, plate: str) -> None:
+    """The state that issued it, before or behind it in the same column, is no part of a plate."""
+    await office.enroll({**PHILIPPA, "plate": "KOB108X"})
+
+    assert met(office, plate=plate)
+    assert not met(office, plate=plate.replace("KOB", "WUZ"))
+
+
+@pytest.mark.parametrize("middle", ["", "G", "Grace"])
+async def test_a_surname_may_come_first_whatever_is_known_of_the_second_name(office: Office, middle: str) -> None:
+    """``SURNAME GIVEN MIDDLE`` without a comma is found, misspelt or not, whatever the registry has for the second name."""
+    await office.enroll({**PHILIPPA, "middle_name": middle}, {**ENROLLED, "given_name": "John", "surname": "Miller"})
+
+    for name in ("HARGROVE PHILIPPA GRACE", "HARGROVE PHILIPA GRACE", "Philippa Grace Hargrove", "MILLER JOHN ALLEN"):
+        assert met(office, name=name), name
+        assert met(office, name=name, dob="1980-12-12"), name
+    assert not met(office, name="HARGROVE PHILIPPA GRACE", dob="1994-10-27")
+    assert not met(office, name="MILLER ALLEN JAMES")
+    assert not met(office, name="ALLEN JOHN MILLARD")
+
+
+async def test_initials_behind_a_comma_are_no_degree(office: Office) -> None:
+    """Behind a surname alone, M. D. are somebody's names."""
+    await office.enroll({**PHILIPPA, "given_name": "Miriam", "middle_name": "Dana"})
+
+    assert met(office, name="Hargrove, M. D.", dob="1980-12-12")
+
+
+async def test_a_title_may_be_a_name(office: Office) -> None:
+    """Whose given name is Justice or Major is found by it."""
+    await office.enroll({**ENROLLED, "given_name": "Justice", "middle_name": "Ann", "surname": "Smith"})
+
+    assert met(office, name="Justice A Smith")
+    assert met(office, name="SMITH, JUSTICE ANN")
+
+
+async def test_the_other_end_of_a_street_is_another_home(office: Office) -> None:
+    """The same number south of what somebody lives north of is a neighbor's; a direction that is left out may be either."""
+    await office.enroll({**PHILIPPA, "street": "17 North Magnolia Court", "city": "Fairmont City", "postal_code": "42903"})
+    town = {"city": "Fairmont City", "postal_code": "42903"}
+
+    for street in ("17 Magnolia Ct", "17 N. Magnolia Court", "17 NE Magnolia Court", "17 Magnolia Court N", "17 N Magnolla Ct"):
+        assert met(office, street=street, **town), street
+    for street in ("17 S Magnolia Court", "17 Southeast Magnolia Court", "17 Magnolia Ct S", "19 N Magnolia Court"):
+        assert not met(office, street=street, **town), street

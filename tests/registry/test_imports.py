@@ -125,6 +125,43 @@ async def test_a_line_that_would_recognize_nobody_is_not_taken(office: Office) -
             entry_line(1, {**who, "category": "official", "basis": "law"}, categories=CATEGORIES, now=office.now)
 
 
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ('"Ann', {2: "a quotation mark is not closed, or stands where none can; nothing of the lines to 5 is taken"}),
+        ('"Ann"e', {2: "a quotation mark"}),
+        (
+            '"Ann,Lee,victim\nBob",Lee,victim\nEve',
+            {2: "a value of several lines, where none can be; nothing of the lines to 3"},
+        ),
+        ("Ann,", {2: "4 values for 3 columns"}),
+    ],
+)
+async def test_whom_an_open_quotation_mark_swallows_is_told(
+    office: Office, tmp_path: Path, cell: str, said: dict[int, str]
+) -> None:
+    """The line where it stands is told, and up to which one nobody was taken."""
+    lines = f"given_name,surname,category\n{cell},Lee,victim\nBo,Lee,victim\nCy,Lee,victim\nDi,Lee,victim\n"
+
+    report = await taken(office, tmp_path, lines, "people.csv")
+
+    assert [number for number, _ in report.rejected] == list(said)
+    assert all(words in reasons for (_, reasons), words in zip(report.rejected, said.values(), strict=True))
+    assert report.added == (0 if "lines to 5" in said[2] else 4 if "lines to 3" in said[2] else 3)
+
+
+async def test_numbers_are_texts(office: Office) -> None:
+    """A file that a spreadsheet or a table of numbers was made into has 42903.0 for a ZIP code; a fraction is no identifier."""
+    await office.enroll({"given_name": "A", "surname": "Bee", "ssn": 518224471.0, "phone": 2125550143.0, "category": "victim"})
+
+    assert office.roads(ssn=518224471) == office.roads(ssn=518224471.0) == office.roads(ssn="518224471.0") == {"ssn"}
+    assert office.roads(phone="2125550143.0") == {"phone"}
+    assert criteria({"postal_code": 42903.0, "street": None, "unit": ""}) == {"postal_code": ("42903",)}
+    for other in (0.5, 1e300, True):
+        with pytest.raises(LineRefused):
+            criteria({"ssn": other})
+
+
 async def test_what_was_not_understood_of_a_line_is_told(office: Office) -> None:
     """A line that is of use is taken; what of it recognizes nobody is noted."""
     line = entry_line(

@@ -51,6 +51,36 @@ HOSTILE = {
 @pytest.mark.parametrize(
     ("mine", "theirs", "level"),
     [
+        ("Apt 2B", "# 2-B", SAME),
+        ("Bldg A Apt 2B", "Apt 2B", PART),
+        ("Apt 2B", "Rear Apt 2B", PART),
+        ("2nd Floor Apt 3", "Apt 3", PART),
+        ("Bldg A", "Apt 2B Bldg A", PART),
+        ("Bldg A Apt 2B", "Bldg C Apt 2B", OTHER),
+        ("Bldg A Apt 2B", "Bldg A Apt 2C", OTHER),
+        ("Bldg A Apt 2B", "Apt 2C", OTHER),
+        ("Apt 2B", "Bldg 2B", OTHER),
+        ("Apt 3", "Apt 3B", OTHER),
+        ("Lot 112", "Lot 113", OTHER),
+        ("Lot 5", "# 5", PART),
+        ("Lot 5", "Space 5", PART),
+        ("Trailer 5", "Unit 5", PART),
+        ("Lot 5", "# 6", OTHER),
+        ("Bldg 5", "# 5", OTHER),
+        ("Bldg 12 Apt 4", "Bldg 13 Apt 4", OTHER),
+        ("Villa 3", "Vilpa 3", SLIP),
+    ],
+)
+def test_a_unit_is_one_whether_its_building_is_told_or_not(mine: str, theirs: str, level: str) -> None:
+    """A building or a floor may be left out; another one, or another number in it, is the neighbor's."""
+    one, other = address.unit(mine), address.unit(theirs)
+
+    assert likeness.unit(one, other) == level == likeness.unit(other, one)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "level"),
+    [
         ("Eleanor", "ELEANOR", SAME),
         ("Zoë", "Zoe", SAME),
         ("Jean-Luc", "Jean", SAME),

@@ -118,6 +118,12 @@ def test_compound_names_are_met_by_their_parts() -> None:
         ("1961/03/09", "1961-03-09"),
         ("1961-03-09T00:00:00Z", "1961-03-09"),
         ("\uff11\uff19\uff16\uff11-03-09", "1961-03-09"),
+        ("09-MAR-1961", "1961-03-09"),
+        ("March 9, 1961", "1961-03-09"),
+        ("9 Mar 1961", "1961-03-09"),
+        ("09-MAR-61", ""),
+        ("3/9/61", ""),
+        ("31-FEB-1961", ""),
         ("1961-02-30", ""),
         ("1961-W10-4", ""),
         ("1961", ""),
@@ -132,6 +138,26 @@ def test_dates_of_birth(written: str, iso: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("3/9/61", (0, 3, 9)),
+        ("31/12/61", (0, 12, 31)),
+        ("09-MAR-61", (0, 3, 9)),
+        ("Mar 9, 1961", (1961, 3, 9)),
+        ("March 1961", (1961, 3, 0)),
+        ("03/1961", (1961, 3, 0)),
+        ("1961-03", (1961, 3, 0)),
+        ("Foo 9 1961", None),
+        ("99/99/61", None),
+        ("13/1961", None),
+    ],
+)
+def test_what_is_told_of_a_date_of_birth(written: str, parts: tuple[int, int, int] | None) -> None:
+    """A year without its century is not known; day and month beside it are."""
+    assert normalize.birth(written) == parts
+
+
+@pytest.mark.parametrize(
     ("written", "e164"),
     [
         ("(212) 555-0101", "+12125550101"),
@@ -139,6 +165,7 @@ def test_dates_of_birth(written: str, iso: str) -> None:
         ("1-212-555-0101", "+12125550101"),
         ("+1 (212) 555 0101", "+12125550101"),
         ("tel:+1-212-555-0101;ext=7", "+12125550101"),
+        ("2125550101.0", "+12125550101"),
         ("011 44 20 7946 0958", "+442079460958"),
         ("+44 20 7946 0958", "+442079460958"),
         ("555-0101", ""),
@@ -157,6 +184,9 @@ def test_phones_are_e164(written: str, e164: str) -> None:
         (normalize.ssn, "518-22-4471", "518224471"),
         (normalize.ssn, "518 22 4471", "518224471"),
         (normalize.ssn, "18224471", "018224471"),
+        (normalize.ssn, "518224471.0", "518224471"),
+        (normalize.ssn, "4010937.0", "004010937"),
+        (normalize.ssn, "4-01-0937", "004010937"),
         (normalize.ssn, "xxx-xx-4471", ""),
         (normalize.ssn, "000-00-0000", ""),
         (normalize.plate, "ew-0001", "EW0001"),
@@ -172,6 +202,9 @@ def test_phones_are_e164(written: str, e164: str) -> None:
         (normalize.person_id, " P-9 ", "p-9"),
         (normalize.state, "new york", "NY"),
         (normalize.postal_code, "12345-6789", "12345"),
+        (normalize.postal_code, "42903.0", "42903"),
+        (normalize.postal_code, "5478", "05478"),
+        (normalize.postal_code, "54781234", "05478"),
         (normalize.city, "Saint Louis", "ST LOUIS"),
     ],
 )
