@@ -104,6 +104,6 @@ def _streets(text: str) -> Iterator[str]:
 
 
 def _number(kind: str, text: str) -> str:
-    # As recognition reads it: an extension behind a phone number would make another of it.
+    # As recognition reads it, so that a mark taken for another makes no other number of it.
     read = NORMAL_FORMS[kind][1](text) or text
     return _NOT_ALNUM.sub("", read.upper()).translate(_LOOKALIKES)
