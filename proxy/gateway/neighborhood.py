@@ -73,7 +73,7 @@ def _numbers(whole: dict[str, tuple[str, ...]], begun: dict[str, tuple[str, ...]
         yield from (f"{kind} {_number(kind, text)[start:end]}-" for text in begun.get(kind, ()))
     yield from (f"email {normalize.fold(text.partition('@')[0])[:4]}" for text in whole.get("email", ()))
     # Numbers of records are often given out in their order: a hundred of them in a row is a street of its own.
-    yield from (f"record {text.casefold()[:-2]}" for text in whole.get("person_id", ()))
+    yield from (f"record {normalize.person_id(text)[:-2]}" for text in whole.get("person_id", ()))
 
 
 def sound(name: str) -> str:
