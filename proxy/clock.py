@@ -18,7 +18,12 @@ def utc_now() -> datetime:
 
 def stamp(moment: datetime) -> str:
     """Return RFC 3339 in UTC with hundredths of a second (CJIS AU-8)."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:22] + "Z"
+    return in_order(moment)[:22] + "Z"
+
+
+def in_order(moment: datetime) -> str:
+    """Return a time in UTC as the store has it: its order as text is the order in time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def is_stamp(text: str) -> bool:

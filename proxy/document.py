@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -63,6 +63,12 @@ class DocumentInvalid(Exception):  # noqa: N818 -- it names what the document is
         """Keep the mistakes in the order of the file."""
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: (str(mistake.file), mistake.line, mistake.column)))
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class Strict(BaseModel):
+    """What a file may hold: no key that is not declared, no value of another type than is declared."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Positions:

@@ -1,7 +1,7 @@
 """The one composition root: settings become running servers.
 
-Everything is made here, handed to whoever needs it, and closed here in the opposite order. What cannot be opened stops
-the start with a sentence that says what to do; nothing starts half.
+Everything is handed from here to whoever needs it, and closed in the opposite order; ``parts.py`` opens what has to be
+opened, ``doors.py`` the doors. What cannot be opened stops the start with a sentence that says what to do; nothing starts half.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ import hashlib
 import hmac
 import os
 import signal
-import ssl
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from random import SystemRandom
@@ -24,8 +22,8 @@ from typing import TYPE_CHECKING, Final
 
 from proxy import __version__
 from proxy.audit.errors import AuditUnavailable
-from proxy.audit.gate import Gate, ReleaseGate
-from proxy.audit.index.service import TURN_CHUNK, Index, folder_of
+from proxy.audit.index.folder import folder_of
+from proxy.audit.index.service import TURN_CHUNK, Index
 from proxy.audit.lookups import LookUps
 from proxy.audit.lot import Lot
 from proxy.audit.outbox import Outbox
@@ -33,35 +31,24 @@ from proxy.audit.pulse import Pulse
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import Sealer
 from proxy.audit.search import LogSearch
-from proxy.audit.service import AuditTrail
 from proxy.clock import steady, utc_now
 from proxy.database import Database
 from proxy.disclosure.marks import marker
+from proxy.doors import Doors
 from proxy.escalation.acquaintance import Acquaintance
 from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import Locks
 from proxy.escalation.service import Escalations
 from proxy.gateway.service import Gateway
-from proxy.gateway.strangers import Strangers
 from proxy.housekeeping import Housekeeping
-from proxy.identity.assertion import RelyingParty
-from proxy.identity.passkeys import passkey_key
-from proxy.identity.registration import Registration
 from proxy.identity.service import Identities
 from proxy.identity.sessions import Sessions
-from proxy.identity.sign_in import SignIn
-from proxy.identity.stepup import StepUp
-from proxy.identity.tls import server_context
-from proxy.oversight.channels import make_channel
 from proxy.oversight.leak.service import LeakTrace
-from proxy.oversight.notification_file import load_notifying
-from proxy.oversight.notifier import Notifier
 from proxy.oversight.questions import Questions
 from proxy.oversight.service import Oversight
+from proxy.parts import Parts
 from proxy.policy.activating import Activations
-from proxy.policy.live import LivePolicy
-from proxy.policy.service import PolicySet, load_policies
 from proxy.purpose.case_system import case_directory
 from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
@@ -70,50 +57,26 @@ from proxy.registry.keyring import Keyring
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
 from proxy.rooms import Rooms
-from proxy.standard_error import StandardError
-from proxy.telemetry import EntryLines, Metrics, make_logger
-from proxy.tlog.cosign import WitnessPolicy
-from proxy.tlog.keys import load_signer
-from proxy.tlog.log import Log
-from proxy.tlog.witnesses import Witnesses
-from proxy.upstream.client import Upstream, UpstreamOptions
 from proxy.web.console.door import Console
 from proxy.web.console.health import LogHead
 from proxy.web.console.provider import ProviderSignIn
 from proxy.web.console.rooms import Behind, make_rooms
 from proxy.web.documents import Documents
 from proxy.web.leaks import LeakDoor
-from proxy.web.limits import Limits
-from proxy.web.ops import Check, Ops
-from proxy.web.server import Door
 from proxy.web.terminals import Terminals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Sequence
 
+    from proxy.audit.service import AuditTrail
     from proxy.clock import Clock
-    from proxy.identity.claims import Reason
-    from proxy.settings import Settings, UpstreamSettings
-    from proxy.settings.model import DoorSettings
+    from proxy.doors import Ready, Servers
+    from proxy.settings import Settings
+    from proxy.web.ops import Check
     from proxy.web.protocol import Handler
-
-    Ready = Callable[[], Awaitable[Sequence[Check]]]
 
 SWITCH_SECONDS: Final = 0.0005
 GC_ALLOCATIONS: Final = 20_000
-LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Servers:
-    """The three doors, open, and what stands behind them: the log, and the policy that rules."""
-
-    terminals: Door
-    console: Door
-    ops: Door
-    audit: AuditTrail
-    policy: LivePolicy
 
 
 async def serve(settings: Settings) -> None:
@@ -153,31 +116,28 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
 
 
 class _Composition:
-    """One start: each part is made, opened, and put on the stack that closes it."""
+    """One start: who is handed to whom."""
 
     def __init__(self, settings: Settings, clock: Clock, stack: AsyncExitStack) -> None:
         self._settings = settings
         self._clock = clock
         self._stack = stack
-        self._lines = StandardError()
-        stack.push_async_callback(asyncio.to_thread, self._lines.close)
-        self._logger = make_logger(settings.logging.format, LEVELS[settings.logging.level], self._lines)
-        self._metrics = Metrics()
-        self._certificates: dict[str, ssl.SSLContext] = {}
-        self._entry_lines = EntryLines(self._lines.write)
+        self._parts = Parts(settings, clock, stack)
+        self._doors = Doors(settings, self._parts, stack)
 
     async def compose(self) -> Servers:
-        settings, clock, metrics, stack = self._settings, self._clock, self._metrics, self._stack
+        settings, clock, stack, parts = self._settings, self._clock, self._stack, self._parts
+        metrics = parts.metrics
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)
         sealer = Sealer.load(index=settings.keys.index, body=settings.keys.body, store=settings.keys.store)
         store_key = sealer.store_key
-        audit = await self._open_log(sealer)
-        witnesses = await self._open_witnesses(audit.log)
-        gate = self._make_gate(audit, witnesses)
+        audit = await parts.open_log(sealer)
+        witnesses = await parts.open_witnesses(audit.log)
+        gate = parts.make_gate(audit, witnesses)
         outbox = Outbox(database, sealer, clock, os.urandom)
-        live = await self._open_policy(Activations(database, sealer, outbox, clock))
+        live = await parts.open_policy(Activations(database, sealer, outbox, clock))
         registry = Registry(
             database,
             Keyring.of(settings.keys.registry),
@@ -189,7 +149,7 @@ class _Composition:
         )
         live.follow(lambda policies: registry.follow(policies.thresholds, policies.vocabulary.category_group))
         await registry.refresh()
-        sign_in = await self._open_sign_in(database, outbox)
+        sign_in = await parts.open_sign_in(database, outbox)
         identities = Identities(
             database=database,
             presence=timedelta(seconds=settings.presence_seconds),
@@ -208,14 +168,14 @@ class _Composition:
             key=os.urandom(32),
             inheritance=timedelta(seconds=settings.root_seconds),
         )
-        upstream = await self._open_upstream()
+        upstream = await parts.open_upstream()
         locks = Locks(LockStore(database, _lock_key(store_key)))
         escalations = Escalations(
             database=database,
             key=hmac.digest(store_key, b"showcause escalations", hashlib.sha256),
             audit=audit,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, store_key, audit),
+            step_up=parts.step_up(database, store_key, audit),
             locks=locks,
             clock=await asyncio.to_thread(_never_back, clock, audit),
             metrics=metrics,
@@ -248,7 +208,7 @@ class _Composition:
             recognizer=registry.recognizer,
             escalations=escalations,
             register=oversight,
-            step_up=self._step_up(database, store_key, audit),
+            step_up=parts.step_up(database, store_key, audit),
             lot=Lot(store_key),
             locks=locks,
             upstream=upstream,
@@ -260,7 +220,7 @@ class _Composition:
             key=os.urandom(32),
             marking=marker(sealer),
             chance=SystemRandom().random,
-            on_error=self._report,
+            on_error=parts.report,
         )
         lock_desk = LockDesk(
             locks=locks,
@@ -270,7 +230,7 @@ class _Composition:
             table=lambda: live.policies.vocabulary.locks,
             asked=escalations.asked,
             recognizer=registry.recognizer,
-            step_up=self._step_up(database, store_key, audit),
+            step_up=parts.step_up(database, store_key, audit),
             clock=clock,
             monotonic=time.monotonic,
             metrics=metrics,
@@ -279,7 +239,7 @@ class _Composition:
         await lock_desk.recover(settings.log, settings.origin, sealer)
         beat = settings.audit.heartbeat_seconds
         await audit.start(version=__version__, policy=live.policies.version, sample=Lot(store_key).commitment, heartbeat=beat)
-        stack.push_async_callback(self._say_goodbye, audit)
+        stack.push_async_callback(_say_goodbye, audit)
         stack.push_async_callback(gateway.finish)
 
         documents = Documents(lambda: live.policies)
@@ -301,13 +261,13 @@ class _Composition:
                 lock_desk=lock_desk,
                 documents=documents,
                 clock=clock,
-                limits=self._limits,
+                limits=self._doors.limits,
                 wait_seconds_max=settings.escalations.wait_seconds_max,
                 queries=queries,
                 questions=None if queries else questions,
                 leaks=None if queries else LeakDoor(leaks, cases, registry, lambda: live.policies, clock),
                 origin=settings.origin,
-                registration=self._registration(database, store_key, audit),
+                registration=parts.registration(database, store_key, audit),
                 back_channel=None if queries or sign_in is None else sign_in.back_channel,
             ).handle
 
@@ -337,58 +297,22 @@ class _Composition:
             lock_desk=lock_desk,
             escalations=escalations,
             oversight=oversight,
-            notifier=self._make_notifier(database, escalations, oversight, audit, store_key),
+            notifier=parts.make_notifier(database, escalations, oversight, audit, store_key),
             sign_in=sign_in,
             index=index,
             questions=questions,
             leaks=leaks,
         )
-        house = Housekeeping(rooms, stack, metrics=metrics, flush=self._entry_lines.flush, report=self._report)
+        house = Housekeeping(rooms, stack, metrics=metrics, flush=parts.entry_lines.flush, report=parts.report)
         ready = partial(self._ready, rooms, house)
         console = self._make_console(
             rooms, api=door(queries=False), gateway=gateway, sealer=sealer, store_key=store_key, ready=ready
         )
         await house.begin()
-        servers = await self._open_doors(ready, console.handle, door(queries=True), rooms, witnesses)
+        servers = await self._doors.open(ready, console.handle, door(queries=True), rooms, witnesses)
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
         return servers
-
-    async def _open_doors(
-        self,
-        ready: Ready,
-        console: Handler,
-        terminals: Handler,
-        rooms: Rooms,
-        witnesses: Witnesses | None,
-    ) -> Servers:
-        doors = self._settings.doors
-        token = doors.ops.token.read_text("utf-8").strip() if doors.ops.token else None
-
-        def cosigned() -> str | None:
-            return witnesses.newest.text if witnesses is not None and witnesses.newest is not None else None
-
-        ops = Ops(
-            metrics=self._metrics,
-            ready=ready,
-            log=self._settings.log,
-            token=token,
-            cosigned=cosigned,
-            tile=rooms.audit.log.tile,
-        )
-        servers = Servers(
-            ops=await self._open_door("ops", ops.handle, doors.ops),
-            console=await self._open_door("console", console, doors.console),
-            terminals=await self._open_door("terminals", terminals, doors.terminals),
-            audit=rooms.audit,
-            policy=rooms.live,
-        )
-        self._stack.push_async_callback(_close, servers)
-        return servers
-
-    @property
-    def _party(self) -> RelyingParty:
-        return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
 
     def _make_console(
         self, rooms: Rooms, *, api: Handler, gateway: Gateway, sealer: Sealer, store_key: bytes, ready: Ready
@@ -410,8 +334,8 @@ class _Composition:
             sessions=rooms.sessions,
             admit=partial(rooms.locks.check, case=None, subjects=(), grant=None),
             clock=self._clock,
-            limits=self._limits,
-            on_error=self._report,
+            limits=self._doors.limits,
+            on_error=self._parts.report,
             rooms=make_rooms(
                 Behind(
                     escalations=rooms.escalations,
@@ -423,9 +347,9 @@ class _Composition:
                     cases=rooms.cases,
                     registry=rooms.registry,
                     live=rooms.live,
-                    metrics=self._metrics,
+                    metrics=self._parts.metrics,
                     identities=rooms.identities,
-                    registration=self._registration(rooms.database, store_key, audit),
+                    registration=self._parts.registration(rooms.database, store_key, audit),
                     ready=ready,
                     head=head,
                     version=__version__,
@@ -437,197 +361,12 @@ class _Composition:
     async def _ready(self, rooms: Rooms, house: Housekeeping) -> Sequence[Check]:
         alone = self._settings.step_up.mode == "key"
         trouble = house.upstream_trouble
-        return await readiness(rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._certificates)
-
-    def _step_up(self, database: Database, store_key: bytes, audit: AuditTrail) -> StepUp:
-        return StepUp(
-            database=database,
-            key=passkey_key(store_key),
-            audit=audit,
-            clock=self._clock,
-            randomness=os.urandom,
-            mode=self._settings.step_up.mode,
-            party=self._party,
-            patience=timedelta(seconds=self._settings.step_up.challenge_seconds),
-        )
-
-    def _registration(self, database: Database, store_key: bytes, audit: AuditTrail) -> Registration:
-        return Registration(
-            database=database,
-            key=passkey_key(store_key),
-            step_up=self._step_up(database, store_key, audit),
-            audit=audit,
-            clock=self._clock,
-            randomness=os.urandom,
-            party=self._party,
-            fresh=timedelta(seconds=self._settings.step_up.fresh_seconds),
-        )
-
-    @property
-    def _limits(self) -> Limits:
-        return Limits(**self._settings.limits.model_dump())
-
-    def _make_notifier(
-        self, database: Database, escalations: Escalations, oversight: Oversight, audit: AuditTrail, store_key: bytes
-    ) -> Notifier | None:
-        if self._settings.notifications is None:
-            return None
-        notifying = load_notifying(self._settings.notifications)
-        return Notifier(
-            notifying=notifying,
-            channels={name: make_channel(options, notifying) for name, options in notifying.channels.items()},
-            database=database,
-            escalations=escalations,
-            duties=oversight,
-            audit=audit,
-            clock=self._clock,
-            metrics=self._metrics,
-            key=hmac.digest(store_key, b"showcause heaps", hashlib.sha256),
-        )
-
-    async def _open_policy(self, activations: Activations) -> LivePolicy:
-        metrics = self._metrics
-
-        def on_error(error: Exception) -> None:
-            metrics.policy_errors_total.inc()
-            self._report(error)
-
-        looked_up = {result: metrics.policy_cache_total.labels(result) for result in ("hit", "miss")}
-
-        def load(folder: Path) -> PolicySet:
-            return load_policies(folder, on_error=on_error, on_lookup=lambda result: looked_up[result].inc())
-
-        settings = self._settings
-        live = LivePolicy(
-            folder=settings.policies,
-            candidate=settings.shadow,
-            activations=activations,
-            load=load,
-            metrics=metrics,
-            tell=self._logger.warning,
-        )
-        await live.start()
-        return live
-
-    async def _open_log(self, sealer: Sealer) -> AuditTrail:
-        settings = self._settings
-        signer = load_signer(settings.keys.checkpoint, settings.origin, settings.audit.second_key)
-        log = await asyncio.to_thread(Log, settings.log, signer=signer, clock=self._clock)
-        self._stack.push_async_callback(log.close)
-        copy = self._entry_lines if LEVELS[settings.logging.level] <= LEVELS["info"] else None
-        self._stack.push_async_callback(self._flush)
-        trail = AuditTrail(log, sealer, self._clock, metrics=self._metrics, copy=copy)
-        await asyncio.to_thread(trail.require_newest_keys)
-        return trail
-
-    async def _open_witnesses(self, log: Log) -> Witnesses | None:
-        chosen = self._settings.audit
-        if chosen.witnesses is None:
-            return None
-        witnesses = Witnesses(
-            log,
-            WitnessPolicy.read(chosen.witnesses),
-            clock=self._clock,
-            monotonic=time.monotonic,
-            interval_seconds=chosen.interval_seconds,
-            reply_seconds=chosen.reply_seconds,
-            tls=ssl.create_default_context(cafile=chosen.ca) if chosen.ca is not None else None,
-        )
-        await witnesses.open()
-        self._stack.push_async_callback(witnesses.close)
-        return witnesses
-
-    def _make_gate(self, audit: AuditTrail, witnesses: Witnesses | None) -> ReleaseGate:
-        chosen = self._settings.audit
-        return ReleaseGate(
-            audit,
-            witnesses,
-            default=Gate(chosen.gate),
-            wait_seconds=chosen.wait_seconds,
-            release=chosen.unwitnessed == "release",
-            metrics=self._metrics,
-            monotonic=time.monotonic,
-        )
-
-    async def _open_sign_in(self, database: Database, outbox: Outbox) -> SignIn | None:
-        chosen = self._settings.oidc
-        if chosen is None:
-            return None
-        lines = Strangers(per_second=1, burst=20)
-
-        def tell(reason: Reason, said: str) -> None:
-            self._metrics.tokens_refused_total.labels(str(reason)).inc()
-            if (suppressed := lines.admit(time.monotonic())) is not None:
-                self._logger.warning("token refused", kind=str(reason), reason=said, count=suppressed + 1)
-
-        sign_in = SignIn(
-            chosen.options(),
-            database=database,
-            outbox=outbox,
-            clock=self._clock,
-            monotonic=time.monotonic,
-            randomness=os.urandom,
-            tell=tell,
-        )
-        self._stack.push_async_callback(sign_in.close)
-        await sign_in.open()
-        return sign_in
-
-    async def _open_upstream(self) -> Upstream:
-        upstream = Upstream(upstream_options(self._settings.upstream), metrics=self._metrics)
-        await upstream.open()
-        self._stack.push_async_callback(upstream.close)
-        return upstream
-
-    async def _open_door(self, name: str, handler: Handler, where: DoorSettings) -> Door:
-        host, port, tls = where.host, where.port, where.tls
-        context: ssl.SSLContext | None = None
-        if tls is not None:
-            context = server_context(
-                certificate=tls.certificate,
-                key=tls.key,
-                client_ca=tls.client_ca,
-                crl=tls.crl,
-                required=tls.require_client_certificate,
-            )
-            self._certificates[name] = context
-        door = Door(name, handler, host=host, port=port, tls=context, limits=self._limits, on_error=self._report)
-        await door.open()
-        self._stack.push_async_callback(door.close)
-        self._logger.info("door open", door=name, host=door.host, port=door.port)
-        return door
-
-    async def _say_goodbye(self, audit: AuditTrail) -> None:
-        with suppress(AuditUnavailable):
-            await audit.stop("stopped in good order")
-
-    async def _flush(self) -> None:
-        self._entry_lines.flush()
-
-    def _report(self, error: BaseException) -> None:
-        # Only the class and the place: an exception's text may hold a query's words.
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""
-        self._logger.error("internal error", error_type=type(error).__name__, where=where)
+        return await readiness(rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._doors.certificates)
 
 
-def upstream_options(chosen: UpstreamSettings) -> UpstreamOptions:
-    """Return the settings of the records server as its client takes them."""
-    return UpstreamOptions(
-        url=chosen.url,
-        ca=chosen.ca,
-        certificate=chosen.certificate,
-        key=chosen.key,
-        credential=chosen.credential,
-        connections=chosen.connections,
-        queue=chosen.queue,
-        connect_seconds=chosen.connect_seconds,
-        first_byte_seconds=chosen.reply_seconds,
-        total_seconds=chosen.reply_seconds * 2,
-        reply_bytes=chosen.max_bytes,
-    )
+async def _say_goodbye(audit: AuditTrail) -> None:
+    with suppress(AuditUnavailable):
+        await audit.stop("stopped in good order")
 
 
 def _never_back(clock: Clock, audit: AuditTrail) -> Clock:
@@ -644,8 +383,3 @@ def _never_back(clock: Clock, audit: AuditTrail) -> Clock:
 
 def _lock_key(store_key: bytes) -> bytes:
     return hmac.digest(store_key, b"showcause locks", hashlib.sha256)
-
-
-async def _close(servers: Servers) -> None:
-    """Drain all doors at once, so that a stop takes one drain time and not three."""
-    await asyncio.gather(servers.terminals.close(), servers.console.close(), servers.ops.close())

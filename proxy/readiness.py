@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from proxy.audit.gate import ReleaseGate
     from proxy.purpose.directory import StoredCases
     from proxy.rooms import Rooms
+    from proxy.tlog.log import Log
 
 
 async def readiness(
@@ -57,6 +58,15 @@ def _noted(name: str, trouble: str) -> Check:
     return Check(name=name, ok=True, reason=trouble, warns=bool(trouble))
 
 
+def _log_check(log: Log) -> Check:
+    """Return how the log is. Tiles are derived of it: without them no answer is less safe, but who follows the log waits."""
+    if log.poisoned:
+        return Check(name="log", ok=False, reason="a write or fsync failed: restart this node to recover")
+    lagging = log.publish_failure
+    told = f"tiles and checkpoint cannot be published ({lagging.strerror}); no evidence is lost" if lagging is not None else ""
+    return _noted("log", told)
+
+
 def _witness_check(gate: ReleaseGate) -> Check:
     """Return how the witnesses are. That answers leave without them is policy: the node is ready, and says what is wrong."""
     return Check(name="witnesses", ok=False, reason=gate.trouble) if gate.trouble else _noted("witnesses", gate.notice)
@@ -70,10 +80,9 @@ def _step_up_check(*, keys_alone: bool) -> Check:
 
 def _parts(store_trouble: str, rooms: Rooms, upstream_trouble: str) -> Sequence[Check]:
     store = Check(name="store", ok=not store_trouble, reason=store_trouble)
-    poisoned = rooms.audit.log.poisoned
     return (
         store,
-        Check(name="log", ok=not poisoned, reason="a write or fsync failed: restart this node to recover" if poisoned else ""),
+        _log_check(rooms.audit.log),
         _witness_check(rooms.gate),
         Check(name="policy", ok=True, reason=rooms.live.reason),  # ready whatever the folder holds: a good policy rules
         Check(

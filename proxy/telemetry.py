@@ -109,7 +109,6 @@ class Metrics:
         self.roots_total = self._counter("root_queries", "Queries that were not caused by another query", "action")
         self.stage_seconds = self._histogram("stage_seconds", "Time in each stage of a query", "stage")
         self.query_seconds = self._histogram("query_seconds", "Time from request to answer", "outcome")
-        self.records_total = self._counter("records", "Records in replies, by what became of them", "outcome")
         self.escalations_pending = self._gauge("escalations_pending", "Escalations that wait for a supervisor")
         self.escalation_oldest_seconds = self._gauge("escalation_oldest_seconds", "Age of the oldest pending escalation")
         self.escalation_decision_seconds = self._histogram(
@@ -200,21 +199,18 @@ class EntryLines:
         """Take where the lines go."""
         self._write = write
         self._block_bytes = block_bytes
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._block = bytearray()
 
     def __call__(self, entry: Mapping[str, object]) -> None:
         """Keep the line of one entry."""
-        line = orjson.dumps({"event": "entry", "level": "info", **entry}, default=str, option=orjson.OPT_APPEND_NEWLINE)
-        self._lines.append(line)
-        self._size += len(line)
-        if self._size >= self._block_bytes:
+        self._block += orjson.dumps({"event": "entry", "level": "info", **entry}, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        if len(self._block) >= self._block_bytes:
             self.flush()
 
     def flush(self) -> None:
         """Write what is kept."""
-        if self._lines:
-            block, self._lines, self._size = b"".join(self._lines), [], 0
+        if self._block:
+            block, self._block = bytes(self._block), bytearray()
             with suppress(OSError, ValueError):
                 self._write(block)
 

@@ -116,12 +116,9 @@ def encode(
         TypeError: facts or sealed hold something that is not JSON.
     """
     epoch = sealer.epoch
-    tokens: dict[str, list[str]] = {}
-    for party in parties:
-        known = tokens.setdefault(party.kind, [])
-        token = sealer.token(party.kind, party.value, epoch)
-        if token not in known:
-            known.append(token)
+    tokens: dict[str, dict[str, None]] = {}  # each once, in order
+    for of, value in parties:
+        tokens.setdefault(of, {})[sealer.token(of, value, epoch)] = None
     body = sealer.seal_body(sealed, day=at[:10], bound=(kind, about, at, epoch)) if sealed else b""
     entry = orjson.dumps(
         {
@@ -131,7 +128,7 @@ def encode(
             "about": about,
             "epoch": epoch,
             "facts": facts if isinstance(facts, dict) else dict(facts),
-            "parties": tokens,
+            "parties": {name: list(known) for name, known in tokens.items()},
             "body": sha256(body).hexdigest() if body else "",
         },
     )

@@ -16,7 +16,7 @@ from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.events import LogRead
 from proxy.audit.reader import AuditReader
 from proxy.audit.sealing import SealBroken
-from proxy.cli import bundles
+from proxy.cli.bundles import verify_bundle
 from proxy.cli.cause import case_with_cause
 from proxy.cli.common import (
     DEFAULT_CONFIG,
@@ -29,6 +29,7 @@ from proxy.cli.common import (
     settings_of,
 )
 from proxy.cli.confirmation import confirmation
+from proxy.cli.exporting import export
 from proxy.cli.leak import leak
 from proxy.cli.older import OlderOption, asked_log
 from proxy.cli.questions import register as register_questions
@@ -56,7 +57,6 @@ app.command()(leak)
 app.command()(shred)
 app.command("rotate-key")(rotate_key)
 app.command("new-origin")(new_origin)
-app.add_typer(bundles.app)
 
 FOLLOW_SECONDS: Final = 0.5
 
@@ -182,3 +182,5 @@ def _say_why(recognized: Iterable[Mapping[str, Any]]) -> None:
 
 
 register_questions(app)
+app.command()(export)
+app.command("verify-bundle")(verify_bundle)

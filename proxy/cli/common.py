@@ -57,6 +57,11 @@ class CommandFailed(Exception):  # noqa: N818 -- it says what happened
         self.code = code
 
 
+def wrong_use(message: str, hint: str) -> CommandFailed:
+    """Return the end of a command that was called wrongly."""
+    return CommandFailed(message, help=hint, code=Code.WRONG_USE)
+
+
 def settings_of(config: Path) -> Settings:
     """Return the settings of a configuration file and this process's environment.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proxy.identity.evidence import EvidenceBroken, prove
 from proxy.identity.passkey_events import PasskeyRegistered
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ def confirmation(reader: AuditReader, entry: Entry, content: Mapping[str, Json])
     Raises:
         SealBroken: the registration's sealed part was altered.
     """
+    from proxy.identity.evidence import EvidenceBroken, prove  # noqa: PLC0415 -- only where something was signed
+
     evidence = next((each for name in _PLACES if isinstance(each := content.get(name), dict)), None)
     if not evidence:
         return None

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, done, emit, progress, say, settings_of
-from proxy.cli.examination import Level, examine
+from proxy.cli.examination import examine
 from proxy.cli.keyplaces import examine_places
 from proxy.cli.provider import examine_provider
+from proxy.cli.seen import Level
 from proxy.clock import utc_now
 
 app = typer.Typer()

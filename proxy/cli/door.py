@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 import typer
 
-from proxy.cli.common import Code, CommandFailed, emit, say, settings_of, table, visible
+from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, emit, say, settings_of, table, visible
 from proxy.cli.wire import ExchangeFailed, client_context, exchange
 from proxy.document import DocumentInvalid
 from proxy.settings import is_loopback
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-KeyOption = Annotated[
-    Path | None, typer.Option("--key", envvar="SHOWCAUSE_KEY", help="Your key's file, as `identity add --out` writes it.")
-]
-UrlOption = Annotated[str | None, typer.Option("--url", help="The terminals' door; default: from the configuration.")]
-CaOption = Annotated[Path | None, typer.Option("--ca", help="The authority of the door's certificate (PEM).")]
-CertificateOption = Annotated[Path | None, typer.Option("--certificate", help="Your client certificate (PEM), key included.")]
-
-
 UNREACHED: Final = "is the server running, and is --url its terminals' door?"
 STEP_UP: Final = "/problems/step-up-required"
 NOBODY: Final = "/problems/lock-target-unknown"
@@ -37,13 +29,17 @@ NO_PASSKEY: Final = "/problems/passkey-missing"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Which door, and who knocks."""
+    """Which door, and who knocks: options of a command (``spread``)."""
 
-    config: Path
-    key: Path | None
-    url: str | None
-    ca: Path | None
-    certificate: Path | None
+    config: ConfigOption = DEFAULT_CONFIG
+    key: Annotated[
+        Path | None, typer.Option("--key", envvar="SHOWCAUSE_KEY", help="Your key's file, as `identity add --out` writes it.")
+    ] = None
+    url: Annotated[str | None, typer.Option("--url", help="The terminals' door; default: from the configuration.")] = None
+    ca: Annotated[Path | None, typer.Option("--ca", help="The authority of the door's certificate (PEM).")] = None
+    certificate: Annotated[Path | None, typer.Option("--certificate", help="Your client certificate (PEM), key included.")] = (
+        None
+    )
 
 
 def ask(
@@ -134,12 +130,29 @@ def _door(url: str | None, config: Path) -> str:
     return url.rstrip("/")
 
 
-def show_list(body: Mapping[str, Any], what: str, columns: Sequence[str], *, waiting: AbstractSet[str], as_json: bool) -> None:
-    """Print the door's list of ``what``, a line each.
+def path_of(room: str, id_: str, *verb: str) -> str:
+    """Return the path of one object of a room, whatever its id is, or of what is done to it."""
+    return "/".join(("", room, quote(id_, safe=""), *verb))
+
+
+def list_room(
+    access: Access,
+    what: str,
+    columns: Sequence[str],
+    *,
+    state: str | None = None,
+    waiting: AbstractSet[str],
+    as_json: bool,
+    unreached: str = UNREACHED,
+) -> None:
+    """Ask for the door's list of ``what``, of one state or all, and print it, a line each.
 
     Raises:
+        CommandFailed: as ``ask``.
         Exit: with 1, when the state of any is among those that wait.
     """
+    query = f"?state={quote(state, safe='')}" if state is not None else ""
+    body = ask("GET", f"/{what}{query}", access, unreached=unreached)
     rows = [row for row in body.get(what, []) if isinstance(row, dict)]
     if as_json:
         emit(body)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import quote
 
 import typer
 
-from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, emit, say
-from proxy.cli.door import Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_list, show_one
+from proxy.cli.common import Code, JsonOption, emit, say
+from proxy.cli.door import Access, ask, list_room, path_of, show_one
+from proxy.cli.spread import spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,41 +27,26 @@ COLUMNS: Final = ("id", "state", "expires_at", "requested_by", "case", "purpose"
 
 
 @app.command("list")
+@spread
 def list_(
     *,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
+    access: Access,
     state: Annotated[str | None, typer.Option("--state", help="Only those pending, approved, refused …")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the escalations that you asked for or may decide. Exit 1 when some wait, 0 when none does."""
-    query = f"?state={quote(state, safe='')}" if state is not None else ""
-    body = ask("GET", f"/escalations{query}", Access(config=config, key=key, url=url, ca=ca, certificate=certificate))
-    show_list(body, "escalations", COLUMNS, waiting={"pending"}, as_json=as_json)
+    list_room(access, "escalations", COLUMNS, state=state, waiting={"pending"}, as_json=as_json)
 
 
 @app.command()
-def show(
-    escalation: IdArgument,
-    *,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@spread
+def show(escalation: IdArgument, *, access: Access, as_json: JsonOption = False) -> None:
     """Show one escalation."""
-    _show(
-        ask("GET", _path(escalation), Access(config=config, key=key, url=url, ca=ca, certificate=certificate)),
-        as_json=as_json,
-    )
+    _show(ask("GET", path_of("escalations", escalation), access), as_json=as_json)
 
 
 @app.command()
+@spread
 def approve(
     escalation: IdArgument,
     *,
@@ -69,112 +54,73 @@ def approve(
     amendments: Annotated[
         int, typer.Option("--amendments", min=0, help="How many additions to the statement you have seen, as `show` says.")
     ] = 0,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
+    access: Access,
     as_json: JsonOption = False,
 ) -> None:
     """Approve: the same query then answers once. Who has a passkey, or needs one, approves on the console."""
     body = ask(
         "POST",
-        f"{_path(escalation)}/approve",
-        Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
+        path_of("escalations", escalation, "approve"),
+        access,
         {"reason": reason, **({"amendments": amendments} if amendments else {})},
     )
     _show(body, as_json=as_json)
 
 
 @app.command()
-def refuse(
-    escalation: IdArgument,
-    *,
-    reason: ReasonOption,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@spread
+def refuse(escalation: IdArgument, *, reason: ReasonOption, access: Access, as_json: JsonOption = False) -> None:
     """Refuse: the one who asked is told the reason."""
-    body = ask(
-        "POST",
-        f"{_path(escalation)}/refuse",
-        Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
-        {"reason": reason},
-    )
+    body = ask("POST", path_of("escalations", escalation, "refuse"), access, {"reason": reason})
     _show(body, as_json=as_json)
 
 
 @app.command("ask")
+@spread
 def ask_more(
     escalation: IdArgument,
     *,
     words: Annotated[str, typer.Option("--words", help="What you have to know before you decide; the one who asked reads it.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
+    access: Access,
     as_json: JsonOption = False,
 ) -> None:
     """Ask for more, as one who may decide: it goes on waiting, and the one who asked can add to the statement."""
-    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
-    _show(ask("POST", f"{_path(escalation)}/ask", access, {"words": words}), as_json=as_json)
+    _show(ask("POST", path_of("escalations", escalation, "ask"), access, {"words": words}), as_json=as_json)
 
 
 @app.command()
+@spread
 def amend(
     escalation: IdArgument,
     *,
     words: Annotated[str, typer.Option("--words", help="What is added to your statement; what was said stays.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
+    access: Access,
     as_json: JsonOption = False,
 ) -> None:
     """Add to your statement when a supervisor asks for more. Who had agreed already is asked again."""
-    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
-    _show(ask("POST", f"{_path(escalation)}/amend", access, {"words": words}), as_json=as_json)
+    _show(ask("POST", path_of("escalations", escalation, "amend"), access, {"words": words}), as_json=as_json)
 
 
 @app.command()
-def cancel(
-    escalation: IdArgument,
-    *,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@spread
+def cancel(escalation: IdArgument, *, access: Access, as_json: JsonOption = False) -> None:
     """Take your own query back."""
-    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
-    _show(ask("POST", f"{_path(escalation)}/cancel", access), as_json=as_json)
+    _show(ask("POST", path_of("escalations", escalation, "cancel"), access), as_json=as_json)
 
 
 @app.command()
+@spread
 def watch(
     escalation: IdArgument,
     *,
     seconds: Annotated[float, typer.Option("--seconds", min=0, help="For how long at most.")] = 1800,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
+    access: Access,
     as_json: JsonOption = False,
 ) -> None:
     """Wait until it is decided, and tell of each change. Exit 0 once it is approved, 1 when it ended or still waits."""
-    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
     deadline, told = time.monotonic() + seconds, ""
     while True:
-        found = ask("GET", _path(escalation), access)
+        found = ask("GET", path_of("escalations", escalation), access)
         state, asked = str(found.get("state", "")), str(found.get("asked", ""))
         if (now := f"{state}: {asked}" if asked else state) != told:
             told = now
@@ -186,24 +132,10 @@ def watch(
 
 
 @app.command()
-def revoke(
-    escalation: IdArgument,
-    *,
-    reason: ReasonOption,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@spread
+def revoke(escalation: IdArgument, *, reason: ReasonOption, access: Access, as_json: JsonOption = False) -> None:
     """Take an approval back that has not answered yet: the one who asked is told the reason."""
-    body = ask(
-        "POST",
-        f"{_path(escalation)}/revoke",
-        Access(config=config, key=key, url=url, ca=ca, certificate=certificate),
-        {"reason": reason},
-    )
+    body = ask("POST", path_of("escalations", escalation, "revoke"), access, {"reason": reason})
     _show(body, as_json=as_json)
 
 
@@ -216,7 +148,3 @@ def _show(found: Mapping[str, Any], *, as_json: bool) -> None:
     for said in found.get("exchange", ()):
         verb = "asked" if said.get("move") == "ask" else "added"
         say(f"{said.get('at', '')}  {said.get('person', '')} {verb}: {said.get('words', '')}".replace("   ", "  "))
-
-
-def _path(escalation: str) -> str:
-    return f"/escalations/{quote(escalation, safe='')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.cli.examination import Level, Seen
+from proxy.cli.seen import Level, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

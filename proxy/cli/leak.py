@@ -21,9 +21,8 @@ from proxy.audit.index.service import Index
 from proxy.cli.cause import cases_of, must_be_given, refused
 from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, done, emit, say, settings_of
 from proxy.cli.older import OlderOption, asked_log
-from proxy.cli.questions import OPERATOR
 from proxy.cli.queued import QueuedLog
-from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.recording import OPERATOR, operator, recording, sealer_of
 from proxy.clock import utc_now
 from proxy.oversight.leak.answer import view
 from proxy.oversight.leak.asking import kinds_of, with_cause

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Final
-from urllib.parse import quote
 
 import typer
 
-from proxy.cli.common import DEFAULT_CONFIG, Code, ConfigOption, JsonOption, warn
-from proxy.cli.door import UNREACHED, Access, CaOption, CertificateOption, KeyOption, UrlOption, ask, show_list, show_one
+from proxy.cli.common import Code, JsonOption, warn
+from proxy.cli.door import UNREACHED, Access, ask, list_room, path_of, show_one
+from proxy.cli.spread import spread
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -23,39 +23,26 @@ DOWN: Final = (
 
 
 @app.command("list")
+@spread
 def list_(
     *,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
+    access: Access,
     state: Annotated[str | None, typer.Option("--state", help="Only those active, or ended.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the locks that are yours to see. Exit 1 when some hold, 0 when none does."""
-    query = f"?state={quote(state, safe='')}" if state is not None else ""
-    body = ask("GET", f"/locks{query}", Access(config=config, key=key, url=url, ca=ca, certificate=certificate), unreached=DOWN)
-    show_list(body, "locks", COLUMNS, waiting={"active"}, as_json=as_json)
+    list_room(access, "locks", COLUMNS, state=state, waiting={"active"}, as_json=as_json, unreached=DOWN)
 
 
 @app.command()
-def show(
-    lock: IdArgument,
-    *,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@spread
+def show(lock: IdArgument, *, access: Access, as_json: JsonOption = False) -> None:
     """Show one lock: whom or what it stops, who locked, why, and how it ended."""
-    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
-    show_one(ask("GET", _path(lock), access, unreached=DOWN), as_json=as_json)
+    show_one(ask("GET", path_of("locks", lock), access, unreached=DOWN), as_json=as_json)
 
 
 @app.command()
+@spread
 def add(
     kind: Annotated[str, typer.Argument(help="principal, terminal, case, subject or grant.")],
     target: Annotated[
@@ -65,15 +52,10 @@ def add(
     reason: ReasonOption,
     until: Annotated[str | None, typer.Option("--until", help="When it ends by itself, as 2026-11-23T18:00:00Z.")] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Also where nobody of this name is known.")] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
+    access: Access,
     as_json: JsonOption = False,
 ) -> None:
     """Lock: from the next query on, on every process. Another person lifts it."""
-    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
     said: dict[str, object] = {"kind": kind, "target": target, "reason": reason}
     said |= ({"until": until} if until is not None else {}) | ({"anyway": True} if anyway else {})
     found = ask("POST", "/locks", access, said, unreached=DOWN)
@@ -84,21 +66,7 @@ def add(
 
 
 @app.command()
-def lift(
-    lock: IdArgument,
-    *,
-    reason: ReasonOption,
-    config: ConfigOption = DEFAULT_CONFIG,
-    key: KeyOption = None,
-    url: UrlOption = None,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@spread
+def lift(lock: IdArgument, *, reason: ReasonOption, access: Access, as_json: JsonOption = False) -> None:
     """Lift a lock, as another person than who locked and than who is locked. Who has a passkey does it on the console."""
-    access = Access(config=config, key=key, url=url, ca=ca, certificate=certificate)
-    show_one(ask("POST", f"{_path(lock)}/lift", access, {"reason": reason}, unreached=DOWN), as_json=as_json)
-
-
-def _path(lock: str) -> str:
-    return f"/locks/{quote(lock, safe='')}"
+    show_one(ask("POST", path_of("locks", lock, "lift"), access, {"reason": reason}, unreached=DOWN), as_json=as_json)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxy.audit.index.service import folder_of
+from proxy.audit.index.folder import folder_of
 from proxy.cli.common import Code, CommandFailed
 from proxy.tlog.store import origin_of
 

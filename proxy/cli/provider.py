@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.cli.examination import Level, Seen, dated, loaded
+from proxy.cli.seen import Level, Seen, dated, loaded
 from proxy.document import suggest
 from proxy.identity.discovery import ProviderTrouble
 from proxy.identity.keyset import read_keys

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.audit.service import AuditTrail
 from proxy.clock import utc_now
-from proxy.database import Database
 from proxy.tlog.errors import LogBusy
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
@@ -24,13 +22,17 @@ from proxy.tlog.log import Log
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
+    from proxy.audit.outbox import Outbox
     from proxy.clock import Clock
+    from proxy.database import Database
     from proxy.settings import Settings
 
 
 NOBODY: Final = 0xFFFFFFFF
 """The login of a process that none was noted for."""
 MOST_ANCESTORS: Final = 256
+OPERATOR: Final = "operator"
+"""The role of somebody who asks at the machine itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,9 @@ async def recording(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         DatabaseUnusable, KeyUnusable, LogError: a part cannot be opened; what was committed stays queued.
         AuditUnavailable: the log did not take the events; they stay queued.
     """
+    from proxy.audit.outbox import Outbox  # noqa: PLC0415 -- SQLAlchemy takes its time; what only reads the log does without
+    from proxy.database import Database  # noqa: PLC0415
+
     sealer = sealer_of(settings)
     database = Database(settings.store)
     await database.open()

@@ -38,9 +38,7 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
     now = utc_now()
     async with recording(settings) as store:
         principal = await _principal(store.database, person)
-        inbound = Inbound(
-            query_id="rehearsal", received_at=now, source="", method="GET", target=target, headers=(("Query-Purpose", purpose),)
-        )
+        inbound = Inbound(query_id="rehearsal", source="", method="GET", target=target, headers=(("Query-Purpose", purpose),))
         inquiry = inquire(policies.routes, inbound)
         metrics, monotonic = Metrics(), time.perf_counter
         async with case_directory(settings.cases.system, store.database, metrics=metrics, monotonic=monotonic) as cases:

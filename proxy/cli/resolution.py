@@ -172,14 +172,13 @@ async def _desk(settings: Settings) -> AsyncIterator[_Desk]:
 async def _asking(settings: Settings, per_second: float) -> AsyncIterator[tuple[_Desk, Resolution]]:
     from proxy.gateway.records import RecordsServer  # noqa: PLC0415 -- the street takes its time; the other commands do without
     from proxy.inquiry.routes import load_routes  # noqa: PLC0415
-    from proxy.main import upstream_options  # noqa: PLC0415
     from proxy.telemetry import Metrics  # noqa: PLC0415
     from proxy.upstream.client import Upstream  # noqa: PLC0415
 
     routes = load_routes(settings.policies / "routes.yaml").routes
     async with AsyncExitStack() as stack:
         desk = await stack.enter_async_context(_desk(settings))
-        upstream = Upstream(upstream_options(settings.upstream), metrics=Metrics())
+        upstream = Upstream(settings.upstream.options(), metrics=Metrics())
         await upstream.open()
         stack.push_async_callback(upstream.close)
         yield (

@@ -18,7 +18,6 @@ import typer
 
 from proxy.audit.entry import EntryUnreadable
 from proxy.audit.holds import Hold, HoldLifted, HoldRefused, Holds, HoldSet
-from proxy.audit.outbox import Outbox
 from proxy.audit.retention import PruneRefused, Retention, carry_out, newest_time, plan, settle
 from proxy.audit.sealing import SealBroken
 from proxy.audit.service import AuditTrail
@@ -38,7 +37,6 @@ from proxy.cli.common import (
 from proxy.cli.queued import recorded
 from proxy.cli.recording import operator, sealer_of
 from proxy.clock import utc_now
-from proxy.database import Database
 from proxy.registry.forms import form
 from proxy.tlog.errors import LogBusy
 from proxy.tlog.keys import load_signer
@@ -200,6 +198,9 @@ async def _prune(settings: Settings, before: datetime | None, order: str, *, dry
 @asynccontextmanager
 async def _alone(settings: Settings, sealer: Sealer) -> AsyncIterator[tuple[Log, AuditTrail]]:
     """Yield the log with everything in it that was queued, and finish a prune that was interrupted."""
+    from proxy.audit.outbox import Outbox  # noqa: PLC0415 -- SQLAlchemy takes its time; what only reads the log does without
+    from proxy.database import Database  # noqa: PLC0415
+
     database = Database(settings.store)
     await database.open()
     try:

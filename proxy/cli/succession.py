@@ -29,8 +29,7 @@ from proxy.tlog.keys import begun, create_signing_key, load_signer
 from proxy.tlog.log import Log
 from proxy.tlog.note import with_lines
 from proxy.tlog.rotation import Rotation, keep_rotation, parse_rotation, rotations_of, state_rotation, with_rotations
-from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, LOCK, newest_seal, origin_of
-from proxy.tlog.witnesses import COSIGNED
+from proxy.tlog.store import ACKNOWLEDGED, CHECKPOINT, COSIGNED, LOCK, newest_seal, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

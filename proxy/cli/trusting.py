@@ -12,7 +12,7 @@ from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.keys import load_signer
 from proxy.tlog.note import Verifier
 from proxy.tlog.rotation import parse_rotation, rotations_of, with_rotations
-from proxy.tlog.witnesses import COSIGNED, HISTORY
+from proxy.tlog.store import COSIGNED, HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
 
     from proxy.demo.town import Town
-    from proxy.main import Servers
+    from proxy.doors import Servers
     from proxy.settings import Settings
 
 

@@ -70,7 +70,7 @@ class Disclosed(Event):
             "masked": tuple(sorted(disclosure.masked)),
             "disclosed": tuple(sorted(disclosure.disclosed)),
             **({"watermark": True} if disclosure.marked else {}),
-            **({"unnamed": unnamed} if (unnamed := len(list(self._concerned())) - MOST_PARTIES) > 0 else {}),
+            **({"unnamed": unnamed} if (unnamed := self._unnamed()) > 0 else {}),
             "rules": dict(sorted(rules.items())),
             "categories": dict(sorted(categories.items())),
             "met": self.met,
@@ -94,6 +94,10 @@ class Disclosed(Event):
         ):
             yield Party("subject", entry)
         yield from list(self._concerned())[:MOST_PARTIES]
+
+    def _unnamed(self) -> int:
+        most = len(self.disclosure.subjects) + len(self.disclosure.others)
+        return len(list(self._concerned())) - MOST_PARTIES if most > MOST_PARTIES else 0
 
     def _concerned(self) -> Iterable[Party]:
         """Return everybody else once, whether seen or withheld."""

@@ -55,7 +55,6 @@ class Inspection:
         self._judge = judge
         self._fields = fields
         self._shape = route.shape
-        self._has_kinds = any(field.kind not in {None, TEXT} for field in route.fields.values())
         self._masks: dict[frozenset[str], Masks] = {}
         self._left: dict[frozenset[str], Shape] = {}
         self._seen = 0
@@ -111,7 +110,7 @@ class Inspection:
         kinds: dict[str, list[str]] = {}
         present: set[str] = set()
         judgement = None
-        if read(record.value, self._shape, kinds, present) and (not self._has_kinds or _says_whom(kinds)):
+        if read(record.value, self._shape, kinds, present) and (not self._route.identifies or _says_whom(kinds)):
             judgement = self._judged(kinds)
         if judgement is None:
             record.withheld = True

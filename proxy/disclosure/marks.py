@@ -47,26 +47,37 @@ class _Mac:
         return outer.hexdigest()[:MARK_DIGITS]
 
 
-def marker(sealer: Sealer) -> Marker:
-    """Return what marks a value under the active index key: 32 hexadecimal digits, or nothing for no text."""
-    macs: dict[str, _Mac] = {}
+def marker(sealer: Sealer) -> Callable[[], Marker]:
+    """Return what makes a reply's marker, under the index key that is active as the reply comes.
 
-    def mark(kind: str, value: str) -> str:
-        known = form(kind, value)
-        if not known:
-            return ""
-        key = sealer.token(SPACE, kind_of(kind))  # remembered by the sealer, and another one under another active key
-        mac = macs.get(key)
-        if mac is None:
-            mac = macs[key] = _Mac(bytes.fromhex(key))
-        return mac(known.encode(errors="surrogatepass"))
+    A mark is 32 hexadecimal digits, or nothing for no text. A marker remembers what it has marked: many records of a list
+    share a town or a surname.
+    """
+    macs: dict[str, dict[str, _Mac]] = {}
 
-    return mark
+    def begin() -> Marker:
+        epoch = sealer.epoch
+        of_kind = macs.setdefault(epoch, {})
+        marks: dict[tuple[str, str], str] = {}
+
+        def mark(kind: str, value: str) -> str:
+            made = marks.get((kind, value))
+            if made is None:
+                mac = of_kind.get(kind)
+                if mac is None:
+                    mac = of_kind[kind] = _Mac(bytes.fromhex(sealer.token(SPACE, kind_of(kind), epoch)))
+                known = form(kind, value)
+                made = marks[kind, value] = mac(known.encode(errors="surrogatepass")) if known else ""
+            return made
+
+        return mark
+
+    return begin
 
 
 def mark(sealer: Sealer, kind: str, value: str) -> str:
     """Return the mark of one value under the active index key."""
-    return marker(sealer)(kind, value)
+    return marker(sealer)()(kind, value)
 
 
 def marks_of(sealer: Sealer, kind: str, value: str) -> tuple[str, ...]:
@@ -85,10 +96,13 @@ def seen_in(value: object, declared: Shape, hidden: frozenset[str], marking: Mar
     for field, content in _fields(value, declared):
         if field.field_class in hidden:
             masked.append(field.name)
-            continue
-        for number, text in enumerate(_texts(content)):
-            name = f"{field.name}[{number}]" if number else field.name
-            seen[name] = _marked(field, text, marking) if number < MOST_VALUES else ""
+        elif isinstance(content, list):
+            there = (element for element in content if element is not None and element != "")
+            for number, element in enumerate(there):
+                name = f"{field.name}[{number}]" if number else field.name
+                seen[name] = _marked(field, element, marking) if number < MOST_VALUES else ""
+        else:
+            seen[field.name] = _marked(field, content, marking)
     return seen, masked
 
 
@@ -110,20 +124,8 @@ def _fields(value: object, declared: Shape) -> Iterator[tuple[Field, object]]:
             yield member, content
 
 
-def _texts(content: object) -> Iterator[str]:
-    if isinstance(content, list):
-        for element in content:
-            if element is not None and element != "":
-                yield _text(element)
-    else:
-        yield _text(content)
-
-
-def _text(content: object) -> str:
-    return content if isinstance(content, str) else str(content)
-
-
-def _marked(field: Field, text: str, marking: Marker) -> str:
+def _marked(field: Field, content: object, marking: Marker) -> str:
+    text = content if isinstance(content, str) else str(content)
     if field.kind is not None:
         return marking(field.kind, text)
     return marking(field.field_class, text) if len(text) >= LEAST_TEXT and type(text) is not Number else ""

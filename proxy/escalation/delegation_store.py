@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Column, Index, String, Table, or_, select, update
 
+from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.escalation.delegation import Delegation
 
@@ -55,9 +56,9 @@ class DelegationStore:
             "delegate": delegation.delegate,
             "agency": delegation.agency,
             "role": delegation.role,
-            "starts_at": _text(delegation.starts_at),
-            "ends_at": _text(delegation.ends_at),
-            "created_at": _text(delegation.created_at),
+            "starts_at": in_order(delegation.starts_at),
+            "ends_at": in_order(delegation.ends_at),
+            "created_at": in_order(delegation.created_at),
         }
         async with self._database.begin() as connection:
             # The row first: it takes the write lock, so that of two who make a chain together the later sees the earlier.
@@ -70,10 +71,10 @@ class DelegationStore:
     async def ending(self, delegation_id: str, *, by: str, now: datetime) -> AsyncIterator[bool]:
         """End one, committed at the end of the block unless that raises; yield False where there was nothing to end."""
         statement = update(_delegations).where(
-            _delegations.c.id == delegation_id, _delegations.c.ended_at.is_(None), _delegations.c.ends_at > _text(now)
+            _delegations.c.id == delegation_id, _delegations.c.ended_at.is_(None), _delegations.c.ends_at > in_order(now)
         )
         async with self._database.begin() as connection:
-            ended = (await connection.execute(statement.values(ended_at=_text(now), ended_by=by))).rowcount == 1
+            ended = (await connection.execute(statement.values(ended_at=in_order(now), ended_by=by))).rowcount == 1
             if ended:
                 await self._database.bump(connection, SUBJECT)
             yield ended
@@ -95,7 +96,7 @@ class DelegationStore:
             return await self._of(connection, None, since)
 
     async def _of(self, connection: AsyncConnection, persons: set[str] | None, since: datetime) -> Sequence[Delegation]:
-        statement = select(_delegations).where(_delegations.c.ends_at > _text(since))
+        statement = select(_delegations).where(_delegations.c.ends_at > in_order(since))
         if persons is not None:
             either = or_(_delegations.c.delegator.in_(sorted(persons)), _delegations.c.delegate.in_(sorted(persons)))
             statement = statement.where(either)
@@ -116,8 +117,3 @@ def _read(row: Row[Any]) -> Delegation:
         ended_at=datetime.fromisoformat(row.ended_at) if row.ended_at else None,
         ended_by=row.ended_by,
     )
-
-
-def _text(moment: datetime) -> str:
-    """Return a form whose order as text is the order in time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -5,19 +5,17 @@ A row is never deleted, and its lock has ended only where the sealed end opens: 
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from proxy.database import METADATA
 from proxy.escalation.locks import Ending, Kind, Lock, LocksUnreadable
+from proxy.sealed_columns import SealedColumns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -54,7 +52,7 @@ class LockStore:
     def __init__(self, database: Database, key: bytes) -> None:
         """Take the store and a 32-byte key."""
         self._database = database
-        self._cipher = AESGCM(key)
+        self._sealed = SealedColumns(key, "lock")
 
     def generation(self) -> int:
         """Return the number of commits that changed a lock, of any process."""
@@ -131,14 +129,13 @@ class LockStore:
         return ending_of(self._open(sealed, lock_id, "end"))
 
     def _seal(self, plain: Mapping[str, object], row: str, column: str) -> bytes:
-        nonce = secrets.token_bytes(12)
-        return nonce + self._cipher.encrypt(nonce, orjson.dumps(plain), f"{row}/{column}".encode())
+        return self._sealed.seal(orjson.dumps(plain), row, column)
 
     def _open(self, sealed: bytes, row: str, column: str) -> Mapping[str, Any]:
         try:
-            found: Mapping[str, Any] = orjson.loads(self._cipher.decrypt(sealed[:12], sealed[12:], f"{row}/{column}".encode()))
-        except (InvalidTag, ValueError, TypeError) as error:
-            # A row that was moved, altered, or sealed under another key: whom it stops nobody can say, so it stops everybody.
+            found: Mapping[str, Any] = orjson.loads(self._sealed.open(sealed, row, column))
+        except (ValueError, TypeError) as error:
+            # Whom it stops nobody can say, so it stops everybody.
             msg = f"lock {row} cannot be opened: it was altered, or the key is another"
             raise LocksUnreadable(msg) from error
         return found

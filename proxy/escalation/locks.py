@@ -18,7 +18,7 @@ from proxy.refusal import Refusal
 from proxy.registry import normalize
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from proxy.escalation.lifecycle import Asked
@@ -119,6 +119,33 @@ class LockSource(Protocol):
         ...
 
 
+class Stops:
+    """What the locks of one moment stop; another object when any of them changes."""
+
+    def __init__(self, locks: Iterable[Lock] = ()) -> None:
+        """Take every lock that holds."""
+        self._by_target: dict[tuple[Kind, str], list[Lock]] = {}
+        for lock in locks:
+            self._by_target.setdefault((lock.kind, lock.target), []).append(lock)
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is stopped."""
+        return bool(self._by_target)
+
+    def on(self, kind: Kind, target: str, agency: str) -> Lock | None:
+        """Return a lock on this that stops an agency's queries, or None."""
+        for lock in self._by_target.get((kind, target), ()):
+            if lock.agency in {EVERYWHERE, agency}:
+                return lock
+        return None
+
+    def on_subject(self, subjects: Iterable[str], agency: str) -> Lock | None:
+        """Return a lock that stops an agency's queries about any of these, or None."""
+        if not self._by_target:
+            return None
+        return next((lock for each in subjects if (lock := self.on(Kind.SUBJECT, each, agency))), None)
+
+
 class Locks:
     """Every lock that holds, in memory; asked several times a query. ``trouble`` says why everything is stopped, or nothing."""
 
@@ -129,8 +156,27 @@ class Locks:
         self._stored: Mapping[str, Lock] = {}
         self._held: dict[str, Lock] = {}
         self._settled: set[str] = set()
-        self._stops: Mapping[tuple[Kind, str], Sequence[Lock]] = {}
+        self._stops = Stops()
         self.trouble = ""
+
+    def now(self) -> Stops:
+        """Return what is stopped as of now.
+
+        Raises:
+            LocksStale: nobody can tell.
+        """
+        if self.trouble:
+            raise LocksStale
+        try:
+            generation = self._source.generation()
+            if generation != self._generation:
+                self._load(generation)
+        except DatabaseUnusable:
+            raise LocksStale from None
+        except LocksUnreadable as unreadable:
+            self.trouble = str(unreadable)
+            raise LocksStale from None
+        return self._stops
 
     def check(self, principal: Principal, *, case: str | None, subjects: Iterable[str], grant: str | None) -> None:
         """Return when no lock stops this; ``subjects`` are of ``subjects_of``, ``grant`` an escalation's id.
@@ -139,42 +185,19 @@ class Locks:
             Locked: a lock does.
             LocksStale: nobody can tell.
         """
-        self._refresh()
-        if self._stops:
-            self._require(principal, case=case, subjects=subjects, grant=grant)
+        if stops := self.now():
+            _require(stops, principal, case=case, subjects=subjects, grant=grant)
 
     def check_asked(self, asked: Asked, grant: str) -> None:
         """Return when no lock stops what an escalation was asked for, nor its grant; raises as ``check``."""
-        self._refresh()
-        if self._stops:
+        if stops := self.now():
             records = (each for fields in (asked.criteria, *asked.records) for each in _records(fields))
-            self._require(asked, case=asked.case, subjects=(*map(_entry, asked.subjects), *records), grant=grant)
+            _require(stops, asked, case=asked.case, subjects=(*map(_entry, asked.subjects), *records), grant=grant)
 
     def check_person(self, person: str, agency: str) -> None:
         """Return when no lock stops a person, wherever they are; raises as ``check``."""
-        self._refresh()
-        if (lock := self._on(Kind.PRINCIPAL, person.strip().casefold(), agency)) is not None:
+        if (lock := self.now().on(Kind.PRINCIPAL, person.strip().casefold(), agency)) is not None:
             raise Locked(lock)
-
-    def on_subject(self, subjects: Iterable[str], agency: str) -> Lock | None:
-        """Return a lock that stops an agency's queries about any of these, or None.
-
-        Raises:
-            LocksStale: nobody can tell.
-        """
-        self._refresh()
-        if not self._stops:
-            return None
-        return next((lock for each in subjects if (lock := self._on(Kind.SUBJECT, each, agency))), None)
-
-    def version(self) -> int:
-        """Return a number that changes when a lock does.
-
-        Raises:
-            LocksStale: nobody can tell.
-        """
-        self._refresh()
-        return self._generation
 
     def active(self) -> Sequence[Lock]:
         """Return every lock that holds, oldest first.
@@ -182,7 +205,7 @@ class Locks:
         Raises:
             LocksStale: nobody can tell.
         """
-        self._refresh()
+        self.now()
         found = {**self._stored, **self._held}.values()
         return sorted(found, key=lambda lock: (lock.created_at, lock.id))
 
@@ -200,37 +223,6 @@ class Locks:
         """Return the locks that are not in the store yet."""
         return tuple(lock for lock in self._held.values() if lock.id not in self._settled)
 
-    def _require(self, who: Principal | Asked, *, case: str | None, subjects: Iterable[str], grant: str | None) -> None:
-        agency = who.agency
-        lock = self._on(Kind.PRINCIPAL, who.person, agency) or self._on(Kind.TERMINAL, who.terminal, agency)
-        if lock is None and case is not None:
-            lock = self._on(Kind.CASE, case_target(case), agency)
-        if lock is None and grant is not None:
-            lock = self._on(Kind.GRANT, grant, agency)
-        if lock is None:
-            lock = self.on_subject(subjects, agency)
-        if lock is not None:
-            raise Locked(lock)
-
-    def _on(self, kind: Kind, target: str, agency: str) -> Lock | None:
-        for lock in self._stops.get((kind, target), ()):
-            if lock.agency in {EVERYWHERE, agency}:
-                return lock
-        return None
-
-    def _refresh(self) -> None:
-        if self.trouble:
-            raise LocksStale
-        try:
-            generation = self._source.generation()
-            if generation != self._generation:
-                self._load(generation)
-        except DatabaseUnusable:
-            raise LocksStale from None
-        except LocksUnreadable as unreadable:
-            self.trouble = str(unreadable)
-            raise LocksStale from None
-
     def _load(self, generation: int) -> None:
         if generation < self._generation:
             # Whoever put back an older store took away every lock since; only a start reads them from the log again.
@@ -243,16 +235,27 @@ class Locks:
         self._index()
 
     def _index(self) -> None:
-        stops: dict[tuple[Kind, str], list[Lock]] = {}
-        for lock in {**self._stored, **self._held}.values():
-            stops.setdefault((lock.kind, lock.target), []).append(lock)
-        self._stops = stops
+        self._stops = Stops({**self._stored, **self._held}.values())
 
 
-def subjects_of(recognition: Recognition, fields: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return whom criteria or a record concern, as locks name them: registry entries and records, never a name."""
-    entries = (_entry(protection.entry) for protection in recognition.protections)
-    return (*entries, *_records(fields))
+def _require(stops: Stops, who: Principal | Asked, *, case: str | None, subjects: Iterable[str], grant: str | None) -> None:
+    agency = who.agency
+    lock = stops.on(Kind.PRINCIPAL, who.person, agency) or stops.on(Kind.TERMINAL, who.terminal, agency)
+    if lock is None and case is not None:
+        lock = stops.on(Kind.CASE, case_target(case), agency)
+    if lock is None and grant is not None:
+        lock = stops.on(Kind.GRANT, grant, agency)
+    if lock is None:
+        lock = stops.on_subject(subjects, agency)
+    if lock is not None:
+        raise Locked(lock)
+
+
+def subjects_of(recognition: Recognition, fields: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield whom criteria or a record concern, as locks name them: registry entries and records, never a name."""
+    for protection in recognition.protections:
+        yield _entry(protection.entry)
+    yield from _records(fields)
 
 
 def case_target(case: str) -> str:

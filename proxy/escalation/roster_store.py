@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Column, Index, String, Table, delete, select
 
+from proxy.clock import in_order
 from proxy.database import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,7 +41,7 @@ class RosterStore:
         """Put a roster in the place of whatever was there; of two turns that begin at one time, the longer."""
         longest = {(shift.person, shift.starts_at): shift for shift in sorted(shifts)}
         rows = [
-            {"person": shift.person, "starts_at": _text(shift.starts_at), "ends_at": _text(shift.ends_at)}
+            {"person": shift.person, "starts_at": in_order(shift.starts_at), "ends_at": in_order(shift.ends_at)}
             for shift in longest.values()
         ]
         await connection.execute(delete(_shifts))
@@ -50,14 +51,9 @@ class RosterStore:
 
     async def on_duty(self, now: datetime) -> frozenset[str] | None:
         """Return who is on duty; None where no roster was ever imported, so that nobody can tell."""
-        moment = _text(now)
+        moment = in_order(now)
         async with self._database.begin() as connection:
             if (await connection.execute(select(_shifts.c.person).limit(1))).first() is None:
                 return None
             there = select(_shifts.c.person).where(_shifts.c.starts_at <= moment, _shifts.c.ends_at > moment)
             return frozenset((await connection.execute(there)).scalars())
-
-
-def _text(moment: datetime) -> str:
-    """Return a form whose order as text is the order in time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

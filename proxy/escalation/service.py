@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 
     Informative = Callable[[str, str, str], str]
 
+MOST_PENDING: Final = 20
+"""Queries of one person that wait for a supervisor at once."""
 MIN_REASON: Final = 8
 MAX_REASON: Final = 1000
 PATTERN: Final = 200
@@ -80,7 +82,6 @@ class Escalations:
         metrics: Metrics,
         expires: timedelta = timedelta(minutes=15),
         grant: timedelta = timedelta(minutes=10),
-        most_pending: int = 20,
         informative: Informative,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
         holders: Holders | None = None,
@@ -101,7 +102,6 @@ class Escalations:
         self._step_up = step_up
         self._clock = clock
         self._expires = expires
-        self._most_pending = most_pending
         self._informative = informative
         self._randomness = randomness
         self.delegations = Delegations(database=database, audit=audit, holders=holders, approvers=approvers, clock=clock)
@@ -164,9 +164,9 @@ class Escalations:
             twin = await self._store.latest(asked.fingerprint(self._fingerprint_key))
             if twin is not None and twin.at(now) is State.PENDING:
                 return twin
-            if await self._store.count_pending(asked.person, now) >= self._most_pending:
+            if await self._store.count_pending(asked.person, now) >= MOST_PENDING:
                 raise BudgetSpent(
-                    f"{self._most_pending} of your queries wait for a supervisor already. Cancel some, or wait.",
+                    f"{MOST_PENDING} of your queries wait for a supervisor already. Cancel some, or wait.",
                     retry_after=60,
                 )
             escalation = Escalation(

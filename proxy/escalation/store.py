@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, delete, func, select, union_all, update
 
+from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.escalation.lifecycle import Approval, Asked, Escalation, Move, State
 from proxy.escalation.pattern import returned
 from proxy.escalation.words import Said
 from proxy.policy.decision import Demand
+from proxy.sealed_columns import SealedColumns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -82,7 +81,7 @@ class EscalationStore:
     def __init__(self, database: Database, key: bytes) -> None:
         """Take the store and a 32-byte key."""
         self._database = database
-        self._cipher = AESGCM(key)
+        self._sealed = SealedColumns(key, "escalation")
 
     def generation(self) -> int:
         """Return the number of commits that changed an escalation, of any process."""
@@ -96,9 +95,9 @@ class EscalationStore:
             "person": escalation.asked.person,
             "agency": escalation.asked.agency,
             "state": str(escalation.state),
-            "created_at": _text(escalation.created_at),
-            "expires_at": _text(escalation.expires_at),
-            "sealed": self._seal(orjson.dumps(asdict(escalation.asked), default=sorted), escalation.id, "asked"),
+            "created_at": in_order(escalation.created_at),
+            "expires_at": in_order(escalation.expires_at),
+            "sealed": self._sealed.seal(orjson.dumps(asdict(escalation.asked), default=sorted), escalation.id, "asked"),
         }
         async with self._database.begin() as connection:
             await connection.execute(_escalations.insert().values(values))
@@ -131,7 +130,7 @@ class EscalationStore:
         statement = select(func.count()).where(
             _escalations.c.person == person,
             _escalations.c.state == str(State.PENDING),
-            _escalations.c.expires_at > _text(now),
+            _escalations.c.expires_at > in_order(now),
         )
         async with self._database.begin() as connection:
             return int((await connection.execute(statement)).scalar_one())
@@ -172,9 +171,9 @@ class EscalationStore:
         return {
             "state": str(after.state),
             "decided_by": after.decided_by,
-            "decided_at": _text(after.decided_at) if after.decided_at else None,
-            "sealed_reason": self._seal(after.reason.encode(), after.id, "reason") if after.reason is not None else None,
-            "grant_expires_at": _text(after.grant_expires_at) if after.grant_expires_at else None,
+            "decided_at": in_order(after.decided_at) if after.decided_at else None,
+            "sealed_reason": self._sealed.seal(after.reason.encode(), after.id, "reason") if after.reason is not None else None,
+            "grant_expires_at": in_order(after.grant_expires_at) if after.grant_expires_at else None,
         }
 
     async def reciprocal(self, person: str, since: datetime, each: int, ring: int = 2) -> frozenset[str]:
@@ -183,7 +182,7 @@ class EscalationStore:
         Or by somebody who had as many approved by that person, and so on round a ring of at most ``ring`` people. Who stood in
         counts as much as whom they stood in for.
         """
-        asked, given, moment = _escalations.c.person, _agreements.c, _text(since)
+        asked, given, moment = _escalations.c.person, _agreements.c, in_order(since)
         whole = _agreements.join(_escalations, _escalations.c.id == given.escalation)
         said = [
             select(name.label("approver"), asked.label("asked")).select_from(whole).where(given.at >= moment, name != "")
@@ -201,12 +200,14 @@ class EscalationStore:
             "escalation": escalation_id,
             "person": approval.person,
             "on_behalf_of": approval.on_behalf_of,
-            "at": _text(approval.at),
-            "sealed": self._seal(orjson.dumps(facts), escalation_id, f"agreement/{approval.person}/{approval.on_behalf_of}"),
+            "at": in_order(approval.at),
+            "sealed": self._sealed.seal(
+                orjson.dumps(facts), escalation_id, f"agreement/{approval.person}/{approval.on_behalf_of}"
+            ),
         }
 
     def _agreement(self, row: Row[Any]) -> Approval:
-        facts = orjson.loads(self._open(row.sealed, row.escalation, f"agreement/{row.person}/{row.on_behalf_of}"))
+        facts = orjson.loads(self._sealed.open(row.sealed, row.escalation, f"agreement/{row.person}/{row.on_behalf_of}"))
         return Approval(person=row.person, on_behalf_of=row.on_behalf_of, at=datetime.fromisoformat(row.at), **facts)
 
     def _spoken(self, escalation_id: str, number: int, said: Said) -> dict[str, Any]:
@@ -216,12 +217,12 @@ class EscalationStore:
             "number": number,
             "move": str(said.move),
             "person": said.person,
-            "at": _text(said.at),
-            "sealed": self._seal(facts, escalation_id, f"words/{number}/{said.move}/{said.person}"),
+            "at": in_order(said.at),
+            "sealed": self._sealed.seal(facts, escalation_id, f"words/{number}/{said.move}/{said.person}"),
         }
 
     def _heard(self, row: Row[Any]) -> Said:
-        facts = orjson.loads(self._open(row.sealed, row.escalation, f"words/{row.number}/{row.move}/{row.person}"))
+        facts = orjson.loads(self._sealed.open(row.sealed, row.escalation, f"words/{row.number}/{row.move}/{row.person}"))
         return Said(move=Move(row.move), person=row.person, at=datetime.fromisoformat(row.at), **facts)
 
     async def _select(self, statement: Select[Any]) -> list[Escalation]:
@@ -241,7 +242,7 @@ class EscalationStore:
         return [self._read(row, approvals.get(row.id, ()), words.get(row.id, ())) for row in rows]
 
     def _read(self, row: Row[Any], approvals: Iterable[Approval], words: Iterable[Said]) -> Escalation:
-        asked = orjson.loads(self._open(row.sealed, row.id, "asked"))
+        asked = orjson.loads(self._sealed.open(row.sealed, row.id, "asked"))
         for member in ("categories", "subjects", "relations", "fields"):
             asked[member] = tuple(asked.get(member, ()))
         asked["demands"] = tuple(
@@ -257,25 +258,8 @@ class EscalationStore:
             expires_at=datetime.fromisoformat(row.expires_at),
             decided_at=datetime.fromisoformat(row.decided_at) if row.decided_at else None,
             decided_by=row.decided_by,
-            reason=self._open(row.sealed_reason, row.id, "reason").decode() if row.sealed_reason else None,
+            reason=self._sealed.open(row.sealed_reason, row.id, "reason").decode() if row.sealed_reason else None,
             grant_expires_at=datetime.fromisoformat(row.grant_expires_at) if row.grant_expires_at else None,
             approvals=tuple(approvals),
             words=tuple(words),
         )
-
-    def _seal(self, plain: bytes, row: str, column: str) -> bytes:
-        nonce = secrets.token_bytes(12)
-        return nonce + self._cipher.encrypt(nonce, plain, f"{row}/{column}".encode())
-
-    def _open(self, sealed: bytes, row: str, column: str) -> bytes:
-        try:
-            return self._cipher.decrypt(sealed[:12], sealed[12:], f"{row}/{column}".encode())
-        except InvalidTag as error:
-            # A row that was moved, altered, or sealed under another key: trust none of it.
-            msg = f"escalation {row} cannot be opened: it was altered, or the key is another"
-            raise ValueError(msg) from error
-
-
-def _text(moment: datetime) -> str:
-    """Return a form whose order as text is the order in time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from proxy.disclosure.disclosure import Disclosure
     from proxy.escalation.lifecycle import Escalation
-    from proxy.escalation.locks import Lock, Locks
+    from proxy.escalation.locks import Lock, Locks, Stops
     from proxy.gateway.cover import Cover
     from proxy.identity.principal import Principal
     from proxy.identity.stepup import Assurance
@@ -148,7 +148,7 @@ class Asking:
         *,
         cover: Cover,
         tally: Tally,
-        locks: Locks,
+        stops: Stops,
     ) -> Judgement:
         """Rule on one record as on an inquiry; a grant covers only whom the supervisor was asked about, and so does a glass."""
         recognition = recognizer.recognize(fields, self.principal, self.policies.thresholds)
@@ -172,7 +172,7 @@ class Asking:
             of_record = masking(of_record, protected, known=self.policies.fields)
         if grant is not None:
             of_record = within(of_record, grant.asked.fields, self.inquiry.route)
-        if of_record.outcome in OPENS and locks.on_subject(subjects_of(recognition, fields), self.principal.agency) is not None:
+        if of_record.outcome in OPENS and stops.on_subject(subjects_of(recognition, fields), self.principal.agency) is not None:
             of_record = Ruling(outcome=Outcome.DENY, rule=LOCK, because="somebody whom it concerns is locked")
         return Judgement(ruling=of_record, recognition=recognition, fields=fields)
 
@@ -236,8 +236,9 @@ def must_not_be_locked(locks: Locks, asking: Asking, ruling: Ruling, grant: Esca
 
 def stopping(locks: Locks, asking: Asking, disclosure: Disclosure) -> Lock | None:
     """Return a lock that keeps a record of a reply here, or None."""
+    stops = locks.now()
     stopped = (judgement for judgement in disclosure.judgements if judgement.ruling.rule == LOCK)
-    found = (locks.on_subject(subjects_of(each.recognition, each.fields), asking.principal.agency) for each in stopped)
+    found = (stops.on_subject(subjects_of(each.recognition, each.fields), asking.principal.agency) for each in stopped)
     return next((lock for lock in found if lock is not None), None)
 
 

@@ -141,7 +141,7 @@ class Gateway:
         clock: Clock,
         monotonic: Callable[[], float],
         key: bytes,
-        marking: Marker,
+        marking: Callable[[], Marker],
         chance: Callable[[], float],
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -153,7 +153,7 @@ class Gateway:
         ``gate`` says when what is recorded may leave.
 
         ``key`` is random, for what is remembered of each person's queries; ``chance`` yields random numbers from 0 to 1;
-        ``marking`` makes the log's marks of what left.
+        ``marking`` makes what makes the log's marks of one reply.
         """
         self._policies = policies
         self._shadow = shadow
@@ -225,7 +225,7 @@ class Gateway:
         if ruling.outcome not in ANSWERED:
             raise PolicyDenied("Policy does not allow this query. If the record is needed for this case, ask the records desk.")
         assert query.charged is not None
-        self._spending.opened(query.charged, receipt.reference, asking.principal.person, asking.inquiry, self._monotonic())
+        self._spending.opened(query.charged, receipt.reference, asking.principal.person, self._monotonic())
 
         reply = await self._upstream.forward(asking.inquiry, receipt)
         query.size = len(reply.body)
@@ -393,17 +393,15 @@ class Gateway:
         ruling: Ruling,
         cover: Cover,
     ) -> Disclosure:
-        tally = query.tally = Tally(query.shadow)
-
         def judge(fields: Mapping[str, Sequence[str]]) -> Judgement:
-            return asking.judged(fields, self._recognizer, ruling, cover=cover, tally=tally, locks=self._locks)
+            return asking.judged(fields, self._recognizer, ruling, cover=cover, tally=tally, stops=stops)
 
         while True:
-            version = self._locks.version()
-            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields, self._marking)
-            if self._locks.version() == version:  # others had their turn, and may have locked somebody it concerns
-                return disclosure
             tally = query.tally = Tally(query.shadow)
+            stops = self._locks.now()
+            disclosure = await disclose(reply, asking.inquiry, judge, asking.policies.fields, self._marking())
+            if self._locks.now() is stops:  # others had their turn, and may have locked somebody it concerns
+                return disclosure
 
     async def _must_not_be_stopped(
         self, query: _Query, asking: Asking, ruling: Ruling, disclosure: Disclosure, cover: Cover

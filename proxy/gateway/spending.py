@@ -46,10 +46,14 @@ class _Charge(NamedTuple):
 
 
 class Charged(NamedTuple):
-    """How a query was charged: ``repeated`` is the same one again, ``cascaded`` one that another one caused."""
+    """How a query was charged: ``repeated`` is the same one again, ``cascaded`` one that another one caused.
+
+    ``places`` are what it circles around; of a repeated one nobody asks.
+    """
 
     repeated: bool
     cascaded: bool
+    places: frozenset[str]
 
 
 class Buckets:
@@ -107,12 +111,13 @@ class Spending:
         step = self._token("cascade", person, root or "", inquiry.action)
         rooted = root is not None and self._heard(self._token("root", person, root), now)
         cascaded = rooted and not self._heard(step, now)
-        places = {place: self._token("cascade", person, root or "", place) for place in ([] if repeated else around(inquiry))}
+        places = frozenset[str]() if repeated else around(inquiry)
+        followed = {place: self._token("cascade", person, root or "", place) for place in places} if cascaded else {}
         cost = min(budgets.broad_counts if inquiry.broad else 1, limit)
         charges = [
             _Charge("neighborhood", self._token("near", person, place), limit, cost)
-            for place, followed in places.items()
-            if not (cascaded and self._heard(followed, now))
+            for place in places
+            if not (cascaded and self._heard(followed[place], now))
         ]
         if not cascaded:
             charges.append(_Charge("queries", self._token("queries", person), budgets.queries, 1))
@@ -123,8 +128,8 @@ class Spending:
         self._require([*charges, *(_Charge(name, self._token(name, person), most, 1) for name, most in found)], now)
         for charge in charges:
             self._pour(charge.bucket, charge.limit, charge.cost, now)
-        self._hear([asked, *([step, *places.values()] if cascaded else [])], now)
-        return Charged(repeated=repeated, cascaded=cascaded)
+        self._hear([asked, *([step, *followed.values()] if cascaded else [])], now)
+        return Charged(repeated=repeated, cascaded=cascaded, places=places)
 
     def may_refer(self, budgets: Budgets, person: str, now: float) -> None:
         """Return when somebody may name another reference; asked before the case directory is, which is not ours to flood.
@@ -138,14 +143,14 @@ class Spending:
         """Charge a reference that did not hold."""
         self._pour(self._token("references", person), budgets.references, 1, now)
 
-    def opened(self, charged: Charged, reference: str, person: str, inquiry: Inquiry, now: float) -> None:
+    def opened(self, charged: Charged, reference: str, person: str, now: float) -> None:
         """Remember what a query circled around, for those that will name it as their root.
 
         Only one that was charged in full: a chain of queries, each the root of the next, would otherwise all be free.
         """
         if charged.repeated or charged.cascaded:
             return
-        places = (self._token("cascade", person, reference, place) for place in around(inquiry))
+        places = (self._token("cascade", person, reference, place) for place in charged.places)
         self._hear([self._token("root", person, reference), *places], now)
 
     def settle(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from urllib.parse import quote
 from sqlalchemy import Column, String, Table, delete
 from sqlalchemy.dialects.sqlite import insert
 
+from proxy.clock import in_order
 from proxy.database import METADATA, DatabaseUnusable
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Denylist:
 
     async def add(self, connection: AsyncConnection, of: Of, value: str, *, before: datetime, until: datetime) -> None:
         """Revoke what was issued up to ``before``; the row is kept until nothing of it could be presented any more."""
-        row = {"mark": mark(of, value), "before": _text(before), "until": _text(until)}
+        row = {"mark": mark(of, value), "before": in_order(before), "until": in_order(until)}
         statement = insert(_revocations).values(row)
         newer = statement.excluded
         later = {"before": newer.before, "until": newer.until}
@@ -102,8 +103,8 @@ class Denylist:
     async def first(self, connection: AsyncConnection, token_id: str, *, until: datetime, now: datetime) -> bool:
         """Remember a logout token; False when it was used before. What is over is forgotten on the way."""
         for table in (_logouts, _revocations):
-            await connection.execute(delete(table).where(table.c.until < _text(now)))
-        statement = insert(_logouts).values(mark=mark(Of.TOKEN, token_id), until=_text(until)).on_conflict_do_nothing()
+            await connection.execute(delete(table).where(table.c.until < in_order(now)))
+        statement = insert(_logouts).values(mark=mark(Of.TOKEN, token_id), until=in_order(until)).on_conflict_do_nothing()
         return (await connection.execute(statement)).rowcount == 1
 
     def _refresh(self) -> None:
@@ -127,7 +128,3 @@ class Denylist:
 def mark(of: Of, value: str) -> str:
     """Return what is stored of something revoked."""
     return hashlib.sha256(f"{of}\0{value}".encode()).hexdigest()
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

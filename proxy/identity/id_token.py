@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from proxy.identity.token import Head, TokenRules
+    from proxy.identity.options import TokenRules
+    from proxy.identity.token import Head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

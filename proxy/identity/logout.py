@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.denylist import Denylist
-    from proxy.identity.token import Head, TokenRules
+    from proxy.identity.options import TokenRules
+    from proxy.identity.token import Head
     from proxy.identity.tokens import KeySource
 
 EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from proxy.identity.denylist import Denylist
     from proxy.identity.discovery import Metadata
     from proxy.identity.jwks import Keys
+    from proxy.identity.options import TokenRules
     from proxy.identity.people import People
     from proxy.identity.proof import Proof
     from proxy.identity.provider import Provider
     from proxy.identity.session import Session
-    from proxy.identity.token import TokenRules
 
 TERMINAL: Final = "console"
 TRANSACTION: Final = timedelta(minutes=10)

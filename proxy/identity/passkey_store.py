@@ -7,11 +7,12 @@ before: a challenge put back has still expired, a passkey put back is believed (
 from __future__ import annotations
 
 import hmac
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, delete, func, select, update
 
+from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.identity.passkeys import INVITATION, Invitation, Passkey, Pending, StepUpFailed
 
@@ -112,7 +113,7 @@ class PasskeyStore:
 
     async def ask(self, connection: AsyncConnection, pending: Pending, *, most: int, now: datetime) -> bool:
         """Keep a challenge, and forget those that have expired; False when a person has too many."""
-        await connection.execute(delete(_challenges).where(_challenges.c.expires_at <= _text(now)))
+        await connection.execute(delete(_challenges).where(_challenges.c.expires_at <= in_order(now)))
         waiting = select(func.count()).where(_challenges.c.person == pending.person)
         if (await connection.execute(waiting)).scalar_one() >= most:
             return False
@@ -122,7 +123,7 @@ class PasskeyStore:
             "kind": pending.kind,
             "person": pending.person,
             "authority": pending.authority,
-            "expires_at": _text(pending.expires_at),
+            "expires_at": in_order(pending.expires_at),
             "mac": pending.mac(self.key),
         }
         await connection.execute(_challenges.insert().values(values))
@@ -150,7 +151,7 @@ class PasskeyStore:
     async def invite(self, connection: AsyncConnection, invitation: Invitation) -> None:
         """Keep an invitation in place of any other that the person has."""
         await connection.execute(delete(_invitations).where(_invitations.c.person == invitation.person))
-        values = {"digest": invitation.digest, "person": invitation.person, "expires_at": _text(invitation.expires_at)}
+        values = {"digest": invitation.digest, "person": invitation.person, "expires_at": in_order(invitation.expires_at)}
         await connection.execute(_invitations.insert().values(values))
 
     async def invitation(self, connection: AsyncConnection, person: str) -> Invitation | None:
@@ -179,9 +180,9 @@ def _values(passkey: Passkey) -> dict[str, Any]:
         "aaguid": passkey.aaguid,
         "backup_eligible": passkey.backup_eligible,
         "backed_up": passkey.backed_up,
-        "created_at": _text(passkey.created_at),
-        "last_used_at": _text(passkey.last_used_at) if passkey.last_used_at else None,
-        "revoked_at": _text(passkey.revoked_at) if passkey.revoked_at else None,
+        "created_at": in_order(passkey.created_at),
+        "last_used_at": in_order(passkey.last_used_at) if passkey.last_used_at else None,
+        "revoked_at": in_order(passkey.revoked_at) if passkey.revoked_at else None,
     }
 
 
@@ -198,7 +199,3 @@ def _passkey(row: Row[Any]) -> Passkey:
         last_used_at=datetime.fromisoformat(row.last_used_at) if row.last_used_at else None,
         revoked_at=datetime.fromisoformat(row.revoked_at) if row.revoked_at else None,
     )
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from proxy.clock import in_order
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from proxy.audit.event import Json
     from proxy.identity.principal import Principal
@@ -184,7 +185,7 @@ def user_handle(key: bytes, person: str) -> bytes:
 
 
 def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return None if moment is None else in_order(moment)
 
 
 def _ordered(value: object) -> Json:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import aiohttp
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from proxy.identity.options import ProviderOptions
+
 MAX_BYTES: Final = 256 << 10
 METADATA_SECONDS: Final = 3600.0
 AGENT: Final = "showcause"
@@ -32,17 +33,6 @@ _REASONS: Final[Mapping[type[Exception], str]] = {
     aiohttp.ClientConnectorError: "it cannot be reached",
     aiohttp.ClientConnectionError: "it hung up",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderOptions:
-    """Where the provider is, and how long and how much we take from it."""
-
-    issuer: str
-    ca: Path | None
-    private_key: bool
-    connect_seconds: float = 2.0
-    total_seconds: float = 5.0
 
 
 class Provider:

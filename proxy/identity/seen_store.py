@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Column, String, Table, delete
 from sqlalchemy.dialects.sqlite import insert
 
+from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.identity.seen import Seen
 
@@ -68,8 +69,8 @@ class SeenStore:
                     person=each.person,
                     agency=each.agency,
                     roles=" ".join(sorted(each.roles)),
-                    issued_at=_text(each.issued_at),
-                    seen_at=_text(each.seen_at),
+                    issued_at=in_order(each.issued_at),
+                    seen_at=in_order(each.seen_at),
                 )
                 new = statement.excluded
                 await connection.execute(
@@ -85,8 +86,3 @@ class SeenStore:
         """Remove these, until they are seen again."""
         await connection.execute(delete(_seen).where(_seen.c.person.in_(list(people))))
         await self._database.bump(connection, SUBJECT)
-
-
-def _text(moment: datetime) -> str:
-    """Return a form whose order as text is the order in time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import Boolean, Column, Index, String, Table, delete, select, update
 
+from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.identity.principal import Principal
 from proxy.identity.session import Session
@@ -59,8 +60,8 @@ class SessionStore:
             "sid": session.sid,
             "principal": orjson.dumps(asdict(session.principal)).decode(),
             "enrolled": session.enrolled,
-            "begun_at": _text(session.begun_at),
-            "seen_at": _text(session.seen_at),
+            "begun_at": in_order(session.begun_at),
+            "seen_at": in_order(session.seen_at),
         }
         async with self._database.begin() as connection:
             await connection.execute(_sessions.insert().values(values))
@@ -85,7 +86,7 @@ class SessionStore:
         """Write down that somebody is there."""
         statement = update(_sessions).where(_sessions.c.id == session.id)
         async with self._database.begin() as connection:
-            await connection.execute(statement.values(seen_at=_text(now)))
+            await connection.execute(statement.values(seen_at=in_order(now)))
 
     async def delete(self, connection: AsyncConnection, session: Session) -> bool:
         """Remove a session; False when somebody was faster."""
@@ -106,7 +107,3 @@ def _read(row: Row[Any]) -> Session:
         enrolled=row.enrolled,
         sid=row.sid,
     )
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.identity.denylist import Denylist
@@ -11,36 +10,17 @@ from proxy.identity.logout import BackChannel
 from proxy.identity.oidc import OidcLogin
 from proxy.identity.people import People
 from proxy.identity.proof import Proof, load_proof
-from proxy.identity.provider import Provider, ProviderOptions
+from proxy.identity.provider import Provider
 from proxy.identity.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
-    from pathlib import Path
 
     from proxy.audit.outbox import Outbox
     from proxy.clock import Clock
     from proxy.database import Database
     from proxy.identity.claims import Reason
-    from proxy.identity.token import TokenRules
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OidcOptions:
-    """The provider, what its tokens have to be, and how this client proves itself. ``secret`` and ``key`` are files."""
-
-    rules: TokenRules
-    provider: ProviderOptions
-    redirect: str
-    after_logout: str | None
-    scopes: tuple[str, ...]
-    secret: Path | None
-    key: Path | None
-    fresh_seconds: float
-    stale_seconds: float
-    embedded_keys: bool
-    known: timedelta
+    from proxy.identity.options import OidcOptions
 
 
 class SignIn:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from sqlalchemy import Column, Index, String, Table, select, update
 
+from proxy.clock import in_order
 from proxy.database import METADATA, DatabaseUnusable
 from proxy.identity.credential import Credential, Holder, Kind
 
@@ -136,4 +137,4 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return None if moment is None else in_order(moment)

@@ -33,7 +33,6 @@ def server_context(
     crl: Path | None = None,
     *,
     required: bool = False,
-    unsafe_without_crl: bool = False,
 ) -> ssl.SSLContext:
     """Return a server's TLS context that follows its files: TLS 1.2 or newer, client certificates when ``client_ca`` is given.
 
@@ -44,7 +43,7 @@ def server_context(
     Raises:
         CertificatesUnusable: a file is not usable, or clients would be trusted without a revocation list.
     """
-    if client_ca is not None and crl is None and not unsafe_without_crl:
+    if client_ca is not None and crl is None:
         raise CertificatesUnusable("client certificates need a revocation list (PEM), even an empty one: give the CRL's file")
     if client_ca is None and (required or crl is not None):
         raise CertificatesUnusable("a CRL or required client certificates need the authority that signs them: give its file")

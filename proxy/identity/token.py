@@ -20,7 +20,7 @@ from proxy.identity.claims import Reason, Unfit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from proxy.identity.claims import ClaimRules
+    from proxy.identity.options import TokenRules
 
 MAX_CHARACTERS: Final = 8000
 MAX_METHODS: Final = 16
@@ -31,23 +31,6 @@ _ID: Final = re.compile(r"[\x21-\x7e]{1,255}\Z")
 _METHOD: Final = re.compile(r"[A-Za-z0-9:/._-]{1,100}\Z")
 _BROUGHT_ALONG: Final = ("jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc")
 _LATEST: Final = 1 << 37
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRules:
-    """What a token has to be. ``amr`` and ``acr``: at least one of each has to be there, unless it is empty."""
-
-    issuer: str
-    client_id: str
-    audience: str
-    algorithms: frozenset[str]
-    amr: frozenset[str]
-    acr: frozenset[str]
-    max_age: timedelta
-    skew: timedelta
-    lifetime: timedelta
-    claims: ClaimRules
-    unsafe_untyped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from proxy.identity.credential import Holder
     from proxy.identity.denylist import Denylist
     from proxy.identity.keyset import SigningKey
+    from proxy.identity.options import TokenRules
     from proxy.identity.people import People
-    from proxy.identity.token import Head, TokenRules
+    from proxy.identity.token import Head
     from proxy.refusal import Refusal
 
 PROVEN: Final = 10_000

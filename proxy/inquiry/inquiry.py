@@ -9,9 +9,8 @@ from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
-    from proxy.inquiry.routes import Route
+    from proxy.inquiry.route import Route
 
 # The closed list of what a criterion or a record's field can say about a person, place or vehicle. Route map and
 # registry speak only these words. `name` is a whole name in free text, `address` a whole address in free text;
@@ -74,7 +73,6 @@ class Inbound:
     """One HTTP request as it came. ``target`` is the raw request target, undecoded; ``headers`` keep case and order."""
 
     query_id: str
-    received_at: datetime
     source: str
     method: str
     target: str

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from proxy.inquiry.canonical import encode
-from proxy.inquiry.inquiry import MethodNotAllowed, ParameterInvalid, RouteUnknown
+from proxy.inquiry.inquiry import TEXT, MethodNotAllowed, ParameterInvalid, RouteUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -113,7 +113,8 @@ class Route:
     and ``broad`` those that are enough only for its own action. A reply of ``cut`` records may have been cut off there.
     ``media_types`` are those a reply may have: JSON, or what an ``opaque`` route names. ``envelope`` maps a member of the reply
     beside the records (dotted) to whether it is kept. ``gate`` is what
-    has to be so before an answer leaves, where it is another than the settings say. ``shape`` is the tree of ``fields``.
+    has to be so before an answer leaves, where it is another than the settings say. ``shape`` is the tree of ``fields``, and
+    ``identifies`` tells whether any of them is an identifier; free text that may name nobody is none.
     """
 
     id: str
@@ -138,10 +139,12 @@ class Route:
     officer_safety: bool = False
     gate: Gate | None = None
     shape: Shape = field(init=False, repr=False)
+    identifies: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the tree once, and not for every reply."""
         object.__setattr__(self, "shape", shape(self.fields.values()))
+        object.__setattr__(self, "identifies", any(each.kind not in {None, TEXT} for each in self.fields.values()))
 
 
 class RouteMap:

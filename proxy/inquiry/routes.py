@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import jsonpath_rfc9535
 from jsonpath_rfc9535.exceptions import JSONPathError
-from pydantic import BaseModel, ConfigDict, StringConstraints
-from pydantic import Field as Constraint
 
 from proxy.audit.gate import Gate
 from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.inquiry import written
 from proxy.inquiry.canonical import encode
 from proxy.inquiry.inquiry import FIELD_KINDS, RECORD_KINDS
-from proxy.inquiry.parameter import LEAST, LONGEST, PREFIXED, RANGED, Match, Parameter, parameter
+from proxy.inquiry.overlap import ambiguities
+from proxy.inquiry.parameter import LEAST, PREFIXED, RANGED, Match, Parameter, parameter
 from proxy.inquiry.route import JSON, Absent, Broad, Field, Forward, Place, RecordsPath, Route, RouteMap
 
 if TYPE_CHECKING:
@@ -24,85 +24,9 @@ if TYPE_CHECKING:
 
     from proxy.document import Mistake, Positions
 
-__all__ = ["Absent", "Field", "Forward", "Place", "RecordsPath", "Route", "RouteMap", "load_routes"]
-
 _LITERAL: Final = re.compile(r"[A-Za-z0-9._-]+")
 _HOLE: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _STEP: Final = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_]*)|\['([^'"\\\]]+)'\]|\["([^'"\\\]]+)"\]|(\[\*\]|\.\*)""")
-
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(\.[A-Za-z_][A-Za-z0-9_-]{0,63}){0,7}$")]
-ActionName = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\.[a-z]+)+$")]
-PathText = Annotated[str, StringConstraints(pattern=r"^/", max_length=512)]
-MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Parameter(_Model):
-    kind: str | None = None
-    pattern: str | None = None
-    max_length: Annotated[int, Constraint(ge=1, le=LONGEST)] | None = None
-    enum: list[str] = Constraint(default_factory=list)
-    required: bool = False
-    integer: bool = False
-    match: Literal["exact", "prefix", "from", "to"] = "exact"
-    least: Annotated[int, Constraint(ge=1, le=LONGEST)] | None = None
-
-
-class _Broad(_Model):
-    action: ActionName
-    require: Annotated[list[Annotated[list[Name], Constraint(min_length=1)]], Constraint(min_length=1)]
-    most: Annotated[int, Constraint(ge=1, le=10000)] = 25
-
-
-class _Forward(_Model):
-    path: PathText
-    query: dict[Name, str | int] = Constraint(default_factory=dict)
-    rename: dict[Name, Name] = Constraint(default_factory=dict)
-
-
-class _Field(_Model):
-    kind: str | None = None
-    field_class: Word = Constraint(alias="class")
-
-
-class _Absent(_Model):
-    status: Literal[200, 404]
-    body: Any
-
-
-class _Opaque(_Model):
-    media_types: Annotated[list[MediaType], Constraint(min_length=1)]
-
-
-class _Route(_Model):
-    method: Literal["GET", "POST"]
-    path: PathText
-    action: ActionName
-    params: dict[Name, _Parameter] = Constraint(default_factory=dict)
-    body: dict[Name, _Parameter] | None = None
-    require: list[Annotated[list[Name], Constraint(min_length=1)]] = Constraint(default_factory=list)
-    broad: _Broad | None = None
-    unsafe_unbounded: bool = False
-    forward: _Forward
-    records: str | None = None
-    shape: Word | None = None
-    fields: dict[Name, _Field] = Constraint(default_factory=dict)
-    envelope: dict[Name, Literal["keep", "drop"]] = Constraint(default_factory=dict)
-    most: Annotated[int, Constraint(ge=1, le=10000)] = 100
-    cut: Annotated[int, Constraint(ge=2, le=100000)] | None = None
-    absent: _Absent
-    opaque: _Opaque | None = None
-    officer_safety: bool = False
-    gate: Literal["local", "local+witness", "local+pg"] | None = None
-
-
-class _Document(_Model):
-    shapes: dict[Word, dict[Name, _Field]] = Constraint(default_factory=dict)
-    routes: Annotated[dict[Word, _Route], Constraint(min_length=1)]
 
 
 def load_routes(path: Path) -> RouteMap:
@@ -111,10 +35,10 @@ def load_routes(path: Path) -> RouteMap:
     Raises:
         DocumentInvalid: with every mistake found, among them routes that could both mean the same request.
     """
-    document, positions = load_with_positions(path, _Document)
+    document, positions = load_with_positions(path, written.Document)
     reader = _Reader(document, positions)
     routes = [route for name, model in document.routes.items() if (route := reader.route(name, model)) is not None]
-    reader.mistakes.extend(_ambiguities(routes, positions))
+    reader.mistakes.extend(ambiguities(routes, positions))
     if reader.mistakes:
         raise DocumentInvalid(reader.mistakes)
     return RouteMap(
@@ -125,7 +49,7 @@ def load_routes(path: Path) -> RouteMap:
     )
 
 
-def _actions(document: _Document) -> Iterator[tuple[str, Place]]:
+def _actions(document: written.Document) -> Iterator[tuple[str, Place]]:
     for name, model in document.routes.items():
         yield model.action, ("routes", name, "action")
         if model.broad is not None:
@@ -135,14 +59,14 @@ def _actions(document: _Document) -> Iterator[tuple[str, Place]]:
 class _Reader:
     """Turns the model of one file into routes, and gathers mistakes on the way."""
 
-    def __init__(self, document: _Document, positions: Positions) -> None:
+    def __init__(self, document: written.Document, positions: Positions) -> None:
         self._document = document
         self._positions = positions
         self.mistakes: list[Mistake] = []
         self.classes: list[tuple[str, Place]] = []
         self._shapes = {name: self._fields(shape, ("shapes", name)) for name, shape in document.shapes.items()}
 
-    def route(self, name: str, model: _Route) -> Route | None:
+    def route(self, name: str, model: written.Route) -> Route | None:
         """Return the route, or None when its mistakes leave none."""
         place: Place = ("routes", name)
         before = len(self.mistakes)
@@ -184,7 +108,7 @@ class _Reader:
             gate=self._gate(model, name),
         )
 
-    def _gate(self, model: _Route, name: str) -> Gate | None:
+    def _gate(self, model: written.Route, name: str) -> Gate | None:
         if model.gate == "local+pg":
             hint = "this version keeps no second copy of the log in PostgreSQL: use local or local+witness"
             self._wrong(("routes", name, "gate"), "nothing would ever pass this gate", hint)
@@ -211,7 +135,7 @@ class _Reader:
         return tuple(template), tuple(holes)
 
     def _parameters(
-        self, models: Mapping[str, _Parameter], place: Place, in_path: frozenset[str] = frozenset()
+        self, models: Mapping[str, written.Parameter], place: Place, in_path: frozenset[str] = frozenset()
     ) -> dict[str, Parameter]:
         found: dict[str, Parameter] = {}
         for name, model in models.items():
@@ -241,7 +165,7 @@ class _Reader:
         self._wrong(place, f"'{kind}' {what}", suggest(kind, known) or ", ".join(sorted(known)))
         return False
 
-    def _check_names(self, model: _Route, place: Place) -> None:
+    def _check_names(self, model: written.Route, place: Place) -> None:
         if model.method == "GET" and model.body is not None:
             self._wrong((*place, "body"), "a GET has no body", "use POST, or put the fields among params")
         for name in model.body or {}:
@@ -254,7 +178,7 @@ class _Reader:
         for name in (name for name, one in model.params.items() if one.integer):
             self._wrong((*place, "params", name, "integer"), "only a field of a body is an integer; a parameter is text")
 
-    def _check_require(self, model: _Route, place: Place, in_path: tuple[str, ...]) -> None:
+    def _check_require(self, model: written.Route, place: Place, in_path: tuple[str, ...]) -> None:
         declared = {**model.params, **(model.body or {})}
         self._check_names_of(model.require, (*place, "require"), declared)
         for number, enough in enumerate(model.require):
@@ -275,7 +199,7 @@ class _Reader:
                 if name not in names:
                     self._wrong((*place, number, at), f"'{name}' is no parameter of this route", suggest(name, names))
 
-    def _check_partial(self, model: _Route, place: Place, in_path: tuple[str, ...]) -> None:
+    def _check_partial(self, model: written.Route, place: Place, in_path: tuple[str, ...]) -> None:
         """Refuse parts of values where they cannot be told from whole ones, or would mean everybody."""
         for where, models in (("params", model.params), ("body", model.body or {})):
             for name, one in models.items():
@@ -293,7 +217,7 @@ class _Reader:
                 if one.least is not None and one.match != "prefix":
                     self._wrong((*spot, "least"), "only a prefix has a least length", "add `match: prefix`", value=False)
 
-    def _check_broad(self, model: _Route, place: Place) -> None:
+    def _check_broad(self, model: written.Route, place: Place) -> None:
         broad, spot = model.broad, (*place, "broad")
         if model.cut is not None and model.cut <= max(model.most, broad.most if broad else 0):
             self._wrong((*place, "cut"), "a reply would be cut before there are too many records", "ask for more than `most`")
@@ -313,7 +237,7 @@ class _Reader:
                 message = "this combination is enough for the route's own action already"
                 self._wrong((*spot, "require", number), message, "take it out here, or there")
 
-    def _records(self, model: _Route, place: Place) -> RecordsPath | None:
+    def _records(self, model: written.Route, place: Place) -> RecordsPath | None:
         if model.opaque is not None:
             for key in ("records", "shape", "fields", "envelope"):
                 if getattr(model, key):
@@ -332,7 +256,7 @@ class _Reader:
             self._wrong((*place, "records"), "only names and at most one [*] are understood here", "as `$[*]` or `$.rows[*]`")
         return found
 
-    def _route_fields(self, model: _Route, place: Place) -> Mapping[str, Field]:
+    def _route_fields(self, model: written.Route, place: Place) -> Mapping[str, Field]:
         if model.opaque is not None:
             return {}
         if (model.shape is None) == (not model.fields):
@@ -345,7 +269,7 @@ class _Reader:
             return {}
         return self._shapes[model.shape]
 
-    def _fields(self, models: Mapping[str, _Field], place: Place) -> dict[str, Field]:
+    def _fields(self, models: Mapping[str, written.Field], place: Place) -> dict[str, Field]:
         found: dict[str, Field] = {}
         for name, model in models.items():
             self._kind(model.kind, (*place, name, "kind"), RECORD_KINDS)
@@ -355,7 +279,7 @@ class _Reader:
             found[name] = Field(name=name, path=tuple(name.split(".")), kind=model.kind, field_class=model.field_class)
         return found
 
-    def _forward(self, model: _Route, place: Place, in_path: tuple[str, ...]) -> Forward | None:
+    def _forward(self, model: written.Route, place: Place, in_path: tuple[str, ...]) -> Forward | None:
         spot: Place = (*place, "forward")
         pieces = _HOLE.split(model.forward.path)
         plain = all(
@@ -386,7 +310,7 @@ class _Reader:
         return Forward(path=tuple(pieces), query=query, body=body, fixed=fixed)
 
 
-def _broad(model: _Route) -> Broad | None:
+def _broad(model: written.Route) -> Broad | None:
     if model.broad is None:
         return None
     require = tuple(frozenset(enough) for enough in model.broad.require)
@@ -413,33 +337,6 @@ def _records_path(text: str) -> RecordsPath | None:
             (after if many else before).append(step[1] or step[2] or step[3])
         at = step.end()
     return RecordsPath(text=text, before=tuple(before), many=many, after=tuple(after))
-
-
-def _ambiguities(routes: Iterable[Route], positions: Positions) -> Iterator[Mistake]:
-    seen: list[Route] = []
-    for route in routes:
-        for other in seen:
-            if route.method == other.method and _overlap(route, other):
-                message = f"'{route.id}' and '{other.id}' could both mean the same request"
-                yield positions.mistake(("routes", route.id, "path"), message, hint="narrow a parameter by `pattern`")
-        seen.append(route)
-
-
-def _overlap(one: Route, other: Route) -> bool:
-    """Tell whether some path could match both: no place where two texts differ, or where a text is no value of the other's."""
-    if len(one.template) != len(other.template):
-        return False
-    ours, theirs = iter(one.path_parameters), iter(other.path_parameters)
-    for mine, yours in zip(one.template, other.template, strict=True):
-        my_hole = next(ours) if mine is None else None
-        your_hole = next(theirs) if yours is None else None
-        if mine is not None and yours is not None and mine != yours:
-            return False
-        if mine is not None and your_hole is not None and not your_hole.admits(mine):
-            return False
-        if yours is not None and my_hole is not None and not my_hole.admits(yours):
-            return False
-    return True
 
 
 def _json(value: object) -> bytes:

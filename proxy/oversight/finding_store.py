@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Boolean, Column, Index, String, Table, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.oversight.finding import Disposition, Finding, finding_id
-from proxy.oversight.store import SUBJECT, in_order
+from proxy.oversight.store import SUBJECT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,7 @@ class FindingStore:
     ) -> None:
         """Close a finding that is open."""
         values: dict[str, Any] = {"disposition": str(disposition), "closed_at": in_order(at), "closed_by": by}
-        values["sealed_words"] = self._tasks.seal(words.encode(), finding, "words").hex()
+        values["sealed_words"] = self._tasks.sealed.seal(words.encode(), finding, "words").hex()
         wanted = (_findings.c.id == finding, _findings.c.disposition.is_(None))
         await connection.execute(update(_findings).where(*wanted).values(values))
         await self._database.bump(connection, SUBJECT)
@@ -120,5 +121,5 @@ class FindingStore:
             disposition=Disposition(row.disposition),
             closed_at=datetime.fromisoformat(row.closed_at),
             closed_by=row.closed_by,
-            words=self._tasks.unseal(bytes.fromhex(row.sealed_words), row.id, "words").decode(),
+            words=self._tasks.sealed.open(bytes.fromhex(row.sealed_words), row.id, "words").decode(),
         )

@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.document import DocumentInvalid, Strict, load_with_positions, suggest
 from proxy.oversight.notification import Step
 
 if TYPE_CHECKING:
@@ -29,11 +29,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whit
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Channel(_Model):
+class _Channel(Strict):
     kind: Literal["email", "webhook", "apprise"]
     host: Text | None = None
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
@@ -49,12 +45,12 @@ class _Channel(_Model):
     gap_seconds: Seconds = 0
 
 
-class _Step(_Model):
+class _Step(Strict):
     after_seconds: Seconds = 0
     channels: Annotated[list[Text], Field(min_length=1)]
 
 
-class _Document(_Model):
+class _Document(Strict):
     console: Text
     channels: Annotated[dict[Text, _Channel], Field(min_length=1)]
     chains: Annotated[dict[Text, Annotated[list[_Step], Field(min_length=1, max_length=10)]], Field(min_length=1)]

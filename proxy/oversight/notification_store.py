@@ -6,13 +6,14 @@ Nothing here is secret: an id, a role, a channel's name. Times are text whose or
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Boolean, Column, Index, Integer, String, Table, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.oversight.notification import Delivery, Kind, Told
 
@@ -87,9 +88,9 @@ class NotificationStore:
                 "channel": each.channel,
                 "state": str(State.SENT if told else State.DUE),
                 "attempts": 0,
-                "created_at": _text(now),
-                "next_at": _text(now),
-                "ended_at": _text(now) if told else None,
+                "created_at": in_order(now),
+                "next_at": in_order(now),
+                "ended_at": in_order(now) if told else None,
                 "reported": False,
                 "heap": each.heap,
             }
@@ -113,8 +114,8 @@ class NotificationStore:
 
         One that is new or being sent stays: another process may know of a matter that this one has not seen.
         """
-        old = _deliveries.c.created_at <= _text(now - SETTLED)
-        unclaimed = _deliveries.c.claimed_until.is_(None) | (_deliveries.c.claimed_until <= _text(now))
+        old = _deliveries.c.created_at <= in_order(now - SETTLED)
+        unclaimed = _deliveries.c.claimed_until.is_(None) | (_deliveries.c.claimed_until <= in_order(now))
         gone = sorted(ids)
         async with self._database.begin() as connection:
             for start in range(0, len(gone), _CHUNK):
@@ -127,12 +128,12 @@ class NotificationStore:
 
         What would be due later than ``latest`` is due now: the clock was set back.
         """
-        at = _text(now)
-        due = or_(_deliveries.c.next_at <= at, _deliveries.c.next_at > _text(latest))
+        at = in_order(now)
+        due = or_(_deliveries.c.next_at <= at, _deliveries.c.next_at > in_order(latest))
         free = or_(
             _deliveries.c.claimed_until.is_(None),
             _deliveries.c.claimed_until <= at,
-            _deliveries.c.claimed_until > _text(now + self._claim),
+            _deliveries.c.claimed_until > in_order(now + self._claim),
         )
         statement = select(_deliveries).where(
             _deliveries.c.channel == channel, _deliveries.c.state == str(State.DUE), due, free
@@ -142,18 +143,18 @@ class NotificationStore:
             rows = (await connection.execute(statement.order_by(_deliveries.c.created_at, _deliveries.c.id).limit(most))).all()
             taken = _deliveries.c.id.in_([row.id for row in rows])
             if rows:
-                await connection.execute(update(_deliveries).where(taken).values(claimed_until=_text(now + self._claim)))
+                await connection.execute(update(_deliveries).where(taken).values(claimed_until=in_order(now + self._claim)))
         return [_read(row) for row in rows]
 
     async def ended(self, ids: Sequence[str], state: State, now: datetime) -> None:
         """Mark notifications sent, or given up."""
         async with self._database.begin() as connection:
-            await self._write(connection, ids, state=str(state), ended_at=_text(now), claimed_until=None)
+            await self._write(connection, ids, state=str(state), ended_at=in_order(now), claimed_until=None)
 
     async def failed(self, ids: Sequence[str], attempts: int, next_at: datetime) -> None:
         """Have them tried again at ``next_at``."""
         async with self._database.begin() as connection:
-            await self._write(connection, ids, attempts=attempts, next_at=_text(next_at), claimed_until=None)
+            await self._write(connection, ids, attempts=attempts, next_at=in_order(next_at), claimed_until=None)
 
     async def _write(self, connection: AsyncConnection, ids: Sequence[str], **values: object) -> None:
         due = _deliveries.c.state == str(State.DUE)
@@ -187,7 +188,3 @@ def _read(row: Row[tuple[object, ...]]) -> Attempt:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

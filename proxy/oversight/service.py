@@ -126,8 +126,10 @@ class Oversight:
     async def catch_up(self) -> None:
         """Take what the log has grown by: then the store knows every entry that was durable before. Raises as ``follow``."""
         async with self._following:
+            # What the log grows by meanwhile is for the next turn: on a busy node, this one would not end.
+            size = self.audit.log.head.size
             try:
-                while await self._step():
+                while await self._step(size):
                     pass
             except DatabaseUnusable:
                 self._cursor = None  # what was read is not in the store: it is read again
@@ -138,19 +140,20 @@ class Oversight:
                 raise
             self.trouble = ""
 
-    async def _step(self) -> bool:
+    async def _step(self, size: int) -> bool:
+        """Take a stretch of the first ``size`` entries; false when that was the last."""
         if self._cursor is None:
             start = await self._store.next(self._origin)
             self._cursor = Cursor(self._log, start)
             # A clock that was set back while we were away does not go back behind what is written.
             self.clock.reach(await asyncio.to_thread(self._reading.time_before, start))
         start = self._cursor.next
-        found = await asyncio.to_thread(self._reading.look, self._cursor, self.audit.log.head.size)
+        found = await asyncio.to_thread(self._reading.look, self._cursor, size)
         if found.next == start:
             return False
         self.clock.reach(found.latest)
         await self.book.take(found.moves, passed=(self._origin, found.next))
-        return True
+        return found.next < size
 
     async def _measure(self) -> None:
         generation = self._store.generation()

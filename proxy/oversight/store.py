@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, and_, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from proxy.audit.owed import BREAK_GLASS, Duty
+from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.oversight.duty import Matter, Outcome, Task, told_apart
+from proxy.sealed_columns import SealedColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +94,7 @@ class TaskStore:
         """Take the store and a 32-byte key."""
         self._database = database
         self._key = key
-        self._cipher = AESGCM(key)
+        self.sealed = SealedColumns(key, "duty")
 
     def token(self, person: str) -> str:
         """Return by what a person is found here."""
@@ -136,7 +135,7 @@ class TaskStore:
             "opened_at": in_order(known.opened_at if known else task.opened_at),
             "due_at": in_order(due) if due is not None else None,
             "alike": self._alike(task.matter),
-            "sealed": self.seal(orjson.dumps(asdict(task.matter)), task.id, "matter"),
+            "sealed": self.sealed.seal(orjson.dumps(asdict(task.matter)), task.id, "matter"),
         }
         statement = insert(_tasks).values(**values, done=False)
         await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
@@ -151,7 +150,7 @@ class TaskStore:
         """Mark a duty done; False when it was already, or is not there."""
         statement = update(_tasks).where(_tasks.c.id == task_id, _tasks.c.done.is_(False))
         values: dict[str, Any] = {"done": True, "outcome": str(outcome), "done_at": in_order(at), "done_by": by}
-        values["sealed_words"] = self.seal(words.encode(), task_id, "words")
+        values["sealed_words"] = self.sealed.seal(words.encode(), task_id, "words")
         changed = (await connection.execute(statement.values(values))).rowcount == 1
         if changed:
             await self._database.bump(connection, SUBJECT)
@@ -239,34 +238,11 @@ class TaskStore:
             reference=row.reference,
             opened_at=datetime.fromisoformat(row.opened_at),
             due_at=datetime.fromisoformat(row.due_at) if row.due_at else None,
-            matter=Matter(**orjson.loads(self.unseal(row.sealed, row.id, "matter"))),
+            matter=Matter(**orjson.loads(self.sealed.open(row.sealed, row.id, "matter"))),
             done=row.done,
             outcome=Outcome(row.outcome) if row.outcome else None,
             done_at=datetime.fromisoformat(row.done_at) if row.done_at else None,
             done_by=row.done_by,
-            words=self.unseal(row.sealed_words, row.id, "words").decode() if row.sealed_words else None,
+            words=self.sealed.open(row.sealed_words, row.id, "words").decode() if row.sealed_words else None,
             overdue=late is not None,
         )
-
-    def seal(self, plain: bytes, row: str, column: str) -> bytes:
-        """Return what is to be kept of a row's column."""
-        nonce = secrets.token_bytes(12)
-        return nonce + self._cipher.encrypt(nonce, plain, f"{row}/{column}".encode())
-
-    def unseal(self, sealed: bytes, row: str, column: str) -> bytes:
-        """Return what was sealed.
-
-        Raises:
-            ValueError: it was altered, or moved, or the key is another.
-        """
-        try:
-            return self._cipher.decrypt(sealed[:12], sealed[12:], f"{row}/{column}".encode())
-        except InvalidTag as error:
-            # A row that was moved, altered, or sealed under another key: trust none of it.
-            msg = f"duty {row} cannot be opened: it was altered, or the key is another"
-            raise ValueError(msg) from error
-
-
-def in_order(moment: datetime) -> str:
-    """Return a form whose order as text is the order in time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

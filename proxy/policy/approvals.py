@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from proxy.audit.owed import NOBODY, Duty, Owed
-from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.document import DocumentInvalid, Strict, load_with_positions, suggest
 from proxy.identity.principal import ORI_PATTERN
 from proxy.policy.decision import ANY_AGENCY, OWN_AGENCY, Demand
 from proxy.policy.fields import Word  # noqa: TC001 -- pydantic reads the annotations at run time
@@ -52,33 +52,25 @@ class Approvals:
 USUAL: Final = Approvals()
 
 
-class _Stage(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Stage(Strict):
     of: Annotated[int, Field(ge=1, le=MOST_QUORUM)]
     roles: Annotated[list[Word], Field(min_length=1)]
     agency: str = OWN_AGENCY
     rank: str | None = None
 
 
-class _Reciprocity(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Reciprocity(Strict):
     within: str
     each: Annotated[int, Field(ge=1, le=100)]
     ring: Annotated[int, Field(ge=2, le=MOST_RING)] = 2
 
 
-class _Page(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Page(Strict):
     page: Word
     within: str
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Document(Strict):
     ranks: list[Word]
     stages: dict[Word, _Stage]
     reciprocity: _Reciprocity

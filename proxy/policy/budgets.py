@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from proxy.document import load
+from proxy.document import Strict, load
 from proxy.policy.obligations import read_time
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ class Budgets:
     sample: Sample = Sample()
 
 
-class _PerHour(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _PerHour(Strict):
     queries: Count
     fruitless: Count
     records: Count
@@ -83,9 +81,7 @@ class _PerHour(BaseModel):
     references: Count = 60
 
 
-class _Glass(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Glass(Strict):
     most: Annotated[int, Field(ge=1, le=100)]
     within: Time
 
@@ -93,18 +89,14 @@ class _Glass(BaseModel):
 Rate = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class _Sample(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Sample(Strict):
     one_in: Rate
     within: Time
     by_purpose: dict[str, Rate] = Field(default_factory=dict)
     by_action: dict[str, Rate] = Field(default_factory=dict)
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Document(Strict):
     per_hour: _PerHour
     broad_counts: Annotated[int, Field(ge=1, le=100)]
     break_glass: _Glass | None = None

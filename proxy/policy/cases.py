@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from proxy.document import DocumentInvalid, Mistake, load_with_positions, suggest
+from proxy.document import DocumentInvalid, Mistake, Strict, load_with_positions, suggest
 from proxy.policy.decision import Facts, Outcome, Ruling
 from proxy.policy.fields import Phrase  # noqa: TC001 -- pydantic reads the annotations at run time
 from proxy.policy.lattice import DEFAULT_RULE, ruling_of
@@ -84,23 +84,17 @@ class Failure:
         return "\n".join([*lines, f"    source: {self.case.source}"])
 
 
-class _Who(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Who(Strict):
     role: Said
     standing: Said
 
 
-class _Whom(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Whom(Strict):
     category: Said
     relation: Said = NONE
 
 
-class _Case(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Case(Strict):
     case: Phrase
     who: _Who
     why: Said
@@ -118,9 +112,7 @@ class _Case(BaseModel):
         )
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Document(Strict):
     about: Phrase
     cases: Annotated[list[_Case], Field(min_length=1)]
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.audit.owed import joined
-from proxy.policy.decision import Facts, Ruling, demanded, exigent_in_all
-from proxy.policy.lattice import DEFAULT_RULE
+from proxy.policy.decision import Facts
+from proxy.policy.lattice import DEFAULT_RULE, together
 from proxy.policy.vocabulary import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxy.policy.decision import Policy
+    from proxy.policy.decision import Policy, Ruling
     from proxy.registry.protection import Recognition
 
 
@@ -67,19 +66,7 @@ def strictest(rulings: Sequence[Ruling]) -> Ruling:
     """Return the strictest of one or more rulings; those of equal outcome join their masks, duties, demands and silence."""
     first, *others = sorted(rulings, key=_order)
     equals = [first, *(ruling for ruling in others if ruling.outcome is first.outcome)]
-    if len(equals) == 1:
-        return first
-    return Ruling(
-        outcome=first.outcome,
-        rule=first.rule,
-        because=first.because,
-        masked=frozenset().union(*(ruling.masked for ruling in equals)),
-        owed=joined(owed for ruling in equals for owed in ruling.owed),
-        demands=demanded(demand for ruling in equals for demand in ruling.demands),
-        tell=all(ruling.tell for ruling in equals),
-        marked=any(ruling.marked for ruling in equals),
-        exigent=exigent_in_all(ruling.exigent for ruling in equals),
-    )
+    return first if len(equals) == 1 else together(equals)
 
 
 def _order(ruling: Ruling) -> tuple[int, bool, str]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import StringConstraints
 
-from proxy.document import load
+from proxy.document import Strict, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,17 +32,13 @@ class FieldClass:
     mask: str | None
 
 
-class _FieldClass(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _FieldClass(Strict):
     label: Phrase
     meaning: Phrase
     mask: Annotated[str, StringConstraints(max_length=64)] | None
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Document(Strict):
     fields: dict[Word, _FieldClass]
 
 

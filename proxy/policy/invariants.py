@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.document import DocumentInvalid, Strict, load_with_positions, suggest
 from proxy.policy.decision import Outcome
 from proxy.policy.fields import Phrase  # noqa: TC001 -- pydantic reads the annotations at run time
 
@@ -76,9 +76,7 @@ Exigent = Literal["", "allowed", "beyond-approval"]
 ColumnWord = Literal["role", "action", "purpose", "category", "standing", "relation", "approval"]
 
 
-class _Never(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Never(Strict):
     when: dict[ColumnWord, Several] = Field(default_factory=dict)
     unless: dict[ColumnWord, Several] = Field(default_factory=dict)
     outcome: list[OutcomeWord] = Field(default_factory=list)
@@ -86,9 +84,7 @@ class _Never(BaseModel):
     exigent: Exigent = ""
 
 
-class _Monotone(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Monotone(Strict):
     when: dict[ColumnWord, Several] = Field(default_factory=dict)
     along: ColumnWord
     order: Annotated[list[Several], Field(min_length=2)]
@@ -97,17 +93,13 @@ class _Monotone(BaseModel):
     compare: Literal["decision", "answer"] = "decision"
 
 
-class _Invariant(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Invariant(Strict):
     says: Phrase
     never: _Never | None = None
     monotone: _Monotone | None = None
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Document(Strict):
     invariants: Annotated[
         dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{2,59}$")], _Invariant], Field(min_length=1)
     ]

@@ -172,16 +172,20 @@ def ruling_of(matching: Sequence[Row]) -> Ruling:
     """
     if not matching:
         return DEFAULT
-    first = matching[0]
-    equals = [row for row in matching if row.outcome is first.outcome]
+    return together([row for row in matching if row.outcome is matching[0].outcome])
+
+
+def together(equals: Sequence[Row] | Sequence[Ruling]) -> Ruling:
+    """Return what one or more of the same outcome come to, the deciding one first: nothing that any obliges to is lost."""
+    first = equals[0]
     return Ruling(
         outcome=first.outcome,
         rule=first.rule,
         because=first.because,
-        masked=frozenset().union(*(row.masked for row in equals)),
-        owed=joined(owed for row in equals for owed in row.owed),
-        demands=demanded(demand for row in equals for demand in row.demands),
-        tell=all(row.tell for row in equals),
-        marked=any(row.marked for row in equals),
-        exigent=exigent_in_all(row.exigent for row in equals),
+        masked=frozenset().union(*(each.masked for each in equals)),
+        owed=joined(owed for each in equals for owed in each.owed),
+        demands=demanded(demand for each in equals for demand in each.demands),
+        tell=all(each.tell for each in equals),
+        marked=any(each.marked for each in equals),
+        exigent=exigent_in_all(each.exigent for each in equals),
     )

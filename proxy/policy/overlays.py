@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import StringConstraints
 
-from proxy.document import DocumentInvalid, Mistake, load_with_positions, suggest
+from proxy.document import DocumentInvalid, Mistake, Strict, load_with_positions, suggest
 from proxy.policy.lattice import Lattice, ruling_of
 from proxy.policy.rows import SHEET, overlay_file
 from proxy.policy.strictness import loosenings
@@ -31,9 +31,7 @@ MOST_TOLD: Final = 20
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,11}$")]
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Document(Strict):
     overlays: list[_Name]
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
     from proxy.policy.approvals import Approvals
     from proxy.policy.budgets import Budgets
     from proxy.policy.decision import Facts, Policy, Ruling

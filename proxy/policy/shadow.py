@@ -126,8 +126,9 @@ class Tally:
 
     def facts(self) -> Mapping[str, Json]:
         """Return what the entry of a reply says of its rulings."""
-        said: dict[str, Json] = {"ruled": [kind.as_json(count) for kind, count in self.kinds.most_common(MOST_KINDS)]}
-        if (unlisted := self.kinds.total() - sum(count for _, count in self.kinds.most_common(MOST_KINDS))) > 0:
+        listed = self.kinds.most_common(MOST_KINDS)
+        said: dict[str, Json] = {"ruled": [kind.as_json(count) for kind, count in listed]}
+        if (unlisted := self.kinds.total() - sum(count for _, count in listed)) > 0:
             said["unlisted"] = unlisted
         if self.shadow is not None and self.differences:
             said["shadow"] = {

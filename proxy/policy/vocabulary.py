@@ -12,9 +12,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.document import DocumentInvalid, Strict, load_with_positions, suggest
 from proxy.policy.decision import Facts
 from proxy.policy.fields import Phrase, Word  # noqa: TC001 -- pydantic reads the annotations at run time
 from proxy.purpose.purpose import Standing
@@ -93,20 +93,16 @@ class Vocabulary:
         return Words(words=MappingProxyType(words), groups=MappingProxyType(groups), stages=stages)
 
 
-class _Category(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Category(Strict):
     meaning: Phrase
     group: Word
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _Document(Strict):
     roles: dict[Word, Phrase]
     categories: dict[Word, _Category]
     groups: dict[GroupColumn, dict[Word, Phrase]]
-    locks: dict[Word, Literal["agency", "everywhere"]] = {}
+    locks: dict[Word, Literal["agency", "everywhere"]] = Field(default_factory=dict)
 
 
 def load_vocabulary(path: Path) -> Vocabulary:

@@ -11,9 +11,9 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.document import DocumentInvalid, Strict, load_with_positions, suggest
 from proxy.purpose.memory import CASES_PER_STATEMENT
 from proxy.purpose.standing import STANDINGS
 from proxy.purpose.statement import WORDS
@@ -114,21 +114,17 @@ class Catalogue:
         return tuple(code.name for code in self.codes.values() if code.refused is None and action in code.actions)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Statement(_Model):
+class _Statement(Strict):
     required: bool = True
     words: Annotated[int, Field(ge=1, le=20)] = WORDS
 
 
-class _Reuse(_Model):
+class _Reuse(Strict):
     cases: Annotated[int, Field(ge=1, le=CASES_PER_STATEMENT)]
     then: Literal["note", "refuse"] = "note"
 
 
-class _Patch(_Model):
+class _Patch(Strict):
     """What a jurisdiction changes of a code; what it does not name stays, and null takes a thing away."""
 
     label: Phrase | None = None
@@ -152,37 +148,37 @@ class _Code(_Patch):
     meaning: Phrase
 
 
-class _Derivation(_Model):
+class _Derivation(Strict):
     kinds: Annotated[list[Kind], Field(min_length=1)]
     code: CodeName
     closed_grace_days: Annotated[int, Field(ge=0, le=GRACE_DAYS)] = 0
 
 
-class _OfficerSafety(_Model):
+class _OfficerSafety(Strict):
     codes: Annotated[list[CodeName], Field(min_length=1)]
     actions: Annotated[list[Word], Field(min_length=1)]
     review: Span
 
 
-class _MotorVehicles(_Model):
+class _MotorVehicles(Strict):
     actions: list[Word]
     permissible_uses: dict[int, Phrase]
 
 
-class _Jurisdiction(_Model):
+class _Jurisdiction(Strict):
     name: Phrase
-    every_code_requires: list[Member] = []
-    codes: dict[CodeName, _Patch] = {}
+    every_code_requires: list[Member] = Field(default_factory=list)
+    codes: dict[CodeName, _Patch] = Field(default_factory=dict)
 
 
-class _Document(_Model):
+class _Document(Strict):
     codes: Annotated[dict[CodeName, _Code], Field(min_length=1)]
     derived: _Derivation | None = None
     officer_safety: _OfficerSafety | None = None
     motor_vehicles: _MotorVehicles | None = None
     reuse: _Reuse | None = None
-    prompts: dict[Asked, Phrase] = {}
-    empty_words: list[Annotated[str, StringConstraints(pattern=r"^\S{2,40}$")]] = []
+    prompts: dict[Asked, Phrase] = Field(default_factory=dict)
+    empty_words: list[Annotated[str, StringConstraints(pattern=r"^\S{2,40}$")]] = Field(default_factory=list)
     jurisdiction: _Jurisdiction | None = None
 
 

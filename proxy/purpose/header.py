@@ -88,17 +88,6 @@ def normal_case(number: str) -> str:
     return " ".join(number.split()).upper()
 
 
-def serialize(stated: Stated) -> str:
-    """Return the field value that says ``stated``: a display string (RFC 9651 section 3.3.8) where the text is not ASCII."""
-    members: dict[str, http_sf.Token | http_sf.DisplayString | str] = {}
-    for name in MEMBERS:
-        value: str | None = getattr(stated, name)
-        if value is not None:
-            plain = value.isascii() and value.isprintable()
-            members[name] = http_sf.Token(value) if name == "code" else value if plain else http_sf.DisplayString(value)
-    return http_sf.ser(dict(members))
-
-
 def _bytes(header: str) -> bytes:
     if len(header) > MAX_BYTES:
         raise PurposeMalformed(f"Query-Purpose is larger than {MAX_BYTES} bytes.", position=MAX_BYTES)

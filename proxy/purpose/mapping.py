@@ -16,9 +16,9 @@ from urllib.parse import quote, urlsplit
 
 import jsonpath_rfc9535
 from jsonpath_rfc9535.exceptions import JSONPathError
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from proxy.document import DocumentInvalid, load_with_positions, suggest
+from proxy.document import DocumentInvalid, Strict, load_with_positions, suggest
 from proxy.purpose.answer import LISTS, PARTY, Reading, Shape
 from proxy.purpose.casefile import PARTY_KINDS
 from proxy.purpose.header import normal_case
@@ -43,16 +43,12 @@ Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Breaker(_Model):
+class _Breaker(Strict):
     failures: Annotated[int, Field(ge=1, le=1000)] = 5
     open_seconds: Seconds = 10.0
 
 
-class _Value(_Model):
+class _Value(Strict):
     """A value: by its path, or the same for every case; ``words`` says what the vendor's words mean here."""
 
     path: Text | None = None
@@ -60,7 +56,7 @@ class _Value(_Model):
     words: dict[str, Text] | None = None
 
 
-class _Time(_Model):
+class _Time(Strict):
     """A time: ``zone`` is that of times which name none; ``format`` is ``iso``, ``unix``, ``unix_ms`` or a strptime pattern."""
 
     path: Text
@@ -68,7 +64,7 @@ class _Time(_Model):
     format: Text = "iso"
 
 
-class _Status(_Model):
+class _Status(Strict):
     """Words that say whether a case is open, where no time of its closing does."""
 
     path: Text
@@ -76,14 +72,14 @@ class _Status(_Model):
     closed: Annotated[list[Text], Field(min_length=1)]
 
 
-class _Parties(_Model):
+class _Parties(Strict):
     """The persons on a case: where each of them is, and where in each the criteria are."""
 
     path: Text
     fields: Annotated[dict[str, Text], Field(min_length=1)]
 
 
-class _Case(_Model):
+class _Case(Strict):
     number: Text | _Value
     kind: Text | _Value
     agency: Text | _Value
@@ -99,10 +95,10 @@ class _Case(_Model):
     parties: _Parties | None = None
 
 
-class _Document(_Model):
+class _Document(Strict):
     url: Text
     path: Text
-    query: dict[Text, Text] = {}
+    query: dict[Text, Text] = Field(default_factory=dict)
     secret_headers: Text | None = None
     ca: Text | None = None
     certificate: Text | None = None
@@ -115,7 +111,7 @@ class _Document(_Model):
     fresh_seconds: Annotated[float, Field(ge=0, le=300, allow_inf_nan=False)] = 10.0
     kept: Count = 10_000
     breaker: _Breaker = _Breaker()
-    absent_statuses: Annotated[list[Literal[404, 410]], Field(min_length=1)] = [404]
+    absent_statuses: Annotated[list[Literal[404, 410]], Field(min_length=1)] = [404]  # noqa: RUF012 -- pydantic copies it
     probe: Text | None = None
     at: Text = "$"
     case: _Case

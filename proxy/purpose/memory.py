@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from proxy.purpose.purpose import Purpose
@@ -108,9 +108,7 @@ class Roots:
         return root if now - root.cascade.at < self._lifetime else None
 
     def _digest(self, form: str) -> bytes:
-        keyed = self._keyed.copy()
-        keyed.update(form.encode("utf-8", "surrogatepass"))
-        return keyed.digest()
+        return _digested(self._keyed.copy(), form.encode("utf-8", "surrogatepass"))
 
 
 class Words:
@@ -122,16 +120,21 @@ class Words:
         self._most = most
         self._cases: OrderedDict[bytes, tuple[bytes, ...]] = OrderedDict()
 
-    def others(self, person: str, signatures: Sequence[bytes], case: str) -> tuple[int, bool]:
+    def marks(self, person: str, signatures: Sequence[bytes]) -> tuple[bytes, ...]:
+        """Return under what a person's words are remembered."""
+        keyed = hashlib.blake2b(person.encode() + b"\0", key=self._key, digest_size=16)
+        return tuple(_digested(keyed.copy(), signature) for signature in signatures)
+
+    def others(self, marks: Sequence[bytes], case: str) -> tuple[int, bool]:
         """Return on how many other cases these words, or nearly these, were said; and whether this case is a new one."""
-        said = {number for mark in self._marks(person, signatures) for number in self._cases.get(mark, ())}
+        said = {number for mark in marks for number in self._cases.get(mark, ())}
         number = self._digest(case.encode())
         return len(said - {number}), number not in said
 
-    def say(self, person: str, signatures: Sequence[bytes], case: str) -> None:
+    def say(self, marks: Sequence[bytes], case: str) -> None:
         """Remember words said on a case."""
         number = self._digest(case.encode())
-        for mark in self._marks(person, signatures):
+        for mark in marks:
             cases = self._cases.get(mark, ())
             if number not in cases and len(cases) < CASES_PER_STATEMENT:
                 cases = (*cases, number)
@@ -140,12 +143,10 @@ class Words:
         while len(self._cases) > self._most:
             self._cases.popitem(last=False)
 
-    def _marks(self, person: str, signatures: Sequence[bytes]) -> Iterator[bytes]:
-        keyed = hashlib.blake2b(person.encode() + b"\0", key=self._key, digest_size=16)
-        for signature in signatures:
-            mark = keyed.copy()
-            mark.update(signature)
-            yield mark.digest()
-
     def _digest(self, material: bytes) -> bytes:
         return hashlib.blake2b(material, key=self._key, digest_size=8).digest()
+
+
+def _digested(keyed: hashlib.blake2b, material: bytes) -> bytes:
+    keyed.update(material)
+    return keyed.digest()

@@ -248,13 +248,13 @@ class Purposes:
         Raises:
             StatementUninformative: on as many as policy lets pass, or more.
         """
-        said = self._signatures(statement)
-        others, fresh = self._words.others(person, said, case)
+        said = self._words.marks(person, self._signatures(statement))
+        others, fresh = self._words.others(said, case)
         if rule is not None and rule.refuses and others >= rule.cases:
             raise StatementUninformative(
                 f"You said this of {others} other cases. Say what happened in this one, and who it is about."
             )
-        self._words.say(person, said, case)
+        self._words.say(said, case)
         if fresh and others:
             self._reused.inc()
         return others

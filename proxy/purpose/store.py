@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import Column, Index, String, Table, Text, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.purpose.purpose import Case, Party
 
@@ -92,8 +93,8 @@ def _row(case: Case) -> dict[str, Any]:
         "number": case.number,
         "kind": case.kind,
         "agency": case.agency,
-        "opened_at": _text(case.opened_at),
-        "closed_at": _text(case.closed_at) if case.closed_at else None,
+        "opened_at": in_order(case.opened_at),
+        "closed_at": in_order(case.closed_at) if case.closed_at else None,
         "code": case.code,
         "summary": case.summary,
         "assigned": orjson.dumps(sorted(case.assigned)).decode(),
@@ -122,8 +123,3 @@ def _parties_of(text: str | None) -> tuple[Party, ...] | None:
     if text is None:
         return None
     return tuple(tuple((kind, value) for kind, value in party) for party in orjson.loads(text))
-
-
-def _text(moment: datetime) -> str:
-    """Return a form whose order as text is the order in time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

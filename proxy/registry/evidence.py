@@ -82,6 +82,7 @@ _GENERATION: Final = 3.0
 _GENERATION_AGAINST: Final = -5.0
 _ONE_GENERATION: Final = frozenset({"jr", "ii"})
 _SOUNDS: Final = frozenset({SAME, NICKNAME, UNHEARD, PHONETIC})
+_STRANGERS: Final = (2 * _NAME_AGAINST, _NAME_AGAINST, OTHER, _NAME_AGAINST, OTHER)
 _SHARED: Final = _PERSONAL | frozenset(SITES)
 
 _BORN: Final[Mapping[str, float]] = {SAME: 14.0, SWAPPED: 9.0, SLIP: 6.0, SIMILAR: -1.0, OTHER: -8.0}
@@ -231,14 +232,12 @@ def _names(mine: Sequence[Name], theirs: Sequence[Name], rarity: Rarity, feature
 def _pair(
     given: tuple[str, ...], surname: tuple[str, ...], other: Name, rarity: Rarity
 ) -> tuple[float, float, str, float, str]:
-    given_level = surname_level = ""
-    given_bits = surname_bits = 0.0
-    if given and other.given:
-        given_level = likeness.given(given, other.given)
-        given_bits = _name_bits("given", given_level, given[0], other.given[0], rarity)
-    if surname and other.surname:
-        surname_level = likeness.surname(surname, other.surname)
-        surname_bits = _name_bits("surname", surname_level, surname[-1], other.surname[-1], rarity)
+    given_level = likeness.given(given, other.given) if given and other.given else ""
+    surname_level = likeness.surname(surname, other.surname) if surname and other.surname else ""
+    if given_level is OTHER and surname_level is OTHER:
+        return _STRANGERS
+    given_bits = _name_bits("given", given_level, given[0], other.given[0], rarity) if given_level else 0.0
+    surname_bits = _name_bits("surname", surname_level, surname[-1], other.surname[-1], rarity) if surname_level else 0.0
     return given_bits + surname_bits, given_bits, given_level, surname_bits, surname_level
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from proxy.registry.proposals import Ledger, pack_ledger, unpack_ledger
-from proxy.registry.store import LEDGERS, SealedTable
+from proxy.registry.store import SealedTable
+from proxy.registry.tables import LEDGERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

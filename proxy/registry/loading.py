@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from proxy.registry.cache import Cache
-    from proxy.registry.store import Reading, SealedTable
+    from proxy.registry.reading import Reading
+    from proxy.registry.store import SealedTable
     from proxy.registry.tokens import Tokens
     from proxy.registry.workers import Said, Workers
 

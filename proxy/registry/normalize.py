@@ -307,8 +307,8 @@ def birth(text: str) -> tuple[int, int, int] | None:
     A day that there is not, or in the order of other countries (31/12/1961), is as it is written: a slip is in it.
     """
     text = _plain(text)
-    if len(text) == 10 and dob(text) == text:
-        return int(text[:4]), int(text[5:7]), int(text[8:])
+    if len(text) == 10 and text[4] == "-" == text[7] and (told := dob(text)):
+        return int(told[:4]), int(told[5:7]), int(told[8:])
     written = _written(text)
     if written and (dob(text) or (all(written) and _EARLIEST <= written[0] <= _LATEST)):
         year, month, day = written
@@ -338,7 +338,9 @@ def ssn_slipped(text: str) -> str:
 
 def ssn_tells(text: str) -> bool:
     """Tell whether a number is one that can contradict another: whole, or without its leading zeros for certain."""
-    return bool(ssn(text)) and (_WHOLE_SSN.match(text) is not None or not ssn_slipped(text))
+    if _WHOLE_SSN.match(text):
+        return len(set(text) - {"-"}) > 1
+    return bool(ssn(text)) and not ssn_slipped(text)
 
 
 def _nine_digits(text: str) -> bool:

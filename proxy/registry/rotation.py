@@ -22,7 +22,8 @@ from proxy.audit.keys import KEY_BYTES
 from proxy.registry.cache import drop_all
 from proxy.registry.events import RegistryKeyRotated
 from proxy.registry.keyring import Keyring, Keys, load_keys, write_keys
-from proxy.registry.store import AT_ONCE, SEALED, SealedTable
+from proxy.registry.store import SealedTable
+from proxy.registry.tables import AT_ONCE, SEALED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

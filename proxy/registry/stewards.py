@@ -28,7 +28,8 @@ from proxy.registry.events import (
 )
 from proxy.registry.lines import UNRECOGNIZABLE, LineRefused, recognizable
 from proxy.registry.person import Entry, EntryUnknown, pack
-from proxy.registry.store import PROPOSALS, REGISTRY, SealedTable
+from proxy.registry.store import SealedTable
+from proxy.registry.tables import PROPOSALS, REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from proxy.registry.keyring import Keyring
     from proxy.registry.person import Staff
     from proxy.registry.service import Registry
-    from proxy.registry.store import Change
+    from proxy.registry.writing import Change
 
 LOGIN = "login:"
 

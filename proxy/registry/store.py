@@ -20,186 +20,36 @@ import asyncio
 import fcntl
 import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import (
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    Table,
-    bindparam,
-    cast,
-    func,
-    literal,
-    literal_column,
-    null,
-    select,
-    tuple_,
-    union_all,
-)
+from sqlalchemy import LargeBinary, cast, func, literal, null, select, union_all
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from proxy.database import METADATA, DatabaseUnusable
+from proxy.database import DatabaseUnusable
 from proxy.registry import cache
 from proxy.registry.keyring import Keyring, Keys
+from proxy.registry.reading import Reading
 from proxy.registry.sealing import MODULUS, NONCE, TAG, Manifest, Sealing
+from proxy.registry.tables import AT_ONCE, CHANGES, MANIFESTS, TABLES, tag_of
 from proxy.registry.turns import Turns
+from proxy.registry.writing import Change
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Executable, Row
+    from sqlalchemy import Executable, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from proxy.database import Database
 
-REGISTRY: Final = "registry"
-PERSONNEL: Final = "personnel"
-PROPOSALS: Final = "proposals"
-LEDGERS: Final = "ledgers"
-SEALED: Final = (REGISTRY, PERSONNEL, PROPOSALS, LEDGERS)
-
-AT_ONCE: Final = 256
 _LOCK_SECONDS: Final = 0.02
 _MANIFEST: Final = "manifest"
 
 
-def _sealed_table(name: str) -> Table:
-    return Table(name, METADATA, Column("id", String, primary_key=True), Column("sealed", LargeBinary, nullable=False))
-
-
-_TABLES: Final[Mapping[str, Table]] = {name: _sealed_table(name) for name in SEALED}
-_manifests: Final = _sealed_table("manifests")
-_changes: Final = Table(
-    "changes",
-    METADATA,
-    Column("subject", String, primary_key=True),
-    Column("id", String, primary_key=True),
-    Column("generation", Integer, nullable=False),
-    Index("changes_by_generation", "subject", "generation", "id"),
-)
-"""The last change of each row, removed ones too."""
-
-
 class RegistryUnreadable(DatabaseUnusable):
     """The registry or the personnel directory cannot be believed; the message says why and what to do."""
-
-
-class Change:
-    """One transaction of a table; the manifest follows every row, under the key that it was sealed with."""
-
-    def __init__(
-        self, table: SealedTable, connection: AsyncConnection, generation: int | None, manifest: Manifest, sealing: Sealing
-    ) -> None:
-        """Used by ``SealedTable.within`` only; without a ``generation`` nobody has to read anew what is written."""
-        self.connection = connection
-        self._generation = generation
-        self.manifest = manifest
-        self.sealing = sealing
-        self._table = table
-
-    async def put(self, rows: Mapping[str, bytes]) -> None:
-        """Write rows by id, new or in the place of older ones."""
-        if not rows:
-            return
-        sealed = {row: self._table.sealed(row, content, self.sealing) for row, content in rows.items()}
-        await self._forget(list(rows))
-        for row, payload in sealed.items():
-            self.manifest = self.manifest.changed(added=self.sealing.row_hash(row, payload[-TAG:]), by=1)
-        statement = insert(self._table.rows)
-        statement = statement.on_conflict_do_update(index_elements=["id"], set_={"sealed": statement.excluded.sealed})
-        await self.connection.execute(statement, [{"id": row, "sealed": payload} for row, payload in sealed.items()])
-        await self._tell(rows)
-
-    async def remove(self, row: str) -> bool:
-        """Remove a row; False when there is none."""
-        if not await self._forget([row]):
-            return False
-        await self.connection.execute(self._table.rows.delete().where(self._table.rows.c.id == bindparam("row")), {"row": row})
-        await self._tell([row])
-        return True
-
-    async def _tell(self, rows: Iterable[str]) -> None:
-        """Write down that rows are of this generation."""
-        if self._generation is None:
-            return
-        statement = insert(_changes)
-        statement = statement.on_conflict_do_update(
-            index_elements=["subject", "id"], set_={"generation": statement.excluded.generation}
-        )
-        facts = {"subject": self._table.rows.name, "generation": self._generation}
-        await self.connection.execute(statement, [{**facts, "id": row} for row in rows])
-
-    async def _forget(self, rows: Sequence[str]) -> int:
-        """Take the rows there are out of the manifest; return how many."""
-        columns = self._table.rows.c
-        found = 0
-        for start in range(0, len(rows), AT_ONCE):
-            some = rows[start : start + AT_ONCE]
-            statement = select(columns.id, _tag(columns.sealed)).where(columns.id.in_(some))
-            for row, tag in (await self.connection.execute(statement)).all():
-                self.manifest = self.manifest.changed(removed=self.sealing.row_hash(row, bytes(tag or b"")), by=-1)
-                found += 1
-            await cache.drop(self.connection, self._table.rows.name, some)
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A table at one moment: the rows changed since some generation, or, where it is not known which, the ``whole`` of them."""
-
-    connection: AsyncConnection
-    rows: Table
-    since: int | None
-    generation: int
-    manifest: Manifest
-    sealing: Sealing
-
-    @property
-    def whole(self) -> bool:
-        """Tell whether these are all the rows there are."""
-        return self.since is None
-
-    async def batches(self) -> AsyncIterator[Sequence[tuple[str, bytes | None]]]:
-        """Yield rows with their payloads, or None for one that is no longer there."""
-        column = cast(self.rows.c.sealed, LargeBinary)
-        async for found in self._walk(column) if self.since is None else self._changed(self.since, column):
-            yield [(row, None if sealed is None else bytes(sealed)) for row, sealed in found]
-
-    async def tags(self) -> AsyncIterator[tuple[str, bytes]]:
-        """Yield every row with the tag of its payload."""
-        async for found in self._walk(_tag(self.rows.c.sealed)):
-            for row, tag in found:
-                yield row, bytes(tag or b"")
-
-    async def _walk(self, column: ColumnElement[bytes]) -> AsyncIterator[Sequence[tuple[str, Any]]]:
-        place: ColumnElement[int] = literal_column("rowid", Integer)
-        statement = select(place, self.rows.c.id, column).select_from(self.rows).order_by(place).limit(AT_ONCE)
-        found = (await self.connection.execute(statement)).all()
-        while found:
-            yield [(row, sealed) for _, row, sealed in found]
-            found = (await self.connection.execute(statement.where(place > found[-1][0]))).all()
-
-    async def _changed(self, since: int, column: ColumnElement[bytes]) -> AsyncIterator[Sequence[tuple[str, Any]]]:
-        changes = _changes.c
-        statement = (
-            select(changes.id, changes.generation, column)
-            .select_from(_changes.outerjoin(self.rows, self.rows.c.id == changes.id))
-            .where(changes.subject == self.rows.name)
-            .order_by(changes.generation, changes.id)
-            .limit(AT_ONCE)
-        )
-        found = (await self.connection.execute(statement.where(changes.generation > since))).all()
-        while found:
-            yield [(row, sealed) for row, _, sealed in found]
-            row, generation, _ = found[-1]
-            later = tuple_(changes.generation, changes.id) > tuple_(literal(generation), literal(row))
-            found = (await self.connection.execute(statement.where(later))).all()
 
 
 class SealedTable:
@@ -207,7 +57,7 @@ class SealedTable:
 
     def __init__(self, database: Database, name: str, key: bytes | Keyring, randomness: Callable[[int], bytes]) -> None:
         """Take an open store, one of ``SEALED``, and the 32-byte key of the registry's key file, or its keyring."""
-        self.rows = _TABLES[name]
+        self.rows = TABLES[name]
         self._database = database
         self._name = name
         self._randomness = randomness
@@ -272,7 +122,7 @@ class SealedTable:
             async with self._database.moment(self._name) as (connection, generation):
                 sealed = (await connection.execute(self._sealed_manifest())).scalar_one_or_none()
                 some = (await connection.execute(select(self.rows.c.id).limit(1))).scalars().all()
-                newest = select(func.max(_changes.c.generation)).where(_changes.c.subject == self._name)
+                newest = select(func.max(CHANGES.c.generation)).where(CHANGES.c.subject == self._name)
                 # A generation without changes: somebody else's doing, and nobody knows what was done.
                 known = since is not None and (await connection.execute(newest)).scalar() == generation
                 manifest, sealing = await self._manifest(sealed, some)
@@ -373,7 +223,9 @@ class SealedTable:
         generation = await self._database.bump(connection, self._name if told else f"{self._name}-sealing")
         sealed = (await connection.execute(self._sealed_manifest())).scalar_one_or_none()
         some = (await connection.execute(select(self.rows.c.id).limit(1))).scalars().all()
-        change = Change(self, connection, generation if told else None, *await self._manifest(sealed, some))
+        manifest, sealing = await self._manifest(sealed, some)
+        known = generation if told else None
+        change = Change(self.rows, self.sealed, connection, generation=known, manifest=manifest, sealing=sealing)
         yield change
         await self._write_manifest(connection, change.manifest, change.sealing)
 
@@ -416,14 +268,14 @@ class SealedTable:
                 return None
 
     def _sealed_manifest(self) -> Executable:
-        return select(cast(_manifests.c.sealed, LargeBinary)).where(_manifests.c.id == self._name)
+        return select(cast(MANIFESTS.c.sealed, LargeBinary)).where(MANIFESTS.c.id == self._name)
 
     def _everything(self) -> Executable:
         """Return every row's id and tag, and the manifest: one statement is one snapshot, so they are of one moment."""
         columns = self.rows.c
         return union_all(
-            select(columns.id, _tag(columns.sealed), null()),
-            select(literal(""), literal(b""), cast(_manifests.c.sealed, LargeBinary)).where(_manifests.c.id == self._name),
+            select(columns.id, tag_of(columns.sealed), null()),
+            select(literal(""), literal(b""), cast(MANIFESTS.c.sealed, LargeBinary)).where(MANIFESTS.c.id == self._name),
         )
 
     def altered(self) -> RegistryUnreadable:
@@ -442,7 +294,7 @@ class SealedTable:
 
     async def _write_manifest(self, connection: AsyncConnection, manifest: Manifest, sealing: Sealing) -> None:
         payload = sealing.seal(f"{_MANIFEST}/{self._name}", _write(manifest), self._randomness(NONCE))
-        upsert = insert(_manifests).values(id=self._name, sealed=payload)
+        upsert = insert(MANIFESTS).values(id=self._name, sealed=payload)
         await connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_={"sealed": payload}))
 
     async def _manifest(self, sealed: bytes | None, rows: Iterable[str]) -> tuple[Manifest, Sealing]:
@@ -473,11 +325,6 @@ class SealedTable:
             f"The {self._name} table was sealed with another key than the registry key file holds. "
             "Put back the key file that belongs to this store."
         )
-
-
-def _tag(sealed: ColumnElement[bytes]) -> ColumnElement[bytes]:
-    # Somebody may have put text in the place of bytes: it is to be found out by its tag, not by failing to be text.
-    return func.substr(cast(sealed, LargeBinary), -TAG)
 
 
 def _locked(descriptor: int) -> bool:

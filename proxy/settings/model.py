@@ -17,6 +17,7 @@ from proxy.settings.oidc import OidcSettings  # noqa: TC001 -- pydantic reads th
 from proxy.settings.parts import Bytes, Count, File, Host, Port, Seconds, Section, is_loopback, number
 from proxy.settings.retention import RetentionSettings
 from proxy.settings.step_up import StepUpSettings
+from proxy.upstream.options import UpstreamOptions
 
 
 def _upstream_url(url: str) -> str:
@@ -91,6 +92,22 @@ class UpstreamSettings(Section):
             msg = "records would cross the network in the clear: use https, or say unsafe_plaintext: true"
             raise ValueError(msg)
         return plaintext
+
+    def options(self) -> UpstreamOptions:
+        """Return the settings as the records server's client takes them."""
+        return UpstreamOptions(
+            url=self.url,
+            ca=self.ca,
+            certificate=self.certificate,
+            key=self.key,
+            credential=self.credential,
+            connections=self.connections,
+            queue=self.queue,
+            connect_seconds=self.connect_seconds,
+            first_byte_seconds=self.reply_seconds,
+            total_seconds=self.reply_seconds * 2,
+            reply_bytes=self.max_bytes,
+        )
 
 
 class Tls(Section):

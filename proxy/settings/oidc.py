@@ -16,10 +16,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from proxy.identity.claims import ClaimRules
 from proxy.identity.credential import ROLE_PATTERN
+from proxy.identity.options import OidcOptions, ProviderOptions, TokenRules
 from proxy.identity.principal import ORI_PATTERN
-from proxy.identity.provider import ProviderOptions
-from proxy.identity.sign_in import OidcOptions
-from proxy.identity.token import TokenRules
 from proxy.settings.parts import File, Seconds, Section, is_loopback, number
 
 Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]

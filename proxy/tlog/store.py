@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SEGMENTS: Final = "segments"
 CHECKPOINT: Final = "checkpoint"
+COSIGNED: Final = "cosigned"
+HISTORY: Final = "cosigned.history"
 ACKNOWLEDGED: Final = "acknowledged"
 LOCK: Final = "lock"
 PRUNED: Final = "pruned"

@@ -28,6 +28,7 @@ from proxy.tlog.errors import LogDamaged, LogError, NoteInvalid
 from proxy.tlog.files import replace
 from proxy.tlog.note import Checkpoint, with_lines
 from proxy.tlog.rotation import rotations_of
+from proxy.tlog.store import COSIGNED, HISTORY
 from proxy.tlog.submission import encode
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from proxy.tlog.cosign import Witness, WitnessPolicy
     from proxy.tlog.log import Head, Log
 
-COSIGNED: Final = "cosigned"
-HISTORY: Final = "cosigned.history"
 TURN_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 0.25
 HISTORY_SECONDS: Final = 60

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from yarl import URL
@@ -21,7 +20,6 @@ from proxy.upstream.wire import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from proxy.audit.event import Receipt
     from proxy.inquiry.inquiry import Inquiry, Outbound
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from proxy.refusal import Refusal
     from proxy.telemetry import Metrics
     from proxy.upstream.head import Frame
+    from proxy.upstream.options import UpstreamOptions
     from proxy.upstream.reply import Reply
     from proxy.upstream.wire import Accept
 
@@ -48,33 +47,6 @@ _OUTCOMES: Final[dict[type[Refusal], str]] = {
 
 class ReceiptMismatch(Exception):  # noqa: N818 -- it says what the receipt is
     """Somebody would forward an inquiry without the receipt of its own decision; nothing was sent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamOptions:
-    """Where the records server is and how long to bear with it. Seconds and bytes.
-
-    ``url`` is an origin (``http://127.0.0.1:8001``), without path. ``ca``, ``certificate`` and ``key`` are PEM files for https.
-    ``credential`` is a file whose one line is sent as the header ``credential_header``. At most ``connections`` exchanges are
-    under way and ``queue`` inquiries wait for one. ``keepalive_seconds`` must be shorter than the records server's own, so that
-    it does not close a connection just when we use it. ``probe`` is a path that ``check`` asks for, or empty to connect only.
-    """
-
-    url: str
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    credential: Path | None = None
-    credential_header: str = "Authorization"
-    connections: int = 64
-    queue: int = 256
-    queue_seconds: float = 2
-    connect_seconds: float = 2
-    first_byte_seconds: float = 10
-    total_seconds: float = 20
-    keepalive_seconds: float = 3
-    reply_bytes: int = 8 << 20
-    probe: str = ""
 
 
 class Upstream:
@@ -123,7 +95,7 @@ class Upstream:
             text = (await asyncio.to_thread(options.credential.read_text, "utf-8")).strip()
             if not text or not text.isascii() or not text.isprintable():
                 raise ValueError("the records server's credential is not one line of visible ASCII")
-            self._credential = f"{options.credential_header}: {text}\r\n"
+            self._credential = f"Authorization: {text}\r\n"
         self._written.clear()  # what was written before had no credential
         self._open = True
 
@@ -167,18 +139,14 @@ class Upstream:
         return reply
 
     async def check(self) -> None:
-        """Try to reach the records server: connect, and ask for the probe when there is one.
+        """See whether the records server takes a connection.
 
         Raises:
-            UpstreamUnavailable, UpstreamTimeout, UpstreamFailed: as it is.
+            UpstreamUnavailable: it does not.
         """
         try:
-            if self._options.probe:
-                request = f"GET {self._options.probe} HTTP/1.1\r\n{self._fields(frozenset({JSON}))}\r\n"
-                await self._ask(request.encode("ascii"), _healthy)
-            else:
-                (await self._connect()).close()
-        except (UpstreamUnavailable, UpstreamTimeout, UpstreamFailed):
+            (await self._connect()).close()
+        except UpstreamUnavailable:
             self._metrics.upstream_up.set(0)
             raise
         self._metrics.upstream_up.set(1)
@@ -254,13 +222,6 @@ class Upstream:
                 f"User-Agent: {AGENT}\r\nVia: {VIA}\r\n{self._credential}"
             )
         return written
-
-
-def _healthy(frame: Frame) -> str:
-    """Accept any reply to the probe but an error's."""
-    if frame.status >= 400:
-        _fail(f"The records server answers its probe with {frame.status}.")
-    return ""
 
 
 def _check(frame: Frame, route: Route) -> str:

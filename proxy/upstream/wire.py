@@ -18,8 +18,8 @@ from proxy.upstream.reply import Reply, ReplyUnreadable, UpstreamFailed, Upstrea
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from proxy.upstream.client import UpstreamOptions
     from proxy.upstream.head import Frame
+    from proxy.upstream.options import UpstreamOptions
 
     Accept = Callable[[Frame], str]
     """Returns the media type of a reply that is an answer; raises a ``Refusal`` for one that is none."""

@@ -221,7 +221,6 @@ class Terminals:
         """
         return Inbound(
             query_id=next(self._query_ids),
-            received_at=self._clock(),
             source=request.remote or "",
             method=request.method,
             target=request.raw_path,

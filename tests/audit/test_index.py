@@ -99,6 +99,10 @@ class Bench:
         hits = self.index.find([self.token(kind, value)], **asked)
         return [entry.index for entry in hits.entries]
 
+    def disclosed(self, mark: str, before: datetime) -> list[int]:
+        """Return which entries disclosed a value before a moment, oldest first."""
+        return [entry.index for entry, _ in self.index.opened([mark], before)]
+
     @property
     def files(self) -> list[str]:
         """Return the index's files."""
@@ -153,7 +157,7 @@ async def test_a_page_tells_whether_there_is_more(bench: Bench) -> None:
 
 
 async def test_a_value_that_left_finds_the_entries_that_disclosed_it(bench: Bench) -> None:
-    """By its mark, oldest first, before a moment, with all that was seen of that record and nothing of the others."""
+    """By its mark, oldest first, before a moment, with what their sealed parts say of each record."""
     phone, street = "a" * 32, "b" * 32
     other: dict[str, Any] = {"seen": {"phone": "c" * 32, "name": "d" * 32}}
     await bench.query("officer-1", "entry-1", {"seen": {"phone": phone, "street": street, "sex": ""}}, other)
@@ -162,13 +166,12 @@ async def test_a_value_that_left_finds_the_entries_that_disclosed_it(bench: Benc
     await bench.query("officer-3", "entry-1", other)
     await bench.index.follow()
 
-    found = list(bench.index.disclosed([phone], NOON + 2 * DAY))
+    found = list(bench.index.opened([phone], NOON + 2 * DAY))
 
-    assert [each.index for each in found] == [1, 3]
-    assert found[0].officer_token == bench.token("officer", "officer-1")
-    assert (found[0].case_token, found[0].terminal_token) == (bench.token("case", "26-1"), bench.token("terminal", "car-1"))
-    assert found[0].seen == {"phone": phone, "street": street, "sex": ""}
-    assert [each.index for each in bench.index.disclosed([phone], NOON + DAY / 2)] == [1]
+    assert [entry.index for entry, _ in found] == [1, 3]
+    assert found[0][0].parties["officer"] == (bench.token("officer", "officer-1"),)
+    assert found[0][1]["left"] == [{"seen": {"phone": phone, "street": street, "sex": ""}}, other]
+    assert bench.disclosed(phone, NOON + DAY / 2) == [1]
     assert [entry.index for entry in bench.index.find([], marks=[street], since=BEGIN, until=END, most=5).entries] == [1]
 
 
@@ -332,7 +335,7 @@ async def test_what_was_shredded_is_not_found_by_what_it_held(bench: Bench) -> N
     await bench.trail.record(Gone(entries=(1,)))
     await bench.index.follow()
 
-    assert [each.index for each in bench.index.disclosed([phone], NOON + DAY)] == [3]
+    assert bench.disclosed(phone, NOON + DAY) == [3]
     assert bench.found("officer", "officer-1") == [1, 0]
 
 
@@ -349,10 +352,10 @@ async def test_an_answer_that_never_left_is_not_found_by_what_it_would_have_show
     await bench.hold(4, released=True)
     await bench.index.follow()
 
-    assert [each.index for each in bench.index.disclosed([phone], NOON + DAY)] == [4]
+    assert bench.disclosed(phone, NOON + DAY) == [4]
     assert bench.found("officer", "officer-1") == [1, 0]
     bench.index.rebuild()
-    assert [each.index for each in bench.index.disclosed([phone], NOON + DAY)] == [4]
+    assert bench.disclosed(phone, NOON + DAY) == [4]
 
 
 @pytest.mark.parametrize("released", [True, False])

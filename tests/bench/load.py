@@ -12,6 +12,11 @@ import asyncio
 import json
 import sys
 from collections import deque
+from contextlib import suppress
+from typing import Final
+
+LAST_SECONDS: Final = 5
+"""How long the last answers are waited for; what is late by more is an error."""
 
 
 class Connection(asyncio.Protocol):
@@ -51,6 +56,7 @@ class Connection(asyncio.Protocol):
         """Count an answer that never came; a server that closes is not reconnected to."""
         if self.busy or exc is not None:
             self.run.errors += 1
+        self.busy = False
         self.run.lost += 1
 
 
@@ -68,6 +74,7 @@ class Run:
         self._idle: deque[Connection] = deque()
         self._waiting: deque[float] = deque()
         self._end = 0.0
+        self._connections: tuple[Connection, ...] = ()
         self._now = asyncio.get_running_loop().time
 
     def answered(self, connection: Connection, *, ok: bool) -> None:
@@ -75,14 +82,11 @@ class Run:
         now = self._now()
         self.latencies.append(now - connection.due)
         self.errors += not ok
-        if now >= self._end:
-            return
-        if self.rate:
-            if self._waiting:
-                connection.send(self._waiting.popleft())
-            else:
-                self._idle.append(connection)
-        else:
+        if self._waiting:
+            connection.send(self._waiting.popleft())
+        elif self.rate:
+            self._idle.append(connection)
+        elif now < self._end:
             connection.send(now)
 
     async def execute(self, port: int, connections: int) -> dict[str, float]:
@@ -91,6 +95,7 @@ class Run:
         for _ in range(connections):
             _, protocol = await loop.create_connection(lambda: Connection(self), "127.0.0.1", port)
             self._idle.append(protocol)
+        self._connections = tuple(self._idle)
         began = self._now()
         self._end = began + self.seconds
         if self.rate:
@@ -99,12 +104,15 @@ class Run:
             while self._idle:
                 self._idle.popleft().send(self._now())
             await asyncio.sleep(self.seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                while self._waiting or any(each.busy for each in self._connections):  # noqa: ASYNC110 -- it ends once a run
+                    await asyncio.sleep(0.005)
         took = self._now() - began
-        await asyncio.sleep(0.2)  # the last answers
         ordered = sorted(self.latencies) or [float("nan")]
         return {
             "requests": len(self.latencies),
-            "errors": self.errors + self.lost,
+            "errors": self.errors + self.lost + len(self._waiting) + sum(each.busy for each in self._connections),
             "rps": len(self.latencies) / took,
             "p50_ms": ordered[len(ordered) // 2] * 1000,
             "p99_ms": ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1000,

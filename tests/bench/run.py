@@ -73,14 +73,21 @@ class Figures:
 class Bench:
     """One run of the bench."""
 
-    def __init__(self, contenders: Sequence[Contender], credentials: Mapping[str, str], folder: Path, seconds: float) -> None:
-        """Take who is measured, for how many seconds each time."""
+    def __init__(
+        self,
+        contenders: Sequence[Contender],
+        credentials: Mapping[str, str],
+        folder: Path,
+        seconds: float,
+        wrk: str | None,
+    ) -> None:
+        """Take who is measured, for how many seconds each time, and the load generator wrk, or None for our own."""
         self.contenders = contenders
         self.figures = Figures()
         self._headers = {**HEADERS, **credentials}
         self._seconds = seconds
         self._warm = False
-        self._wrk = shutil.which("wrk")
+        self._wrk = wrk
         self._script = folder / "report.lua"
         self._script.write_text(_WRK_SCRIPT)
 
@@ -102,7 +109,7 @@ class Bench:
         """Measure throughput, latency and CPU with every connection busy."""
         target = contender.targets[case]
         if not self._warm:
-            self._load(contender.port, target, 1)
+            self._load(contender.port, target, min(1, self._seconds))
         before = contender.process.cpu_seconds() if contender.process else 0.0
         with self._stages(case, contender):
             measured = self._load(contender.port, target, self._seconds)
@@ -242,25 +249,33 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="showcause-bench-") as folder:
         try:
-            result = _measure(Path(folder), names, options.rounds, min(options.seconds, 10))
+            bench = measure(
+                Path(folder), names, rounds=options.rounds, seconds=min(options.seconds, 10), wrk=shutil.which("wrk")
+            )
         except StartFailed as error:
             sys.stderr.write(f"{error}\n")
             return 3
+    result = report(bench.figures, names)
     result["took_seconds"] = round(time.monotonic() - began)
     sys.stdout.write(json.dumps(result) + "\n" if options.json else "\n".join(lines(result)) + "\n")
     return 0
 
 
-def _measure(folder: Path, names: Sequence[str], rounds: int, seconds: float) -> dict[str, Any]:
+def measure(folder: Path, names: Sequence[str], *, rounds: int, seconds: float, wrk: str | None) -> Bench:
+    """Start them, measure them, and stop them.
+
+    Raises:
+        StartFailed: one did not come up, or does not answer with what the upstream holds.
+    """
     town = Town()
     upstream, port = start_upstream(folder, town)
     contenders: list[Contender] = []
     try:
         for name in names:
             contenders.append(CONTENDERS[name](folder, port, town))  # noqa: PERF401 -- one that fails leaves the others to stop
-        bench = Bench(contenders, town.credentials, folder, seconds)
+        bench = Bench(contenders, town.credentials, folder, seconds, wrk)
         bench.rounds(rounds)
     finally:
         stop(contenders)
         upstream.stop()
-    return report(bench.figures, names)
+    return bench

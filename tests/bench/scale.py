@@ -238,7 +238,7 @@ async def _reply(registry: Registry) -> dict[str, float]:
     begun = time.perf_counter()
     async with stalls.watched():
         reply = Reply(status=200, media_type="application/json", body=body)
-        left = await disclose(reply, _inquiry(), judge, classes, marker(Sealer(index_key=KEY, body_key=KEY)))
+        left = await disclose(reply, _inquiry(), judge, classes, marker(Sealer(index_key=KEY, body_key=KEY))())
     assert left.records == OF_A_REPLY
     return {"reply_ms": (time.perf_counter() - begun) * 1e3, **stalls.ms("reply")}
 

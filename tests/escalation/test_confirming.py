@@ -35,7 +35,7 @@ async def asked_to_confirm(desk: Desk, escalation: Escalation, why: str = WHY) -
 
 async def amend(desk: Desk, escalation: Escalation, changed: Asked) -> None:
     """Change what was asked, in the store, as an amendment does."""
-    sealed = desk.escalations._store._seal(orjson.dumps(asdict(changed), default=sorted), escalation.id, "asked")
+    sealed = desk.escalations._store._sealed.seal(orjson.dumps(asdict(changed), default=sorted), escalation.id, "asked")
     async with desk.database.begin() as connection:
         await connection.execute(text("UPDATE escalations SET sealed = :sealed"), {"sealed": sealed})
 

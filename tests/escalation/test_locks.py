@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.database import Database
+from proxy.database import FRESH_SECONDS, Database
 from proxy.escalation.lifecycle import Move
 from proxy.escalation.lock_store import LockStore
 from proxy.escalation.locks import EVERYWHERE, Ending, Kind, Lock, Locked, LocksStale, record_target, subjects_of
@@ -63,12 +64,13 @@ def check(desk: Desk, *, subjects: tuple[str, ...] = ("entry/entry-1", "record/1
     desk.locks.check(OFFICER, case="26-004217", subjects=subjects, grant=grant)
 
 
-def alter(path: Path, statement: str) -> None:
+async def alter(path: Path, statement: str) -> None:
     """Change the store as somebody does who can write the file and has no key."""
     with sqlite3.connect(path) as connection:
         connection.execute(statement)
         connection.execute("UPDATE generations SET number = number + 1 WHERE subject = 'locks'")
     connection.close()
+    await asyncio.sleep(FRESH_SECONDS)  # for so long a look at the store is believed
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_whom_fields_concern_is_never_a_name() -> None:
     """A registry entry and a record's id, whatever else the fields say."""
     recognition = Recognition(protections=(Protection(entry="e-1", category="witness", basis="order"),))
 
-    assert subjects_of(recognition, {"surname": ["DOE"], "person_id": ["7"]}) == ("entry/e-1", "record/7")
+    assert tuple(subjects_of(recognition, {"surname": ["DOE"], "person_id": ["7"]})) == ("entry/e-1", "record/7")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ async def test_who_can_write_the_store_and_has_no_key_takes_no_lock_away(desk: D
     await put(desk.database.path, lock(Kind.PRINCIPAL, "somebody-else"))
     check(desk)
 
-    alter(desk.database.path, statement)
+    await alter(desk.database.path, statement)
 
     for _ in range(2):
         with pytest.raises(LocksStale):
@@ -145,7 +147,7 @@ async def test_a_store_put_back_to_an_older_state_stops_everybody(desk: Desk) ->
     """The generation went backwards: a lock may be missing, and nobody can tell which."""
     await put(desk.database.path, lock(Kind.CASE, "another"))
     check(desk)
-    alter(desk.database.path, "UPDATE generations SET number = number - 2 WHERE subject = 'locks'")
+    await alter(desk.database.path, "UPDATE generations SET number = number - 2 WHERE subject = 'locks'")
 
     with pytest.raises(LocksStale):
         check(desk)
@@ -157,6 +159,7 @@ async def test_a_file_in_the_place_of_the_store_stops_everybody(desk: Desk) -> N
     copy = desk.database.path.with_suffix(".copy")
     copy.write_bytes(desk.database.path.read_bytes())
     copy.replace(desk.database.path)
+    await asyncio.sleep(FRESH_SECONDS)
 
     with pytest.raises(LocksStale):  # noqa: PT012 -- the store is looked at once a millisecond
         while True:
@@ -235,6 +238,21 @@ async def test_a_lock_that_is_not_in_the_store_yet_holds_here(desk: Desk) -> Non
         check(desk)
     await end(desk.database.path, held.id)
     check(desk)
+
+
+async def test_who_holds_what_was_stopped_can_tell_that_a_lock_has_come(desk: Desk) -> None:
+    """A long reply is judged by the locks of one moment, and anew when they are others by its end, in the store or not yet."""
+    before = desk.locks.now()
+    assert desk.locks.now() is before
+
+    desk.locks.hold(lock(Kind.SUBJECT, "record/100123"))
+    held = desk.locks.now()
+    assert held is not before
+    assert held.on_subject(["record/7", "record/100123"], OFFICER.agency) is not None
+    assert before.on_subject(["record/100123"], OFFICER.agency) is None
+
+    await put(desk.database.path, lock(Kind.CASE, "another", name="lock-2"))
+    assert desk.locks.now() is not held
 
 
 async def test_many_locks_on_others_stop_nobody_else(desk: Desk) -> None:

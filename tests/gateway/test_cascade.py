@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -37,8 +36,7 @@ VEHICLE = {"plate": ["CML-186"], "person_id": ["100820"], "name": ["QUIMBY, WALL
 def inquiry(path: str, **query: str) -> Inquiry:
     """Read a query as the street does."""
     target = f"/records/{path}" + (f"?{urlencode(query)}" if query else "")
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    return inquire(ROUTES, Inbound(query_id="q", received_at=at, source="", method="GET", target=target, headers=()))
+    return inquire(ROUTES, Inbound(query_id="q", source="", method="GET", target=target, headers=()))
 
 
 ROOT = inquiry("vehicles", plate="CML186")

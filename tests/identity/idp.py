@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
-    from proxy.identity.sign_in import OidcOptions
+    from proxy.identity.options import OidcOptions
 
 NOW: Final = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 AUDIENCE: Final = "https://showcause.example"

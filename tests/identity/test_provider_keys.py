@@ -16,7 +16,8 @@ from proxy.identity.claims import Reason, Unfit
 from proxy.identity.discovery import ProviderTrouble
 from proxy.identity.jwks import MAX_WAITING, IdentityProviderUnavailable, Keys
 from proxy.identity.keyset import read_keys
-from proxy.identity.provider import MAX_BYTES, Provider, ProviderOptions
+from proxy.identity.options import ProviderOptions
+from proxy.identity.provider import MAX_BYTES, Provider
 from proxy.identity.token import ALGORITHMS, Head
 from tests.identity.idp import EC, OTHER, RSA, Idp, public, serving
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from proxy.inquiry.routes import load_routes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +24,6 @@ def request(
     fields = (*headers, ("Content-Type", "application/json")) if json is not None else tuple(headers)
     return Inbound(
         query_id="q1",
-        received_at=datetime(2026, 11, 22, tzinfo=UTC),
         source="192.0.2.1",
         method=method,
         target=target,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.inquiry.inquiry import Inbound, Inquiry
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
 
     Ask = Callable[..., Inquiry]
 

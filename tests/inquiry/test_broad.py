@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.inquiry.inquiry import Inbound
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
 
     Written = Callable[[str], RouteMap]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from proxy.inquiry.inquiry import Inbound
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
 
 FRONTS = ("", "/", "/public", "/public/x", "/a/b", "/a/b/c", "/%2e", "/.", "/;", "/.;", "http://h", "//h")
 UPS = (

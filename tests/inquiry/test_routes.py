@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from proxy.document import DocumentInvalid
 from proxy.inquiry.inquiry import FIELD_KINDS, MethodNotAllowed, ParameterInvalid, RouteUnknown
 from proxy.inquiry.parameter import parameter
-from proxy.inquiry.routes import Absent, Field, RecordsPath
+from proxy.inquiry.route import Absent, Field, RecordsPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
 
     Written = Callable[[str], RouteMap]
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -15,7 +16,11 @@ from tests.escalation.conftest import person
 from tests.oversight.conftest import NOTICE, REVIEW, End, Query
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from proxy.identity.principal import Principal
+    from proxy.oversight.book import Book
+    from proxy.oversight.reading import Move
     from tests.oversight.conftest import Office, Room
 
 SERGEANT = person("sergeant", "supervisor")
@@ -61,6 +66,34 @@ async def test_overdue_is_a_matter_of_the_time(room: Room) -> None:
     await room.oversight.follow()
     assert len(await ids(room, state=State.OVERDUE)) == 1
     assert [room.gauge(name) for name in ("reviews_due", "reviews_overdue", "notices_unacknowledged")] == [1, 1, 1]
+
+
+class Busy:
+    """A book in a station where somebody asks again whenever a stretch of the log is taken."""
+
+    def __init__(self, room: Room) -> None:
+        """Stand in for the room's book."""
+        self._room = room
+        self._book = room.oversight.book
+
+    async def take(self, moves: Sequence[Move], *, passed: tuple[str, int]) -> None:
+        """Ask, and write down what was taken."""
+        await self._room.trail.record(Query(owed=()))
+        await self._book.take(moves, passed=passed)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._book, name)
+
+
+async def test_a_turn_ends_although_the_log_goes_on_growing(room: Room) -> None:
+    """What is written meanwhile is the next turn's: a busy log would hold up whoever breaks the glass for as long as it is."""
+    room.oversight.book = cast("Book", Busy(room))
+    await room.trail.record(Query())
+
+    async with asyncio.timeout(20):
+        await room.oversight.follow()
+
+    assert len(await ids(room)) == 1
 
 
 async def test_a_notice_without_a_time_is_never_overdue(room: Room) -> None:

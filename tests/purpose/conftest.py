@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import http_sf
 import pytest
 from sqlalchemy import text
 
@@ -17,6 +18,7 @@ from proxy.audit.sealing import Sealer
 from proxy.database import Database
 from proxy.purpose.catalogue import load_catalogue
 from proxy.purpose.directory import StoredCases
+from proxy.purpose.header import MEMBERS, Stated
 from proxy.purpose.imports import Imported, import_cases, put_cases
 from proxy.purpose.purpose import Case
 from proxy.purpose.service import Purposes
@@ -126,3 +128,14 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     )
     await others.close()
     await database.close()
+
+
+def serialize(stated: Stated) -> str:
+    """Return the header that says ``stated``: a display string (RFC 9651 section 3.3.8) where the text is not ASCII."""
+    members: dict[str, http_sf.Token | http_sf.DisplayString | str] = {}
+    for name in MEMBERS:
+        value: str | None = getattr(stated, name)
+        if value is not None:
+            plain = value.isascii() and value.isprintable()
+            members[name] = http_sf.Token(value) if name == "code" else value if plain else http_sf.DisplayString(value)
+    return http_sf.ser(dict(members))

@@ -15,10 +15,10 @@ from proxy.purpose.header import (
     Stated,
     normal_case,
     parse,
-    serialize,
 )
 from proxy.purpose.purpose import PurposeMalformed, PurposeMissing
 from proxy.refusal import Refusal
+from tests.purpose.conftest import serialize
 
 WHOLE = 'code=C, case="26-004217", statement="stopped for no plates", requestor="badge-9", location="Main/5th"'
 

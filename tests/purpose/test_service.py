@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.purpose.catalogue import Reuse
-from proxy.purpose.header import Stated, serialize
+from proxy.purpose.header import Stated
 from proxy.purpose.memory import CASES_PER_STATEMENT, FOLLOWED, Roots, Words
 from proxy.purpose.purpose import (
     CaseClosed,
@@ -28,7 +28,7 @@ from proxy.purpose.purpose import (
     StandingMissing,
     StatementUninformative,
 )
-from tests.purpose.conftest import GOOD, NOW, Officer, cad, case
+from tests.purpose.conftest import GOOD, NOW, Officer, cad, case, serialize
 
 if TYPE_CHECKING:
     from proxy.purpose.purpose import Case
@@ -524,13 +524,14 @@ async def test_policy_says_what_follows_from_the_same_words_on_many_cases(room: 
 def test_remembered_words_are_bounded_and_unreadable() -> None:
     """Neither words nor cases grow without end, and what is kept is keyed digests."""
     words = Words(b"k" * 32, most=2)
+    car = words.marks("badge-1", [b"stolen car"])
     for number in range(CASES_PER_STATEMENT + 10):
-        words.say("badge-1", [b"stolen car"], f"26-{number}")
-    assert words.others("badge-1", [b"stolen car"], "26-1") == (CASES_PER_STATEMENT - 1, False)
+        words.say(car, f"26-{number}")
+    assert words.others(car, "26-1") == (CASES_PER_STATEMENT - 1, False)
     for number in range(5):
-        words.say("badge-1", [f"words {number}".encode()], "26-1")
+        words.say(words.marks("badge-1", [f"words {number}".encode()]), "26-1")
 
-    assert words.others("badge-1", [b"stolen car"], "26-1") == (0, True)
+    assert words.others(car, "26-1") == (0, True)
     assert len(words._cases) == 2
     assert all(len(mark) == 16 for mark in words._cases)
     assert Words(b"x" * 32)._digest(b"stolen car") != words._digest(b"stolen car")

@@ -17,7 +17,8 @@ from proxy.registry.keyring import Keyring, Keys, load_keys, write_keys
 from proxy.registry.rotation import rotate_key
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
-from proxy.registry.store import SEALED, RegistryUnreadable
+from proxy.registry.store import RegistryUnreadable
+from proxy.registry.tables import SEALED
 from proxy.tlog.errors import KeyUnusable
 from tests.registry.conftest import AGENCY, MAYOR, Office, person
 

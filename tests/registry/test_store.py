@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.registry.sealing import LARGEST
-from proxy.registry.store import REGISTRY, RegistryUnreadable, SealedTable
+from proxy.registry.store import RegistryUnreadable, SealedTable
+from proxy.registry.tables import REGISTRY
 from tests.registry.conftest import AGENCY, KEY, MAYOR
 
 if TYPE_CHECKING:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from proxy.audit.entry import Entry
     from proxy.clock import Clock
     from proxy.demo.town import Person, Town
+    from proxy.doors import Servers
 
 UNBOUNDED = "per_hour: {queries: 1000000, fruitless: 1000000, records: 1000000, neighborhood: 1000000}\nbroad_counts: 1\n"
 """All of the specifications ask as the same few people, within seconds."""
@@ -84,7 +85,7 @@ class Street:
 
     town: Town
     home: Home
-    servers: main.Servers
+    servers: Servers
     upstream: str
     client: aiohttp.ClientSession
     keys: Mapping[str, str]

@@ -15,6 +15,7 @@ from schemathesis.core.failures import FailureGroup
 from proxy.clock import utc_now
 from tests.spec.conformance import exercise, objections
 from tests.spec.conftest import STATEMENT
+from tests.spec.test_leak import leaks, respelled, shown
 
 if TYPE_CHECKING:
     from tests.spec.conftest import Street
@@ -201,6 +202,41 @@ async def test_who_decides_is_answered_in_every_room_as_the_document_says(street
     assert seen["GET /locks"] == {200}
     assert seen["GET /locks/{id}"] == {404}
     assert seen["POST /passkeys/begin"] >= {403}
+
+
+async def test_the_console_answers_about_the_log_as_the_document_says(street: Street) -> None:
+    """Generated questions and leak traces, by the oversight desk and by one who is not of it."""
+    document = await document_of(street)
+    document["paths"] = {path: each for path, each in document["paths"].items() if path.startswith(("/log/", "/leaks"))}
+
+    for key, status in (("auditor", 422), ("officer", 404)):
+        headers = {"Authorization": f"Bearer {street.keys[key]}"}
+        seen = await asyncio.to_thread(exercise, document, street.servers.console.url, headers, examples=EXAMPLES)
+
+        assert seen.keys() == {"POST /log/search", "POST /log/count", "POST /leaks"}
+        assert all(status in each for each in seen.values()), seen
+
+
+async def test_leak_traces_are_as_the_document_says(street: Street) -> None:
+    """Somebody's leads, nobody's, what is unclear, what is no JSON object, and what is not for this role."""
+    document = await document_of(street)
+    answer, record = await shown(street)
+    published = respelled(record)
+
+    found = await leaks(street, published=published)
+    nobody = await leaks(street, published=published, at="2020-01-01T00:00Z")
+
+    assert answer.headers["Audit-Entry"] in str(found.json["leads"])
+    assert nobody.json["leads"] == []
+    for told in (
+        found,
+        nobody,
+        await leaks(street, published=[{"kind": "phone", "value": "12"}]),
+        await leaks(street, published=[]),
+        await leaks(street, published=published, case="26-999999"),
+        await leaks(street, "officer", published=published),
+    ):
+        assert objections(document, "post", "/leaks", told) == [], (told.status, told.body)
 
 
 async def test_a_stranger_reads_neither_document(street: Street) -> None:

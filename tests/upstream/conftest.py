@@ -9,7 +9,6 @@ import time
 import urllib.request
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +21,14 @@ from proxy.inquiry.route import Absent, Forward, Route
 from proxy.inquiry.routes import load_routes
 from proxy.inquiry.service import inquire
 from proxy.telemetry import Metrics
-from proxy.upstream.client import Upstream, UpstreamOptions
+from proxy.upstream.client import Upstream
+from proxy.upstream.options import UpstreamOptions
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
     from proxy.upstream.reply import Reply
 
 ROOT = Path(__file__).parents[2]
@@ -227,9 +227,7 @@ def query(world: World, shipped_routes: RouteMap) -> Callable[[Upstream, str], A
     """Provide the way from a terminal's target to the records server's reply."""
 
     async def ask(upstream: Upstream, target: str) -> Reply:
-        inbound = Inbound(
-            query_id="q1", received_at=datetime.now(UTC), source="127.0.0.1", method="GET", target=target, headers=()
-        )
+        inbound = Inbound(query_id="q1", source="127.0.0.1", method="GET", target=target, headers=())
         return await world.ask(upstream, inquire(shipped_routes, inbound))
 
     return ask

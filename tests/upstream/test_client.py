@@ -11,7 +11,8 @@ import pytest
 from aiohttp import ClientSession
 
 from proxy.inquiry.inquiry import Outbound
-from proxy.upstream.client import ReceiptMismatch, UpstreamOptions
+from proxy.upstream.client import ReceiptMismatch
+from proxy.upstream.options import UpstreamOptions
 from proxy.upstream.reply import Overloaded, ReplyUnreadable, UpstreamFailed, UpstreamTimeout, UpstreamUnavailable
 
 if TYPE_CHECKING:
@@ -407,17 +408,6 @@ async def test_a_closed_client_sends_nothing(world: World) -> None:
         await world.ask(upstream)
 
     assert server.connections == 0
-
-
-async def test_a_probe_tells_a_sick_server(world: World, well_formed: Reply) -> None:
-    """A probe that is answered with an error, or not at all, fails the check."""
-    server = await world.server(well_formed(status="500 X"), SILENCE)
-    upstream = await world.upstream(server, probe="/health", first_byte_seconds=0.05)
-
-    with pytest.raises(UpstreamFailed):
-        await upstream.check()
-    with pytest.raises(UpstreamTimeout):
-        await upstream.check()
 
 
 async def test_no_refusal_tells_what_was_asked(world: World) -> None:

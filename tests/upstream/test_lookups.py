@@ -13,7 +13,7 @@ from tests.upstream.conftest import receipt, reply
 
 if TYPE_CHECKING:
     from proxy.inquiry.inquiry import Inquiry
-    from proxy.inquiry.routes import RouteMap
+    from proxy.inquiry.route import RouteMap
     from proxy.registry.resolution import Answer
     from tests.upstream.conftest import World
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.entry import Entry
     from proxy.demo.town import Town
+    from proxy.doors import Servers
 
 PURPOSE = f'code=C, case="{docket.STOP}", statement="stopped for no plates, driver has no licence on him"'
 PERSON = "100027"
@@ -196,7 +197,7 @@ class Records:
 class House:
     """The running product and what stands behind it."""
 
-    servers: main.Servers
+    servers: Servers
     records: Records
     store: Path
     key: str

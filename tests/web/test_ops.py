@@ -128,3 +128,22 @@ async def test_readiness_says_what_to_look_at(opened: Opened) -> None:
     assert (ready.status, alive.status) == (503, 200)
     assert [name for name, check in checks.items() if not check["ok"]] == ["upstream"]
     assert checks["upstream"]["reason"]
+
+
+async def test_tiles_that_cannot_be_written_are_told_of(opened: Opened) -> None:
+    """No evidence is lost and the node answers on; but witnesses would wait, and nobody would know why."""
+    async with opened() as house:
+        log = house.servers.audit.log
+        tiles = log.directory / "tile"
+        await until(tiles.exists)
+        tiles.rename(log.directory / "aside")
+        tiles.touch()
+
+        await house.ask(house.request())
+
+        await until(lambda: log.publish_failure is not None)
+        ready = await ask(house, "/readyz")
+
+    check = json.loads(ready.body)["checks"]["log"]
+    assert (check["ok"], check["warns"]) == (True, True)
+    assert "tile" in check["reason"]

@@ -26,8 +26,9 @@ from proxy.tlog.keys import load_cosigner
 from proxy.tlog.log import Log
 from proxy.tlog.note import Signer
 from proxy.tlog.rotation import keep_rotation, rotations_of, state_rotation, with_rotations
+from proxy.tlog.store import COSIGNED, HISTORY
 from proxy.tlog.verify import verify
-from proxy.tlog.witnesses import COSIGNED, HISTORY, Contradicted, Witnesses
+from proxy.tlog.witnesses import Contradicted, Witnesses
 from proxy.witness.running import witnessing
 from proxy.witness.settings import load_witness
 from tests.witness.conftest import KEY, ORIGIN, Office

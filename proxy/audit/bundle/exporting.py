@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from proxy.audit.bundle.events import Exported
+from proxy.audit.bundle.gathering import ExportRefused
 from proxy.audit.bundle.layout import (
     BAGIT,
     BAGIT_CONTENT,
@@ -33,7 +34,7 @@ from proxy.audit.bundle.papers import Facts, papers
 from proxy.audit.bundle.stamps import stamped_at
 from proxy.audit.bundle.trust import Trust
 from proxy.audit.bundle.verifying import verify_bundle
-from proxy.audit.bundle.writing import Evidence, ExportRefused, Sheaf
+from proxy.audit.bundle.writing import Evidence, Sheaf
 from proxy.clock import stamp
 from proxy.tlog.errors import LogDamaged
 from proxy.tlog.files import sync_directory

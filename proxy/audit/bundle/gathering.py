@@ -9,11 +9,10 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from proxy.audit.bundle.question import Chooser, Stretch
-from proxy.audit.bundle.writing import ExportRefused
 from proxy.audit.entry import decode
 from proxy.clock import stamp
-from proxy.tlog.errors import LogDamaged, NoteInvalid
-from proxy.tlog.store import CHECKPOINT, SegmentReader, segments_of
+from proxy.tlog.errors import LogDamaged, LogError, NoteInvalid
+from proxy.tlog.store import CHECKPOINT, COSIGNED, SegmentReader, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,12 +23,15 @@ if TYPE_CHECKING:
     from proxy.tlog.note import Checkpoint, Verifier
     from proxy.tlog.store import Stored
 
-COSIGNED: Final = "cosigned"
 STEP: Final = 1000
 _TICK: Final = timedelta(milliseconds=10)
 """The smallest step of an entry's time."""
 SET_BACK: Final = timedelta(days=1)
 """Times in a log go up, but for a clock that was set back: by less than this, or its node would not have gone on."""
+
+
+class ExportRefused(LogError):  # noqa: N818 -- reads as a sentence where it is raised
+    """There is nothing to export, or more than a bundle holds."""
 
 
 class EpochUnsearchable(ExportRefused):

@@ -45,7 +45,6 @@ QUESTION: Final = "data/question.json"
 CHECKPOINT: Final = "data/checkpoint"
 RANGE_PROOF: Final = "data/range/proof"
 POLICIES: Final = "data/policies/"
-OF_ENTRIES: Final = ("data/entries/", "data/proofs/", "data/bodies/", "data/keys/")
 
 BAGIT_CONTENT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 

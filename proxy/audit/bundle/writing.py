@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from proxy.audit.bundle.gathering import ExportRefused
 from proxy.audit.bundle.layout import (
     CHECKPOINT,
     POLICIES,
@@ -29,7 +30,7 @@ from proxy.audit.bundle.question import MAX_ENTRIES, Asked
 from proxy.audit.entry import decode
 from proxy.audit.sealing import KeyGone
 from proxy.clock import stamp
-from proxy.tlog.errors import LogDamaged, LogError
+from proxy.tlog.errors import LogDamaged
 from proxy.tlog.frames import encode_entries
 from proxy.tlog.merkle import consistency_proof, inclusion_proof, leaf_hash, root_of_inclusion
 from proxy.tlog.proof import Proof
@@ -46,10 +47,6 @@ if TYPE_CHECKING:
     from proxy.audit.sealing import Sealer
     from proxy.tlog.note import Checkpoint
     from proxy.tlog.store import Stored
-
-
-class ExportRefused(LogError):  # noqa: N818 -- reads as a sentence where it is raised
-    """There is nothing to export, or more than a bundle holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.audit.continuity import unreleased_by
+from proxy.audit.entry import EntryUnreadable, decode
 from proxy.audit.sealing import SealBroken, body_key_of
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Json
+    from proxy.audit.sealing import Sealer
+    from proxy.tlog.places import Placed
 
 QUERIES: Final = frozenset({"decided", "refused"})
 """Kinds that count as a query: each has one of them."""
@@ -95,6 +98,23 @@ def row_of(entry: Entry, body: Mapping[str, Json], segment: int, offset: int) ->
         gone=_numbers(entry.facts.get("entries")) if entry.kind == SHREDDED else unreleased_by(entry),
         body_key=_sealed_with(entry.body),
     )
+
+
+def row_at(placed: Placed, sealer: Sealer) -> Row | None:
+    """Return the row of what lies at a place of the log, or None where that is no entry: `audit verify` tells of it."""
+    try:
+        entry = decode(*placed.stored)
+        return row_of(entry, in_clear(entry, sealer), placed.segment, placed.offset)
+    except EntryUnreadable:
+        return None
+
+
+def in_clear(entry: Entry, sealer: Sealer) -> Mapping[str, Json]:
+    """Return an entry's sealed part in clear, empty where that is gone."""
+    try:
+        return entry.unseal(sealer)
+    except SealBroken:
+        return {}
 
 
 def left_in(body: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:

@@ -8,9 +8,7 @@ for as long as the file is open.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import random
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -19,13 +17,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from proxy.audit.continuity import older_of
-from proxy.audit.entry import EntryUnreadable, decode
-from proxy.audit.index.file import IndexUnusable, Writing, reading
-from proxy.audit.index.rows import QUERIES, SHREDDED, about_key, left_in, row_of
-from proxy.audit.sealing import SealBroken
-from proxy.tlog.errors import LogDamaged
-from proxy.tlog.merkle import leaf_hash
-from proxy.tlog.places import CHUNK, Place, Placed, following, read_at
+from proxy.audit.entry import decode
+from proxy.audit.index.file import IndexUnusable, reading
+from proxy.audit.index.folder import Folder, place_of, remove
+from proxy.audit.index.rows import QUERIES, SHREDDED, about_key, in_clear, left_in, row_at
+from proxy.tlog.places import CHUNK, Place, following, read_at
 from proxy.tlog.store import first_kept, newest_seal
 
 if TYPE_CHECKING:
@@ -34,12 +30,9 @@ if TYPE_CHECKING:
 
     from proxy.audit.entry import Entry
     from proxy.audit.event import Json
-    from proxy.audit.index.file import Reading
-    from proxy.audit.index.rows import Row
+    from proxy.audit.index.file import Reading, Writing
     from proxy.audit.sealing import Sealer
 
-SAMPLED: Final = 16
-"""Entries that are compared with the log whenever the index is opened."""
 MOST_TOGETHER: Final = 64
 """Entries of one query that are looked at; it has two, or a few more where it was escalated."""
 WHOLE: Final = 1 << 40
@@ -49,19 +42,6 @@ TURN_SECONDS: Final = 0.05
 RESTS: Final = 9
 TURN_CHUNK: Final = 1 << 19
 """Beside a server: how long a turn takes, how many times as long it rests, and how many bytes of the log it reads at once."""
-_SEAL: Final = "index"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disclosure:
-    """An entry that disclosed values of certain marks: whose it is, as tokens, and all that was seen of those records."""
-
-    index: int
-    at: str
-    officer_token: str
-    case_token: str
-    terminal_token: str
-    seen: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,20 +63,14 @@ class Gaps:
     keys: Sequence[str] = ()
 
 
-def folder_of(store: Path) -> Path:
-    """Return where the index of a store's log lies."""
-    return store.with_name(f"{store.stem}.index")
-
-
 class Index:
     """One log's index. Safe to use from any thread; one of them adds at a time."""
 
     def __init__(self, log: Path, folder: Path, sealer: Sealer, origin: str, chunk: int = CHUNK) -> None:
         """Name the log and the index's folder; nothing is opened yet. It is read ``chunk`` bytes at a time."""
         self._log = log
-        self._folder = folder
+        self._folder = Folder(folder, log, sealer, origin)
         self._sealer = sealer
-        self._origin = origin
         self._chunk = chunk
         self._adding = threading.Lock()
         self._writing: Writing | None = None
@@ -132,9 +106,13 @@ class Index:
         Raises:
             IndexUnusable, LogDamaged: it cannot go on.
         """
-        begun = time.monotonic()
-        await self.follow(TURN_SECONDS)
-        await asyncio.sleep(RESTS * (time.monotonic() - begun))
+        await asyncio.sleep(RESTS * await asyncio.to_thread(self._turn))
+
+    def _turn(self) -> float:
+        """Follow the log for a turn; return for how many seconds it worked: while it waits it takes nothing from anybody."""
+        begun = time.thread_time()
+        self.catch_up(None, TURN_SECONDS)
+        return time.thread_time() - begun
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
@@ -165,15 +143,15 @@ class Index:
 
     def _caught_up(self, progress: Callable[[int], None] | None, seconds: float) -> int:
         if self._lock is None:
-            self._lock = self._locked("lock")
+            self._lock = self._folder.locked("lock")
         if self._lock is None:
             return 0
-        current = self._current()
+        current = self._folder.current()
         if self._writing is None or self._writing.path != current:
             if self._writing is not None:
                 self._writing.close()
-            self._open(current)
-        assert self._writing is not None
+            self._writing = self._folder.opened(current)
+            self._place = place_of(self._writing.meta())
         return self._take(self._writing, progress, seconds=seconds)
 
     def rebuild(self, progress: Callable[[int], None] | None = None) -> int:
@@ -182,25 +160,25 @@ class Index:
         Raises:
             IndexUnusable, LogDamaged: as ``catch_up``; what was made is kept.
         """
-        alone = self._locked("rebuilding")
+        alone = self._folder.locked("rebuilding")
         if alone is None:
             msg = "another process is making the index anew"
             raise IndexUnusable(msg)
         try:
-            current = self._current()
-            new = self._file(int(current.stem) + 1).with_suffix(".new")
-            writing = self._begun(new) or self._fresh(new)
+            current = self._folder.current()
+            new = self._folder.after(current).with_suffix(".new")
+            writing = self._folder.begun_or_fresh(new)
             try:
                 done = int(writing.meta().get("size", 0))
                 if progress is not None:
                     progress(done)
-                taken = self._take(writing, progress, self._place_of(writing.meta()))
+                taken = self._take(writing, progress, place_of(writing.meta()))
             finally:
                 writing.close()
             with self._adding:
                 self._shut()
                 new.rename(new.with_suffix(".db"))
-            _remove(current)
+            remove(current)
             return done + taken
         finally:
             os.close(alone)
@@ -219,9 +197,9 @@ class Index:
             found, behind = following(self._log, place, self._chunk)
             if behind == place:
                 return taken
-            rows = [row for each in found if (row := self._row(each)) is not None]
+            rows = [row for each in found if (row := row_at(each, self._sealer)) is not None]
             last = found[-1].stored.entry if found else None
-            writing.add(rows, self._meta(behind, last))
+            writing.add(rows, self._folder.meta(behind, last))
             taken += len(found)
             place = behind
             if mine:
@@ -230,100 +208,6 @@ class Index:
                 progress(len(found))
         return taken
 
-    def _row(self, placed: Placed) -> Row | None:
-        try:
-            entry = decode(*placed.stored)
-            return row_of(entry, self._opened(entry), placed.segment, placed.offset)
-        except EntryUnreadable:
-            return None  # `audit verify` tells of it
-
-    def _opened(self, entry: Entry) -> Mapping[str, Json]:
-        try:
-            return entry.unseal(self._sealer)
-        except SealBroken:
-            return {}
-
-    def _meta(self, place: Place, last: bytes | None) -> dict[str, str]:
-        known = {"size": str(place.number), "segment": str(place.segment), "offset": str(place.offset)}
-        seal = self._sealer.token(_SEAL, "/".join((self._origin, *known.values())))
-        return known | {"seal": seal} | ({"last": leaf_hash(last).hex()} if last is not None else {})
-
-    def _locked(self, name: str) -> int | None:
-        """Return a descriptor that holds a lock, or None while another process has it."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return descriptor
-
-    def _file(self, number: int) -> Path:
-        return self._folder / f"{number}.db"
-
-    def _current(self) -> Path:
-        numbers = [int(path.stem) for path in self._folder.glob("*.db") if path.stem.isdigit()]
-        return self._file(max(numbers, default=1))
-
-    def _open(self, path: Path) -> None:
-        writing = self._begun(path)
-        if writing is None:
-            writing = self._fresh(self._file(int(path.stem) + 1) if path.exists() else path)
-            if writing.path != path:
-                _remove(path)
-        self._writing = writing
-        self._place = self._place_of(writing.meta())
-
-    def _fresh(self, path: Path) -> Writing:
-        _remove(path)
-        return Writing(path)
-
-    def _begun(self, path: Path) -> Writing | None:
-        """Return the file opened, if it is this log's; None when it is another's, was altered, or cannot be read."""
-        if not path.exists():
-            return None
-        try:
-            writing = Writing(path)
-        except IndexUnusable:
-            return None
-        if self._belongs(writing):
-            return writing
-        writing.close()
-        return None
-
-    def _belongs(self, writing: Writing) -> bool:
-        try:
-            known = writing.meta()
-            if not known:
-                return True
-            size = int(known["size"])
-            sealed = "/".join((self._origin, known["size"], known["segment"], known["offset"]))
-            if known["seal"] not in self._sealer.searches(_SEAL, sealed).values():
-                return False
-            return self._agrees(writing.path, size, known.get("last", ""))
-        except (KeyError, ValueError, IndexUnusable, LogDamaged):
-            return False
-
-    def _agrees(self, path: Path, size: int, last: str) -> bool:
-        """Compare the last entry, and a few others, with the log. Entries that are not kept any more agree."""
-        chosen = {size - 1, *random.SystemRandom().sample(range(size), min(SAMPLED, size))} - {-1}
-        with reading(path) as index:
-            for number, (segment, offset) in index.places(chosen).items():
-                try:
-                    stored = read_at(self._log, number, segment, offset)
-                except FileNotFoundError:
-                    continue
-                if number == size - 1 and leaf_hash(stored.entry).hex() != last:
-                    return False
-                row = self._row(Placed(stored, segment, offset))
-                if row is not None and not all(number in index.of_key(key, number, number + 1, 1) for key in row.keys):
-                    return False
-        return True
-
-    def _place_of(self, known: Mapping[str, str]) -> Place:
-        return Place(int(known.get("size", 0)), int(known.get("segment", 0)), int(known.get("offset", 0)))
-
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """Yield a look into the index as it is now.
@@ -331,7 +215,7 @@ class Index:
         Raises:
             IndexUnusable: there is none.
         """
-        with reading(self._current()) as index:
+        with reading(self._folder.current()) as index:
             yield index
 
     def find(
@@ -392,26 +276,9 @@ class Index:
         """
         with self.reading() as index:
             for entry in self._read(index, index.of_key(key, 0, index.size(), MOST_TOGETHER)):
-                if entry.kind in QUERIES and (name := self._opened(entry).get("operator")):
+                if entry.kind in QUERIES and (name := in_clear(entry, self._sealer).get("operator")):
                     return str(name)
         return ""
-
-    def disclosed(self, marks: Sequence[str], before: datetime) -> Iterator[Disclosure]:
-        """Yield, oldest first, the entries before a moment that disclosed a value of any of the marks.
-
-        Raises:
-            IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
-        """
-        wanted = set(marks)
-        for entry, body in self.opened(marks, before):
-            yield Disclosure(
-                index=entry.index,
-                at=entry.at,
-                officer_token=_one(entry, "officer"),
-                case_token=_one(entry, "case"),
-                terminal_token=_one(entry, "terminal"),
-                seen=_seen(body, wanted),
-            )
 
     def gaps(self) -> Gaps:
         """Return what of the log nobody can search or read any more, so that nothing found there means nothing.
@@ -435,7 +302,7 @@ class Index:
             return index.size()
 
     def opened(self, marks: Sequence[str], before: datetime) -> Iterator[tuple[Entry, Mapping[str, Json]]]:
-        """Yield the same entries with their sealed parts in clear, which say of each record what was seen.
+        """Yield, oldest first, entries before a moment that disclosed a value of any of the marks, sealed parts in clear.
 
         Raises:
             IndexUnusable, LogDamaged, EntryUnreadable: as ``find``.
@@ -444,7 +311,7 @@ class Index:
         with self.reading() as index:
             numbers = index.marked(wanted, 0, index.size(), WHOLE)
             for entry in self._read(index, reversed(numbers)):
-                body = self._opened(entry)
+                body = in_clear(entry, self._sealer)
                 if datetime.fromisoformat(entry.at) < before and _seen(body, wanted):
                     yield entry, body
 
@@ -454,7 +321,7 @@ class Index:
                 yield decode(*read_at(self._log, number, segment, offset))
 
     def _marks(self, entry: Entry, wanted: set[str]) -> set[str]:
-        return set(_seen(self._opened(entry), wanted).values()) if wanted else set()
+        return set(_seen(in_clear(entry, self._sealer), wanted).values()) if wanted else set()
 
 
 def _seen(body: Mapping[str, Json], wanted: set[str]) -> dict[str, str]:
@@ -471,13 +338,3 @@ def _seen(body: Mapping[str, Json], wanted: set[str]) -> dict[str, str]:
 
 def _tokens(entry: Entry) -> set[str]:
     return {token for tokens in entry.parties.values() for token in tokens}
-
-
-def _one(entry: Entry, kind: str) -> str:
-    return next(iter(entry.parties.get(kind, ())), "")
-
-
-def _remove(path: Path) -> None:
-    """Remove a file and its journal; who still has them open goes on with them."""
-    for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-        each.unlink(missing_ok=True)

@@ -192,7 +192,7 @@ class Console:
 
     async def _refused(self, request: web.BaseRequest, came: _Came, refusal: Refusal) -> web.Response:
         principal = came.session.principal if came.session is not None else None
-        declined = await self._gateway.refused(_inbound(request, self._clock), principal, refusal)
+        declined = await self._gateway.refused(_inbound(request), principal, refusal)
         if isinstance(declined.refusal, StepUpRequired) and came.session is not None:
             asked = confirmation(request.raw_path.partition("?")[0], came.form, declined.refusal)
             return page(self._pages.render("step_up.html", principal=principal, cookie=came.cookie, **asked), status=401)
@@ -275,11 +275,10 @@ def _to_sign_in(request: web.BaseRequest, path: str, needed: SignInNeeded) -> we
     return go(f"/sign-in?next={quote(back)}{said}" if back != "/" or said else "/sign-in")
 
 
-def _inbound(request: web.BaseRequest, clock: Clock) -> Inbound:
+def _inbound(request: web.BaseRequest) -> Inbound:
     """Return what the log keeps of a request that was refused: never its cookie, nor the form."""
     return Inbound(
         query_id=secrets.token_hex(12),
-        received_at=clock(),
         source=request.remote or "",
         method=request.method,
         target=request.raw_path.partition("?")[0],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import __version__
 from proxy.web.openapi.delegations import delegations
+from proxy.web.openapi.leaks import leaks
 from proxy.web.openapi.locks import findings, locks
 from proxy.web.openapi.log import log
 from proxy.web.openapi.parts import JSON, headers, schemas
@@ -55,6 +56,7 @@ def document(policies: PolicySet) -> dict[str, Any]:
             **findings(),
             **passkeys(STEP_UP),
             **log(),
+            **leaks(),
         },
         "components": {
             "securitySchemes": {

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from proxy.web.openapi.parts import JSON, OF_A_BODY, OF_IDENTITY, OF_THE_CONNECTION, operation
+from proxy.web.openapi.parts import ID, JSON, MOMENT, OF_A_BODY, OF_THE_KNOWN, operation, sent
 
-_OF_ALL: Final = (
-    OF_THE_CONNECTION
-    | OF_IDENTITY
-    | {"method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-unknown", "locked", "locks-stale"}
-)
-_MOMENT: Final = {"type": "string", "format": "date-time"}
+_OF_ALL: Final = OF_THE_KNOWN | {"parameter-unknown"}
 _TEXT: Final = {"type": "string"}
 _ONE: Final = {
     "type": "object",
@@ -19,17 +14,12 @@ _ONE: Final = {
     "properties": {
         **dict.fromkeys(("id", "delegator", "delegate", "role"), _TEXT),
         "state": {"enum": ["active", "to come", "over"]},
-        "starts_at": _MOMENT,
-        "ends_at": _MOMENT,
+        "starts_at": MOMENT,
+        "ends_at": MOMENT,
         "ended_by": {"type": ["string", "null"]},
     },
 }
-_SENT: Final = {
-    "type": "object",
-    "required": ["delegate", "ends_at"],
-    "additionalProperties": False,
-    "properties": {"delegate": _TEXT, "starts_at": _MOMENT, "ends_at": _MOMENT},
-}
+_SENT: Final = {"delegate": _TEXT, "starts_at": MOMENT, "ends_at": MOMENT}
 
 
 def delegations() -> dict[str, dict[str, Any]]:
@@ -40,7 +30,6 @@ def delegations() -> dict[str, dict[str, Any]]:
     add = operation(
         "delegation-add", "delegations", "Have a colleague decide for you", shown, _OF_ALL | OF_A_BODY | {"delegation-invalid"}
     )
-    add["requestBody"] = {"required": True, "content": {JSON: {"schema": _SENT}}}
+    add["requestBody"] = sent(_SENT, ["delegate", "ends_at"])
     end = operation("delegation-end", "delegations", "End one", shown, _OF_ALL | {"delegation-unknown"})
-    one = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}}
-    return {"/delegations": {"get": list_, "post": add}, "/delegations/{id}/end": {"parameters": [one], "post": end}}
+    return {"/delegations": {"get": list_, "post": add}, "/delegations/{id}/end": {"parameters": [ID], "post": end}}

@@ -6,18 +6,12 @@ from typing import Any, Final
 
 from proxy.escalation.locks import Kind
 from proxy.oversight.finding import Disposition, Standing
-from proxy.web.openapi.parts import JSON, MOMENT, OF_A_BODY, OF_IDENTITY, OF_STEP_UP, OF_THE_CONNECTION, operation
+from proxy.web.openapi.parts import ID, JSON, MAYBE_MOMENT, MOMENT, OF_A_BODY, OF_STEP_UP, OF_THE_KNOWN, listed, operation, sent
 
 OF_LOCKS: Final = frozenset({"lock-ineligible", "lock-unknown", "lock-over", "lock-target-invalid", "lock-target-unknown"})
-_OF_ALL: Final = (
-    OF_THE_CONNECTION
-    | OF_IDENTITY
-    | {"method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-duplicate", "locked", "locks-stale"}
-)
-_ID: Final = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}}
+_OF_ALL: Final = OF_THE_KNOWN | {"parameter-duplicate"}
 _TEXT: Final = {"type": "string"}
 _MAYBE: Final = {"type": ["string", "null"]}
-_MAYBE_MOMENT: Final = {"anyOf": [MOMENT, {"type": "null"}]}
 _REASON: Final = {"type": "string", "minLength": 8, "maxLength": 1000}
 _LOCK: Final = {
     "type": "object",
@@ -30,7 +24,7 @@ _LOCK: Final = {
         "state": {"enum": ["active", "ended"]},
         "created_at": MOMENT,
         "ended_at": MOMENT,
-        "until": _MAYBE_MOMENT,
+        "until": MAYBE_MOMENT,
         "only_here": {"const": True, "description": "The store cannot be written: it holds at this node alone so far."},
     },
 }
@@ -43,8 +37,8 @@ _FINDING: Final = {
         **dict.fromkeys(("opened_by", "reason", "closed_by", "words"), _MAYBE),
         "state": {"enum": [str(state) for state in Standing]},
         "outcome": {"enum": [*(str(each) for each in Disposition), None]},
-        "opened_at": _MAYBE_MOMENT,
-        "closed_at": _MAYBE_MOMENT,
+        "opened_at": MAYBE_MOMENT,
+        "closed_at": MAYBE_MOMENT,
     },
 }
 
@@ -56,19 +50,20 @@ def locks(step_up: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "lock-add", "locks", "Stop a person, terminal, case, subject or grant at once, at every node", shown,
         {*_OF_ALL, *OF_A_BODY, *OF_LOCKS, "reason-missing", "parameter-unknown"},
     )  # fmt: skip
-    sent = {"kind": _LOCK["properties"]["kind"], "target": _TEXT, "reason": _REASON, "until": MOMENT}  # type: ignore[index]
-    add["requestBody"] = _body(sent | {"anyway": {"type": "boolean"}}, ["kind", "target", "reason"])
+    named = {"kind": _LOCK["properties"]["kind"], "target": _TEXT, "reason": _REASON, "until": MOMENT}  # type: ignore[index]
+    add["requestBody"] = sent(named | {"anyway": {"type": "boolean"}}, ["kind", "target", "reason"])
     lift = operation(
         "lock-lift", "locks", "Lift a lock, as another person than who locked and than who is locked", shown,
         {*_OF_ALL, *OF_A_BODY, *OF_LOCKS, *OF_STEP_UP, "reason-missing"},
     )  # fmt: skip
-    lift["requestBody"] = _body({"reason": _REASON}, ["reason"])
+    lift["requestBody"] = sent({"reason": _REASON}, ["reason"])
     lift["parameters"] = [step_up]
+    list_ = listed("locks", "The locks that are yours to see", _LOCK, ["active", "ended"], {*_OF_ALL, *OF_LOCKS})
     one = operation("lock", "locks", "One lock", shown, {*_OF_ALL, *OF_LOCKS})
     return {
-        "/locks": {"get": _list("locks", "The locks that are yours to see", _LOCK, ["active", "ended"], OF_LOCKS), "post": add},
-        "/locks/{id}": {"parameters": [_ID], "get": one},
-        "/locks/{id}/lift": {"parameters": [_ID], "post": lift},
+        "/locks": {"get": list_, "post": add},
+        "/locks/{id}": {"parameters": [ID], "get": one},
+        "/locks/{id}/lift": {"parameters": [ID], "post": lift},
     }
 
 
@@ -80,23 +75,11 @@ def findings() -> dict[str, dict[str, Any]]:
         {*_OF_ALL, *OF_A_BODY, *unknown, "finding-closed", "outcome-unknown", "reason-missing"},
     )  # fmt: skip
     outcome = {"enum": [str(each) for each in Disposition]}
-    close["requestBody"] = _body({"outcome": outcome, "reason": {"type": "string", "maxLength": 1000}}, ["outcome", "reason"])
+    close["requestBody"] = sent({"outcome": outcome, "reason": {"type": "string", "maxLength": 1000}}, ["outcome", "reason"])
+    list_ = listed("findings", "The findings that are yours to look at", _FINDING, Standing, {*_OF_ALL, *unknown})
     one = operation("finding", "findings", "One finding", shown, {*_OF_ALL, *unknown})
-    states = [str(state) for state in Standing]
     return {
-        "/findings": {"get": _list("findings", "The findings that are yours to look at", _FINDING, states, unknown)},
-        "/findings/{id}": {"parameters": [_ID], "get": one},
-        "/findings/{id}/close": {"parameters": [_ID], "post": close},
+        "/findings": {"get": list_},
+        "/findings/{id}": {"parameters": [ID], "get": one},
+        "/findings/{id}/close": {"parameters": [ID], "post": close},
     }
-
-
-def _list(room: str, summary: str, row: object, states: list[str], slugs: set[str] | frozenset[str]) -> dict[str, Any]:
-    rows = {"type": "object", "required": [room], "properties": {room: {"type": "array", "items": row}}}
-    found = operation(room, room, summary, {JSON: {"schema": rows}}, {*_OF_ALL, *slugs, "parameter-unknown"})
-    found["parameters"] = [{"name": "state", "in": "query", "schema": {"type": "string", "enum": states}}]
-    return found
-
-
-def _body(members: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    schema = {"type": "object", "properties": members, "required": required, "additionalProperties": False}
-    return {"required": True, "content": {JSON: {"schema": schema}}}

@@ -5,18 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from proxy.oversight.questions import BY, COUNTS, MOST_VALUE, OLDEST
-from proxy.web.openapi.parts import JSON, OF_A_BODY, OF_IDENTITY, OF_THE_CONNECTION, operation
+from proxy.web.openapi.parts import CONSOLE, JSON, OF_A_QUESTION, operation, sent
 
-_REFUSED: Final = (
-    OF_THE_CONNECTION
-    | OF_IDENTITY
-    | OF_A_BODY
-    | {
-        "method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-duplicate", "locked", "locks-stale",
-        "route-unknown", "case-unknown", "case-directory-unavailable", "statement-uninformative", "own-lookups",
-        "sought-unknown",
-    }
-)  # fmt: skip
+_REFUSED: Final = OF_A_QUESTION | {"sought-unknown"}
 _TEXT: Final = {"type": "string", "maxLength": MOST_VALUE}
 _DAY: Final = {"type": "string", "format": "date"}
 _NUMBERS: Final = {"type": "array", "items": {"type": "integer"}}
@@ -92,13 +83,7 @@ def log() -> dict[str, dict[str, Any]]:
     )  # fmt: skip
     order = {"type": "string", "enum": ["", OLDEST], "description": "oldest: a timeline, all of it in one answer."}
     before = {"type": "string", "pattern": "^[0-9]{0,15}$"}
-    search["requestBody"] = _body({**_ASKED, "dob": _TEXT, "before": before, "order": order})
+    search["requestBody"] = sent({**_ASKED, "dob": _TEXT, "before": before, "order": order}, _ASKED)
     count = operation("log-count", "log", "How many queries there were", {JSON: {"schema": _COUNTED}}, _REFUSED)
-    count["requestBody"] = _body({**_ASKED, "counts": {"type": "string", "enum": list(COUNTS)}}, "counts")
-    servers = [{"url": "/", "description": "The console's door."}]
-    return {"/log/search": {"servers": servers, "post": search}, "/log/count": {"servers": servers, "post": count}}
-
-
-def _body(members: dict[str, Any], *more: str) -> dict[str, Any]:
-    schema = {"type": "object", "properties": members, "required": [*_ASKED, *more], "additionalProperties": False}
-    return {"required": True, "content": {JSON: {"schema": schema}}}
+    count["requestBody"] = sent({**_ASKED, "counts": {"type": "string", "enum": list(COUNTS)}}, [*_ASKED, "counts"])
+    return {"/log/search": {"servers": CONSOLE, "post": search}, "/log/count": {"servers": CONSOLE, "post": count}}

@@ -18,6 +18,20 @@ OF_THE_CONNECTION: Final = frozenset(
 OF_IDENTITY: Final = frozenset({"credential-missing", "credential-invalid"})
 OF_STEP_UP: Final = frozenset({"step-up-required", "step-up-failed", "step-up-too-many", "passkey-missing", "passkey-refused"})
 OF_A_BODY: Final = frozenset({"body-unreadable", "body-too-large", "media-type-unsupported", "parameter-duplicate"})
+OF_THE_KNOWN: Final = (
+    OF_THE_CONNECTION
+    | OF_IDENTITY
+    | {"method-not-allowed", "audit-unavailable", "request-not-canonical", "locked", "locks-stale"}
+)
+"""What anybody who is known can be refused with, whatever they ask for."""
+OF_A_QUESTION: Final = (
+    OF_THE_KNOWN
+    | OF_A_BODY
+    | {"route-unknown", "case-unknown", "case-directory-unavailable", "statement-uninformative", "own-lookups"}
+)
+"""What a question to the log can be refused with, whatever it is about."""
+ID: Final = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}}
+CONSOLE: Final = [{"url": "/", "description": "The console's door."}]
 
 
 def headers() -> dict[str, Any]:
@@ -71,6 +85,7 @@ def schemas() -> dict[str, Any]:
 
 
 MOMENT: Final = {"type": "string", "format": "date-time"}
+MAYBE_MOMENT: Final = {"anyOf": [MOMENT, {"type": "null"}]}
 _TEXT: Final = {"type": "string"}
 _TEXTS: Final = {"type": "array", "items": _TEXT}
 
@@ -141,7 +156,7 @@ def _duty() -> dict[str, Any]:
             **dict.fromkeys(("approved_by", "criteria", "categories", "rules"), _TEXTS),
             "state": {"enum": [str(state) for state in Duty]},
             "opened_at": MOMENT,
-            "due_at": {"anyOf": [MOMENT, {"type": "null"}]},
+            "due_at": MAYBE_MOMENT,
             "done_at": MOMENT,
         },
     }
@@ -179,3 +194,19 @@ def operation(name: str, tag: str, summary: str, answer: dict[str, Any], slugs: 
         "summary": summary,
         "responses": {"200": {"description": summary + ".", "content": answer}, **refusals({*slugs, "body-too-large"})},
     }
+
+
+def sent(members: dict[str, Any], required: Iterable[str]) -> dict[str, Any]:
+    """Return the body of a request: a JSON object of these members and no other."""
+    schema = {"type": "object", "properties": members, "required": list(required), "additionalProperties": False}
+    return {"required": True, "content": {JSON: {"schema": schema}}}
+
+
+def listed(room: str, summary: str, row: object, states: Iterable[str], slugs: Iterable[str]) -> dict[str, Any]:
+    """Return the operation that lists what is in a room, in one state or all."""
+    rows = {"type": "object", "required": [room], "properties": {room: {"type": "array", "items": row}}}
+    found = operation(room, room, summary, {JSON: {"schema": rows}}, {*slugs, "parameter-unknown"})
+    found["parameters"] = [
+        {"name": "state", "in": "query", "schema": {"type": "string", "enum": [str(each) for each in states]}}
+    ]
+    return found

@@ -8,7 +8,18 @@ from proxy.escalation.lifecycle import State
 from proxy.oversight.duty import State as DutyState
 from proxy.web import forms, problems
 from proxy.web.openapi.locks import OF_LOCKS
-from proxy.web.openapi.parts import JSON, OF_A_BODY, OF_IDENTITY, OF_STEP_UP, OF_THE_CONNECTION, operation, refusals
+from proxy.web.openapi.parts import (
+    ID,
+    JSON,
+    OF_A_BODY,
+    OF_STEP_UP,
+    OF_THE_CONNECTION,
+    OF_THE_KNOWN,
+    listed,
+    operation,
+    refusals,
+    sent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,12 +34,7 @@ OF_DUTIES: Final = frozenset({"duty-unknown", "duty-done", "outcome-unknown", "f
 OF_DELEGATIONS: Final = frozenset({"delegation-invalid", "delegation-unknown"})
 OF_THE_ROOMS: Final = OF_ESCALATIONS | OF_DUTIES | OF_STEP_UP | OF_DELEGATIONS | OF_LOCKS
 _OF_A_STATEMENT: Final = frozenset({"purpose-malformed", "purpose-unknown", "statement-uninformative"})
-_OF_ALL: Final = (
-    OF_THE_CONNECTION
-    | OF_IDENTITY
-    | {"method-not-allowed", "audit-unavailable", "request-not-canonical", "parameter-duplicate", "locked", "locks-stale"}
-)
-_ID: Final = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}}
+_OF_ALL: Final = OF_THE_KNOWN | {"parameter-duplicate"}
 _ETAG: Final = {"ETag": {"$ref": "#/components/headers/ETag"}}
 _MATCH: Final = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
 _REASON: Final = {"type": "string", "minLength": 8, "maxLength": 1000}
@@ -67,11 +73,11 @@ def _escalations() -> dict[str, dict[str, Any]]:
     one["parameters"] = [_MATCH]
     one["responses"]["200"]["headers"] = {**_ETAG, "Retry-After": {"$ref": "#/components/headers/Retry-After"}}
     one["responses"]["304"] = {"description": "As you have it (If-None-Match)."}
+    summary = "Those of yours, and for who may decide those to decide"
+    list_ = listed("escalations", summary, _of("Escalation"), State, _OF_ALL)
     paths: dict[str, dict[str, Any]] = {
-        "/escalations": {
-            "get": _list("escalations", "Those of yours, and for who may decide those to decide", "Escalation", State)
-        },
-        "/escalations/{id}": {"parameters": [_ID], "get": one},
+        "/escalations": {"get": list_},
+        "/escalations/{id}": {"parameters": [ID], "get": one},
     }
     events = operation(
         "escalation-events",
@@ -84,7 +90,7 @@ def _escalations() -> dict[str, dict[str, Any]]:
         {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string", "pattern": "^[0-9a-f]{0,32}$"}}
     ]
     events["responses"]["204"] = {"description": "It has ended, and you have seen the end."}
-    paths["/escalations/{id}/events"] = {"parameters": [_ID], "get": events}
+    paths["/escalations/{id}/events"] = {"parameters": [ID], "get": events}
     for verb, summary in _MOVES.items():
         slugs = OF_ESCALATIONS | (OF_A_BODY if verb in _BODIES else frozenset()) | _MORE.get(verb, frozenset())
         move = _one(f"escalation-{verb}", "escalations", summary, "Escalation", slugs)
@@ -93,8 +99,8 @@ def _escalations() -> dict[str, dict[str, Any]]:
             move["parameters"] = [STEP_UP]
         if verb in _BODIES:
             first = next(iter(_BODIES[verb]))
-            move["requestBody"] = _sent(_BODIES[verb], [first])
-        paths[f"/escalations/{{id}}/{verb}"] = {"parameters": [_ID], "post": move}
+            move["requestBody"] = sent(_BODIES[verb], [first])
+        paths[f"/escalations/{{id}}/{verb}"] = {"parameters": [ID], "post": move}
     return paths
 
 
@@ -104,13 +110,13 @@ def _duties(name: str, verb: str) -> dict[str, dict[str, Any]]:
     reason = {"type": "string", "maxLength": 1000}
     if name == "review":
         outcome = {"enum": ["attested", "justified", "questioned", "unjustified"]}
-        move["requestBody"] = _sent({"outcome": outcome, "reason": reason}, ["outcome", "reason"])
+        move["requestBody"] = sent({"outcome": outcome, "reason": reason}, ["outcome", "reason"])
     else:
-        move["requestBody"] = _sent({"outcome": {"const": "acknowledged"}, "reason": reason}, [])
+        move["requestBody"] = sent({"outcome": {"const": "acknowledged"}, "reason": reason}, [])
     return {
-        f"/{room}": {"get": _list(room, "Those that are yours to do", "Duty", DutyState)},
-        f"/{room}/{{id}}": {"parameters": [_ID], "get": _one(name, room, f"One {name}", "Duty", {"duty-unknown"})},
-        f"/{room}/{{id}}/{verb}": {"parameters": [_ID], "post": move},
+        f"/{room}": {"get": listed(room, "Those that are yours to do", _of("Duty"), DutyState, _OF_ALL)},
+        f"/{room}/{{id}}": {"parameters": [ID], "get": _one(name, room, f"One {name}", "Duty", {"duty-unknown"})},
+        f"/{room}/{{id}}/{verb}": {"parameters": [ID], "post": move},
     }
 
 
@@ -140,19 +146,8 @@ def _documents() -> dict[str, dict[str, Any]]:
 
 
 def _one(name: str, tag: str, summary: str, schema: str, slugs: Iterable[str]) -> dict[str, Any]:
-    return operation(name, tag, summary, {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}, {*_OF_ALL, *slugs})
+    return operation(name, tag, summary, {JSON: {"schema": _of(schema)}}, {*_OF_ALL, *slugs})
 
 
-def _list(room: str, summary: str, schema: str, states: Iterable[str]) -> dict[str, Any]:
-    rows = {"type": "array", "items": {"$ref": f"#/components/schemas/{schema}"}}
-    listed = {"type": "object", "properties": {room: rows}, "required": [room]}
-    found = operation(room, room, summary, {JSON: {"schema": listed}}, {*_OF_ALL, "parameter-unknown"})
-    found["parameters"] = [
-        {"name": "state", "in": "query", "schema": {"type": "string", "enum": [str(each) for each in states]}}
-    ]
-    return found
-
-
-def _sent(members: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    schema = {"type": "object", "properties": members, "required": required, "additionalProperties": False}
-    return {"required": True, "content": {JSON: {"schema": schema}}}
+def _of(schema: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{schema}"}

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.audit.bundle.gathering import ExportRefused
 from proxy.audit.bundle.layout import entry_at
 from proxy.audit.bundle.question import decode_asked
-from proxy.audit.bundle.writing import ExportRefused
 from proxy.audit.entry import decode
 from proxy.audit.errors import AuditUnavailable
 from proxy.audit.keyring import Key, KeyRing

@@ -1,0 +1,35 @@
+"""Columns of the store that only this house can read: AES-256-GCM, each value bound to its row and its column."""
+
+from __future__ import annotations
+
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+class SealedColumns:
+    """Seals values for the rows of one kind of thing."""
+
+    def __init__(self, key: bytes, what: str) -> None:
+        """Take a 32-byte key, and what a row is of, for messages."""
+        self._cipher = AESGCM(key)
+        self._what = what
+
+    def seal(self, plain: bytes, row: str, column: str) -> bytes:
+        """Return what is to be kept of a row's column."""
+        nonce = secrets.token_bytes(12)
+        return nonce + self._cipher.encrypt(nonce, plain, f"{row}/{column}".encode())
+
+    def open(self, sealed: bytes, row: str, column: str) -> bytes:
+        """Return what was sealed.
+
+        Raises:
+            ValueError: it was altered, or moved, or the key is another.
+        """
+        try:
+            return self._cipher.decrypt(sealed[:12], sealed[12:], f"{row}/{column}".encode())
+        except InvalidTag as error:
+            # A row that was moved, altered, or sealed under another key: trust none of it.
+            msg = f"{self._what} {row} cannot be opened: it was altered, or the key is another"
+            raise ValueError(msg) from error
