@@ -73,7 +73,7 @@ def _numbers(whole: dict[str, tuple[str, ...]], begun: dict[str, tuple[str, ...]
         yield from (f"{kind} {_number(kind, text)[start:end]}-" for text in begun.get(kind, ()))
     yield from (f"email {normalize.fold(text.partition('@')[0])[:4]}" for text in whole.get("email", ()))
     # Numbers of records are often given out in their order: a hundred of them in a row is a street of its own.
-    yield from (f"record {text.casefold()[:-2]}" for text in whole.get("person_id", ()))
+    yield from (f"record {normalize.person_id(text)[:-2]}" for text in whole.get("person_id", ()))
 
 
 def sound(name: str) -> str:
@@ -104,6 +104,6 @@ def _streets(text: str) -> Iterator[str]:
 
 
 def _number(kind: str, text: str) -> str:
-    # As recognition reads it: an extension behind a phone number would make another of it.
+    # As recognition reads it, so that a mark taken for another makes no other number of it.
     read = NORMAL_FORMS[kind][1](text) or text
     return _NOT_ALNUM.sub("", read.upper()).translate(_LOOKALIKES)

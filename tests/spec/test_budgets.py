@@ -113,10 +113,9 @@ def inquiry_of(routes: RouteMap, target: str) -> Inquiry:
         ("vehicles?plate=CML186", "vehicles?plate=CML187", "vehicles?plate_prefix=CML", "vehicles?plate_prefix=CML1&color=Red"),
         ("vehicles?plate=CML1B6", "vehicles?plate=XXX186", "vehicles?plate=QML1B6"),
         ("persons?phone=%2B15552684280", "persons?mobile=555-268-4281", "persons?phone=268+4289"),
-        ("persons?phone=555-268-4280+x1", "persons?phone=555-268-4281+ext+22"),
         ("vehicles?plate=KY+CML186", "vehicles?plate=CML187+NY", "vehicles?plate=OH-CML188"),
         ("persons?ssn=666-72-7674", "persons?ssn=666727675", "persons?ssn=666-72-0000"),
-        ("persons/100820", "persons/100821", "warrants?person_id=100899"),
+        ("persons/100820", "persons/100821", "warrants?person_id=100899", "persons/00100822"),
         ("persons?given_name=Ada&sex=F&race=W", "persons?given_name=Ada&dob_from=1950-01-01&dob_to=1951-01-01"),
     ],
 )
