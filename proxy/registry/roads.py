@@ -46,6 +46,7 @@ _NUMBERED: Final = re.compile(
 )
 _BOXED: Final = frozenset({"PO", "RR", "HC"})
 _KINDS: Final = ("COUNTY_RD", "FM_HWY", "TWP_RD", "INTERSTATE_HWY", "HWY")
+_DIGIT: Final = re.compile("[0-9]")
 _JOINED: Final = re.compile(r"\b([A-Z]+)-?([0-9]+[A-Z]?)\b")
 _MAY_BEGIN: Final = """
 HIGHWAY HIWAY HWY ROUTE RTE RT ROAD RD TRUNK SR S SH STH US U CR C CO CH CTH COUNTY CNTY CTY
@@ -95,10 +96,10 @@ def is_route(tokens: Sequence[str]) -> bool:
 
 def numbered(tokens: list[str]) -> list[str]:
     """Return a street's words with a numbered road in its one spelling, where they begin with one."""
-    first = tokens[:3]
-    if _MAY_NAME.isdisjoint(first) and "".join(first).isalpha():
+    said = " ".join(tokens)
+    if not _DIGIT.search(said) or (_MAY_NAME.isdisjoint(tokens[:3]) and "".join(tokens[:3]).isalpha()):
         return tokens
-    said = _JOINED.sub(r"\1 \2", " ".join(tokens))
+    said = _JOINED.sub(r"\1 \2", said)
     found = _NUMBERED.match(said)
     if not found:
         return tokens
