@@ -65,18 +65,16 @@ _HALF_EXCHANGED: Final = ("given: surname first_2", "given: surname first_ends",
 
 def keys(traits: Traits, word: Word) -> list[int]:
     """Return where the look-alikes of an enrolled person are found, some of it twice; ``word`` makes numbers of texts."""
-    weak, strong = keys_apart(traits, word, word, enrolled=True)
-    return [key for found in (*weak, *strong) for key in found.tolist()]
+    return [key for apart in keys_apart(traits, word, word, enrolled=True) for found in apart for key in found.tolist()]
 
 
 def keys_apart(
     traits: Traits, word: Word, usual: Word, *, enrolled: bool = False, halves: tuple[bool, bool] = BOTH
-) -> tuple[list[Keys], list[Keys]]:
-    """Return where look-alikes are found: by what another date of birth or SSN outweighs, and by everything else.
+) -> tuple[list[Keys], list[Keys], list[Keys]]:
+    """Return where look-alikes are found: by names and dates of birth, by an SSN or a plate that slipped, by all else.
 
-    The former are names, and plates that slipped, as many a stranger's does. ``usual`` does what ``word`` does for texts that
-    come again, as names do and numbers do not. ``halves`` are whether to look where one name meets beside the beginning of the
-    other, and where both are exchanged.
+    ``usual`` does what ``word`` does for texts that come again, as names do and numbers do not. ``halves`` are whether to look
+    where one name meets beside the beginning of the other, and where both are exchanged.
     """
     births = [born for born in traits.births if born.whole]
     if births and not enrolled:
@@ -84,19 +82,18 @@ def keys_apart(
     # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
     sounds = (1, 2) if enrolled else (2,) if traits.spots or traits.numbers else (1,)
     shape = sounds, halves, bool(births), enrolled
-    weak, strong = _slipped("plate", traits.numbers, usual), _slipped("ssn", traits.numbers, usual)
+    of_names: list[Keys] = []
     for name in traits.names:
-        weak += _name_keys(name, births, usual, shape)
+        of_names += _name_keys(name, births, usual, shape)
         if name.surname and not name.given and traits.births and not enrolled:
-            weak.append(_surname_keys(sound("".join(name.surname)), traits.births, usual))
+            of_names.append(_surname_keys(sound("".join(name.surname)), traits.births, usual))
     texts = _number_texts(traits.numbers, enrolled=enrolled)
     for spot in traits.spots:
         texts += _spot_texts(spot, enrolled=enrolled)
     if traits.names or births:
         texts += _site_texts(traits, births, enrolled=enrolled)
-    if texts:
-        strong.append(np.fromiter(map(word, texts), np.int64, len(texts)))
-    return weak, strong
+    others = [np.fromiter(map(word, texts), np.int64, len(texts))] if texts else []
+    return of_names, _slipped(traits.numbers, usual), others
 
 
 def _factor(kind: str, place: int) -> int:
@@ -235,13 +232,14 @@ def _of_slips(kind: str, length: int) -> Keys:
     return made
 
 
-def _slipped(kind: str, numbers: Mapping[str, Sequence[str]], word: Word) -> list[Keys]:
-    """Return where SSNs or plates meet although a mark of them slipped."""
+def _slipped(numbers: Mapping[str, Sequence[str]], word: Word) -> list[Keys]:
+    """Return where SSNs and plates meet although a mark of them slipped."""
     found = []
-    for number in numbers.get(kind, _NONE):
-        if len(number) > LEAST_PART:
-            marks = np.fromiter(map(word, number), np.int64, len(number))
-            found.append(marks.dot(_of_slips(kind, len(number))))
+    for kind in ("ssn", "plate"):
+        for number in numbers.get(kind, _NONE):
+            if len(number) > LEAST_PART:
+                marks = np.fromiter(map(word, number), np.int64, len(number))
+                found.append(marks.dot(_of_slips(kind, len(number))))
     return found
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -145,21 +146,25 @@ class Index:
         roads = self._roads(fields, mine, named)
         halves = blocking.BOTH if more else self._halves(mine, least)
         word, usual = self._tokens.word, self._tokens.usual
-        weak, strong = blocking.keys_apart(mine, word, usual, halves=halves)
+        parts = blocking.keys_apart(mine, word, usual, halves=halves)
         exact = np.fromiter([token for token, _ in roads], np.int64, len(roads))
-        there = self._known.who(np.concatenate((exact, *weak, *strong)))
+        there = self._known.who(np.concatenate((exact, *chain(*parts))))
         if not there:
             return {}
-        alone, rest = len(roads), len(roads) + sum(map(len, weak))
-        at_roads = [(roads[place][1], who) for place, who in there.items() if place < alone]
+        ends = [*accumulate((sum(map(len, part)) for part in parts), initial=len(roads))]
+        at_roads = [(roads[place][1], who) for place, who in there.items() if place < ends[0]]
         hits = self._exact(fields, named, at_roads) if at_roads else {}
         persons = _persons(named)
-        met = [each for place, who in there.items() if alone <= place < rest for each in who]
-        if met and not more:
-            # Whom only these and another date of birth or SSN lead to would be given up on when compared.
-            near, namesakes = Near(mine, persons, word), {each for road, who in at_roads if road is NAME for each in who}
-            met = [profile for profile in met if near.may(profile.marks) or profile in namesakes]
-        met += (each for place, who in there.items() if place >= rest for each in who)
+        by_name, by_slip, met = (
+            [each for place, who in there.items() if begin <= place < end for each in who] for begin, end in pairwise(ends)
+        )
+        if (by_name or by_slip) and not more:
+            # Whom only these and another date of birth or SSN lead to would be given up on when compared, unless a number
+            # that slipped has a name beside it.
+            near = Near(mine, persons, word)
+            by_name = [profile for profile in by_name if near.may(profile.marks)]
+            by_slip = [profile for profile in by_slip if near.may(profile.marks) or near.may_sound(profile.marks)]
+        met = [*by_name, *by_slip, *met]
         found: Findings = {}
         told = bool(mine.numbers or mine.spots or mine.sites)
         for profile in dict.fromkeys((*hits, *_alike(met))):

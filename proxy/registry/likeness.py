@@ -123,8 +123,11 @@ def sound(text: str) -> str:
 
     Passports have Iakov and Beliaeva where newspapers have Yakov and Belyaeva, and Ekaterina where they have Yekaterina.
     """
-    text = _EASTERN.sub("e", _OPENING.sub("y", _SERVANT.sub("abd", text)))
-    return metaphone(_GLIDE.sub("i", text)) or _NO_CONSONANT
+    if text.startswith("abd"):
+        text = _SERVANT.sub("abd", text)
+    elif text.startswith(("i", "y")):
+        text = _EASTERN.sub("e", _OPENING.sub("y", text))
+    return metaphone(_GLIDE.sub("i", text) if "y" in text else text) or _NO_CONSONANT
 
 
 def given(mine: Sequence[str], theirs: Sequence[str]) -> str:

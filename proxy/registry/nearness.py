@@ -1,18 +1,21 @@
 """Whether two dates of birth or SSNs can be near one another, told from their marks without opening anything.
 
-A mark is eight bits, under a secret, of the year, the month, the day, or of three digits of an SSN. Most people whose name
-meets a common one are told apart by theirs, and are neither opened nor compared. Marks that agree by chance only cost the
-comparison; those that do not agree never belong to dates that ``likeness.born`` calls anything but ``other``, nor to whole SSNs
-that are one slip apart.
+A mark is eight bits, under a secret, of the year, the month, the day, of three digits of an SSN, or of how a name sounds. Most
+people whose name or number meets another's are told apart by theirs, and are neither opened nor compared. Marks that agree by
+chance only cost the comparison; those that do not agree never belong to dates that ``likeness.born`` calls anything but
+``other``, nor to whole SSNs that are one slip apart.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from proxy.registry.likeness import sound
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.registry.likeness import Name
     from proxy.registry.traits import Traits
 
 UNMARKED: Final = 0
@@ -21,30 +24,35 @@ _YEAR, _MONTH, _DAY = _MARK, _MARK << 8, _MARK << 16
 _BORN: Final = _YEAR | _MONTH | _DAY
 _SSN: Final = _BORN << 24
 _PARTS: Final = (_MARK << 24, _MARK << 32, _MARK << 40)
+_NAMES: Final = _MARK << 48 | _MARK << 56
 _FACTOR: Final = "marks"
 _LOW_BITS: Final = 24
 """Bits of a product that depend on the lowest of a secret factor alone."""
 
 
 def marked(known: Traits, word: Callable[[str], int]) -> int:
-    """Return the marks of somebody's date of birth and SSN, as far as there is one that is whole; ``word`` keeps the secret."""
+    """Return the marks of a date of birth, an SSN and a name, as far as one is known and whole; ``word`` keeps the secret."""
     factor, marks = word(_FACTOR), UNMARKED
     if known.births_tell and len(known.births) == 1:
         marks |= _of_birth(*known.births[0], factor)
     ssns = known.numbers.get("ssn", ())
     if known.ssns_tell and len(ssns) == 1:
         marks |= _of_ssn(ssns[0], factor)
+    if len(known.names) == 1 and len(said := _of_name(known.names[0], word)) > 1:
+        marks |= said[0] << 48 | said[1] << 56
     return marks
 
 
 class Near:
     """The dates and SSNs that are near those of criteria or of a record; made only where there is somebody to tell apart."""
 
-    __slots__ = ("_across", "_births", "_factor", "_said", "_ssns")
+    __slots__ = ("_across", "_births", "_factor", "_names", "_said", "_sounds", "_ssns", "_word")
 
     def __init__(self, mine: Traits, persons: int, word: Callable[[str], int]) -> None:
         """Take what is told of up to ``persons`` persons; what may leave one of them out tells nobody apart."""
-        self._factor = factor = word(_FACTOR)
+        self._word, self._factor = word, (factor := word(_FACTOR))
+        self._names = mine.names
+        self._sounds: frozenset[int] | None = None
         self._births = mine.births if mine.births_tell and len(mine.births) >= persons else ()
         self._said = [_of_birth(*form, factor) for year, month, day in self._births for form in _both_ways(year, month, day)]
         self._across: frozenset[int] | None = None
@@ -58,6 +66,14 @@ class Near:
         if not (self._ssns and marks & _SSN):
             return True
         return any(not (said ^ marks) & part for said in self._ssns for part in _PARTS)
+
+    def may_sound(self, marks: int) -> bool:
+        """Tell whether a name of somebody with these marks may sound like one of these, be it given name or surname."""
+        if not (self._names and marks & _NAMES):
+            return True
+        if self._sounds is None:
+            self._sounds = frozenset(said for name in self._names for said in _of_name(name, self._word))
+        return (marks >> 48) & _MARK in self._sounds or marks >> 56 in self._sounds
 
     def _may_be_born(self, marks: int) -> bool:
         # One slip within a part leaves the two others; so does another value of one part.
@@ -76,6 +92,11 @@ class Near:
             others = (form for born in self._births for other in _exchanges(*born) for form in _both_ways(*other))
             self._across = frozenset(_of_birth(*form, self._factor) for form in others)
         return self._across
+
+
+def _of_name(name: Name, word: Callable[[str], int]) -> list[int]:
+    parts = [*name.given[:1], *(("".join(name.surname),) if name.surname else ())]
+    return [word(sound(part)) % _MARK + 1 for part in parts]
 
 
 def _of_birth(year: int, month: int, day: int, factor: int) -> int:

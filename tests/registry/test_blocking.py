@@ -27,8 +27,8 @@ DATES = st.dates().map(str).filter(lambda text: text >= "1900")
 def met(asked: Mapping[str, str], known: Mapping[str, str]) -> bool:
     """Tell whether who is asked for has a key in common with who is enrolled."""
     who, _ = some_identifiers(known)
-    weak, strong = keys_apart(traits.of_fields(criteria(asked), TOKENS), TOKENS.word, TOKENS.usual)
-    mine = {key for found in (*weak, *strong) for key in found.tolist()}
+    parts = keys_apart(traits.of_fields(criteria(asked), TOKENS), TOKENS.word, TOKENS.usual)
+    mine = {key for part in parts for found in part for key in found.tolist()}
     return not mine.isdisjoint(keys(traits.of_person(who), TOKENS.word))
 
 

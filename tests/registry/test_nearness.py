@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.registry import likeness
-from proxy.registry.likeness import OTHER, Born
+from proxy.registry.likeness import OTHER, Born, Name
 from proxy.registry.nearness import UNMARKED, Near, marked
 from proxy.registry.tokens import Tokens
 from proxy.registry.traits import Traits
@@ -125,3 +125,29 @@ async def test_a_common_name_with_another_ssn_is_not_compared(office: Office) ->
     assert office.roads(**asked, ssn="219-09-9998") == {"likeness"}
     assert office.protections(**asked, ssn="541-89-2803") == ()
     assert office.roads(**asked, ssn="541-89-2803", **home) == {"address"}
+
+
+async def test_a_strangers_number_that_is_one_slip_away_is_not_compared(office: Office) -> None:
+    """An SSN that slipped beside another date of birth tells where one name sounds alike; whose is another is a stranger."""
+    person = {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09", "ssn": "219-09-9999"}
+    await office.enroll({**person, "category": "official", "basis": "law"})
+
+    slipped = {"ssn": "219-09-9998", "dob": "1984-10-24"}
+    assert office.roads(given_name="Elanor", surname="Carter", **slipped) == {"likeness"}
+    assert office.protections(given_name="James", surname="Carter", **slipped) == ()
+    assert office.roads(given_name="James", surname="Whitcombe", ssn="219-09-9998") == {"likeness"}
+
+
+@given(
+    given_name=st.text("abcdefghijklmnop", min_size=3, max_size=9), surname=st.text("abcdefghijklmnop", min_size=3, max_size=9)
+)
+@settings(max_examples=200)
+def test_who_sounds_alike_may(given_name: str, surname: str) -> None:
+    """A name that sounds the same has the same mark, as it is or exchanged; who has several names, or none, may be anybody."""
+    mine = Traits(names=(Name((given_name,), (surname,)),))
+    near = Near(mine, 1, WORD)
+
+    assert near.may_sound(marked(Traits(names=(Name((given_name,), ("xyz",)),)), WORD))
+    assert near.may_sound(marked(Traits(names=(Name(("xyz",), (given_name,)),)), WORD))
+    assert near.may_sound(marked(Traits(names=(Name(("xyz",), ("zyx",)), Name(("yyy",), ("zzz",)))), WORD))
+    assert Near(Traits(), 1, WORD).may_sound(marked(mine, WORD))
