@@ -155,16 +155,10 @@ class Index:
         at_roads = [(roads[place][1], who) for place, who in there.items() if place < ends[0]]
         hits = self._exact(fields, named, at_roads) if at_roads else {}
         persons = _persons(named)
-        by_name, by_slip, met = (
+        by_name, by_slip, others = (
             [each for place, who in there.items() if begin <= place < end for each in who] for begin, end in pairwise(ends)
         )
-        if (by_name or by_slip) and not more:
-            # Whom only these and another date of birth or SSN lead to would be given up on when compared, unless a number
-            # that slipped has a name beside it.
-            near = Near(mine, persons, word)
-            by_name = [profile for profile in by_name if near.may(profile.marks)]
-            by_slip = [profile for profile in by_slip if near.may(profile.marks) or near.may_sound(profile.marks)]
-        met = [*by_name, *by_slip, *met]
+        met = [*((*by_name, *by_slip) if more else self._not_apart(mine, persons, by_name, by_slip)), *others]
         found: Findings = {}
         told = bool(mine.numbers or mine.spots or mine.sites)
         for profile in dict.fromkeys((*hits, *_alike(met))):
@@ -175,6 +169,18 @@ class Index:
             elif evidence := weigh_in_hope(mine, theirs, self.rarity, persons=persons):
                 found[profile] = (), evidence
         return found
+
+    def _not_apart(
+        self, mine: Traits, persons: int, by_name: Sequence[Profile], by_slip: Sequence[Profile]
+    ) -> Iterable[Profile]:
+        """Yield whom a name or a number that slipped leads to, but for those whom another date of birth or SSN tells apart.
+
+        These would be given up on when compared. A number that slipped tells nevertheless where a name beside it sounds alike.
+        """
+        if by_name or by_slip:
+            near = Near(mine, persons, self._tokens.word)
+            yield from (profile for profile in by_name if near.may(profile.marks))
+            yield from (profile for profile in by_slip if near.may(profile.marks) or near.may_sound(profile.marks))
 
     def _halves(self, mine: Traits, least: Callable[[], float]) -> tuple[bool, bool]:
         """Return whether it is any use to look for who shares half of a name, as it is and exchanged."""
