@@ -152,6 +152,7 @@ class _Composition:
         sign_in = await parts.open_sign_in(database, outbox)
         identities = Identities(
             database=database,
+            key=store_key,
             presence=timedelta(seconds=settings.presence_seconds),
             tokens=sign_in.tokens if sign_in is not None else None,
             people=sign_in.people if sign_in is not None else None,
@@ -273,6 +274,7 @@ class _Composition:
 
         sessions = Sessions(
             database=database,
+            key=store_key,
             audit=audit,
             outbox=outbox,
             identities=identities,

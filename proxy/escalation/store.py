@@ -6,8 +6,6 @@ could else approve a query by a word in a column, or take an addition back that 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -22,7 +20,7 @@ from proxy.escalation.lifecycle import Approval, Asked, Escalation, Move, State
 from proxy.escalation.pattern import returned
 from proxy.escalation.words import Said
 from proxy.policy.decision import Demand
-from proxy.sealed_columns import SealedColumns
+from proxy.sealed_columns import RowMacs, SealedColumns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -89,7 +87,7 @@ class EscalationStore:
         """Take the store and a 32-byte key."""
         self._database = database
         self._sealed = SealedColumns(key, "escalation")
-        self._mac_key = hmac.digest(key, b"showcause escalation mac", hashlib.sha256)
+        self._macs = RowMacs(key, "escalation")
 
     def generation(self) -> int:
         """Return the number of commits that changed an escalation, of any process."""
@@ -106,7 +104,7 @@ class EscalationStore:
             "created_at": in_order(escalation.created_at),
             "expires_at": in_order(escalation.expires_at),
             "sealed": self._sealed.seal(orjson.dumps(asdict(escalation.asked), default=sorted), escalation.id, "asked"),
-            "mac": self._mac(escalation),
+            "mac": self._macs.of(*self._facts(escalation)),
         }
         async with self._database.begin() as connection:
             await connection.execute(_escalations.insert().values(values))
@@ -155,7 +153,8 @@ class EscalationStore:
             Stale: it is not, or no longer, as ``before`` has it; nothing is written.
         """
         # The MAC is over all of it: of two who agree at once in two processes, or agree and add to the statement, one is stale.
-        statement = update(_escalations).where(_escalations.c.id == before.id, _escalations.c.mac == self._mac(before))
+        stood = self._macs.of(*self._facts(before))
+        statement = update(_escalations).where(_escalations.c.id == before.id, _escalations.c.mac == stood)
         async with self._database.begin() as connection:
             if (await connection.execute(statement.values(self._changed(after)))).rowcount != 1:
                 raise Stale
@@ -175,7 +174,7 @@ class EscalationStore:
             "decided_at": in_order(after.decided_at) if after.decided_at else None,
             "sealed_reason": self._sealed.seal(after.reason.encode(), after.id, "reason") if after.reason is not None else None,
             "grant_expires_at": in_order(after.grant_expires_at) if after.grant_expires_at else None,
-            "mac": self._mac(after),
+            "mac": self._macs.of(*self._facts(after)),
         }
 
     async def reciprocal(self, person: str, since: datetime, each: int, ring: int = 2) -> frozenset[str]:
@@ -227,15 +226,15 @@ class EscalationStore:
         facts = orjson.loads(self._sealed.open(row.sealed, row.escalation, f"words/{row.number}/{row.move}/{row.person}"))
         return Said(move=Move(row.move), person=row.person, at=datetime.fromisoformat(row.at), **facts)
 
-    def _mac(self, escalation: Escalation) -> bytes:
+    @staticmethod
+    def _facts(escalation: Escalation) -> tuple[object, ...]:
         given = sorted([in_order(each.at), each.person, each.on_behalf_of] for each in escalation.approvals)
         said = [[in_order(each.at), each.move, each.person] for each in escalation.words]
         times = (escalation.created_at, escalation.expires_at, escalation.decided_at, escalation.grant_expires_at)
-        stands = [
+        return (
             escalation.id, escalation.fingerprint, escalation.state, escalation.decided_by, escalation.reason, given, said,
             [in_order(each) if each is not None else None for each in times],
-        ]  # fmt: skip
-        return hmac.digest(self._mac_key, orjson.dumps(stands), hashlib.sha256)
+        )  # fmt: skip
 
     async def _select(self, statement: Select[Any]) -> list[Escalation]:
         async with self._database.moment(SUBJECT) as (connection, _):
@@ -276,7 +275,7 @@ class EscalationStore:
             words=tuple(words),
         )
         theirs = (row.person, row.agency) == (found.asked.person, found.asked.agency)
-        if not theirs or not hmac.compare_digest(row.mac, self._mac(found)):
+        if not theirs or not self._macs.holds(row.mac, *self._facts(found)):
             # Not passed over: what an approval is worth has to be found out before anybody relies on the next one.
             msg = f"escalation {row.id} was altered in the store, or the key is another"
             raise ValueError(msg)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.clock import in_order
+from proxy.escalation.delegation import Delegation
+from proxy.escalation.delegation_store import DelegationStore
 from proxy.escalation.lifecycle import GrantSpent, Move
 from tests.escalation.conftest import asked, person
 
@@ -132,3 +134,30 @@ async def test_an_approval_that_is_put_back_does_not_answer_again_where_it_ended
 
     with pytest.raises(GrantSpent):
         await desk.escalations.redeem(approved, "officer-1", "q")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE delegations SET delegate = 'officer-2'",
+        "UPDATE delegations SET role = 'oversight'",
+        "UPDATE delegations SET ends_at = '2099-01-01T00:00:00.000000+00:00'",
+        "UPDATE delegations SET ended_at = NULL, ended_by = NULL",
+        "UPDATE delegations SET id = 'mine', delegate = 'officer-2'",
+    ],
+)
+async def test_nobody_stands_in_by_a_row_in_the_store(desk: Desk, change: str) -> None:
+    """A delegation that its delegator did not make hands nothing on; nothing is decided until that is cleared up."""
+    delegations = desk.escalations.delegations
+    store = DelegationStore(desk.database, b"k" * 32)
+    made = Delegation(
+        id="theirs", delegator="sergeant", delegate="lieutenant", agency="MO0950000", role="supervisor", starts_at=desk.now,
+        ends_at=desk.now + timedelta(hours=8), created_at=desk.now,
+    )  # fmt: skip
+    async with store.inserting(made):
+        pass
+    await delegations.end("theirs", SERGEANT)
+    write(desk, change)
+
+    with pytest.raises(ValueError, match="was altered"):
+        await delegations.standing(desk.now - timedelta(hours=1))
