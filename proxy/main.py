@@ -159,7 +159,7 @@ class _Composition:
             keys=settings.oidc is None or settings.oidc.embedded_keys,
         )
         cases = await stack.enter_async_context(
-            case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
+            case_directory(settings.cases.system, database, store_key, metrics=metrics, monotonic=time.perf_counter)
         )
         purposes = Purposes(
             catalogue=lambda: live.policies.catalogue,

@@ -41,7 +41,8 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
         inbound = Inbound(query_id="rehearsal", source="", method="GET", target=target, headers=(("Query-Purpose", purpose),))
         inquiry = inquire(policies.routes, inbound)
         metrics, monotonic = Metrics(), time.perf_counter
-        async with case_directory(settings.cases.system, store.database, metrics=metrics, monotonic=monotonic) as cases:
+        system = settings.cases.system
+        async with case_directory(system, store.database, store.key, metrics=metrics, monotonic=monotonic) as cases:
             purposes = Purposes(
                 catalogue=lambda: policies.catalogue,
                 directory=cases,

@@ -62,7 +62,7 @@ async def make_world(home: Home, clock: Clock) -> Town:
         create_key(home.keys / f"{name}.key")
     home.imports.mkdir(mode=0o700, exist_ok=True)
     async with _store(home, clock) as (database, key, outbox):
-        await _import_cases(home, database, outbox, clock)
+        await _import_cases(home, database, key, outbox, clock)
         await _import_people(home, town, database, outbox, clock)
         home.write_keys(await _enroll(database, key, outbox, clock))
     home.mark(complete=True)
@@ -80,7 +80,7 @@ async def _store(home: Home, clock: Clock) -> AsyncIterator[tuple[Database, byte
         await database.close()
 
 
-async def _import_cases(home: Home, database: Database, outbox: Outbox, clock: Clock) -> None:
+async def _import_cases(home: Home, database: Database, store_key: bytes, outbox: Outbox, clock: Clock) -> None:
     path = home.imports / "cases.csv"
     rows = [
         {
@@ -96,7 +96,7 @@ async def _import_cases(home: Home, database: Database, outbox: Outbox, clock: C
         for case in docket.cases(clock())
     ]
     write_csv(path, list(rows[0]), rows)
-    imported = await import_cases(database, path, actor=ACTOR, outbox=outbox)
+    imported = await import_cases(database, store_key, path, actor=ACTOR, outbox=outbox)
     accepted(path, [f"line {each.line}: {each.reason}" for each in imported.rejected])
 
 
