@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 PERSON_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+_WORD: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 ORI_PATTERN: Final = re.compile(r"[A-Z0-9]{9}\Z")
 
 
@@ -39,6 +40,11 @@ def require_person(person: str, agency: str) -> None:
     if not ORI_PATTERN.match(agency):
         msg = f"agency {agency!r} is not a nine-character ORI"
         raise ValueError(msg)
+
+
+def persons_said(text: str) -> tuple[str, ...]:
+    """Return every word of an officer's text that can be a personnel id: whoever could be meant by it."""
+    return tuple(word.rstrip("._-") for word in _WORD.findall(text.casefold()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
