@@ -71,7 +71,7 @@ def keys(traits: Traits, word: Word) -> list[int]:
 def keys_apart(
     traits: Traits, word: Word, usual: Word, *, enrolled: bool = False, halves: tuple[bool, bool] = BOTH
 ) -> tuple[list[Keys], list[Keys], list[Keys]]:
-    """Return where look-alikes are found: by names and dates of birth, by an SSN or a plate that slipped, by all else.
+    """Return where look-alikes are found: by names and dates of birth; by an SSN or a plate that slipped, or an address; by all else.
 
     ``usual`` does what ``word`` does for texts that come again, as names do and numbers do not. ``halves`` are whether to look
     where one name meets beside the beginning of the other, and where both are exchanged.
@@ -87,13 +87,15 @@ def keys_apart(
         of_names += _name_keys(name, births, usual, shape)
         if name.surname and not name.given and traits.births and not enrolled:
             of_names.append(_surname_keys(sound("".join(name.surname)), traits.births, usual))
-    texts = _number_texts(traits.numbers, enrolled=enrolled)
-    for spot in traits.spots:
-        texts += _spot_texts(spot, enrolled=enrolled)
+    of_spots = [text for spot in traits.spots for text in _spot_texts(spot, enrolled=enrolled)]
+    others = _number_texts(traits.numbers, enrolled=enrolled)
     if traits.names or births:
-        texts += _site_texts(traits, births, enrolled=enrolled)
-    others = [np.fromiter(map(word, texts), np.int64, len(texts))] if texts else []
-    return of_names, _slipped(traits.numbers, usual), others
+        others += _site_texts(traits, births, enrolled=enrolled)
+    return of_names, [*_slipped(traits.numbers, usual), *_words(of_spots, word)], _words(others, word)
+
+
+def _words(texts: Sequence[str], word: Word) -> list[Keys]:
+    return [np.fromiter(map(word, texts), np.int64, len(texts))] if texts else []
 
 
 def _factor(kind: str, place: int) -> int:
