@@ -91,14 +91,18 @@ async def serve(settings: Settings) -> None:
     try:
         async with running(settings) as servers:
             loop.add_signal_handler(signal.SIGHUP, servers.policy.look_anew)
-            # What is loaded by now stays; without this, every collection walks the registry and the policy.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(GC_ALLOCATIONS, 20, 20)
+            collect_seldom()
             await stop.wait()
     finally:
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(signum)
+
+
+def collect_seldom() -> None:
+    """Look for garbage seldom, and not among what is loaded by now: it stays, and would be gone through each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
 @asynccontextmanager

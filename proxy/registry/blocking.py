@@ -71,7 +71,7 @@ def keys(traits: Traits, word: Word) -> list[int]:
 def keys_apart(
     traits: Traits, word: Word, usual: Word, *, enrolled: bool = False, halves: tuple[bool, bool] = BOTH
 ) -> tuple[list[Keys], list[Keys], list[Keys]]:
-    """Return where look-alikes are found: by names and dates of birth; by an SSN or a plate that slipped, or an address; by all else.
+    """Return where look-alikes are found: by names with dates, by an address or an SSN or a plate that slipped, by all else.
 
     ``usual`` does what ``word`` does for texts that come again, as names do and numbers do not. ``halves`` are whether to look
     where one name meets beside the beginning of the other, and where both are exchanged.

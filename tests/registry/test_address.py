@@ -174,7 +174,7 @@ def test_respelling_changes_nothing(number: int, direction: str, name: str, suff
     number=st.integers(0, 2_000_000).map(str) | st.from_regex("[0-9]{1,7}", fullmatch=True),
     rest=st.lists(
         st.sampled_from(
-            [*"#,-/12", "Elm", "St", "N", "CT", "Apt", "3B", "1/2", "FL", "2nd", "NY", "12345", "Rd", "County", "Springfield", "é"]
+            [*"#,-/12", "Elm", "St", "N", "CT", "Apt", "3B", "1/2", "FL", "2nd", "NY", "12345", "Rd", "County", "é"]
         )
         | st.text(max_size=4),
         max_size=8,
