@@ -21,7 +21,7 @@ import orjson
 
 from proxy.registry import normalize, traits
 from proxy.registry.blocking import keys
-from proxy.registry.households import bonds
+from proxy.registry.bonds import bonds
 from proxy.registry.likeness import sound
 from proxy.registry.nearness import marked
 from proxy.registry.person import NOBODY, Entry, Identifiers, Staff, pack, street_of, unpack_entry, unpack_staff
