@@ -431,7 +431,8 @@ def _plain(text: str) -> str:
         return ""
     if not text.isascii():
         kept = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
-        text = "".join(kept)[:MOST_CHARACTERS]
+        # Once more, since what is not seen may have kept a mark from its letter.
+        text = unicodedata.normalize("NFKC", "".join(kept))[:MOST_CHARACTERS]
     text = text.strip()
     return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 

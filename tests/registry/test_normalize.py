@@ -32,6 +32,7 @@ FORMS: list[Callable[[str], str]] = [
 @example(text="N:O")
 @example(text="Front-")
 @example(text="f-ront 3")
+@example(text="A\u200b\u0300")
 @settings(max_examples=100)
 def test_a_normal_form_is_its_own_normal_form(form: Callable[[str], str], text: str) -> None:
     """Whatever the text, there is a form or none, never an exception; and forming twice changes nothing."""
