@@ -19,7 +19,7 @@ import orjson
 from proxy.document import suggest
 from proxy.identity.principal import ORI_PATTERN, PERSON_PATTERN
 from proxy.inquiry.inquiry import TEXT
-from proxy.registry import normalize
+from proxy.registry import name_keys, normalize
 from proxy.registry.person import MOST_VALUES, NORMAL_FORMS, Declared, Home, Identifiers, street_of
 from proxy.registry.sites import SITES, site_of
 
@@ -336,9 +336,9 @@ def recognizable(identifiers: Identifiers) -> bool:
     """Tell whether there is any road to a person: a full name, an identifier, a home with its number."""
     who = identifiers
     return bool(
-        normalize.parts_keys(who.given_name, who.surname)
+        name_keys.parts_keys(who.given_name, who.surname)
         or (who.surname and normalize.dob(who.dob))
-        or any(normalize.text_keys(text) or normalize.moniker(text) for text in who.aliases)
+        or any(name_keys.text_keys(text) or normalize.moniker(text) for text in who.aliases)
         or any(normal(value) for attribute, normal in NORMAL_FORMS.values() for value in getattr(who, attribute))
         or any(street_of(home).number for home in who.homes)
     )

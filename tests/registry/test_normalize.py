@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.registry import address, normalize
-from proxy.registry.normalize import enrolled_keys, parts_keys, text_keys
+from proxy.registry.name_keys import enrolled_keys, parts_keys, text_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
