@@ -92,11 +92,6 @@ class Profile:
         return _facts_of(self._facts)
 
 
-def profile_of(owner: Entry | Staff, tokens: Tokens) -> Profile:
-    """Return an enrolled person as tokens."""
-    return Profile(derive(owner, tokens), tokens)
-
-
 def derive(owner: Entry | Staff, tokens: Tokens) -> bytes:
     """Return everything that a profile is made of. It names the person: it is to be sealed, or used, at once."""
     who, enrolled = owner.identifiers, isinstance(owner, Entry)
