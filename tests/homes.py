@@ -12,9 +12,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proxy.audit.keys import load_key
 from proxy.clock import utc_now
+from proxy.database import Database
 from proxy.demo.home import Home, shipped_policies
 from proxy.demo.world import make_world
+from proxy.registry.service import Registry
 
 if TYPE_CHECKING:
     from proxy.demo.town import Town
@@ -27,9 +30,18 @@ async def settle(home: Home) -> Town:
     if not _made:
         folder = Path(tempfile.mkdtemp(prefix="showcause-home-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        pattern = Home(folder / "home", shipped_policies())
-        with pattern.held():
-            _made.append((pattern, await make_world(pattern, utc_now)))
+        _made.append(await _make(Home(folder / "home", shipped_policies())))
     pattern, town = _made[0]
     shutil.copytree(pattern.path, home.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".lock"))
     return town
+
+
+async def _make(home: Home) -> tuple[Home, Town]:
+    with home.held():
+        town = await make_world(home, utc_now)
+        database = Database(home.data / "store.sqlite3")
+        await database.open()
+        # What a first start derives of everybody who is known is kept in the store for the next ones.
+        await Registry(database, load_key(home.keys / "registry.key"), utc_now).refresh()
+        await database.close()
+    return home, town
