@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from proxy.audit.owed import UNVERIFIED, Duty, Owed
-from proxy.disclosure.disclosure import Judgement
+from proxy.disclosure.judgement import Judgement
 from proxy.escalation.glass import Broken
 from proxy.escalation.lifecycle import Asked
 from proxy.escalation.locks import subjects_of

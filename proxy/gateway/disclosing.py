@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from proxy.audit.gate import ReleaseGate
-    from proxy.disclosure.disclosure import Disclosure, Judgement
+    from proxy.disclosure.disclosure import Disclosure
+    from proxy.disclosure.judgement import Judgement
     from proxy.disclosure.marks import Marker
     from proxy.escalation.locks import Locks
     from proxy.gateway.asking import Asking
