@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from xxhash import xxh3_64_intdigest
 
-from proxy.registry import address, normalize
+from proxy.registry import address, name_keys, normalize
 from proxy.registry.person import NORMAL_FORMS
 from proxy.registry.sites import SITES
 from proxy.registry.traits import NUMBERS
@@ -126,11 +126,11 @@ class Tokens:
 
     def name(self, text: str) -> tuple[Token, ...]:
         """Return the tokens of a whole name."""
-        return tuple(self.token("name", key) for key in normalize.text_keys(text))
+        return tuple(self.token("name", key) for key in name_keys.text_keys(text))
 
     def parts(self, given: str, surname: str) -> tuple[Token, ...]:
         """Return the tokens of a name in its parts."""
-        return tuple(self.token("name", key) for key in normalize.parts_keys(given, surname))
+        return tuple(self.token("name", key) for key in name_keys.parts_keys(given, surname))
 
     def _of(self, kind: str, normal: Callable[[str], str]) -> Callable[[str], Token | None]:
         return lambda text: self.token_of(kind, normal(text))

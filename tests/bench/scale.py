@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Final
 from proxy.audit.sealing import Sealer
 from proxy.clock import utc_now
 from proxy.database import Database
-from proxy.disclosure.disclosure import Judgement
+from proxy.disclosure.judgement import Judgement
 from proxy.disclosure.marks import marker
 from proxy.disclosure.service import disclose
 from proxy.identity.principal import Principal

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.registry import address, normalize
-from proxy.registry.normalize import enrolled_keys, parts_keys, text_keys
+from proxy.registry.name_keys import enrolled_keys, parts_keys, text_keys
 from proxy.registry.usps import DIRECTIONS, ORDINALS, STATE_CODES, SUFFIXES, TENS, UNITS, WORD_UNITS
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ FORMS: list[Callable[[str], str]] = [
 @example(text="N:O")
 @example(text="Front-")
 @example(text="f-ront 3")
+@example(text="A\u200b\u0300")
 @settings(max_examples=100)
 def test_a_normal_form_is_its_own_normal_form(form: Callable[[str], str], text: str) -> None:
     """Whatever the text, there is a form or none, never an exception; and forming twice changes nothing."""
