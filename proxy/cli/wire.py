@@ -19,6 +19,10 @@ class ExchangeFailed(Exception):  # noqa: N818 -- it says what happened
     """There was no answer; the message says why."""
 
 
+class FilesUnusable(ExchangeFailed):
+    """Nobody was asked: a certificate, key or authority of ours cannot be used."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back. Header names are in lower case."""
@@ -32,7 +36,7 @@ def client_context(ca: Path | None, certificate: Path | None, key: Path | None) 
     """Return a verifying TLS context; ``ca`` replaces the system's authorities, the others are our own certificate.
 
     Raises:
-        ExchangeFailed: a file is not usable.
+        FilesUnusable: one is not usable.
     """
     try:
         context = ssl.create_default_context(cafile=ca)
@@ -42,7 +46,7 @@ def client_context(ca: Path | None, certificate: Path | None, key: Path | None) 
     except OSError as error:
         named = ", ".join(str(path) for path in (ca, certificate, key) if path is not None)
         msg = f"{named} cannot be used: {error.strerror or error}"
-        raise ExchangeFailed(msg) from error
+        raise FilesUnusable(msg) from error
     return context
 
 

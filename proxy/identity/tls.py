@@ -140,8 +140,11 @@ class _FollowingContext(ssl.SSLContext):
         context.set_alpn_protocols(_PROTOCOLS)
         try:
             context.load_cert_chain(self._certificate, self._key)
-        except (OSError, ssl.SSLError) as error:
-            msg = f"{self._certificate} and {self._key} are not a PEM certificate and its key: {error.strerror or error}"
+        except ssl.SSLError as error:
+            msg = f"{self._certificate} and {self._key} are not a PEM certificate and its key: {error.reason or error}"
+            raise CertificatesUnusable(msg) from error
+        except OSError as error:
+            msg = f"{self._certificate} or {self._key} cannot be read: {error.strerror}"
             raise CertificatesUnusable(msg) from error
         if self._client_ca is not None:
             context.verify_mode = ssl.CERT_REQUIRED if self._required else ssl.CERT_OPTIONAL
