@@ -52,7 +52,7 @@ from proxy.policy.activating import Activations
 from proxy.purpose.case_system import case_directory
 from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
-from proxy.readiness import readiness
+from proxy.readiness import Watch, readiness
 from proxy.registry.keyring import Keyring
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
@@ -308,7 +308,7 @@ class _Composition:
         console = self._make_console(
             rooms, api=door(queries=False), gateway=gateway, sealer=sealer, store_key=store_key, ready=ready
         )
-        await house.begin()
+        await house.begin(Watch(ready, metrics, parts.logger).turn)
         servers = await self._doors.open(ready, console.handle, door(queries=True), rooms, witnesses)
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
@@ -361,7 +361,9 @@ class _Composition:
     async def _ready(self, rooms: Rooms, house: Housekeeping) -> Sequence[Check]:
         alone = self._settings.step_up.mode == "key"
         trouble = house.upstream_trouble
-        return await readiness(rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._doors.certificates)
+        return await readiness(
+            rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._doors.certificates, now=self._clock()
+        )
 
 
 async def _say_goodbye(audit: AuditTrail) -> None:

@@ -36,7 +36,8 @@ STAGES: Final = ("identity", "inquiry", "purpose", "registry", "policy", "decide
 ALLOWED_LOG_FIELDS: Final = frozenset(
     {
         "event", "level", "timestamp", "origin", "index", "leaf_hash", "kind", "at", "facts", "problem", "door", "url", "path",
-        "version", "signal", "seconds", "count", "reason", "error", "error_type", "where", "file", "node", "port", "host",
+        "version", "part", "signal", "seconds", "count", "reason", "error", "error_type", "where", "file", "node", "port",
+        "host",
     },
 )  # fmt: skip
 
@@ -127,6 +128,8 @@ class Metrics:
         self.audit_contradicted = self._gauge(
             "audit_contradicted", "1 when a witness has signed what this log does not have: this node releases nothing"
         )
+        self.part_ready = self._gauge("part_ready", "0 while a part does not work and the node is not ready for it", "part")
+        self.part_warns = self._gauge("part_warns", "1 while something is wrong with a part, though answers leave", "part")
         self.policy_info = Info("showcause_policy", "The policy that rules", registry=self.registry)
         self.policy_reload_failures_total = self._counter("policy_reload_failures", "Changed policies that could not be loaded")
         self.policy_waiting = self._gauge(
