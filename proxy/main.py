@@ -135,9 +135,9 @@ class _Composition:
         store_key = sealer.store_key
         audit = await parts.open_log(sealer)
         witnesses = await parts.open_witnesses(audit.log)
-        gate = parts.make_gate(audit, witnesses)
         outbox = Outbox(database, sealer, clock, os.urandom)
         live = await parts.open_policy(Activations(database, sealer, outbox, clock))
+        gate = parts.make_gate(audit, witnesses, live)
         registry = Registry(
             database,
             Keyring.of(settings.keys.registry),

@@ -123,8 +123,8 @@ class Parts:
         self._stack.push_async_callback(witnesses.close)
         return witnesses
 
-    def make_gate(self, audit: AuditTrail, witnesses: Witnesses | None) -> ReleaseGate:
-        """Return what holds an answer until its entry is safe."""
+    def make_gate(self, audit: AuditTrail, witnesses: Witnesses | None, live: LivePolicy) -> ReleaseGate:
+        """Return what holds an answer until its entry is as safe as the route wants."""
         chosen = self._settings.audit
         return ReleaseGate(
             audit,
@@ -132,6 +132,7 @@ class Parts:
             default=Gate(chosen.gate),
             wait_seconds=chosen.wait_seconds,
             release=chosen.unwitnessed == "release",
+            awaited=lambda: any(route.gate is Gate.WITNESS for route in live.policies.routes.routes),
             metrics=self.metrics,
             monotonic=time.monotonic,
         )
