@@ -34,7 +34,7 @@ from proxy.audit.search import LogSearch
 from proxy.clock import steady, utc_now
 from proxy.database import Database
 from proxy.disclosure.marks import marker
-from proxy.doors import Doors
+from proxy.doors import Doors, make_room
 from proxy.escalation.acquaintance import Acquaintance
 from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
@@ -81,6 +81,7 @@ GC_ALLOCATIONS: Final = 20_000
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is under way and close."""
+    make_room(settings)
     # The log's writer waits for the interpreter after each fsync, by default up to five milliseconds.
     sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
@@ -128,6 +129,7 @@ class _Composition:
     async def compose(self) -> Servers:
         settings, clock, stack, parts = self._settings, self._clock, self._stack, self._parts
         metrics = parts.metrics
+        parts.listen_for_faults()
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)

@@ -65,6 +65,12 @@ class Office:
         told = self.capsys.readouterr()
         return code, told.out, told.err
 
+    def enroll(self) -> None:
+        """Protect somebody."""
+        file = self.folder / "r.jsonl"
+        file.write_text('{"person_id": "100500", "category": "official", "basis": "KRS 61"}\n', "utf-8")
+        assert self.call("registry", "import", str(file), "--config", str(self.config))[0] == 0
+
     def troubles(self) -> dict[str, tuple[str, str, str]]:
         """Return what `doctor` found, but for what is well: part -> level, detail, next."""
         code, out, err = self.call("doctor", "--config", str(self.config), "--json")

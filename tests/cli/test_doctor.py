@@ -173,8 +173,7 @@ def test_a_policy_of_witnesses_with_which_nothing_starts_is_a_failure(office: Of
 
 def test_the_registry_is_opened_with_its_key(office: Office) -> None:
     """With another key than the one the rows were sealed with nothing starts, so it is told here."""
-    (office.folder / "r.jsonl").write_text('{"person_id": "100500", "category": "official", "basis": "KRS 61"}\n', "utf-8")
-    office.call("registry", "import", str(office.folder / "r.jsonl"), "--config", str(office.config))
+    office.enroll()
     assert office.troubles() == {}
 
     key = office.folder / "keys/registry"

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import json
-
 from proxy.readiness import Watch
 from proxy.telemetry import Metrics, make_logger
 from proxy.web.ops import Check
+from tests.telemetry.lines import Lines
 
 WELL = Check(name="log", ok=True)
 BROKEN = Check(name="log", ok=False, reason="a write or fsync failed (No space left on device): restart this node to recover")
 TROUBLED = Check(name="log", ok=True, warns=True, reason="tiles cannot be published")
-
-
-class Lines(io.RawIOBase):
-    """Standard error, kept."""
-
-    def __init__(self) -> None:
-        """Nothing was said yet."""
-        self.said: list[dict[str, str]] = []
-
-    def write(self, line: object) -> int:
-        """Keep a line."""
-        text = bytes(line)  # type: ignore[call-overload]
-        self.said += [json.loads(each) for each in text.splitlines() if each]
-        return len(text)
 
 
 async def watched(*looks: Check) -> tuple[list[tuple[str, str, str]], Metrics]:
