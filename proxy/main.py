@@ -130,6 +130,7 @@ class _Composition:
         settings, clock, stack, parts = self._settings, self._clock, self._stack, self._parts
         metrics = parts.metrics
         parts.listen_for_faults()
+        parts.require_store()
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)

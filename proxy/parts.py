@@ -32,6 +32,7 @@ from proxy.tlog.cosign import WitnessPolicy
 from proxy.tlog.errors import LogError
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
+from proxy.tlog.store import segments_of
 from proxy.tlog.witnesses import Witnesses
 from proxy.upstream.client import Upstream
 
@@ -69,6 +70,20 @@ class Parts:
     @property
     def _party(self) -> RelyingParty:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
+
+    def require_store(self) -> None:
+        """Make sure that the store is there, where this is no first start.
+
+        Raises:
+            DatabaseUnusable: it is gone. A new one would know of nobody who is protected, and of no lock's end.
+        """
+        store = self._settings.store
+        if not store.exists() and segments_of(self._settings.log):
+            msg = (
+                f"{store} is gone, and the log beside it is not: put it back from the last backup. Where there is none, fill a"
+                " new one before the start (`registry import`, `personnel import`, `cases import`, `identity add`)"
+            )
+            raise DatabaseUnusable(msg)
 
     def step_up(self, database: Database, store_key: bytes, audit: AuditTrail) -> StepUp:
         """Return what has moves confirmed with a passkey."""

@@ -17,7 +17,7 @@ from proxy.registry.keyring import Keyring
 from proxy.registry.store import RegistryUnreadable, SealedTable
 from proxy.registry.tables import SEALED
 from proxy.tlog.errors import LogError
-from proxy.tlog.store import LOCK, SEGMENTS
+from proxy.tlog.store import LOCK, SEGMENTS, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -44,6 +44,11 @@ def examine_holdings(settings: Settings) -> Generator[Seen, None, bool]:
 
 def _store(settings: Settings) -> Iterator[Seen]:
     path = settings.store
+    if not path.exists() and _written(settings.log):
+        detail = f"{path} is gone, and the log beside it is not: nothing starts"
+        hint = "put it back from the last backup; where there is none, fill a new one before the start (`registry import` …)"
+        yield Seen(part="store", level=Level.FAILURE, detail=detail, next=hint)
+        return
     if not path.exists():
         yield Seen(part="store", level=Level.OK, detail=f"{path} is not there yet; the first start makes it")
         return
@@ -70,6 +75,13 @@ def _store(settings: Settings) -> Iterator[Seen]:
         yield _not_writable("store", foreign[0])
     else:
         yield Seen(part="store", level=Level.OK, detail=f"{path} is whole, schema {version}")
+
+
+def _written(log: Path) -> bool:
+    try:
+        return bool(segments_of(log))
+    except (OSError, LogError):
+        return False  # the log's own line will tell
 
 
 def _store_hint(error: OSError | sqlite3.Error) -> str:

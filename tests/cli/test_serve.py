@@ -135,3 +135,24 @@ def test_too_few_files_for_the_doors_stop_the_start(office: Office) -> None:
     assert "1024 files open" in done.stderr
     assert "LimitNOFILE" in done.stderr
     assert "limits.connections" in done.stderr
+
+
+def test_a_store_that_is_gone_is_not_begun_anew_beside_its_log(office: Office) -> None:
+    """With an empty one nobody would be protected; only who fills a new one first has decided that it shall be so."""
+    office.enroll()
+    with serving(office) as (process, _):
+        assert stopped(process, signal.SIGTERM) == 0
+    (office.folder / "data/store.sqlite3").rename(office.folder / "aside")
+
+    command = [sys.executable, "-m", "proxy", "serve", "--config", str(office.config)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 3
+    assert "backup" in done.stderr
+    level, detail, hint = office.troubles()["store"]
+    assert (level, "is gone" in detail, "backup" in hint) == ("failure", True, True)
+    assert not (office.folder / "data/store.sqlite3").exists()
+
+    office.enroll()
+    with serving(office) as (process, _):
+        assert stopped(process, signal.SIGTERM) == 0
