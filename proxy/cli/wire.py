@@ -23,6 +23,10 @@ class FilesUnusable(ExchangeFailed):
     """Nobody was asked: a certificate, key or authority of ours cannot be used."""
 
 
+class CertificateRefused(ExchangeFailed):
+    """Somebody is there, and does not prove to be the one who was meant."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back. Header names are in lower case."""
@@ -47,6 +51,18 @@ def client_context(ca: Path | None, certificate: Path | None, key: Path | None) 
         named = ", ".join(str(path) for path in (ca, certificate, key) if path is not None)
         msg = f"{named} cannot be used: {error.strerror or error}"
         raise FilesUnusable(msg) from error
+    return context
+
+
+def pinned_context(theirs: Path, certificate: Path | None) -> ssl.SSLContext:
+    """Return a TLS context for one server, whose certificate lies on this machine: whatever names it holds, it is that one.
+
+    Raises:
+        FilesUnusable: a file is not usable.
+    """
+    context = client_context(theirs, certificate, None)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.check_hostname = False
     return context
 
 
@@ -82,7 +98,7 @@ def exchange(
         raise ExchangeFailed(msg) from error
     except ssl.SSLCertVerificationError as error:
         msg = f"the certificate of {url} does not hold: {error.verify_message}"
-        raise ExchangeFailed(msg) from error
+        raise CertificateRefused(msg) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         msg = f"{url} cannot be asked: {reason}"
