@@ -26,7 +26,8 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
         Refusal: the query would not come as far as policy; the refusal says why, as the terminal would be told.
         CommandFailed: nobody of that name is enrolled.
     """
-    from proxy.gateway.asking import Asking, must_say_enough  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.gateway.asking import Asking  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.gateway.understanding import must_say_enough  # noqa: PLC0415
     from proxy.inquiry.inquiry import Inbound  # noqa: PLC0415
     from proxy.inquiry.service import inquire  # noqa: PLC0415
     from proxy.policy.events import Explained  # noqa: PLC0415

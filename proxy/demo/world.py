@@ -24,8 +24,9 @@ from proxy.identity.events import IdentityAdded
 from proxy.identity.store import CredentialStore
 from proxy.policy.service import load_policies
 from proxy.purpose.imports import import_cases
-from proxy.registry.lines import ENTRY_KEYS, STAFF_KEYS, LineRefused, entry_line, read_csv, staff_line
+from proxy.registry.lines import ENTRY_KEYS, STAFF_KEYS, LineRefused, entry_line, staff_line
 from proxy.registry.service import Registry
+from proxy.registry.tabular import read_csv
 from proxy.tlog.keys import create_signing_key
 
 if TYPE_CHECKING:

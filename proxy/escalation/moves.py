@@ -21,10 +21,11 @@ from proxy.escalation.lifecycle import (
     ApproverIneligible,
     EscalationMoved,
     Move,
+    Said,
     State,
 )
 from proxy.escalation.store import Stale
-from proxy.escalation.words import Said, must_have_seen, must_have_turn
+from proxy.escalation.words import must_have_seen, must_have_turn
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

@@ -16,9 +16,8 @@ from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, delet
 
 from proxy.clock import in_order
 from proxy.database import METADATA
-from proxy.escalation.lifecycle import Approval, Asked, Escalation, Move, State
+from proxy.escalation.lifecycle import Approval, Asked, Escalation, Move, Said, State
 from proxy.escalation.pattern import returned
-from proxy.escalation.words import Said
 from proxy.policy.decision import Demand
 from proxy.sealed_columns import RowMacs, SealedColumns
 

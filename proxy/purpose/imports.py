@@ -10,7 +10,7 @@ from proxy.purpose.casefile import Rejected, read_cases_file
 from proxy.purpose.store import SUBJECT, case_macs, read_cases, write_cases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from proxy.audit.event import Json
@@ -70,18 +70,6 @@ async def import_cases(
     run = _Run(database, key, actor, outbox)
     for line, found in read_cases_file(path, progress):
         await run.take(line, found)
-    return await run.finish()
-
-
-async def put_cases(database: Database, key: bytes, cases: Iterable[Case], *, actor: str, outbox: Outbox) -> Imported:
-    """Import cases that are facts already; the place in the order counts as a line.
-
-    Raises:
-        DatabaseUnusable: the store is not open.
-    """
-    run = _Run(database, key, actor, outbox)
-    for line, case in enumerate(cases, start=1):
-        await run.take(line, case)
     return await run.finish()
 
 

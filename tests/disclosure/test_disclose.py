@@ -19,7 +19,7 @@ from proxy.upstream.reply import ReplyUnreadable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxy.disclosure.disclosure import Judgement
+    from proxy.disclosure.judgement import Judgement
     from tests.disclosure.conftest import World
 
 ABSENT = b'{"ok":false}'

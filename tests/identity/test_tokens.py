@@ -24,8 +24,9 @@ from proxy.identity.people import People
 from proxy.identity.principal import AuthenticationInsufficient, CredentialInvalid
 from proxy.identity.service import Identities
 from proxy.identity.tls import THUMBPRINT
-from proxy.identity.token import ALGORITHMS, head_of, token_of
+from proxy.identity.token import head_of, token_of
 from proxy.identity.tokens import Tokens
+from proxy.settings.oidc import ALGORITHMS
 from proxy.web.problems import render
 from tests.identity import idp as provider
 from tests.identity.conftest import STORE_KEY, holder

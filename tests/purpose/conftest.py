@@ -19,7 +19,7 @@ from proxy.database import Database
 from proxy.purpose.catalogue import load_catalogue
 from proxy.purpose.directory import StoredCases
 from proxy.purpose.header import MEMBERS, Stated
-from proxy.purpose.imports import Imported, import_cases, put_cases
+from proxy.purpose.imports import Imported, _Run, import_cases
 from proxy.purpose.purpose import Case
 from proxy.purpose.service import Purposes
 from proxy.telemetry import Metrics
@@ -94,7 +94,10 @@ class Room:
         self.now += timedelta(**kwargs)
 
     async def cases(self, *cases: Case) -> Imported:
-        return await put_cases(self.others, STORE_KEY, cases, actor="login:clerk", outbox=self.outbox)
+        run = _Run(self.others, STORE_KEY, "login:clerk", self.outbox)
+        for line, case in enumerate(cases, start=1):
+            await run.take(line, case)
+        return await run.finish()
 
     async def import_file(self, path: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Imported:
         return await import_cases(self.others, STORE_KEY, path, actor="login:clerk", outbox=self.outbox, progress=progress)

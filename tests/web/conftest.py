@@ -22,13 +22,13 @@ from proxy.database import Database
 from proxy.demo import docket
 from proxy.demo.home import Home, Ports, shipped_policies
 from proxy.demo.town import AGENCY
-from proxy.demo.world import make_world
 from proxy.identity.credential import Credential, Holder, Kind
 from proxy.identity.store import CredentialStore
 from proxy.settings import load_settings
 from proxy.web.limits import Limits
 from proxy.web.respond import respond
 from proxy.web.server import Door
+from tests.homes import settle
 
 if TYPE_CHECKING:
     import ssl
@@ -283,7 +283,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Town]:
         routes.write(POST_ROUTE)
     home = Home(path / "home", policies)
     with home.held():
-        return home, await make_world(home, utc_now)
+        return home, await settle(home)
 
 
 @pytest.fixture(scope="session")
