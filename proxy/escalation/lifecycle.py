@@ -151,8 +151,8 @@ class Asked:
 
     @property
     def askers(self) -> tuple[str, ...]:
-        """Return who asks, and everybody who could be meant by the words for whom."""
-        return tuple(dict.fromkeys((self.person, *persons_said(f"{self.requestor} {self.recipient}"))))
+        """Return who asks, and whom they name as the ones for whom."""
+        return tuple(dict.fromkeys((self.person, *persons_said(self.requestor, self.recipient))))
 
     def fingerprint(self, key: bytes) -> str:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 PERSON_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
-_WORD: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 ORI_PATTERN: Final = re.compile(r"[A-Z0-9]{9}\Z")
 
 
@@ -42,9 +41,12 @@ def require_person(person: str, agency: str) -> None:
         raise ValueError(msg)
 
 
-def persons_said(text: str) -> tuple[str, ...]:
-    """Return every word of an officer's text that can be a personnel id: whoever could be meant by it."""
-    return tuple(word.rstrip("._-") for word in _WORD.findall(text.casefold()))
+def persons_said(*texts: str) -> tuple[str, ...]:
+    """Return whom an officer's texts name by their personnel id: one each, or nobody.
+
+    Not every word that could be one: who lists all the strict sergeants as recipients would choose who decides.
+    """
+    return tuple(person for text in texts if PERSON_PATTERN.match(person := text.strip().casefold()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ _SAMPLED: Final = frozenset({Outcome.ATTESTED, Outcome.QUESTIONED})
 class Matter:
     """The query that is to be looked at, as its entries have it: who asked, why, and what came of it.
 
-    ``asked_for`` is whoever could be meant as the one for whom it was asked, or who was given the answer. ``emergency`` is what
+    ``asked_for`` is who was named as the one for whom it was asked, or who was given the answer. ``emergency`` is what
     the officer stated who broke the glass, ``disclosed`` the field classes that left, ``shown`` the outcome that the terminal
     saw. ``criteria``, ``records`` and the registry's ``entries`` say whom it concerns, and are shown to nobody: by them it is
     known whose own cause it is, and what is alike.
@@ -210,7 +210,7 @@ def matter_of(
     return Matter(
         person=str(sealed.get("operator") or ""),
         approved_by=_words(sealed.get("approved_by")),
-        asked_for=persons_said(f"{sealed.get('requestor') or ''} {sealed.get('recipient') or ''}"),
+        asked_for=persons_said(str(sealed.get("requestor") or ""), str(sealed.get("recipient") or "")),
         terminal=str(sealed.get("terminal") or ""),
         unit=str(sealed.get("unit") or ""),
         case=str(sealed.get("case") or ""),

@@ -223,7 +223,7 @@ async def test_nobody_decides_on_whom_they_are_close_to(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{"requestor": "Sgt. Miller (Sergeant)"}, {"recipient": "sergeant"}, {"requestor": "unit 3, SERGEANT."}]
+    "said", [{"requestor": "Sergeant"}, {"recipient": " sergeant"}, {"requestor": "SERGEANT", "recipient": "unit 3"}]
 )
 async def test_nobody_decides_on_what_is_asked_for_them(office: Office, said: dict[str, str]) -> None:
     """On whose behalf somebody asks, or who will be given the answer, does not decide; nor does who stands in for them."""
@@ -236,6 +236,15 @@ async def test_nobody_decides_on_what_is_asked_for_them(office: Office, said: di
             await office.approve(escalation, each)
     assert [each.person for each in await office.escalations.deciders(escalation)] == ["chief"]
     assert await office.approve(escalation, chief) is State.APPROVED
+
+
+async def test_an_officer_does_not_choose_who_decides_by_naming_the_others(office: Office) -> None:
+    """A list of names is nobody's: else whoever is strict would be a recipient, and the friend would be left."""
+    office.hire("friend")
+    strict = office.hire("sergeant")
+    escalation = await office.open(recipient="sergeant, lieutenant, chief")
+
+    assert await office.approve(escalation, strict) is State.APPROVED
 
 
 async def test_an_approval_is_for_whom_it_was_asked(office: Office) -> None:
