@@ -141,6 +141,50 @@ def test_files_are_held_against_one_another(folder: Path, file: str, old: str, n
     assert any(message in mistake.message for mistake in caught.value.mistakes), str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("place", "old", "new", "told"),
+    [
+        ("budgets.yaml:13:5", "  fruitless: 240", "    fruitless: 240", ("block", "indented otherwise")),
+        ("budgets.yaml:14:3", "  fruitless: 240", "fruitless: 240", ("block", "or one of those above it, is indented")),
+        ("budgets.yaml:12:12", "queries: 900 ", "queries: 900# ", ("integer", "needs a space before its #")),
+        ("budgets.yaml:14:12", "records: 5000", "records: 5,000", ("integer", "digits alone")),
+        ("fields.yaml:15:11", 'mask: "[masked]"', "mask: \u201c[masked]\u201d", ("is no quote here", "straight")),
+        ("vocabulary.yaml:12:3", "  auditor:", "  \u0430uditor:", ("CYRILLIC SMALL LETTER A", "type the word again")),
+        ("vocabulary.yaml:12:3", "  auditor:", "  Auditor:", ("pattern", "small letters")),
+        ("recognition.yaml:18:15", "undercover: {bits: 10}", "undercover: 10", ("names and values", "known here: bits")),
+        ("purposes.yaml:177:33", "required: false", "required: \u200bfalse", ("U+200B (ZERO WIDTH SPACE)", "delete it")),
+        ("budgets.yaml:1:11", "# How much", "# How much\rmore: 1 #", ("U+000D", "delete it")),
+        ("budgets.yaml:1:6", "# How much", "# How\u202emuch", ("RIGHT-TO-LEFT OVERRIDE", "delete it")),
+    ],
+)
+def test_a_slip_of_the_keyboard_is_told_with_its_place_and_what_to_do(
+    folder: Path, place: str, old: str, new: str, told: tuple[str, str]
+) -> None:
+    """Whoever edits is no programmer: a message of the YAML library's alone says nothing to them."""
+    path = folder / place.partition(":")[0]
+    path.write_bytes(path.read_bytes().replace(old.encode(), new.encode(), 1))
+
+    with pytest.raises(DocumentInvalid) as caught:
+        load_policies(folder)
+
+    first = caught.value.mistakes[0]
+    assert f"{first.file.name}:{first.line}:{first.column}" == place, str(caught.value)
+    assert told[0] in first.message
+    assert told[1] in (first.help or "")
+
+
+@pytest.mark.parametrize("file", [name for name in FILES if name.endswith(".yaml")])
+@pytest.mark.parametrize("content", ["", "# nothing but a comment\n"])
+def test_an_empty_file_is_called_empty(folder: Path, file: str, content: str) -> None:
+    """Half a save or a full disk leaves one; it is one mistake, and says so."""
+    (folder / file).write_text(content)
+
+    with pytest.raises(DocumentInvalid) as caught:
+        load_policies(folder)
+
+    assert [each.message for each in caught.value.mistakes if each.file.name == file] == ["the file is empty"]
+
+
 def test_a_truncated_policy_opens_nothing(folder: Path, loaded: PolicySet) -> None:
     """Wherever the file is cut between lines, what still loads answers nothing that the whole does not."""
     lines = (SHIPPED / "policy.csv").read_text().splitlines(keepends=True)
