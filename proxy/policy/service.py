@@ -142,6 +142,8 @@ def load_policies(
     known = frozenset(fields) if fields is not None else said
     path = directory / "policy.csv"
     sheet = _attempt(mistakes, lambda: parse_policy(path, contents["policy.csv"], words=words, fields=known))
+    if sheet is not None and vocabulary is not None:
+        mistakes.extend(_ungrouped(vocabulary, sheet))
     overlays = _attempt(mistakes, lambda: load_overlays(directory)) or ()
     rows: list[Row] = []
     for file in (overlay_file(name) for name in overlays if sheet is not None):
@@ -275,6 +277,21 @@ def _unchecked(anything: frozenset[str]) -> Vocabulary:
     meanings = dict.fromkeys(anything, "")
     columns = ("role", "category", "purpose", "action", "standing", "relation")
     return Vocabulary(roles=meanings, categories=meanings, category_groups={}, groups=dict.fromkeys(columns, meanings))
+
+
+def _ungrouped(vocabulary: Vocabulary, sheet: Sheet) -> Iterator[Mistake]:
+    """Find categories that are declared to be of a group and are not in it.
+
+    No row and no invariant of the group holds of them then: an informant of a new kind would be refused, where those of the
+    others are not there, and the refusal would tell.
+    """
+    members = sheet.members()
+    for category, group in vocabulary.category_groups.items():
+        others = members.get(("category", group), frozenset())
+        if others and category not in others and vocabulary.positions is not None:
+            message = f"the category '{category}' is of the group '{group}', and policy.csv does not put it there"
+            place = ("categories", category, "group")
+            yield vocabulary.positions.mistake(place, message, hint=f"add to policy.csv: g2, {category}, {group}")
 
 
 def _crossed(

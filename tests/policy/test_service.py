@@ -185,6 +185,25 @@ def test_an_empty_file_is_called_empty(folder: Path, file: str, content: str) ->
     assert [each.message for each in caught.value.mistakes if each.file.name == file] == ["the file is empty"]
 
 
+def test_a_category_is_in_the_group_that_it_is_declared_to_be_of(folder: Path) -> None:
+    """Else none of the group's rows and promises holds of it, and a refusal tells of somebody who is not to be there."""
+    _edit(
+        folder / "vocabulary.yaml",
+        "  undercover:\n",
+        "  source:\n    meaning: Somebody who talks to us; confirming the person can kill.\n    group: hidden\n  undercover:\n",
+    )
+
+    with pytest.raises(DocumentInvalid) as caught:
+        load_policies(folder)
+    [mistake] = caught.value.mistakes
+    _edit(folder / "policy.csv", "g2, undercover, hidden\n", "g2, undercover, hidden\ng2, source, hidden\n")
+
+    assert (mistake.file.name, mistake.help) == ("vocabulary.yaml", "add to policy.csv: g2, source, hidden")
+    assert "'source' is of the group 'hidden'" in mistake.message
+    facts = Facts("patrol", "person.read", "C", "source", "assigned", "none", "none")
+    assert load_policies(folder).policy.rule(facts).outcome is Outcome.CONCEAL
+
+
 def test_a_truncated_policy_opens_nothing(folder: Path, loaded: PolicySet) -> None:
     """Wherever the file is cut between lines, what still loads answers nothing that the whole does not."""
     lines = (SHIPPED / "policy.csv").read_text().splitlines(keepends=True)
