@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from proxy.document import DocumentInvalid
+from proxy.policy.advice import review
 from proxy.policy.decision import Facts, Outcome
-from proxy.policy.service import FILES, PolicySet, explain, load_policies, review
+from proxy.policy.service import FILES, PolicySet, explain, load_policies
 
 SHIPPED = Path(__file__).parents[2] / "policies"
 
@@ -239,17 +240,39 @@ def test_rulings_are_counted(folder: Path) -> None:
 
 
 def test_review_finds_what_is_risky(folder: Path) -> None:
-    """Dead rows, leaning rows, idle groups and purposes that nobody is answered under are told."""
+    """Dead rows, leaning rows, idle groups and purposes that nobody is answered under are told, with what to do."""
     with (folder / "policy.csv").open("a") as file:
         file.write("deny, Z1, patrol, any, any, any, any, self, any, none, said already\n")
         file.write("permit, Z2, patrol, query, operational, protected, present, none, none, none, too broad\n")
+        file.write("permit, Z3, records, vehicle.read, administrative, none, held, none, none, none, no code offers it\n")
     _edit(folder / "policy.csv", "g3, H, administrative\n", "")
 
-    told = [mistake.message for mistake in review(load_policies(folder))]
+    found = review(load_policies(folder))
+    told = [mistake.message for mistake in found]
 
-    assert any(message.startswith("rule Z1 never decides") for message in told)
+    assert told[:3] == [
+        "rule Z1 never decides: wherever it matches, D01 does",
+        "rule Z2 never decides: wherever it matches, E01 does",
+        "rule Z3 never decides: purposes.yaml offers none of its actions under its codes",
+    ]
     assert any("would be permit, by Z2; it is escalate now" in message for message in told)
-    assert any("no row ever answers person.read under code H" in message for message in told)
+    [vain] = [mistake for mistake in found if "under code H" in mistake.message]
+    assert (vain.file.name, vain.source) == ("purposes.yaml", "    actions: [person.read, person.search, warrant.search]")
+    assert all(mistake.help for mistake in found)
+
+
+def test_review_tells_what_lies_in_the_folder_and_is_read_by_nothing(folder: Path) -> None:
+    """A copy, another ending, a folder within cases: what somebody believes to be in force, and is not."""
+    (folder / "cases" / "old").mkdir(parents=True)
+    for name in ("budgets.yml", "policy (1).csv", "policy.csv.bak", "cases/old/ordinary.yaml", "README.md", "notes.txt"):
+        (folder / name).write_text("per_hour: {queries: 1}\n")
+
+    found = [(each.file.relative_to(folder).as_posix(), each.message) for each in review(load_policies(folder))]
+
+    assert [file for file, message in found if message == "nothing reads this file"] == [
+        "budgets.yml", "policy (1).csv", "policy.csv.bak", "cases/old/ordinary.yaml",
+    ]  # fmt: skip
+    assert [file for file, message in found if message.startswith("there is no invariants.yaml")] == ["invariants.yaml"]
 
 
 def test_metrics_know_categories_by_group_only(loaded: PolicySet) -> None:
