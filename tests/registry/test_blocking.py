@@ -75,6 +75,20 @@ def test_names_meet_in_either_order_with_the_date_or_without(given_name: str, su
     assert met({**names, "dob": f"{year}-{day}-{month}"}, person)
 
 
+@given(given_name=WORDS, surname=WORDS, other=WORDS, dob=DATES, at=st.integers(2, 9), letter=st.sampled_from("aeknrst"))
+@settings(max_examples=200, deadline=None)
+def test_names_meet_on_a_birthday_whatever_slipped(
+    given_name: str, surname: str, other: str, dob: str, at: int, letter: str
+) -> None:
+    """With the same date a slip behind two letters is enough although the other name is another, or one in either, exchanged."""
+    person = {"given_name": given_name, "surname": surname, "dob": dob}
+
+    for given, last in zip(slips(given_name, at, letter).values(), slips(surname, at, letter).values(), strict=True):
+        for one, two in ((given, other), (other, last), (given, last)):
+            assert met({"given_name": one, "surname": two, "dob": dob}, person)
+            assert met({"given_name": two, "surname": one, "dob": dob}, person)
+
+
 @pytest.mark.parametrize(
     ("asked", "known"),
     [
@@ -84,6 +98,10 @@ def test_names_meet_in_either_order_with_the_date_or_without(given_name: str, su
         (
             {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09"},
             {"given_name": "Eleanor", "surname": "Carter", "dob": "1984-10-24"},
+        ),
+        (
+            {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09"},
+            {"given_name": "Ethan", "surname": "Carter", "dob": "1961-03-09"},
         ),
     ],
 )
