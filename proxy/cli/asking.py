@@ -117,9 +117,10 @@ class Asked:
         asker = Asker(person=operator(), role=OPERATOR)
         async with asking(self.settings, self.log) as questions:
             pages = [page async for page in self._pages(questions, asker)]
+            if self.answer is not None:  # before anything is printed: whoever reads may have read enough (`| head`)
+                self.answer.write_bytes((await self._complete(questions, asker)).document())
             self._print(pages)
             if self.answer is not None:
-                self.answer.write_bytes((await self._complete(questions, asker)).document())
                 say(f"{self.answer}: check it with `audit verify-answer`") if not self.as_json else None
 
     async def _pages(self, questions: Questions, asker: Asker) -> AsyncIterator[Found]:

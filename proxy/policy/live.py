@@ -202,7 +202,11 @@ class LivePolicy:
 
     async def _take(self, judged: Judged, live: PolicySet) -> None:
         """Activate what loosens nothing, and put it in force."""
-        loaded = await asyncio.to_thread(self._load, self._folder)
+        try:
+            loaded = await asyncio.to_thread(self._load, self._folder)
+        except DocumentInvalid:
+            self._watch.forget()  # spoiled meanwhile: told at the next turns
+            return
         same = loaded.digest == judged.digest
         if same and await self._activations.take(loaded, judged.edits, instead_of=live.digest):
             self._exchange(loaded)

@@ -213,6 +213,32 @@ async def test_a_query_that_began_keeps_the_policy_that_it_began_with(office: Of
     assert before.budgets.queries == 900
 
 
+async def test_a_file_that_is_spoiled_while_the_one_before_is_judged_is_judged_as_well(office: Office) -> None:
+    """It is a mistake of the folder like any other, told with its place, and no error of the server's."""
+
+    async def slowly(folder: Path, files: Mapping[str, bytes]) -> Judged:
+        judged = await quick(folder, files)
+        if judged.edits:
+            office.edit("budgets.yaml", "queries: 800", "queries: 8OO")
+        return judged
+
+    async with office.database() as database:
+        activations = office.activations(database)
+        live = LivePolicy(
+            folder=office.folder, candidate=None, activations=activations, load=load_policies, metrics=office.metrics,
+            tell=office.tell, judge=slowly,
+        )  # fmt: skip
+        await live.start()
+        before = live.policies
+        office.tighten()
+        await turns(live)
+        await turns(live)
+
+        assert live.policies is before
+        assert "budgets.yaml:" in live.reason
+    assert [event for event, _ in office.told] == ["policy file has a mistake"]
+
+
 async def test_a_bad_file_leaves_the_old_policy_live_and_says_where(office: Office, live: LivePolicy) -> None:
     """The metric moves once, the operator reads file, line and column, and readiness has the reason. Then it is put right."""
     before = live.policies
