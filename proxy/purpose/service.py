@@ -112,7 +112,7 @@ class Purposes:
         except CaseDirectoryUnavailable as unavailable:
             if not unavailable.down or code is None or not catalogue.officer_safety.covers(code.name, action):
                 raise
-            return self._unverified(stated, code, principal, action, inherited)
+            return self._unverified(stated, code, principal, action, inherited, catalogue=catalogue)
         if inherited is None and (code is None or (code.statement_required and stated.statement is None)):
             code = _code(catalogue, _speaks(stated, case, catalogue, principal, now), action)
             statement, derived = case.summary, True
@@ -147,7 +147,7 @@ class Purposes:
         )
 
     def _unverified(
-        self, stated: Stated, code: Code, principal: Asker, action: str, inherited: Purpose | None
+        self, stated: Stated, code: Code, principal: Asker, action: str, inherited: Purpose | None, *, catalogue: Catalogue
     ) -> VerifiedPurpose:
         """Return a purpose of which only the header was looked at, for officer safety while the case directory is down.
 
@@ -158,7 +158,7 @@ class Purposes:
         if stated.statement is None:
             _refuse_incomplete(stated, "the case directory is down, so nothing else can speak for this query")
         _require_members(stated, code)
-        self._require_emergency(stated, code, self._catalogue())
+        self._require_emergency(stated, code, catalogue)
         purpose = Purpose(
             code=code.name,
             case=stated.case,
@@ -175,7 +175,7 @@ class Purposes:
             case=None,
             standing=Standing.UNVERIFIED,
             reuse=0 if inherited else self._reuse(principal.person, stated.statement, stated.case, code.reuse),
-            permissible_use=code.permissible_use if action in self._catalogue().motor_vehicle_actions else None,
+            permissible_use=code.permissible_use if action in catalogue.motor_vehicle_actions else None,
             subject_on_case=action in code.subject_on_case,
         )
 

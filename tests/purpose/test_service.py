@@ -593,6 +593,18 @@ async def test_nothing_else_goes_on(room: Room, header: str, action: str, down: 
         await room.verify(header, action=action)
 
 
+async def test_officer_safety_goes_by_the_catalogue_that_the_query_began_under(room: Room) -> None:
+    """Another policy that comes to rule meanwhile says nothing of it, while the case directory is down either."""
+    room = moved(room, Elsewhere(failure=CaseDirectoryUnavailable("down", outcome="timeout")))
+    codes = dict(room.catalogue.codes) | {"C": replace(room.catalogue.codes["C"], permissible_use=1)}
+    began = replace(room.catalogue, codes=MappingProxyType(codes), motor_vehicle_actions=frozenset({WANTED}))
+    room.catalogue = replace(room.catalogue, motor_vehicle_actions=frozenset())
+
+    verified = await room.purposes.verify(HEADER, Officer(), WANTED, room.now, catalogue=began)
+
+    assert verified.permissible_use == 1
+
+
 async def test_what_a_code_tolerates_is_what_the_directory_is_told(room: Room) -> None:
     """An event that is stale speaks only under a code that tolerates its age, whatever the derivation's code does."""
     codes = dict(room.catalogue.codes)
