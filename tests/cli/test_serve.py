@@ -117,6 +117,20 @@ def test_a_key_that_is_missing_stops_the_start(office: Office) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_an_empty_registry_is_told_of_from_the_first_moment(office: Office) -> None:
+    """A start on a data folder that was not mounted looks like this."""
+    with serving(office) as (process, ports):
+        [empty] = [json.loads(get(ports["ops"], "/readyz")[1])["checks"]["registry"]]
+        office.enroll()
+        while (told := json.loads(get(ports["ops"], "/readyz")[1])["checks"]["registry"])["warns"]:
+            pass
+        assert stopped(process, signal.SIGTERM) == 0
+
+    assert (empty["ok"], empty["warns"]) == (True, True)
+    assert "nobody is protected" in empty["reason"]
+    assert told["reason"] == ""
+
+
 def test_a_limit_of_open_files_is_raised_as_far_as_the_doors_need(office: Office) -> None:
     """A shell's soft limit is no reason to run out of files under load."""
     with serving(office, "prlimit", "--nofile=256:8192") as (process, _):
