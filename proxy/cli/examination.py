@@ -26,10 +26,10 @@ from proxy.policy.store import opened_active
 from proxy.purpose.mapping import load_case_system
 from proxy.registry.keyring import load_keys
 from proxy.tlog.errors import LogError
-from proxy.tlog.keys import load_secret, load_signer
+from proxy.tlog.keys import load_line, load_secret, load_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -126,14 +126,16 @@ def _keys(settings: Settings) -> Iterator[Seen]:
     if keys.store is not None:
         yield loaded("keys.store", partial(load_key, keys.store), made="openssl rand -hex 32")
     yield loaded("keys.registry", lambda: _rotating(keys.registry), made="openssl rand -hex 32")
-    secrets = {
-        "upstream.credential": settings.upstream.credential,
-        "upstream.key": settings.upstream.key,
-        "doors.ops.token": settings.doors.ops.token,
-    } | {f"doors.{name}.tls.key": tls.key for name, tls in _tls_of(settings)}
-    for part, path in secrets.items():
-        if path is not None:
-            yield loaded(part, partial(load_secret, path))
+    secrets = {"upstream.key": settings.upstream.key} | {f"doors.{name}.tls.key": tls.key for name, tls in _tls_of(settings)}
+    lines = {"upstream.credential": settings.upstream.credential, "doors.ops.token": settings.doors.ops.token}
+    for load, paths in ((load_line, lines), (load_secret, secrets)):
+        for part, path in paths.items():
+            if path is not None:
+                yield loaded(part, partial(_said_nothing, load, path))
+
+
+def _said_nothing(load: Callable[[Path], object], path: Path) -> None:
+    load(path)
 
 
 def _rotating(path: Path) -> str | None:
