@@ -330,6 +330,7 @@ async def test_a_channel_without_its_secret_stops_the_start(telling: Telling, co
     key.unlink()
     if content is not None:
         key.write_text(content)
+        key.chmod(0o600)
 
     with pytest.raises(ChannelUnusable, match=r"pager\.key"):
         telling.open()
@@ -343,6 +344,7 @@ async def test_apprise_speaks_for_chat_services(telling: Telling) -> None:
         "  pager: {kind: webhook", "  chat: {kind: apprise, urls: chat.urls}\n  pager: {kind: webhook"
     )
     (telling.folder / "chat.urls").write_text("# the desk\nntfy://ntfy.example.gov/desk\n")
+    (telling.folder / "chat.urls").chmod(0o600)
     assert "chat" in telling.open(text).channels
 
     (telling.folder / "chat.urls").write_text("ntfy://ntfy.example.gov/desk\nnonsense://token@host\n")
