@@ -95,14 +95,18 @@ async def serve(settings: Settings) -> None:
     try:
         async with running(settings) as servers:
             loop.add_signal_handler(signal.SIGHUP, servers.policy.look_anew)
-            # What is loaded by now stays; without this, every collection walks the registry and the policy.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(GC_ALLOCATIONS, 20, 20)
+            collect_seldom()
             await stop.wait()
     finally:
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(signum)
+
+
+def collect_seldom() -> None:
+    """Look for garbage seldom, and not among what is loaded by now: it stays, and would be gone through each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
 @asynccontextmanager
@@ -158,13 +162,14 @@ class _Composition:
         sign_in = await parts.open_sign_in(database, outbox)
         identities = Identities(
             database=database,
+            key=store_key,
             presence=timedelta(seconds=settings.presence_seconds),
             tokens=sign_in.tokens if sign_in is not None else None,
             people=sign_in.people if sign_in is not None else None,
             keys=settings.oidc is None or settings.oidc.embedded_keys,
         )
         cases = await stack.enter_async_context(
-            case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
+            case_directory(settings.cases.system, database, store_key, metrics=metrics, monotonic=time.perf_counter)
         )
         purposes = Purposes(
             catalogue=lambda: live.policies.catalogue,
@@ -279,6 +284,7 @@ class _Composition:
 
         sessions = Sessions(
             database=database,
+            key=store_key,
             audit=audit,
             outbox=outbox,
             identities=identities,

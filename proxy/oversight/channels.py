@@ -229,9 +229,11 @@ def _alike(delivery: Delivery) -> str:
 
 def _secret(path: Path) -> str:
     try:
-        return load_secret(path).decode("utf-8", "replace").strip()
+        return load_secret(path).decode("utf-8").strip()
     except KeyUnusable as unusable:
         raise ChannelUnusable(str(unusable)) from None
+    except UnicodeDecodeError:
+        raise ChannelUnusable(f"{path} is not text in UTF-8") from None
 
 
 def _webhook_key(path: Path) -> bytes:

@@ -323,6 +323,14 @@ async def test_a_wrong_file_says_where_and_what(telling: Telling, right: str, wr
     assert any(told in f"{each.message} {each.help}" and each.line > 1 for each in caught.value.mistakes)
 
 
+async def test_a_channel_whose_secret_others_may_read_stops_the_start(telling: Telling) -> None:
+    """Whoever reads it signs in our name; it is held to the same as our keys."""
+    (telling.folder / "pager.key").chmod(0o644)
+
+    with pytest.raises(ChannelUnusable, match="chmod 600"):
+        telling.open()
+
+
 @pytest.mark.parametrize("content", ["", "whsec_", "whsec_!", "whsec_c2hvcnQ=", None])
 async def test_a_channel_without_its_secret_stops_the_start(telling: Telling, content: str | None) -> None:
     """A key file that is missing, empty or no key is told before anything is served."""
