@@ -118,13 +118,15 @@ def load_policies(
     """
     contents = _contents(directory)
     mistakes: list[Mistake] = []
-    budgets = _attempt(mistakes, lambda: load_budgets(directory / "budgets.yaml"))
     fields = _attempt(mistakes, lambda: load_fields(directory / "fields.yaml"))
     vocabulary = _attempt(mistakes, lambda: load_vocabulary(directory / "vocabulary.yaml"))
     routes = _attempt(mistakes, lambda: load_routes(directory / "routes.yaml"))
     roles = vocabulary.roles if vocabulary else None
     approvals = _attempt(mistakes, lambda: load_approvals(directory / "approvals.yaml", roles=roles))
     catalogue = _attempt(mistakes, lambda: load_catalogue(directory / "purposes.yaml"))
+    codes = catalogue.codes if catalogue else None
+    asked = {action for action, _ in routes.actions} if routes else None
+    budgets = _attempt(mistakes, lambda: load_budgets(directory / "budgets.yaml", codes=codes, actions=asked))
     categories = vocabulary.categories if vocabulary else None
     thresholds = _attempt(mistakes, lambda: load_thresholds(directory / "recognition.yaml", categories=categories))
     _attempt(mistakes, lambda: check_model(directory / "model.conf", contents["model.conf"]))
@@ -133,7 +135,7 @@ def load_policies(
     anything = frozenset(re.split(r"[,\s]+", contents["policy.csv"].decode("utf-8", "replace")))
     said = frozenset(re.split(r"[,;+=\s]+", " ".join(anything)))
     words = (vocabulary or _unchecked(anything)).words(
-        actions={action for action, _ in routes.actions} if routes else anything,
+        actions=anything if asked is None else asked,
         purposes=catalogue.codes if catalogue else anything,
         stages=approvals.stages if approvals else {each: Demand(quorum=1, roles=frozenset(), name=each) for each in said},
     )
@@ -166,8 +168,7 @@ def load_policies(
     if overlays:
         rules = make_sheet((*sheet.rows, *rows), sheet.groupings)
         mistakes.extend(loosened(directory, sheet, rules, words))
-    mistakes.extend(concealed(directory, rules, words))
-    mistakes.extend(_named(vocabulary, secret(rules, words)))
+    mistakes.extend((*concealed(directory, rules, words), *_named(vocabulary, secret(rules, words))))
     if mistakes:
         raise DocumentInvalid(mistakes)
     policy = CasbinPolicy(sheet=rules, words=words, version=version_of(digest), on_error=on_error, on_lookup=on_lookup)

@@ -130,6 +130,8 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
         ("vocabulary.yaml", "  patrol: Officer", "  Patrol: Officer", "pattern"),
         ("vocabulary.yaml", "  patrol: Officer", "  patrol: Officer\n  patrol: Officer", "patrol"),
         ("fields.yaml", 'mask: "***-**-****"', "mask: 0", "string"),
+        ("budgets.yaml", "by_purpose: {F: 100", "by_purpose: {Q: 100", "there is no code 'Q'"),
+        ("budgets.yaml", "by_action: {person.browse", "by_action: {person.brows", "there is no action 'person.brows'"),
     ],
 )
 def test_files_are_held_against_one_another(folder: Path, file: str, old: str, new: str, message: str) -> None:
