@@ -94,7 +94,7 @@ async def asking(settings: Settings, log: AskedLog) -> AsyncIterator[Questions]:
             async with cases_of(settings, store) as cases:
                 search = LogSearch(index, sealer, QueuedLog(settings, store), log.older)
                 # Whom only the provider's tokens name has come by, and is in the log.
-                identities = Identities(database=store.database)
+                identities = Identities(database=store.database, key=store.key)
                 yield Questions(search=search, cases=cases, registry=registry, sealer=sealer, persons=identities.persons)
     finally:
         index.close()

@@ -14,7 +14,8 @@ from proxy.escalation.panel_events import RosterImported
 from proxy.escalation.roster import COLUMNS, Shift, ShiftRefused, shift_of
 from proxy.escalation.roster_store import RosterStore
 from proxy.registry.imports import read_lines
-from proxy.registry.lines import HeaderInvalid, LineRefused, read_csv, read_jsonl
+from proxy.registry.lines import LineRefused
+from proxy.registry.tabular import HeaderInvalid, read_csv, read_jsonl
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,8 @@ from proxy.cli.common import CommandFailed, progress
 from proxy.cli.registering import reading
 from proxy.registry.imports import read_lines
 from proxy.registry.index import TooManyNames
-from proxy.registry.lines import LineRefused, criteria, read_jsonl
+from proxy.registry.lines import LineRefused, criteria
+from proxy.registry.tabular import read_jsonl
 from proxy.registry.workers import forked, processors
 
 if TYPE_CHECKING:

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxy.disclosure.judgement import Judgement
     from proxy.disclosure.left import Left
-    from proxy.policy.decision import Ruling
-    from proxy.registry.protection import Recognition
 
 MOST_NAMED: Final = 25
 """Records whose subjects an answer names; a longer one is a list, and names nobody."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """What policy says of one record: the strictest ruling over everybody it concerns, and who they are.
-
-    ``fields`` are the identifiers that told.
-    """
-
-    ruling: Ruling
-    recognition: Recognition
-    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-Judge = Callable[[Mapping[str, Sequence[str]]], Judgement]
-"""Given a record's fields by kind (inquiry.FIELD_KINDS), recognize and rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from proxy.upstream.reply import ReplyUnreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from proxy.disclosure.disclosure import Judge, Judgement
+    from proxy.disclosure.judgement import Judge, Judgement
     from proxy.disclosure.marks import Marker
     from proxy.disclosure.splice import Masks, Record
     from proxy.inquiry.inquiry import Inquiry

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from proxy.audit.event import Json
-    from proxy.disclosure.disclosure import Judgement
+    from proxy.disclosure.judgement import Judgement
     from proxy.disclosure.marks import Marker
     from proxy.inquiry.route import Shape
 

@@ -17,7 +17,7 @@ from proxy.upstream.reply import ReplyUnreadable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxy.disclosure.disclosure import Judge, Judgement
+    from proxy.disclosure.judgement import Judge, Judgement
     from proxy.disclosure.marks import Marker
     from proxy.inquiry.inquiry import Inquiry
     from proxy.inquiry.route import Route

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from proxy.audit.event import Json
-    from proxy.escalation.words import Said
     from proxy.policy.decision import Demand
 
 
@@ -171,6 +170,28 @@ class Approval:
     def counts(self, demand: Demand, own: str) -> bool:
         """Tell whether it counts for a demand; ``own`` is the requester's agency."""
         return demand.admits(role=self.role, agency=self.agency, rank=self.rank, own=own)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One turn of what is asked of the requester and added to the statement (``words.py``).
+
+    ``move`` is ``ask`` or ``amend``, ``role`` the one that its speaker had then.
+    """
+
+    move: Move
+    person: str
+    role: str
+    at: datetime
+    words: str
+
+    def fact(self) -> dict[str, Json]:
+        """Return its form for who decides."""
+        return {"person": self.person, "role": self.role, **self.told()}
+
+    def told(self) -> dict[str, Json]:
+        """Return its form for the one who asked. A name or a role could tell what the subject is."""
+        return {"move": self.move, "at": self.at.isoformat(), "words": self.words}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ to does, so an approval that was given before something was added counts no more
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from proxy.escalation.lifecycle import Move
@@ -14,9 +13,8 @@ from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from proxy.audit.event import Json
+    from proxy.escalation.lifecycle import Said
 
 MOST_ASKED: Final = 3
 """Questions an escalation can have: who needs more can refuse, and say why."""
@@ -32,25 +30,6 @@ class NothingAsked(Refusal):
 
 class EscalationAmended(Refusal):
     """Something was added to the statement that whoever approves has not seen."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """One turn: ``move`` is ``ask`` or ``amend``, ``role`` the one that its speaker had then."""
-
-    move: Move
-    person: str
-    role: str
-    at: datetime
-    words: str
-
-    def fact(self) -> dict[str, Json]:
-        """Return its form for who decides."""
-        return {"person": self.person, "role": self.role, **self.told()}
-
-    def told(self) -> dict[str, Json]:
-        """Return its form for the one who asked. A name or a role could tell what the subject is."""
-        return {"move": self.move, "at": self.at.isoformat(), "words": self.words}
 
 
 def waiting(words: Sequence[Said]) -> tuple[Said, ...]:

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
 from proxy.audit.owed import UNVERIFIED, Duty, Owed
-from proxy.disclosure.disclosure import Judgement
+from proxy.disclosure.judgement import Judgement
 from proxy.escalation.glass import Broken
 from proxy.escalation.lifecycle import Asked
 from proxy.escalation.locks import subjects_of
 from proxy.gateway.releasing import releasable, within
 from proxy.identity.stepup import Thing
-from proxy.inquiry.inquiry import TooBroad
 from proxy.policy.decide import decide
 from proxy.policy.decision import Outcome, Ruling
 from proxy.policy.exigent import broken, opened, review_within
 from proxy.policy.obligations import REVIEWER
-from proxy.purpose.purpose import Standing, SubjectNotOnCase
-from proxy.registry.parties import OnCase, on_case
+from proxy.purpose.purpose import Standing
 from proxy.registry.protection import Recognition, explained
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from proxy.disclosure.disclosure import Disclosure
-    from proxy.escalation.lifecycle import Escalation
-    from proxy.escalation.locks import Lock, Locks, Stops
+    from proxy.escalation.locks import Stops
     from proxy.gateway.cover import Cover
     from proxy.identity.principal import Principal
     from proxy.identity.stepup import Assurance
@@ -38,10 +34,11 @@ if TYPE_CHECKING:
     from proxy.policy.shadow import Tally
     from proxy.purpose.purpose import VerifiedPurpose
     from proxy.registry.protection import Recognizer
-    from proxy.registry.thresholds import Thresholds
 
 OPENS: Final = frozenset({Outcome.ESCALATE, Outcome.MASK, Outcome.PERMIT})
 """Outcomes that let somebody see something, now or later."""
+ANSWERED: Final = frozenset({Outcome.PERMIT, Outcome.MASK, Outcome.CONCEAL})
+"""Outcomes that go upstream: conceal too, so that it takes the time that an absent record takes."""
 LOCK: Final = "lock"
 """Stands where the policy's row does, for a record that a lock keeps here."""
 
@@ -219,65 +216,6 @@ class Asking:
             demands=ruling.demands,
             fields=tuple(sorted(self.releasing if self.releasing is not None else self._releasable(self.recognition))),
         )
-
-
-def must_not_be_locked(locks: Locks, asking: Asking, ruling: Ruling, grant: Escalation | None = None) -> None:
-    """Return when no lock stops the query, whoever it is about being looked at only where policy lets it be told.
-
-    What policy conceals or denies stays so: a lock's refusal in its place would tell that there is somebody to lock.
-    """
-    told = asking.concealed is None and ruling.outcome in OPENS
-    subjects = subjects_of(asking.recognition, asking.inquiry.criteria) if told else ()
-    purpose = asking.verified.purpose
-    locks.check(asking.principal, case=purpose.case, subjects=subjects, grant=grant.id if grant else None)
-    if purpose.requestor is not None:
-        locks.check_person(purpose.requestor, asking.principal.agency)
-
-
-def stopping(locks: Locks, asking: Asking, disclosure: Disclosure) -> Lock | None:
-    """Return a lock that keeps a record of a reply here, or None."""
-    stops = locks.now()
-    stopped = (judgement for judgement in disclosure.judgements if judgement.ruling.rule == LOCK)
-    found = (stops.on_subject(subjects_of(each.recognition, each.fields), asking.principal.agency) for each in stopped)
-    return next((lock for lock in found if lock is not None), None)
-
-
-def must_say_enough(inquiry: Inquiry, recognizer: Recognizer, thresholds: Thresholds) -> None:
-    """Return when a query says more than a name, or when so few are enrolled that a name says enough.
-
-    Whomever it means: were a name refused only where somebody bears it, the refusal would tell who is enrolled.
-
-    Raises:
-        TooBroad: it has to say more.
-    """
-    if not inquiry.broad and recognizer.asks_for_more(inquiry.criteria, thresholds):
-        raise TooBroad("A name alone could mean too many people. Add a date of birth, or search by a number or an address.")
-
-
-def must_concern_a_party(inquiry: Inquiry, verified: VerifiedPurpose) -> None:
-    """Return when the code does not demand that a party to the case is asked about, or when one is.
-
-    The query is compared with the case alone. Were the registry looked at, the refusal would tell who is enrolled.
-
-    Raises:
-        SubjectNotOnCase: it is none of them, or it cannot be told.
-    """
-    if not verified.subject_on_case:
-        return
-    parties = verified.case.parties if verified.case is not None else None
-    told = OnCase.UNKNOWN if inquiry.broad else on_case(inquiry.criteria, parties)
-    match told:
-        case OnCase.YES:
-            return
-        case OnCase.NO:
-            raise SubjectNotOnCase("Nobody on this case is meant by this. Have the person entered on it, or name another case.")
-        case OnCase.UNKNOWN:
-            detail = "Whether this is somebody on the case cannot be told. Say more: name and date of birth, or an address."
-            if parties is None:
-                detail = "The case directory does not say who is on this case, and under this code that has to be known."
-            raise SubjectNotOnCase(detail)
-        case _:
-            assert_never(told)
 
 
 def masking(ruling: Ruling, protected: frozenset[str], *, known: Collection[str]) -> Ruling:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS: Final = 8000
 MAX_METHODS: Final = 16
-ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*\Z")
 _KID: Final = re.compile(r"[\x21-\x7e]{1,256}\Z")
 _ID: Final = re.compile(r"[\x21-\x7e]{1,255}\Z")

@@ -25,7 +25,6 @@ Told = Literal["nothing", "roles", "names"]
 TOLD: Final[tuple[str, ...]] = get_args(Told)
 """What the one who asked is told of who may decide, from the least to the most."""
 
-FILE: Final = "approvals.yaml"
 _ABOVE: Final = "+"
 MOST_RING: Final = 5
 """In a larger ring, in a department of any size, everybody would stand somewhere."""

@@ -56,7 +56,6 @@ _GOES_WITH: Final[Mapping[str, frozenset[Outcome]]] = {
     "alerts": frozenset({Outcome.ESCALATE}),
     "watermark": frozenset({Outcome.MASK, Outcome.PERMIT}),
 }
-NAMES: Final = tuple(_GOES_WITH)
 _ELSEWHERE: Final = {
     "mask": ("masks nothing", "write mask as the outcome, or take mask= away"),
     "tell": ("tells of nothing withheld", "tell=withheld goes with deny and escalate"),

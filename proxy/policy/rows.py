@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from proxy.policy.obligations import Obligations, written
-from proxy.policy.vocabulary import ANY, COLUMNS
+from proxy.policy.vocabulary import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,11 +101,3 @@ def make_sheet(rows: Iterable[Row], groupings: Iterable[Grouping]) -> Sheet:
 def only(sheet: Sheet, *files: str) -> Sheet:
     """Return a sheet with the rows of these files alone."""
     return Sheet(rows=tuple(row for row in sheet.rows if row.file in files), groupings=sheet.groupings)
-
-
-def matches(row: Row, facts: Facts, members: Mapping[tuple[str, str], frozenset[str]]) -> bool:
-    """Tell whether every condition of a row holds for the facts: equal, ``any``, or the fact is in the named group."""
-    for column, said, fact in zip(COLUMNS, row.conditions, facts, strict=True):
-        if said not in (ANY, fact) and fact not in members.get((column, said), ()):
-            return False
-    return True

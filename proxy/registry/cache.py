@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 DERIVED: Final = "derived"
 SECRET_BYTES: Final = 32
 SOURCES: Final = (
-    "address", "blocking", "households", "likeness", "nearness", "normalize", "person", "profile", "rarity", "roads",
+    "address", "blocking", "bonds", "likeness", "name_keys", "nearness", "normalize", "person", "profile", "rarity", "roads",
     "sites", "tokens", "traits", "usps",
 )  # fmt: skip
 """The modules that derive: when any of them changes, everything is derived anew. Nobody has to remember to say so."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from proxy.registry import normalize
+from proxy.registry import name_keys, normalize
 from proxy.registry.households import MOST_RESIDENTS
 from proxy.registry.person import NORMAL_FORMS, Home, Identifiers, street_of
 
@@ -180,17 +180,17 @@ def names_of(fields: Mapping[str, Sequence[str]]) -> frozenset[Hashable]:
     keys: set[Hashable] = set()
     for given in fields.get("given_name", ()):
         for surname in fields.get("surname", ()):
-            keys.update(normalize.parts_keys(given, surname))
+            keys.update(name_keys.parts_keys(given, surname))
     for text in (*fields.get(NAME, ()), *fields.get("alias", ())):
-        keys.update(normalize.text_keys(text))
+        keys.update(name_keys.text_keys(text))
     return frozenset(keys)
 
 
 def _names(who: Identifiers) -> frozenset[Hashable]:
-    keys: set[Hashable] = set(normalize.enrolled_keys(who.given_name, who.middle_name, who.surname))
+    keys: set[Hashable] = set(name_keys.enrolled_keys(who.given_name, who.middle_name, who.surname))
     for alias in who.aliases:
-        keys.update(normalize.text_keys(alias))
-        keys.update(normalize.parts_keys(alias, who.surname))
+        keys.update(name_keys.text_keys(alias))
+        keys.update(name_keys.parts_keys(alias, who.surname))
     return frozenset(keys)
 
 

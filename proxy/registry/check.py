@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry import normalize
+from proxy.registry import name_keys, normalize
 from proxy.registry.frequent import GIVEN_NAMES, SURNAMES
 from proxy.registry.person import NORMAL_FORMS, Entry, street_of
 
@@ -202,7 +202,7 @@ def _one(entry: Entry, kind: str, detail: str, hint: str) -> Finding:
 
 def _roads(person: _Person) -> list[str]:
     who = person.entry.identifiers
-    named = normalize.parts_keys(who.given_name, who.surname) or who.aliases or (who.surname and who.dob)
+    named = name_keys.parts_keys(who.given_name, who.surname) or who.aliases or (who.surname and who.dob)
     roads = ["name"] if named else []
     roads += [
         kind for kind, (attribute, normal) in NORMAL_FORMS.items() if any(normal(value) for value in getattr(who, attribute))

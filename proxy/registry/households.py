@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proxy.registry.person import Entry
+from proxy.registry.bonds import bonds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from proxy.registry.index import Index
-    from proxy.registry.person import Staff
     from proxy.registry.profile import Profile
-    from proxy.registry.tokens import Place, Tokens
+    from proxy.registry.tokens import Tokens
 
 MOST_RESIDENTS: Final = 16
 
@@ -41,19 +40,3 @@ class Households:
                 found.update(dict.fromkeys(others))
                 waiting += others
         return tuple(found)
-
-
-def bonds(owner: Entry | Staff, homes: Sequence[Place], tokens: Tokens) -> Iterator[int]:
-    """Yield the numbers that the members of a household have in common; the personnel are bound by other rules."""
-    if not isinstance(owner, Entry):
-        return
-    if owner.household:
-        yield tokens.token("household", owner.household)
-    for place in homes:
-        home = (place.building, place.unit or 0)
-        if place.postal_code is not None:
-            yield hash((*home, 0, place.postal_code))
-        if place.city is not None:
-            yield hash((*home, 1, place.city))
-        if place.postal_code is None and place.city is None:
-            yield hash((*home, 2))

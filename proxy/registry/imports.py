@@ -9,17 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.document import DocumentInvalid, Mistake
-from proxy.registry.lines import (
-    ENTRY_KEYS,
-    MOST_LINE,
-    STAFF_KEYS,
-    HeaderInvalid,
-    LineRefused,
-    entry_line,
-    read_csv,
-    read_jsonl,
-    staff_line,
-)
+from proxy.registry.lines import ENTRY_KEYS, STAFF_KEYS, LineRefused, entry_line, staff_line
+from proxy.registry.tabular import MOST_LINE, HeaderInvalid, read_csv, read_jsonl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -1,11 +1,4 @@
-"""Who is meant: one dictionary look-up a road, a second glance at those found by name or by address, and the look-alikes.
-
-A name alone is a road, since a search by the mayor's name is a search for the mayor; but one that a date of birth or an SSN
-contradicts is a namesake. A contradiction must be certain: every date is a whole one, and there are at least as many as
-there are persons named, so that the victim's date of birth does not clear the witness.
-
-An address is a road to everybody who is enrolled there. Who is enrolled with a unit is met by that unit, and by the
-building when no unit is given, never by the neighbor's; who is enrolled without one is met by the whole building.
+"""Who is meant: one look-up a road, a second glance at those found by name or by address (``exact.py``), and the look-alikes.
 
 Free text is searched for what is enrolled, as it is: a full name in any order, a phone, SSN, e-mail or plate (``prose.py``). A
 number is a road; a name is evidence, beside dates in the text and whatever else the record says of the person.
@@ -25,6 +18,7 @@ import numpy as np
 
 from proxy.registry import blocking, normalize, prose, traits
 from proxy.registry.evidence import most, weigh, weigh_in_hope
+from proxy.registry.exact import ADDRESS, ALIAS, NAME, SURNAME_DOB, TEXT, TEXT_NUMBER, add, meant, persons_of
 from proxy.registry.joint import parted
 from proxy.registry.nearness import Near
 from proxy.registry.rarity import Rarity
@@ -34,28 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from proxy.registry.evidence import Evidence
+    from proxy.registry.exact import Hits
     from proxy.registry.profile import Profile
     from proxy.registry.sharing import Base
     from proxy.registry.tokens import Place, Token, Tokens
     from proxy.registry.traits import Traits
 
-Hits = dict["Profile", list[str]]
 Findings = dict["Profile", tuple[tuple[str, ...], "Evidence"]]
 """Whom criteria or a record could mean: the exact roads that led there (none for a look-alike), and what speaks for it."""
 
-NAME: Final = "name"
-NAME_DOB: Final = "name_dob"
-SURNAME_DOB: Final = "surname_dob"
-ALIAS: Final = "alias"
-ALIAS_DOB: Final = "alias_dob"
-ADDRESS: Final = "address"
-TEXT: Final = "text"
 TEXTS: Final = (TEXT, "work", "school")
 """The kinds that are searched for names: somebody may have typed one there."""
-
-TEXT_NUMBER: Final = "text_number"
-IN_TEXT: Final = frozenset({TEXT, TEXT_NUMBER})
-WEAK_NAMES: Final = frozenset({NAME, ALIAS})
 
 MOST_NAMES: Final = 256
 MOST_COMPARED: Final = 64
@@ -153,12 +136,13 @@ class Index:
             return {}
         ends = [*accumulate((sum(map(len, part)) for part in parts), initial=len(roads))]
         at_roads = [(roads[place][1], who) for place, who in there.items() if place < ends[0]]
-        hits = self._exact(fields, named, at_roads) if at_roads else {}
-        persons = _persons(named)
-        by_name, by_slip, others = (
+        hits = meant(fields, named, at_roads, self._tokens, self.at) if at_roads else {}
+        persons = persons_of(named)
+        by_name, by_slip_or_place, others = (
             [each for place, who in there.items() if begin <= place < end for each in who] for begin, end in pairwise(ends)
         )
-        met = [*((*by_name, *by_slip) if more else self._not_apart(mine, persons, by_name, by_slip)), *others]
+        told_apart = (*by_name, *by_slip_or_place) if more else self._not_apart(mine, persons, by_name, by_slip_or_place)
+        met = [*told_apart, *others]
         found: Findings = {}
         told = bool(mine.numbers or mine.spots or mine.sites)
         for profile in dict.fromkeys((*hits, *_alike(met))):
@@ -171,16 +155,17 @@ class Index:
         return found
 
     def _not_apart(
-        self, mine: Traits, persons: int, by_name: Sequence[Profile], by_slip: Sequence[Profile]
+        self, mine: Traits, persons: int, by_name: Sequence[Profile], by_slip_or_place: Sequence[Profile]
     ) -> Iterable[Profile]:
-        """Yield whom a name or a number that slipped leads to, but for those whom another date of birth or SSN tells apart.
+        """Yield whom all of these lead to, but for those whom another date of birth or SSN tells apart.
 
-        These would be given up on when compared. A number that slipped tells nevertheless where a name beside it sounds alike.
+        They would be given up on when compared. A number that slipped or an address tells nevertheless where a name beside it
+        sounds alike.
         """
-        if by_name or by_slip:
+        if by_name or by_slip_or_place:
             near = Near(mine, persons, self._tokens.word)
             yield from (profile for profile in by_name if near.may(profile.marks))
-            yield from (profile for profile in by_slip if near.may(profile.marks) or near.may_sound(profile.marks))
+            yield from (who for who in by_slip_or_place if near.may(who.marks) or near.may_sound(who.marks))
 
     def _halves(self, mine: Traits, least: Callable[[], float]) -> tuple[bool, bool]:
         """Return whether it is any use to look for who shares half of a name, as it is and exchanged."""
@@ -230,12 +215,12 @@ class Index:
             for given, surname in {(words[place], other): None for place in givens for other in prose.surnames(words, place)}:
                 token = self._tokens.pair(given, surname)
                 if token not in own and (found := self.at(token)):
-                    _add(hits, found, TEXT)
+                    add(hits, found, TEXT)
                     said.setdefault("name", {})[f"{surname}, {given}"] = None
             for kind, number in prose.numbers(text, words):
                 mark = self._tokens.strong[kind](number)
                 if mark is not None and (found := self.at(mark)):
-                    _add(hits, found, TEXT_NUMBER)
+                    add(hits, found, TEXT_NUMBER)
                     said.setdefault(kind, {})[number] = None
             said.setdefault("dob", {}).update(dict.fromkeys(prose.dates(text)))
         if not hits:
@@ -264,108 +249,6 @@ class Index:
         whole = (*(() if givens else surnames), *(() if surnames else givens), *fields.get("name", _NONE))
         return named + [self._tokens.name(value) for value in whole]
 
-    def _exact(
-        self,
-        fields: Mapping[str, Sequence[str]],
-        named: list[tuple[Token, ...]],
-        there: Iterable[tuple[str, Sequence[Profile]]],
-    ) -> Hits:
-        """Return whom exact roads mean, of those who stand at their ends."""
-        hits: Hits = {}
-        about: _About | None = None
-        placed = False
-        for road, found in there:
-            if road in WEAK_NAMES:
-                about = about or _About(fields, self._tokens, named)
-                if road is NAME:
-                    about.judge(found, hits, NAME, NAME_DOB)
-                else:
-                    about.judge(found, hits, "" if any(named) else ALIAS, ALIAS_DOB)
-            elif road is ADDRESS:
-                placed = True
-            else:
-                _add(hits, found, road)
-        if placed:
-            self._by_place(fields, hits)
-        return hits
-
-    def _by_place(self, fields: Mapping[str, Sequence[str]], hits: Hits) -> None:
-        places = [place for value in fields.get("street", _NONE) if (place := self._tokens.street(value))]
-        places += [place for value in fields.get("address", _NONE) if (place := self._tokens.address(value))]
-        for place in places:
-            found = self.at(place.building)
-            if not found:
-                continue
-            unit = self._unit(place, fields.get("unit", _NONE), alone=len(places) == 1)
-            where = _Where(place, fields, self._tokens)
-            for profile in found:
-                if any(home.building == place.building and where.is_home(home, unit) for home in profile.facts.places):
-                    _add(hits, (profile,), ADDRESS)
-
-    def _unit(self, place: Place, units: Sequence[str], *, alone: bool) -> Token | None:
-        """Return the unit that is meant; None, the whole building, when none or not one only is."""
-        if not units:
-            return place.unit
-        if not alone or len(units) > 1:
-            return None
-        unit = self._tokens.unit(units[0])
-        if unit is None or place.unit is None or unit == place.unit:
-            return unit or place.unit
-        return None
-
-
-class _About:
-    """What criteria or a record say of a person beside the name; made only once a name is known."""
-
-    __slots__ = ("_dobs", "_dobs_tell", "_ssns", "_ssns_tell")
-
-    def __init__(self, fields: Mapping[str, Sequence[str]], tokens: Tokens, named: list[tuple[Token, ...]]) -> None:
-        persons = _persons(named)
-        births = [tokens.dob(value) for value in fields.get("dob", _NONE)]
-        ssns = fields.get("ssn", _NONE)
-        numbers = [tokens.strong["ssn"](value) for value in ssns]
-        self._dobs = {token for token, _ in births if token is not None}
-        self._dobs_tell = bool(births) and all(certain for _, certain in births) and len(self._dobs) >= persons
-        self._ssns = {token for token in numbers if token is not None}
-        self._ssns_tell = bool(ssns) and all(map(normalize.ssn_tells, ssns)) and len(self._ssns) >= persons
-
-    def judge(self, found: Iterable[Profile], hits: Hits, alone: str, with_dob: str) -> None:
-        """Add those whom the date of birth confirms, and, by the road ``alone`` (if any), those it does not contradict."""
-        for profile in found:
-            if not self._dobs.isdisjoint(profile.facts.dobs):
-                _add(hits, (profile,), with_dob)
-            elif alone and not self._contradicts(profile):
-                _add(hits, (profile,), alone)
-
-    def _contradicts(self, profile: Profile) -> bool:
-        if self._dobs_tell and profile.facts.born:
-            return True
-        return self._ssns_tell and bool(profile.facts.ssns) and self._ssns.isdisjoint(profile.facts.ssns)
-
-
-class _Where:
-    """The town of an address, as far as it is told."""
-
-    __slots__ = ("_cities", "_postal_codes", "_states")
-
-    def __init__(self, place: Place, fields: Mapping[str, Sequence[str]], tokens: Tokens) -> None:
-        self._cities = {place.city, *map(tokens.city, fields.get("city", _NONE))} - {None}
-        self._states = {place.state, *map(tokens.state, fields.get("state", _NONE))} - {None}
-        self._postal_codes = {place.postal_code, *map(tokens.postal_code, fields.get("postal_code", _NONE))} - {None}
-
-    def is_home(self, home: Place, unit: Token | None) -> bool:
-        """Tell whether a home of the same building's form is meant: not another unit, not another town."""
-        if unit is not None and home.unit is not None and unit != home.unit:
-            return False
-        if home.postal_code in self._postal_codes:
-            return True
-        other_state = bool(home.state and self._states) and home.state not in self._states
-        if home.city in self._cities:
-            return not other_state
-        other_city = bool(home.city and self._cities)
-        other_code = bool(home.postal_code and self._postal_codes)
-        return not (other_state or other_city or other_code)
-
 
 def _without_given(fields: Mapping[str, Sequence[str]], tokens: Tokens) -> list[Token]:
     """Return the tokens of surname and date of birth, where an initial, which says no more, or no given name is told."""
@@ -386,22 +269,3 @@ def _alike(met: Sequence[Profile]) -> Iterable[Profile]:
 
 def _is_initial(given: str) -> bool:
     return len(given) < 2 or (len(given) == 2 and given[1] == ".")
-
-
-def _persons(named: list[tuple[Token, ...]]) -> int:
-    """Return how many persons are named at most: forms that share a key are one person's."""
-    groups: list[set[Token]] = []
-    for keys in named:
-        same = next((group for group in groups if not group.isdisjoint(keys)), None)
-        if same is None:
-            groups.append(set(keys))
-        else:
-            same.update(keys)
-    return max(1, len(groups))
-
-
-def _add(hits: Hits, found: Iterable[Profile], road: str) -> None:
-    for profile in found:
-        roads = hits.setdefault(profile, [])
-        if road not in roads:
-            roads.append(road)

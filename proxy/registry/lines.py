@@ -1,30 +1,26 @@
-"""Lines of an import: one person each, from CSV or JSON Lines, with every reason why a line is not taken.
+"""Lines of an import: one person each, with every reason why a line is not taken. ``tabular.py`` reads them from a file.
 
-Keys are the field kinds of the route map, so that a line of the registry and a record of the upstream speak alike. In CSV the
-values of a list are divided by ``;``, in JSON they are an array. ``street``, ``unit``, ``city``, ``state`` and
-``postal_code`` belong together by position; one city for two streets is the city of both. ``work`` and ``school`` are a place's
-name, its address behind a comma, or either alone. No message quotes a value.
+Keys are the field kinds of the route map, so that a line of the registry and a record of the upstream speak alike. ``street``,
+``unit``, ``city``, ``state`` and ``postal_code`` belong together by position; one city for two streets is the city of both.
+``work`` and ``school`` are a place's name, its address behind a comma, or either alone. No message quotes a value.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from proxy.document import suggest
 from proxy.identity.principal import ORI_PATTERN, PERSON_PATTERN
 from proxy.inquiry.inquiry import TEXT
-from proxy.registry import normalize
+from proxy.registry import name_keys, normalize
 from proxy.registry.person import MOST_VALUES, NORMAL_FORMS, Declared, Home, Identifiers, street_of
 from proxy.registry.sites import SITES, site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SINGLE: Final = ("given_name", "middle_name", "surname", "suffix", "dob")
 HOME: Final = ("street", "unit", "city", "state", "postal_code")
@@ -39,7 +35,6 @@ _SEVERAL: Final = frozenset({"name", "address", "given_name", "surname", "dob", 
 MOST_TEXT: Final = normalize.MOST_CHARACTERS
 MOST_NARRATIVE: Final = 4096
 """Of free text, as much as a record of a reply may hold of it."""
-MOST_LINE: Final = 1 << 16
 _EXACT: Final = 1 << 53
 """Up to here a floating-point number is the whole number that was meant."""
 UNRECOGNIZABLE: Final = "nothing to recognize the person by: give a full name, an identifier or a home address"
@@ -47,16 +42,6 @@ UNRECOGNIZABLE: Final = "nothing to recognize the person by: give a full name, a
 
 class LineRefused(Exception):  # noqa: N818 -- reads as a sentence where it is raised
     """A line is not taken; the message holds every reason."""
-
-
-class HeaderInvalid(Exception):  # noqa: N818 -- reads as a sentence where it is raised
-    """The first line of a CSV file does not name known columns; nothing of the file is taken. ``column`` is a character's."""
-
-    def __init__(self, message: str, *, column: int = 1, hint: str | None = None) -> None:
-        """Keep where it is and what to do."""
-        super().__init__(message)
-        self.column = column
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,62 +73,6 @@ class StaffLine:
     household: str
     rank: str = ""
     notes: tuple[str, ...] = ()
-
-
-Raw = tuple[int, "Mapping[str, Any] | LineRefused"]
-
-
-def read_csv(lines: Iterable[str], keys: Iterable[str]) -> Iterator[Raw]:
-    """Yield the number and the values of each line, of several their first; lists are divided.
-
-    Raises:
-        HeaderInvalid: the first line is no header of known columns.
-    """
-    reader = csv.reader(lines, strict=True)
-    known = frozenset(keys)
-    try:
-        written = next(reader, [])
-    except csv.Error as error:
-        raise HeaderInvalid("the first line is not CSV") from error
-    header = [name.strip().lower() for name in written]
-    _check_header(header, written, known)
-    while True:
-        first = reader.line_num + 1
-        try:
-            row = next(reader, None)
-        except csv.Error:
-            reason = "not CSV: a quotation mark is not closed, or stands where none can"
-            yield first, LineRefused(reason + _and_on(first, reader.line_num))
-            continue
-        if row is None:
-            return
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(header):
-            yield first, LineRefused(f"{len(row)} values for {len(header)} columns" + _and_on(first, reader.line_num))
-            continue
-        if reader.line_num > first and any("\n" in cell for name, cell in zip(header, row, strict=True) if name in SINGLE):
-            yield first, LineRefused("a value of several lines, where none can be" + _and_on(first, reader.line_num))
-            continue
-        yield first, {name: _cell(name, cell) for name, cell in zip(header, row, strict=True) if cell.strip()}
-
-
-def read_jsonl(lines: Iterable[str], *, every: bool = False) -> Iterator[Raw]:
-    """Yield the number and the object of each line; ``every``: of an empty one, too, which says nothing of anybody."""
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            if every:
-                yield number, {}
-            continue
-        if len(line) > MOST_LINE:
-            yield number, LineRefused(f"longer than {MOST_LINE} bytes")
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            yield number, LineRefused("not JSON")
-            continue
-        yield number, value if isinstance(value, dict) else LineRefused("not a JSON object")
 
 
 def entry_line(
@@ -237,27 +166,6 @@ def criteria(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {kind: given for kind, texts in values.items() if (given := tuple(text for text in texts if text))}
 
 
-def _check_header(header: list[str], written: list[str], known: frozenset[str]) -> None:
-    for position, name in enumerate(header):
-        column = len(",".join(written[:position])) + (2 if position else 1)
-        if name not in known:
-            hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
-            raise HeaderInvalid(f"column {position + 1} of the header is unknown", column=column, hint=hint)
-        if header.index(name) != position:
-            raise HeaderInvalid(f"column {position + 1} of the header is there twice", column=column)
-    if not header:
-        raise HeaderInvalid("the file is empty", hint="the first line names the columns")
-
-
-def _and_on(first: int, last: int) -> str:
-    """Return what else is not taken: a quotation mark that is not closed takes in whoever stands on the next lines."""
-    return f"; nothing of the lines to {last} is taken" if last > first else ""
-
-
-def _cell(name: str, cell: str) -> object:
-    return cell.split(";") if name in LISTS or name == FIELDS else cell
-
-
 def _values(raw: Mapping[str, Any], keys: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
     """Return every value as a list of texts (empty ones keep their place), and what is wrong with them."""
     values: dict[str, list[str]] = {}
@@ -336,9 +244,9 @@ def recognizable(identifiers: Identifiers) -> bool:
     """Tell whether there is any road to a person: a full name, an identifier, a home with its number."""
     who = identifiers
     return bool(
-        normalize.parts_keys(who.given_name, who.surname)
+        name_keys.parts_keys(who.given_name, who.surname)
         or (who.surname and normalize.dob(who.dob))
-        or any(normalize.text_keys(text) or normalize.moniker(text) for text in who.aliases)
+        or any(name_keys.text_keys(text) or normalize.moniker(text) for text in who.aliases)
         or any(normal(value) for attribute, normal in NORMAL_FORMS.values() for value in getattr(who, attribute))
         or any(street_of(home).number for home in who.homes)
     )

@@ -15,6 +15,7 @@ from typing import Final
 
 from anyascii import anyascii
 
+from proxy.inquiry.canonical import UNSEEN
 from proxy.registry.usps import STATES
 
 MOST_CHARACTERS: Final = 256
@@ -35,6 +36,8 @@ _APOSTROPHES: Final = "'\u2019\u2018\u02bc\u02bb`\u00b4\u2032\uff07"
 ASCII_NAME: Final = {
     code: (None if chr(code) in _APOSTROPHES else chr(code) if chr(code).isalnum() else " ") for code in range(128)
 }
+_DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212", "-"))
+"""What a word processor makes of a hyphen."""
 GENERATIONS: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "junior", "senior", "2nd", "3rd", "4th", "esq", "md", "phd"})
 _GENERATION: Final = {
     "jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "2nd": "ii", "iii": "iii", "3rd": "iii", "iv": "iv",
@@ -84,9 +87,6 @@ _TAKEN_FOR: Final = str.maketrans("IOQDBSZG", "10008526")
 UNKNOWN_BIRTHS: Final = frozenset({"0001-01-01", "1800-01-01", "1900-01-01", "1901-01-01", "9999-12-31"})
 """Dates that stand for "not known" in records systems: equal ones match, but they contradict nobody."""
 
-NameKey = str
-"""The tokens of a given name and a surname in sorted order, so that the order written does not matter."""
-
 
 @lru_cache(maxsize=8192)
 def fold(text: str) -> str:
@@ -128,67 +128,10 @@ def seen_as_latin(text: str) -> str:
     return text if text.isascii() else text.translate(_LOOK_LATIN)
 
 
-def _key(*parts: list[str]) -> NameKey:
-    return " ".join(sorted(token for part in parts for token in part))
-
-
 def _without_generation(tokens: list[str]) -> list[str]:
     while len(tokens) > 1 and tokens[-1] in GENERATIONS:
         tokens = tokens[:-1]
     return tokens
-
-
-def parts_keys(given: str, surname: str) -> tuple[NameKey, ...]:
-    """Return the keys to look a name by, from its parts: the first given name and all of them, with the surname."""
-    first, last = fold(given).split(), _without_generation(fold(surname).split())
-    if not first or not last:
-        return ()
-    if len(first) == 1:
-        return (_key(first, last),)
-    return (_key(first[:1], last), _key(first, last))
-
-
-def text_keys(text: str) -> tuple[NameKey, ...]:
-    """Return the keys to look a whole name by, written ``SURNAME, Given M`` or ``Given M Surname``."""
-    before, comma, after = text[: MOST_CHARACTERS + 1].partition(",")
-    if comma:
-        given = given_behind(before, after)
-        if given and len(text) <= MOST_CHARACTERS:
-            return tuple(dict.fromkeys((*parts_keys(given[0], before), *parts_keys(" ".join(given), before))))
-        text = before
-    keys = [key for tokens in name_readings(text) if len(tokens) > 1 for key in _whole_keys(tokens)]
-    return tuple(dict.fromkeys(keys))
-
-
-def _whole_keys(tokens: tuple[str, ...]) -> list[NameKey]:
-    long = [token for token in tokens if len(token) > 1]
-    keys = [_key([*tokens]), _key([tokens[0], tokens[-1]])]
-    if len(long) > 1:
-        keys += [_key(long), _key([long[0], long[-1]])]
-    if len(tokens) > 2:  # Mark D Angelo, Mary Ann Berg, Wang Xiao Ming: two words that others write as one
-        keys += [_key([tokens[0], tokens[-2] + tokens[-1]]), _key([tokens[0] + tokens[1], tokens[-1]])]
-    return keys
-
-
-def enrolled_keys(given: str, middle: str, surname: str) -> tuple[NameKey, ...]:
-    """Return every key under which an enrolled name is found, so that the look-up itself stays short."""
-    first, second, last = fold(given).split(), fold(middle).split(), _without_generation(fold(surname).split())
-    if not first or not last:
-        return ()
-    long = [token for token in second if len(token) > 1]
-    names = [token for token in last if token not in PARTICLES] or last
-    keys = [
-        _key(first[:1], last), _key(first, last), _key(first, second, last), _key(first, long, last),
-        _key(first[:1], names[:1]), _key(first[:1], names[-1:]),
-    ]  # fmt: skip
-    if len(last) > 1:  # the first of two surnames with its particles, and either as one word: Dela Cruz
-        head = last[: last.index(names[0]) + 1]
-        keys += [_key(first[:1], head), _key(first[:1], ["".join(head)]), _key(first[:1], ["".join(last)])]
-    if len(first) > 1:
-        keys.append(_key(["".join(first)], last))
-    if len(first) > 2:  # Nguyen Thi Hong Nhung is called by the last of them
-        keys.append(_key(first[-1:], last))
-    return tuple(dict.fromkeys(keys))
 
 
 def generation(text: str, *, alone: bool = False) -> str:
@@ -429,11 +372,18 @@ def _plain(text: str) -> str:
     """
     if len(text) > MOST_CHARACTERS:
         return ""
-    if not text.isascii():
-        kept = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
-        text = "".join(kept)[:MOST_CHARACTERS]
-    text = text.strip()
+    text = seen(text)[:MOST_CHARACTERS].strip()
     return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
+
+
+def seen(text: str) -> str:
+    """Return compatibility forms as ordinary ones, any dash as a hyphen, and nothing of what is not seen."""
+    if text.isascii():
+        return text
+    letters = unicodedata.normalize("NFKC", text).translate(_DASHES)
+    kept = [letter for letter in letters if unicodedata.category(letter) != "Cf" and letter not in UNSEEN]
+    # Once more, since what is not seen may have kept a mark from its letter.
+    return unicodedata.normalize("NFKC", "".join(kept))
 
 
 def _marks(text: str) -> str:

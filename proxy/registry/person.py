@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from proxy.registry import address, normalize
+from proxy.registry import address, name_keys, normalize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,7 +63,7 @@ class Identifiers:
         found |= {f"ssn {number}" for value in self.ssns if (number := normalize.ssn(value))}
         born = normalize.dob(self.dob)
         if born:
-            found |= {f"name {key} {born}" for key in normalize.parts_keys(self.given_name, self.surname)}
+            found |= {f"name {key} {born}" for key in name_keys.parts_keys(self.given_name, self.surname)}
         return frozenset(found)
 
     @property

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
+from proxy.registry.exact import ADDRESS, WEAK_NAMES
 from proxy.registry.households import MOST_RESIDENTS
-from proxy.registry.index import ADDRESS, WEAK_NAMES
 from proxy.registry.person import Declared, Staff
 from proxy.registry.protection import Relation
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.identity.principal import Principal
+    from proxy.registry.exact import Hits
     from proxy.registry.households import Households
-    from proxy.registry.index import Hits, Index
+    from proxy.registry.index import Index
     from proxy.registry.own import OwnEntries
     from proxy.registry.profile import Profile
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from proxy.registry import normalize, traits
+from proxy.registry import name_keys, normalize, traits
 from proxy.registry.blocking import keys
-from proxy.registry.households import bonds
+from proxy.registry.bonds import bonds
 from proxy.registry.likeness import sound
 from proxy.registry.nearness import marked
 from proxy.registry.person import NOBODY, Entry, Identifiers, Staff, pack, street_of, unpack_entry, unpack_staff
@@ -92,11 +92,6 @@ class Profile:
         return _facts_of(self._facts)
 
 
-def profile_of(owner: Entry | Staff, tokens: Tokens) -> Profile:
-    """Return an enrolled person as tokens."""
-    return Profile(derive(owner, tokens), tokens)
-
-
 def derive(owner: Entry | Staff, tokens: Tokens) -> bytes:
     """Return everything that a profile is made of. It names the person: it is to be sealed, or used, at once."""
     who, enrolled = owner.identifiers, isinstance(owner, Entry)
@@ -148,11 +143,11 @@ def _tokens_of(kind: str, forms: Iterable[str], tokens: Tokens) -> tuple[Token, 
     return tuple({tokens.token(kind, form) for form in forms})
 
 
-def _name_keys(who: Identifiers) -> set[normalize.NameKey]:
-    keys = set(normalize.enrolled_keys(who.given_name, who.middle_name, who.surname))
+def _name_keys(who: Identifiers) -> set[name_keys.NameKey]:
+    keys = set(name_keys.enrolled_keys(who.given_name, who.middle_name, who.surname))
     for alias in who.aliases:
-        keys.update(normalize.text_keys(alias))
+        keys.update(name_keys.text_keys(alias))
         # "Bill" beside the surname Lucas: what he is called, in the place of his given name.
         if normalize.moniker(alias):
-            keys.update(normalize.parts_keys(alias, who.surname))
+            keys.update(name_keys.parts_keys(alias, who.surname))
     return keys

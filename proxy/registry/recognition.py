@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.registry.closeness import Closeness
 from proxy.registry.evidence import BESIDE
+from proxy.registry.exact import IN_TEXT, TEXT, TEXT_NUMBER, WEAK_NAMES
 from proxy.registry.households import Households
-from proxy.registry.index import IN_TEXT, TEXT, TEXT_NUMBER, WEAK_NAMES, Index
+from proxy.registry.index import Index
 from proxy.registry.own import OwnEntries
 from proxy.registry.person import Entry, Staff
 from proxy.registry.personnel import Personnel

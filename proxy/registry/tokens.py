@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from xxhash import xxh3_64_intdigest
 
-from proxy.registry import address, normalize
+from proxy.registry import address, name_keys, normalize
 from proxy.registry.person import NORMAL_FORMS
 from proxy.registry.sites import SITES
 from proxy.registry.traits import NUMBERS
@@ -76,7 +76,7 @@ class Tokens:
         self.city = remember(self._of("city", self.forms["city"]))
         self.state = remember(self._of("state", self.forms["state"]))
         self.postal_code = remember(self._of("postal_code", self.forms["postal_code"]))
-        self.read_street: Callable[[str], address.Street] = remember(address.street)
+        self.read_street: Callable[[str], address.Street] = address.by_street(remember(address.street))
         self.street: Callable[[str], Place | None] = remember(lambda text: self.place(self.read_street(text)))
         self.read_address: Callable[[str], address.Street] = remember(address.address)
         self.address: Callable[[str], Place | None] = remember(lambda text: self.place(self.read_address(text)))
@@ -126,11 +126,11 @@ class Tokens:
 
     def name(self, text: str) -> tuple[Token, ...]:
         """Return the tokens of a whole name."""
-        return tuple(self.token("name", key) for key in normalize.text_keys(text))
+        return tuple(self.token("name", key) for key in name_keys.text_keys(text))
 
     def parts(self, given: str, surname: str) -> tuple[Token, ...]:
         """Return the tokens of a name in its parts."""
-        return tuple(self.token("name", key) for key in normalize.parts_keys(given, surname))
+        return tuple(self.token("name", key) for key in name_keys.parts_keys(given, surname))
 
     def _of(self, kind: str, normal: Callable[[str], str]) -> Callable[[str], Token | None]:
         return lambda text: self.token_of(kind, normal(text))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations at run time
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
@@ -21,6 +21,7 @@ from proxy.identity.principal import ORI_PATTERN
 from proxy.settings.parts import File, Seconds, Section, is_loopback, number
 
 Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
+ALGORITHMS: Final[tuple[Algorithm, ...]] = get_args(Algorithm)
 
 NO_PERSON: Final = frozenset(
     {
@@ -113,7 +114,7 @@ class OidcSettings(Section):
     after_logout: Url | None = None
     client_secret: File | None = None
     client_key: File | None = None
-    algorithms: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    algorithms: tuple[Algorithm, ...] = ALGORITHMS
     scopes: tuple[Text, ...] = ("openid",)
     claims: ClaimSettings = ClaimSettings()
     agencies: Annotated[dict[Text, Ori], Field(min_length=1)]
@@ -154,7 +155,7 @@ class OidcSettings(Section):
     @classmethod
     def _some(cls, algorithms: tuple[Algorithm, ...]) -> tuple[Algorithm, ...]:
         if not algorithms:
-            msg = "must name one or more of RS256, PS256, ES256, EdDSA"
+            msg = f"must name one or more of {', '.join(ALGORITHMS)}"
             raise ValueError(msg)
         return algorithms
 

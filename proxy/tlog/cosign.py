@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from proxy.tlog.errors import NoteInvalid
 from proxy.tlog.note import Checkpoint, Verifier, parse_line, parse_unverified, signatures_of
@@ -59,9 +59,6 @@ class CosignedCheckpoint:
     def root(self) -> bytes:
         """Return the root."""
         return self.checkpoint.root
-
-
-Cosigned: TypeAlias = CosignedCheckpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +110,7 @@ class WitnessPolicy:
             NoteInvalid: it is about others.
         """
         if self.logs and origin not in {each.name for each in self.logs}:
-            msg = f"the policy of witnesses is about other logs than {origin}: add its line `log VKEY`"
+            msg = f"the policy of witnesses is about other logs than {origin}: put its line `log VKEY` there instead"
             raise NoteInvalid(msg)
 
     @classmethod

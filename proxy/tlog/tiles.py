@@ -52,17 +52,6 @@ def parse_path(path: str) -> Tile | None:
     return tile if tile.path == path else None
 
 
-def cover(size: int) -> Iterator[Tile]:
-    """Yield every hash tile and bundle of a tree of ``size`` leaves, bundles first, then level by level."""
-    for level in (-1, *range(8)):
-        count = size >> 8 * max(level, 0)
-        if not count:
-            return
-        yield from (Tile(level, number) for number in range(count // WIDTH))
-        if count % WIDTH:
-            yield Tile(level, count // WIDTH, count % WIDTH)
-
-
 def split_hashes(data: bytes) -> list[bytes]:
     """Return the hashes of a hash tile."""
     return [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]

@@ -16,7 +16,7 @@ from proxy.identity.passkeys import StepUpRequired
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _CODE: Final = re.compile("`([^`]*)`")
 MEDIA_TYPE: Final = "application/problem+json"
@@ -270,12 +270,3 @@ def page(slug: str) -> bytes | None:
         f"<h1>{html.escape(problem.title)}</h1><p><code>{slug}</code> · HTTP {problem.status}</p>"
         f"<p>{advice}</p>"
     ).encode()
-
-
-def refusals() -> Iterator[type[Refusal]]:
-    """Yield every class of refusal that is loaded."""
-    waiting = list(Refusal.__subclasses__())
-    while waiting:
-        found = waiting.pop()
-        waiting.extend(found.__subclasses__())
-        yield found

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.demo.home import Home, shipped_policies
 from proxy.demo.records import build_town, write_records
+from tests.homes import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +41,15 @@ def records_file(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def records(records_file: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(f"file:{records_file}?immutable=1", uri=True)) as connection:
         yield connection
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> Home:
+    """A home that an earlier start has made."""
+    home = Home(tmp_path / "home", shipped_policies())
+    with home.held():
+        await settle(home)
+    return home
 
 
 class Processes:

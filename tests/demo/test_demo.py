@@ -107,9 +107,9 @@ def _portless(words: list[str]) -> list[str]:
     return [re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", word) for word in words]
 
 
-async def test_a_second_start_finds_everything_again(processes: Processes, tmp_path: Path) -> None:
+async def test_a_second_start_finds_everything_again(processes: Processes, made: Home) -> None:
     """The same keys open the same doors, the log goes on, and Ctrl-C ends with 0 and leaves no process."""
-    home = tmp_path / "demo"
+    home = made.path
     first = _start(processes, home)
     whose_car = first.curls()[0]
     entry = (await _ask(whose_car)).entry
@@ -132,9 +132,9 @@ async def test_a_second_start_finds_everything_again(processes: Processes, tmp_p
     assert processes.naming(home) == []
 
 
-async def test_fresh_starts_anew_and_keeps_what_is_not_ours(processes: Processes, tmp_path: Path) -> None:
+async def test_fresh_starts_anew_and_keeps_what_is_not_ours(processes: Processes, made: Home) -> None:
     """New keys, a new log; the old keys open nothing; a file of the newcomer's stays."""
-    home = tmp_path / "demo"
+    home = made.path
     first = _start(processes, home)
     assert first.stop() == 0
     (home / "notes.txt").write_text("mine")
@@ -149,7 +149,7 @@ async def test_fresh_starts_anew_and_keeps_what_is_not_ours(processes: Processes
     assert second.stop() == 0
 
 
-async def test_usual_ports_that_are_taken_are_left_to_who_has_them(processes: Processes, tmp_path: Path) -> None:
+async def test_usual_ports_that_are_taken_are_left_to_who_has_them(processes: Processes, made: Home) -> None:
     """With every usual port taken the demo starts all the same, prints where, and the configuration says so too."""
     usual = Ports()
     taken = []
@@ -159,7 +159,7 @@ async def test_usual_ports_that_are_taken_are_left_to_who_has_them(processes: Pr
         except OSError:
             continue  # somebody has it already, which serves as well
     try:
-        running = _start(processes, tmp_path / "demo")
+        running = _start(processes, made.path)
     finally:
         for each in taken:
             each.close()
@@ -167,7 +167,7 @@ async def test_usual_ports_that_are_taken_are_left_to_who_has_them(processes: Pr
     ports = {int(port) for _, _, port in DOOR.findall(running.text)}
     assert len(ports) == 4
     assert ports.isdisjoint({usual.terminals, usual.console, usual.ops, usual.records})
-    config = (tmp_path / "demo" / "config.yaml").read_text()
+    config = made.config.read_text()
     assert all(str(port) in config for port in ports)
     assert (await _ask(running.curls()[0])).status == 200
     told = SIGN_IN.search(running.text)
@@ -177,7 +177,7 @@ async def test_usual_ports_that_are_taken_are_left_to_who_has_them(processes: Pr
     assert running.stop(signal.SIGTERM) == 0
 
 
-async def test_a_port_that_is_taken_since_we_looked_is_left_too(tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_since_we_looked_is_left_too(made: Home) -> None:
     """Another demo that is faster by a moment does not stop this one."""
     faster: list[socket.socket] = []
 
@@ -190,7 +190,7 @@ async def test_a_port_that_is_taken_since_we_looked_is_left_too(tmp_path: Path) 
                 faster.append(socket.create_server(("127.0.0.1", ports.ops)))
 
     try:
-        async with demo(Raced(tmp_path / "home", shipped_policies()), usual_ports=False) as running:
+        async with demo(Raced(made.path, made.policies), usual_ports=False) as running:
             assert running.servers.ops.port != faster[0].getsockname()[1]
             assert (await send(running.servers.ops.url, Query(who="", target="/readyz"), None)).status == 200
     finally:
@@ -198,9 +198,9 @@ async def test_a_port_that_is_taken_since_we_looked_is_left_too(tmp_path: Path) 
             each.close()
 
 
-async def test_a_demo_that_was_killed_starts_again_and_its_log_holds(processes: Processes, tmp_path: Path) -> None:
+async def test_a_demo_that_was_killed_starts_again_and_its_log_holds(processes: Processes, made: Home) -> None:
     """After kill -9 nothing stays behind, and the next start finds its data."""
-    home = tmp_path / "demo"
+    home = made.path
     killed = _start(processes, home)
     assert (await _ask(killed.curls()[0])).status == 200
     killed.stop(signal.SIGKILL)
@@ -233,9 +233,9 @@ def test_a_demo_interrupted_while_it_is_made_is_made_by_the_next_start(processes
         assert records.execute("SELECT count(*) FROM persons").fetchone() == (20_000,)
 
 
-def test_two_demos_in_one_home_are_told_apart(processes: Processes, tmp_path: Path) -> None:
+def test_two_demos_in_one_home_are_told_apart(processes: Processes, made: Home) -> None:
     """The second ends with a sentence and without touching the first; --fresh does not help it."""
-    home = tmp_path / "demo"
+    home = made.path
     running = _start(processes, home)
 
     for more in ([], ["--fresh"]):
@@ -247,9 +247,9 @@ def test_two_demos_in_one_home_are_told_apart(processes: Processes, tmp_path: Pa
     assert running.stop() == 0
 
 
-async def test_every_suggestion_answers_as_it_says(tmp_path: Path) -> None:
+async def test_every_suggestion_answers_as_it_says(made: Home) -> None:
     """Whoever pastes the printed lines into a shell, in their order, sees the status that stands beside them."""
-    async with demo(Home(tmp_path / "home", shipped_policies()), usual_ports=False) as running:
+    async with demo(made, usual_ports=False) as running:
         doors = Doors(terminals=running.servers.terminals.url, console=running.servers.console.url)
         found = list(suggestions(running.town, running.keys, doors, "python -m proxy", "config.yaml"))
         told = {}

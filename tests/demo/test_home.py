@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -123,14 +122,11 @@ async def test_a_start_that_was_interrupted_is_made_anew(tmp_path: Path) -> None
     assert home.records.read_bytes().startswith(b"SQLite format 3\x00")
 
 
-def test_a_newcomer_s_check_finds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_newcomer_s_check_finds_nothing(made: Home, capsys: pytest.CaptureFixture[str]) -> None:
     """Everybody of the story who is protected is enrolled as they should be: with the homes of those who are concealed."""
-    home = _home(tmp_path)
-    with home.held():
-        asyncio.run(make_world(home, utc_now))
-    home.write_config(Ports())
+    made.write_config(Ports())
 
-    code = run(["registry", "check", "--config", str(home.config)])
+    code = run(["registry", "check", "--config", str(made.config)])
 
     assert (code, capsys.readouterr().out) == (0, "nothing to look at\n")
 

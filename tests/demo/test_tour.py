@@ -133,9 +133,9 @@ def _names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
-async def test_the_stage_sees_everything_that_is_not_as_told(tmp_path: Path) -> None:
+async def test_the_stage_sees_everything_that_is_not_as_told(made: Home) -> None:
     """Each expectation that does not hold is said in words; none is passed over."""
-    async with demo(Home(tmp_path / "home", shipped_policies()), usual_ports=False) as running:
+    async with demo(made, usual_ports=False) as running:
         stage = OpenStage(running)
         driver = running.town.cast["driver"]
         answer = await stage.ask(plate_check(running.town))
@@ -167,9 +167,9 @@ async def test_the_stage_sees_everything_that_is_not_as_told(tmp_path: Path) -> 
         assert "the terminal is told of 2 withheld records; policy lets it know of 0" in stage.look(boasting, right).wrong
 
 
-async def test_the_town_behind_the_mayor_is_not_reachable_by_officers(tmp_path: Path) -> None:
+async def test_the_town_behind_the_mayor_is_not_reachable_by_officers(made: Home) -> None:
     """What the tour holds the mayor's answers against is really in the records: asked directly, the server tells it all."""
-    async with demo(Home(tmp_path / "home", shipped_policies()), usual_ports=False) as running:
+    async with demo(made, usual_ports=False) as running:
         town = running.town
         secret = identifiers(town, town.household_of(town.cast["mayor"]))
         told = b""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.disclosure.disclosure import Disclosure, Judgement
+from proxy.disclosure.judgement import Judgement
 from proxy.disclosure.service import disclose
 from proxy.inquiry.inquiry import Inquiry, Outbound
 from proxy.inquiry.route import Absent, Field, Forward, RecordsPath, Route
@@ -20,6 +20,8 @@ from proxy.upstream.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from proxy.disclosure.disclosure import Disclosure
 
 FIELDS = {
     "person_id": ("person_id", "identifier"),

@@ -19,7 +19,7 @@ from proxy.upstream.reply import ReplyUnreadable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxy.disclosure.disclosure import Judgement
+    from proxy.disclosure.judgement import Judgement
     from tests.disclosure.conftest import World
 
 ABSENT = b'{"ok":false}'
@@ -65,6 +65,17 @@ async def test_the_judge_is_given_every_identifier_by_kind(world: World) -> None
             "city": ["Springfield"],
         }
     ]
+
+
+async def test_the_judge_is_given_what_a_screen_shows_and_the_terminal_what_came(world: World) -> None:
+    """A name that was written for a page is judged as it reads there; the bytes that leave are those that came."""
+    body = json.dumps([person(name="Sean O&#39;Brien", narrative=r"seen with\nSean O\u0027Brien")]).encode()
+
+    left = await world.disclose(body)
+
+    assert world.journal[0]["name"] == ["Sean O'Brien"]
+    assert world.journal[0]["text"] == ["seen with Sean O'Brien"]
+    assert left.body is body
 
 
 async def test_masked_classes_are_replaced_and_told(world: World) -> None:

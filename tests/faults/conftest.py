@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from proxy.clock import utc_now
 from proxy.demo.home import Home, Ports, shipped_policies
 from proxy.demo.records_server import serving
-from proxy.demo.world import make_world
 from proxy.tlog.log import Log
 from proxy.tlog.note import Signer
 from proxy.tlog.verify import verify
 from tests.faults.served import Served
 from tests.faults.trace import ARGUMENTS, order
+from tests.homes import settle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -145,7 +145,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     """Return the whole server on a demo home of its own, not started yet."""
     home = Home(tmp_path / "home", shipped_policies())
     with home.held():
-        town = await make_world(home, utc_now)
+        town = await settle(home)
         async with serving(home.records, 0) as upstream:
             home.write_config(Ports(terminals=0, console=0, ops=0, records=int(upstream.rpartition(":")[2])))
             made = Served(town, home, upstream)

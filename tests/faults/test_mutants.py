@@ -11,6 +11,7 @@ from proxy.tlog.errors import LogDamaged
 from proxy.tlog.verify import verify
 from tests.faults.conftest import ORIGIN, Writer, signer
 from tests.faults.mutants import WRITERS
+from tests.faults.trace import Order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,22 @@ def test_the_order_of_system_calls_tells(writer: Writer, strace: str, wrong: str
     told, order = writer.traced(strace, "--tasks", "2", "--entries", "150", "--writer", wrong)
     assert (told.code, order.told) == (0, 300)
     assert order.faults
+
+
+def test_a_write_that_strace_shows_in_two_halves_is_a_whole_one() -> None:
+    """A thread that comes between the ends of a write makes no fault of it."""
+    segment = "5</log/segments/000000000000.seg>"
+    seen = Order()
+    for line in (
+        f'7 write({segment}, "task-0-entry-1-", 15 <unfinished ...>',
+        '8 write(3<pipe:[4]>, "\\0", 1) = 1',
+        "7 <... write resumed>) = 15",
+        f"7 fdatasync({segment} <unfinished ...>",
+        "7 <... fdatasync resumed>) = 0",
+        '8 write(1<pipe:[9]>, "0 task-0-entry-1-\\n", 18) = 18',
+    ):
+        seen.see(line)
+    assert (seen.told, seen.failed, seen.faults) == (1, 0, [])
 
 
 def test_a_failed_sync_tells(writer: Writer, strace: str) -> None:

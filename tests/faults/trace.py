@@ -49,7 +49,7 @@ class Order:
             return
         self._begin(call["name"], call["rest"])
         if line.endswith("<unfinished ...>"):
-            self._begun[call["pid"]] = call["rest"].removesuffix("<unfinished ...>")
+            self._begun[call["pid"]] = call["rest"].removesuffix(" <unfinished ...>")
         else:
             self._end(call["name"], call["rest"])
 

@@ -18,7 +18,8 @@ from proxy.identity.jwks import MAX_WAITING, IdentityProviderUnavailable, Keys
 from proxy.identity.keyset import read_keys
 from proxy.identity.options import ProviderOptions
 from proxy.identity.provider import MAX_BYTES, Provider
-from proxy.identity.token import ALGORITHMS, Head
+from proxy.identity.token import Head
+from proxy.settings.oidc import ALGORITHMS
 from tests.identity.idp import EC, OTHER, RSA, Idp, public, serving
 
 if TYPE_CHECKING:

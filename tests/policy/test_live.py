@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -377,6 +377,28 @@ async def test_two_persons_activate_what_loosens(office: Office, live: LivePolic
     ]  # fmt: skip
     async with office.database() as database:
         assert await office.activations(database).proposals() == []
+
+
+async def test_a_policy_that_is_put_back_in_the_store_does_not_rule(office: Office, live: LivePolicy) -> None:
+    """Its row is genuine, and older than the one in force: the stricter one rules on, and log and operator are told."""
+    with closing(sqlite3.connect(office.path / "store.sqlite3")) as connection:
+        before = connection.execute("SELECT * FROM policy_active").fetchone()
+    office.now += timedelta(minutes=5)
+    office.tighten()
+    await turns(live)
+    await turns(live)
+    strict = live.policies
+    with closing(sqlite3.connect(office.path / "store.sqlite3", isolation_level=None)) as connection:
+        connection.execute(f"REPLACE INTO policy_active VALUES ({', '.join('?' * len(before))})", before)
+        connection.execute("UPDATE generations SET number = number + 1")
+
+    await turns(live)
+
+    assert live.policies is strict
+    assert "does not rule" in live.reason
+    kind, facts = (await office.queued())[-1]
+    assert kind == "policy-held"
+    assert '"why":"put-back"' in facts
 
 
 async def test_one_person_is_not_two(office: Office, live: LivePolicy) -> None:

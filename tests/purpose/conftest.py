@@ -19,7 +19,7 @@ from proxy.database import Database
 from proxy.purpose.catalogue import load_catalogue
 from proxy.purpose.directory import StoredCases
 from proxy.purpose.header import MEMBERS, Stated
-from proxy.purpose.imports import Imported, import_cases, put_cases
+from proxy.purpose.imports import Imported, _Run, import_cases
 from proxy.purpose.purpose import Case
 from proxy.purpose.service import Purposes
 from proxy.telemetry import Metrics
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 POLICIES = Path(__file__).parents[2] / "policies"
 ORI = "MO0950000"
+STORE_KEY = b"s" * 32
 GOOD = "stopped for no plates, driver has no licence"
 
 
@@ -93,10 +94,13 @@ class Room:
         self.now += timedelta(**kwargs)
 
     async def cases(self, *cases: Case) -> Imported:
-        return await put_cases(self.others, cases, actor="login:clerk", outbox=self.outbox)
+        run = _Run(self.others, STORE_KEY, "login:clerk", self.outbox)
+        for line, case in enumerate(cases, start=1):
+            await run.take(line, case)
+        return await run.finish()
 
     async def import_file(self, path: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Imported:
-        return await import_cases(self.others, path, actor="login:clerk", outbox=self.outbox, progress=progress)
+        return await import_cases(self.others, STORE_KEY, path, actor="login:clerk", outbox=self.outbox, progress=progress)
 
     async def verify(
         self,
@@ -122,7 +126,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         database=database,
         others=others,
         outbox=outbox,
-        directory=StoredCases(database),
+        directory=StoredCases(database, STORE_KEY),
         metrics=Metrics(),
         catalogue=load_catalogue(POLICIES / "purposes.yaml"),
     )

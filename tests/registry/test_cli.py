@@ -15,9 +15,9 @@ from proxy.audit.keys import create_key, load_key
 from proxy.cli.recognizing import SHARED_FROM
 from proxy.clock import utc_now
 from proxy.database import Database
-from proxy.registry.lines import MOST_LINE
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
+from proxy.registry.tabular import MOST_LINE
 from proxy.tlog.keys import create_signing_key
 from tests.registry.conftest import AGENCY, MAYOR
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from proxy.document import DocumentInvalid
 from proxy.registry.imports import import_personnel, import_registry
-from proxy.registry.lines import ENTRY_KEYS, STAFF_KEYS, LineRefused, criteria, entry_line, read_csv, read_jsonl, staff_line
+from proxy.registry.lines import ENTRY_KEYS, STAFF_KEYS, LineRefused, criteria, entry_line, staff_line
 from proxy.registry.protection import Relation
+from proxy.registry.tabular import read_csv, read_jsonl
 from tests.registry.conftest import AGENCY, CATEGORIES, MAYOR, person
 
 if TYPE_CHECKING:

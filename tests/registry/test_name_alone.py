@@ -11,7 +11,7 @@ import pytest
 from proxy.registry.index import Index
 from proxy.registry.lines import criteria
 from proxy.registry.person import Entry, Identifiers
-from proxy.registry.profile import profile_of
+from proxy.registry.profile import Profile, derive
 from proxy.registry.recognition import enough
 from proxy.registry.service import Registry
 from proxy.registry.store import RegistryUnreadable
@@ -89,7 +89,7 @@ def index() -> Index:
             id=f"p{number}", category="victim", basis="order", household="", enrolled_by="steward",
             enrolled_at=datetime(2026, 11, 23, tzinfo=UTC), expires=None, identifiers=who,
         )  # fmt: skip
-        index.add(profile_of(entry, TOKENS))
+        index.add(Profile(derive(entry, TOKENS), TOKENS))
     return index
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from proxy.registry.households import MOST_RESIDENTS
 from proxy.registry.lines import criteria
 from proxy.registry.person import Declared, Entry, Home, Identifiers, Staff
-from proxy.registry.profile import Profile, profile_of
+from proxy.registry.profile import Profile, derive
 from proxy.registry.recognition import Snapshot
 from proxy.registry.sharing import Base, Shared
 from proxy.registry.thresholds import USUALLY
@@ -59,13 +59,11 @@ PROBES: list[dict[str, Any]] = [
 
 def entry(row: str, who: Identifiers, household: str) -> Profile:
     """Return somebody enrolled."""
-    return profile_of(
-        Entry(
-            id=row, category="official", basis="law", household=household, enrolled_by="steward", enrolled_at=NOW,
-            expires=None, identifiers=who,
-        ),
-        TOKENS,
+    owner = Entry(
+        id=row, category="official", basis="law", household=household, enrolled_by="steward", enrolled_at=NOW,
+        expires=None, identifiers=who,
     )  # fmt: skip
+    return Profile(derive(owner, TOKENS), TOKENS)
 
 
 def line(row: str, who: Identifiers, household: str) -> Profile:
@@ -74,7 +72,7 @@ def line(row: str, who: Identifiers, household: str) -> Profile:
         id=row, personnel=f"badge-{row}", declared=Declared.OWN, agency=AGENCY, household=household, identifiers=who,
         supervisor="badge-1",
     )  # fmt: skip
-    return profile_of(staff, TOKENS)
+    return Profile(derive(staff, TOKENS), TOKENS)
 
 
 PROFILES = st.tuples(st.sampled_from([entry, entry, line]), PEOPLE, st.sampled_from(["", "H1", "H2"]))

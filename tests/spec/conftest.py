@@ -26,12 +26,12 @@ from proxy.demo import docket
 from proxy.demo.directories import personnel
 from proxy.demo.home import Home, Ports, shipped_policies
 from proxy.demo.records_server import serving
-from proxy.demo.world import make_world
 from proxy.identity.credential import KEY_BYTES, Credential, Holder, Kind, digest, make_key
 from proxy.identity.store import CredentialStore
 from proxy.registry.lines import HOME, entry_line, staff_line
 from proxy.registry.service import Registry
 from proxy.settings import load_settings
+from tests.homes import settle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -217,7 +217,7 @@ class Street:
         database = Database(self.home.data / "store.sqlite3")
         await database.open()
         async with database.begin() as connection:
-            await CredentialStore(database).insert(connection, credential)
+            await CredentialStore(database, load_key(self.home.keys / "body.key")).insert(connection, credential)
         await database.close()
         return secret, credential_id
 
@@ -259,7 +259,7 @@ class Street:
         database = Database(self.home.data / "store.sqlite3")
         await database.open()
         async with database.begin() as connection:
-            await CredentialStore(database).revoke(connection, credential_id, utc_now())
+            await CredentialStore(database, load_key(self.home.keys / "body.key")).revoke(connection, credential_id, utc_now())
         await database.close()
 
 
@@ -282,7 +282,7 @@ async def open_street(
     """Open a street over a town of its own; ``records`` may alter what is served, ``more`` is added to the configuration."""
     home = Home(path / "home", policies)
     with home.held():
-        town = await make_world(home, utc_now)
+        town = await settle(home)
         records(home, town)
         async with AsyncExitStack() as stack:
             upstream = await stack.enter_async_context(serving(home.records, 0))

@@ -13,10 +13,9 @@ import pytest_asyncio
 from aiohttp import web
 
 from proxy import main
-from proxy.clock import utc_now
 from proxy.demo.home import Home, Ports, shipped_policies
-from proxy.demo.world import make_world
 from proxy.settings import load_settings
+from tests.homes import settle
 from tests.spec.conftest import STATEMENT, Answer
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sea
 
     application.router.add_post("/{path:.*}", upstream)
     with home.held():
-        town = await make_world(home, utc_now)
+        town = await settle(home)
         async with AsyncExitStack() as stack:
             runner = web.AppRunner(application)
             await runner.setup()

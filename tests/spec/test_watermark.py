@@ -13,21 +13,23 @@ from tests.spec.conftest import UNBOUNDED, open_street, policies_with
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from tests.spec.conftest import Street
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ORDINARY = re.compile(r"none(,\s+ordinary work on one's own case)")
 
 
-@pytest_asyncio.fixture
-async def marked(tmp_path: Path) -> AsyncIterator[Street]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def marked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Street]:
     """Open a street whose ordinary answers carry a mark."""
-    policies = policies_with(tmp_path / "policies", UNBOUNDED)
+    path = tmp_path_factory.mktemp("marked")
+    policies = policies_with(path / "policies", UNBOUNDED)
     rows, count = ORDINARY.subn(r"watermark=entry\1", (policies / "policy.csv").read_text())
     assert count == 1
     (policies / "policy.csv").write_text(rows)
-    async with open_street(tmp_path, policies) as street:
+    async with open_street(path, policies) as street:
         yield street
 
 

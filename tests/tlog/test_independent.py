@@ -19,14 +19,12 @@ from proxy.clock import utc_now
 from proxy.tlog.log import Log
 from proxy.tlog.merkle import leaf_hash
 from proxy.tlog.note import Signer
-from proxy.tlog.tiles import cover
+from proxy.tlog.tiles import WIDTH, Tile
 from tests.tlog.conftest import ORIGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
-
-    from proxy.tlog.tiles import Tile
 
 SIZES = (1, 255, 256, 257, 5_000, 70_000)
 
@@ -108,6 +106,17 @@ def test_pymerkle_comes_to_the_same_root_and_the_same_proofs(grown: Grown, size:
     for kept in (kept for kept in SIZES if kept <= size):
         old = base64.b64decode(grown.kept[kept].read_text().split("\n")[2])
         pymerkle.verify_consistency(old, root, tree.prove_consistency(kept, size), prior_size=kept, later_size=size)
+
+
+def cover(size: int) -> Iterator[Tile]:
+    """Yield every hash tile and bundle of a tree of ``size`` leaves, bundles first, then level by level."""
+    for level in (-1, *range(8)):
+        count = size >> 8 * max(level, 0)
+        if not count:
+            return
+        yield from (Tile(level, number) for number in range(count // WIDTH))
+        if count % WIDTH:
+            yield Tile(level, count // WIDTH, count % WIDTH)
 
 
 def on_disk(directory: Path, tile: Tile) -> Path:

@@ -15,19 +15,20 @@ import pytest_asyncio
 
 from proxy import main
 from proxy.audit.entry import decode
+from proxy.audit.keys import load_key
 from proxy.audit.pairing import Pairing
 from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.demo import docket
 from proxy.demo.home import Home, Ports, shipped_policies
 from proxy.demo.town import AGENCY
-from proxy.demo.world import make_world
 from proxy.identity.credential import Credential, Holder, Kind
 from proxy.identity.store import CredentialStore
 from proxy.settings import load_settings
 from proxy.web.limits import Limits
 from proxy.web.respond import respond
 from proxy.web.server import Door
+from tests.homes import settle
 
 if TYPE_CHECKING:
     import ssl
@@ -204,6 +205,7 @@ class House:
     supervisor: str
     mayor: str
     keys: Mapping[str, str]
+    secret: bytes
 
     @property
     def door(self) -> Door:
@@ -267,7 +269,7 @@ class House:
         database = Database(self.store)
         await database.open()
         async with database.begin() as connection:
-            await CredentialStore(database).insert(connection, credential)
+            await CredentialStore(database, self.secret).insert(connection, credential)
         await database.close()
 
 
@@ -281,7 +283,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Town]:
         routes.write(POST_ROUTE)
     home = Home(path / "home", policies)
     with home.held():
-        return home, await make_world(home, utc_now)
+        return home, await settle(home)
 
 
 @pytest.fixture(scope="session")
@@ -314,7 +316,8 @@ def opened(
             keys = home.read_keys()
             records.ready.set()
             mayor = town.cast["mayor"].person_id
-            yield House(servers, records, data / "store.sqlite3", keys["officer"], keys["supervisor"], mayor, keys)
+            secret = load_key(home.keys / "body.key")
+            yield House(servers, records, data / "store.sqlite3", keys["officer"], keys["supervisor"], mayor, keys, secret)
 
     return run
 

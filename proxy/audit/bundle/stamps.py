@@ -52,17 +52,6 @@ def request_for(manifest: bytes) -> TimeStampRequest:
     return TimestampRequestBuilder().data(manifest).hash_algorithm(HashAlgorithm.SHA256).build()
 
 
-def checked(content: bytes, request: TimeStampRequest, manifest: bytes, roots: Sequence[Certificate]) -> datetime:
-    """Return the time of an authority's answer to a request.
-
-    Raises:
-        StampInvalid: it is no good answer to it.
-    """
-    response = _decoded(content)
-    _verified(VerifierBuilder.from_request(request), response, manifest, roots)
-    return response.tst_info.gen_time
-
-
 def stamped_at(content: bytes, manifest: bytes, roots: Sequence[Certificate]) -> datetime:
     """Return when an authority says that the manifest existed.
 
