@@ -239,7 +239,9 @@ def _complete(reading: _Reading, cells: list[_Cell], columns: tuple[str, ...]) -
         return False
     empty = [(cell, column) for cell, column in zip(cells, columns, strict=True) if not cell.text]
     for cell, column in empty:
-        reading.wrong(cell.column, f"'{column}' is empty", "write 'any' or 'none' where nothing else is meant")
+        names = column in {"rule", "because"}
+        hint = f"each row has a {column} of its own" if names else "write 'any' or 'none' where nothing else is meant"
+        reading.wrong(cell.column, f"'{column}' is empty", hint)
     return not empty
 
 
