@@ -22,10 +22,10 @@ from proxy.cli.common import (
     JsonOption,
     done,
     emit,
+    listing,
     progress,
     say,
     settings_of,
-    table,
     warn,
 )
 from proxy.cli.recognizing import recognized
@@ -114,13 +114,8 @@ def list_(
     """List the entries: id, category, legal basis, household, dates. Nobody is named without --reveal."""
     found = asyncio.run(_listed(settings_of(config), reveal=reveal))
     columns = (*COLUMNS, *REVEALED) if reveal else COLUMNS
-    rows = [_row(entry) for entry in found]
-    if as_json:
-        emit([{column: row[column] for column in columns} for row in rows])
-    elif rows:
-        table(columns, [[row[column] or "-" for column in columns] for row in rows])
-    else:
-        say("nobody is enrolled; `registry import FILE` enrolls everybody in a file")
+    rows = [{column: row[column] for column in columns} for row in map(_row, found)]
+    listing(columns, rows, nothing="nobody is enrolled; `registry import FILE` enrolls everybody in a file", as_json=as_json)
 
 
 @app.command()
