@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, event, inspect, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class Database:
             self._file = _identity(self.path)
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
             await engine.dispose()
-            msg = f"{self.path} cannot be opened as the store: {error}"
+            # SQLAlchemy's own text goes on with a statement and an address, which help nobody here.
+            reason = error.orig if isinstance(error, DBAPIError) else getattr(error, "strerror", None) or error
+            msg = f"{self.path} cannot be opened as the store: {reason}"
             raise DatabaseUnusable(msg) from error
         except DatabaseUnusable:
             await engine.dispose()

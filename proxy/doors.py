@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from proxy.identity.tls import server_context
 from proxy.web.limits import Limits
@@ -27,6 +28,29 @@ if TYPE_CHECKING:
     from proxy.web.protocol import Handler
 
     Ready = Callable[[], Awaitable[Sequence[Check]]]
+
+BESIDE: Final = 256
+"""What is open beside the doors' connections and those to the records server: the log, the store, other servers."""
+
+
+def make_room(settings: Settings) -> None:
+    """Let this process have as many files open as its doors may take connections.
+
+    Without room asyncio tries again and again to accept, and has time for nothing else.
+
+    Raises:
+        OSError: the system does not allow so many.
+    """
+    needed = 3 * settings.limits.connections + settings.upstream.connections + BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        wanted = f"limits.connections: {settings.limits.connections} at three doors wants {needed}"
+        hint = "raise the limit (`LimitNOFILE=` of the unit, `ulimit -Hn`), or lower limits.connections"
+        msg = f"this process may have {hard} files open, and {wanted}: {hint}"
+        raise OSError(msg)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else hard, hard))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ VERIFY_SECONDS: Final = 600.0
 """Between two times that every row of the registry is read, to see that none was changed behind our back."""
 EXPIRY_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 1.0
+WATCH_SECONDS: Final = 2.5
 
 
 class Housekeeping:
@@ -48,8 +49,8 @@ class Housekeeping:
         self._report = report
         self.upstream_trouble = "not asked yet"
 
-    async def begin(self) -> None:
-        """Begin all of it."""
+    async def begin(self, watch: Callable[[], Awaitable[None]]) -> None:
+        """Begin all of it; ``watch`` looks at the parts once, and tells of them."""
         rooms = self._rooms
         await self._keep(self._drain)
         await self._keep(self._notice)
@@ -77,6 +78,7 @@ class Housekeeping:
             await self._keep(rooms.sign_in.people.write)
             await self._keep(rooms.sign_in.people.forget_aged, seconds=EXPIRY_SECONDS)
         await self._keep(self._probe, seconds=PROBE_SECONDS)
+        await self._keep(watch, seconds=WATCH_SECONDS)
 
     async def _keep(self, work: Callable[..., Awaitable[object]], *args: object, seconds: float = HOUSEKEEPING_SECONDS) -> None:
         """Do a piece of housekeeping again and again until the end; a failure is reported and the next turn tries anew."""

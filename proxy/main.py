@@ -34,7 +34,7 @@ from proxy.audit.search import LogSearch
 from proxy.clock import steady, utc_now
 from proxy.database import Database
 from proxy.disclosure.marks import marker
-from proxy.doors import Doors
+from proxy.doors import Doors, make_room
 from proxy.escalation.acquaintance import Acquaintance
 from proxy.escalation.lock_service import LockDesk
 from proxy.escalation.lock_store import LockStore
@@ -52,7 +52,7 @@ from proxy.policy.activating import Activations
 from proxy.purpose.case_system import case_directory
 from proxy.purpose.directory import StoredCases
 from proxy.purpose.service import Purposes
-from proxy.readiness import readiness
+from proxy.readiness import Watch, readiness
 from proxy.registry.keyring import Keyring
 from proxy.registry.service import Registry
 from proxy.registry.stewards import Stewards
@@ -81,6 +81,7 @@ GC_ALLOCATIONS: Final = 20_000
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is under way and close."""
+    make_room(settings)
     # The log's writer waits for the interpreter after each fsync, by default up to five milliseconds.
     sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
@@ -91,14 +92,18 @@ async def serve(settings: Settings) -> None:
     try:
         async with running(settings) as servers:
             loop.add_signal_handler(signal.SIGHUP, servers.policy.look_anew)
-            # What is loaded by now stays; without this, every collection walks the registry and the policy.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(GC_ALLOCATIONS, 20, 20)
+            collect_seldom()
             await stop.wait()
     finally:
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(signum)
+
+
+def collect_seldom() -> None:
+    """Look for garbage seldom, and not among what is loaded by now: it stays, and would be gone through each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
 @asynccontextmanager
@@ -128,6 +133,8 @@ class _Composition:
     async def compose(self) -> Servers:
         settings, clock, stack, parts = self._settings, self._clock, self._stack, self._parts
         metrics = parts.metrics
+        parts.listen_for_faults()
+        parts.require_store()
         database = Database(settings.store)
         await database.open()
         stack.push_async_callback(database.close)
@@ -135,9 +142,9 @@ class _Composition:
         store_key = sealer.store_key
         audit = await parts.open_log(sealer)
         witnesses = await parts.open_witnesses(audit.log)
-        gate = parts.make_gate(audit, witnesses)
         outbox = Outbox(database, sealer, clock, os.urandom)
         live = await parts.open_policy(Activations(database, sealer, outbox, clock))
+        gate = parts.make_gate(audit, witnesses, live)
         registry = Registry(
             database,
             Keyring.of(settings.keys.registry),
@@ -308,7 +315,7 @@ class _Composition:
         console = self._make_console(
             rooms, api=door(queries=False), gateway=gateway, sealer=sealer, store_key=store_key, ready=ready
         )
-        await house.begin()
+        await house.begin(Watch(ready, metrics, parts.logger).turn)
         servers = await self._doors.open(ready, console.handle, door(queries=True), rooms, witnesses)
         stack.push_async_callback(escalations.end_waits)
         stack.push_async_callback(console.end_streams)
@@ -361,7 +368,9 @@ class _Composition:
     async def _ready(self, rooms: Rooms, house: Housekeeping) -> Sequence[Check]:
         alone = self._settings.step_up.mode == "key"
         trouble = house.upstream_trouble
-        return await readiness(rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._doors.certificates)
+        return await readiness(
+            rooms, upstream_trouble=trouble, keys_alone=alone, certificates=self._doors.certificates, now=self._clock()
+        )
 
 
 async def _say_goodbye(audit: AuditTrail) -> None:

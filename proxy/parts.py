@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import logging
 import os
 import ssl
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.gate import Gate, ReleaseGate
 from proxy.audit.service import AuditTrail
+from proxy.database import DatabaseUnusable
 from proxy.gateway.strangers import Strangers
 from proxy.identity.assertion import RelyingParty
 from proxy.identity.passkeys import passkey_key
@@ -25,10 +27,12 @@ from proxy.oversight.notifier import Notifier
 from proxy.policy.live import LivePolicy
 from proxy.policy.service import PolicySet, load_policies
 from proxy.standard_error import StandardError
-from proxy.telemetry import EntryLines, Metrics, make_logger
+from proxy.telemetry import EntryLines, Faults, Metrics, make_logger, place_of
 from proxy.tlog.cosign import WitnessPolicy
+from proxy.tlog.errors import LogError
 from proxy.tlog.keys import load_signer
 from proxy.tlog.log import Log
+from proxy.tlog.store import segments_of
 from proxy.tlog.witnesses import Witnesses
 from proxy.upstream.client import Upstream
 
@@ -66,6 +70,20 @@ class Parts:
     @property
     def _party(self) -> RelyingParty:
         return RelyingParty(id=self._settings.step_up.rp_id, origins=self._settings.origins)
+
+    def require_store(self) -> None:
+        """Make sure that the store is there, where this is no first start.
+
+        Raises:
+            DatabaseUnusable: it is gone. A new one would know of nobody who is protected, and of no lock's end.
+        """
+        store = self._settings.store
+        if not store.exists() and segments_of(self._settings.log):
+            msg = (
+                f"{store} is gone, and the log beside it is not: put it back from the last backup. Where there is none, fill a"
+                " new one before the start (`registry import`, `personnel import`, `cases import`, `identity add`)"
+            )
+            raise DatabaseUnusable(msg)
 
     def step_up(self, database: Database, store_key: bytes, audit: AuditTrail) -> StepUp:
         """Return what has moves confirmed with a passkey."""
@@ -123,8 +141,8 @@ class Parts:
         self._stack.push_async_callback(witnesses.close)
         return witnesses
 
-    def make_gate(self, audit: AuditTrail, witnesses: Witnesses | None) -> ReleaseGate:
-        """Return what holds an answer until its entry is safe."""
+    def make_gate(self, audit: AuditTrail, witnesses: Witnesses | None, live: LivePolicy) -> ReleaseGate:
+        """Return what holds an answer until its entry is as safe as the route wants."""
         chosen = self._settings.audit
         return ReleaseGate(
             audit,
@@ -132,6 +150,7 @@ class Parts:
             default=Gate(chosen.gate),
             wait_seconds=chosen.wait_seconds,
             release=chosen.unwitnessed == "release",
+            awaited=lambda: any(route.gate is Gate.WITNESS for route in live.policies.routes.routes),
             metrics=self.metrics,
             monotonic=time.monotonic,
         )
@@ -217,9 +236,20 @@ class Parts:
 
     def report(self, error: BaseException) -> None:
         """Log that something failed inside."""
-        # Only the class and the place: an exception's text may hold a query's words.
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""
-        self.logger.error("internal error", error_type=type(error).__name__, where=where)
+        match error:  # of others only the class and the place: an exception's text may hold a query's words
+            case DatabaseUnusable() | LogError():
+                reason = str(error)
+            case OSError():
+                reason = error.strerror or ""
+            case _:
+                reason = ""
+        self.logger.error("internal error", error_type=type(error).__name__, where=place_of(error), reason=reason)
+
+    def listen_for_faults(self) -> None:
+        """Have the event loop and the libraries say in our lines what they would print in theirs, until the end."""
+        loop, faults = asyncio.get_running_loop(), Faults(self.logger, time.monotonic)
+        before = loop.get_exception_handler()
+        loop.set_exception_handler(faults.of_the_loop)
+        logging.getLogger().addHandler(faults)
+        self._stack.callback(loop.set_exception_handler, before)
+        self._stack.callback(logging.getLogger().removeHandler, faults)

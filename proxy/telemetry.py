@@ -8,6 +8,8 @@ here is not printed, whoever asks.
 from __future__ import annotations
 
 import io
+import logging
+import re
 import sys
 from bisect import bisect_left
 from contextlib import suppress
@@ -33,10 +35,12 @@ HUMAN: Final = (5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
 STAGES: Final = ("identity", "inquiry", "purpose", "registry", "policy", "decided", "upstream", "disclosure", "recorded")
 """The stages of a query, in order: ``decided`` and ``recorded`` are the two waits for a durable entry."""
 
+_OWN_WORDS: Final = re.compile(r"[A-Za-z ._-]{1,60}")
 ALLOWED_LOG_FIELDS: Final = frozenset(
     {
         "event", "level", "timestamp", "origin", "index", "leaf_hash", "kind", "at", "facts", "problem", "door", "url", "path",
-        "version", "signal", "seconds", "count", "reason", "error", "error_type", "where", "file", "node", "port", "host",
+        "version", "part", "signal", "seconds", "count", "reason", "error", "error_type", "where", "file", "node", "port",
+        "host",
     },
 )  # fmt: skip
 
@@ -127,6 +131,8 @@ class Metrics:
         self.audit_contradicted = self._gauge(
             "audit_contradicted", "1 when a witness has signed what this log does not have: this node releases nothing"
         )
+        self.part_ready = self._gauge("part_ready", "0 while a part does not work and the node is not ready for it", "part")
+        self.part_warns = self._gauge("part_warns", "1 while something is wrong with a part, though answers leave", "part")
         self.policy_info = Info("showcause_policy", "The policy that rules", registry=self.registry)
         self.policy_reload_failures_total = self._counter("policy_reload_failures", "Changed policies that could not be loaded")
         self.policy_waiting = self._gauge(
@@ -186,6 +192,54 @@ def _only_allowed(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 def _as_bytes(value: EventDict, **_: Any) -> bytes:
     return orjson.dumps(value, default=str)
+
+
+def place_of(error: BaseException) -> str:
+    """Return the file and line at which an error was raised; they say nothing of what it was about."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""
+
+
+class Faults(logging.Handler):
+    """Turns what the event loop or a library would print into a line of ours: no traceback, no words of a query.
+
+    Of each kind there is one line a second with a count. A loop that cannot accept for want of files says so a hundred
+    thousand times within a few seconds, and would fill the journal's disk.
+    """
+
+    def __init__(self, logger: structlog.typing.FilteringBoundLogger, monotonic: Callable[[], float]) -> None:
+        """Take where the lines go."""
+        super().__init__(logging.WARNING)
+        self._logger = logger
+        self._monotonic = monotonic
+        self._quiet: dict[str, float] = {}
+        self._unsaid: dict[str, int] = {}
+
+    def of_the_loop(self, _loop: object, context: Mapping[str, Any]) -> None:
+        """Tell of an error that nobody caught, as asyncio hands it over."""
+        self._tell(_plain(str(context["message"])), context.get("exception"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell that a library has something to say, by its name alone: what it says may quote a query."""
+        self._tell(f"said by {record.name}", record.exc_info[1] if record.exc_info else None)
+
+    def _tell(self, what: str, error: BaseException | None) -> None:
+        now = self._monotonic()
+        self._unsaid[what] = self._unsaid.get(what, 0) + 1
+        if now < self._quiet.get(what, 0.0):
+            return
+        self._quiet[what] = now + 1.0
+        kind, where = ("", "") if error is None else (type(error).__name__, place_of(error))
+        why = f"{what}: {error.strerror}" if isinstance(error, OSError) and error.strerror else what
+        self._logger.error("internal error", error_type=kind, where=where, reason=why, count=self._unsaid.pop(what))
+
+
+def _plain(message: str) -> str:
+    """Return a message as far as it is asyncio's own words; what follows may be arguments."""
+    found = _OWN_WORDS.match(message)
+    return found[0].strip() if found else ""
 
 
 class EntryLines:

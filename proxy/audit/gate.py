@@ -41,6 +41,7 @@ class ReleaseGate:
         default: Gate = Gate.LOCAL,
         wait_seconds: float = 2.0,
         release: bool = False,
+        awaited: Callable[[], bool] = lambda: False,
         metrics: Metrics | None = None,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
@@ -52,6 +53,7 @@ class ReleaseGate:
             default: the gate of a route that names none.
             wait_seconds: an answer waits so long for a quorum.
             release: then leaves, recorded as unwitnessed; otherwise it does not leave.
+            awaited: tells whether the policy has a route that names ``local+witness`` itself.
             metrics: shows how many entries are unwitnessed, and for how long.
             monotonic: seconds; needed with ``witnesses``.
         """
@@ -60,6 +62,7 @@ class ReleaseGate:
         self._default = default
         self._wait = wait_seconds
         self._release = release
+        self._awaited = awaited
         self._monotonic = monotonic
         self._window: tuple[int, int, float] | None = None
         if metrics is not None and witnesses is not None:
@@ -75,7 +78,7 @@ class ReleaseGate:
             return ""
         if witnesses.contradiction:
             return witnesses.contradiction
-        if self._window is not None and not self._release:
+        if self._window is not None and self._holds_back:
             return f"no quorum of witnesses: {witnesses.trouble}; answers of routes with gate local+witness are refused"
         return ""
 
@@ -84,9 +87,19 @@ class ReleaseGate:
         """Return in words what an operator should know of witnesses that keeps nothing back, or nothing."""
         if self._witnesses is None:
             return ""
-        if self._window is not None and self._release:
-            return f"no quorum of witnesses: {self._witnesses.trouble}; answers leave, recorded as unwitnessed"
+        if self._window is not None and not self._holds_back:
+            how = "recorded as unwitnessed" if self._release and self._is_awaited else "since no route waits for witnesses"
+            return f"no quorum of witnesses: {self._witnesses.trouble}; answers leave, {how}"
         return self._witnesses.trouble
+
+    @property
+    def _is_awaited(self) -> bool:
+        return self._default is Gate.WITNESS or self._awaited()
+
+    @property
+    def _holds_back(self) -> bool:
+        """Tell whether an answer would be kept back for want of witnesses."""
+        return self._is_awaited and not self._release
 
     async def pass_(self, receipt: Receipt, gate: Gate | None) -> None:
         """Return once the answer whose entry this is may leave.
@@ -129,7 +142,7 @@ class ReleaseGate:
         if self._window is None:
             if witnesses.overdue(self._wait):
                 size, entries = witnesses.size, self._audit.log.head.size
-                await self._audit.record(WindowOpened(cosigned=size, released=self._release, trouble=witnesses.trouble))
+                await self._audit.record(WindowOpened(cosigned=size, released=not self._holds_back, trouble=witnesses.trouble))
                 self._window = size, entries, now
             return
         since, entries, opened = self._window

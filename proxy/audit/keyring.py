@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.keys import load_key
 from proxy.tlog.errors import KeyUnusable
+from proxy.tlog.keys import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -122,10 +123,10 @@ def read_keys(path: Path) -> list[Key]:
         KeyUnusable: one cannot be used, or its file name is no id.
     """
     try:
-        files = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        # A glob would take a folder that may not be read for an empty one, and an empty ring asks for a new key.
+        files = sorted(file for file in path.iterdir() if file.suffix == SUFFIX) if path.is_dir() else [path]
     except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise KeyUnusable(msg) from error
+        raise unreadable(path, error) from error
     return [Key(_id_of(file), load_key(file)) for file in files]
 
 

@@ -11,17 +11,21 @@ import orjson
 import typer
 
 from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, emit, say, settings_of, table, visible
-from proxy.cli.wire import ExchangeFailed, client_context, exchange
+from proxy.cli.wire import CertificateRefused, ExchangeFailed, client_context, exchange, pinned_context
 from proxy.document import DocumentInvalid
 from proxy.settings import is_loopback
 from proxy.tlog.errors import KeyUnusable
 from proxy.tlog.keys import load_secret
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
 UNREACHED: Final = "is the server running, and is --url its terminals' door?"
+UNPROVEN: Final = (
+    "name its authority with --ca FILE, and the door as its certificate does; on the door's own machine leave out --url"
+)
 STEP_UP: Final = "/problems/step-up-required"
 NOBODY: Final = "/problems/lock-target-unknown"
 NO_PASSKEY: Final = "/problems/passkey-missing"
@@ -61,8 +65,10 @@ def ask(
         sent = orjson.dumps(body)
     door = _door(access.url, access.config)
     try:
-        tls = client_context(access.ca, access.certificate, None) if door.startswith("https:") else None
+        tls = _tls(access) if door.startswith("https:") else None
         answer = exchange(door, method, path, headers=headers, body=sent, tls=tls)
+    except CertificateRefused as failed:
+        raise CommandFailed(str(failed), help=UNPROVEN) from None
     except ExchangeFailed as failed:
         raise CommandFailed(str(failed), help=unreached) from None
     try:
@@ -112,6 +118,15 @@ def _console(access: Access) -> str:
         return settings_of(access.config).origins[0]
     except (CommandFailed, DocumentInvalid):  # whoever asks from afar has no configuration
         return "the console, at "
+
+
+def _tls(access: Access) -> ssl.SSLContext:
+    """Return how the door proves itself: on its own machine by the very certificate of the configuration."""
+    if access.url is None and access.ca is None:
+        tls = settings_of(access.config).doors.terminals.tls
+        assert tls is not None
+        return pinned_context(tls.certificate, access.certificate)
+    return client_context(access.ca, access.certificate, None)
 
 
 def _door(url: str | None, config: Path) -> str:

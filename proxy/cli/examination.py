@@ -14,11 +14,12 @@ from proxy.audit.keyring import load_ring
 from proxy.audit.keys import load_key
 from proxy.cli.holdings import examine_holdings
 from proxy.cli.recording import sealer_of
-from proxy.cli.seen import Level, Seen, dated, dated_by, loaded
+from proxy.cli.seen import Level, Seen, dated, dated_by, loaded, readable
 from proxy.cli.surroundings import DOORS, examine_case_system, examine_ports, examine_upstream
 from proxy.cli.witness_check import policy_trouble, witness_troubles
 from proxy.clock import stamp
 from proxy.document import DocumentInvalid
+from proxy.identity.tls import CertificatesUnusable, server_context
 from proxy.policy.activation import PolicyUnreadable, version_of
 from proxy.policy.service import load_policies
 from proxy.policy.store import opened_active
@@ -158,6 +159,20 @@ def _certificates(settings: Settings, now: datetime) -> Iterator[Seen]:
     for part, path in lists.items():
         # RFC 5280 section 5.1.2.5: a list past its next update says nothing about today, and handshakes fail on it.
         yield dated_by(part, path, now, lambda pem: load_pem_x509_crl(pem).next_update_utc, soon=timedelta(days=1))
+    for name, tls in _tls_of(settings):
+        yield from _fits(f"doors.{name}.tls", tls)
+
+
+def _fits(part: str, tls: Tls) -> Iterator[Seen]:
+    """Tell where a door's files, each of which may be what it should be, do not belong together."""
+    files = (tls.certificate, tls.key, tls.client_ca, tls.crl)
+    if not all(path is None or readable(path) for path in files):
+        return  # the file's own line has told of it
+    try:
+        server_context(tls.certificate, tls.key, tls.client_ca, tls.crl, required=tls.require_client_certificate)
+    except CertificatesUnusable as unusable:
+        hint = "put files there that belong together: with these the start fails"
+        yield Seen(part=part, level=Level.FAILURE, detail=str(unusable), next=hint)
 
 
 def _case_mapping(settings: Settings, now: datetime) -> Generator[Seen, None, CaseSystemOptions | None]:

@@ -11,13 +11,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from proxy.cli.seen import Level, Seen
+from proxy.cli.seen import AS_SERVICE, Level, Seen, writable
 from proxy.database import SCHEMA_VERSION, Database
 from proxy.registry.keyring import Keyring
 from proxy.registry.store import RegistryUnreadable, SealedTable
 from proxy.registry.tables import SEALED
 from proxy.tlog.errors import LogError
-from proxy.tlog.store import LOCK
+from proxy.tlog.store import LOCK, SEGMENTS, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -30,6 +30,11 @@ FREE_SHARE: Final = 0.05
 
 def examine_holdings(settings: Settings) -> Generator[Seen, None, bool]:
     """Yield what there is to say of them, and return whether a server has the log open."""
+    try:
+        settings.store.exists()
+    except OSError as error:
+        yield Seen(part="data", level=Level.FAILURE, detail=f"{settings.data}: {error.strerror}", next=AS_SERVICE)
+        return False
     yield from _store(settings)
     yield from _registry(settings)
     running = yield from _log(settings)
@@ -39,6 +44,11 @@ def examine_holdings(settings: Settings) -> Generator[Seen, None, bool]:
 
 def _store(settings: Settings) -> Iterator[Seen]:
     path = settings.store
+    if not path.exists() and _written(settings.log):
+        detail = f"{path} is gone, and the log beside it is not: nothing starts"
+        hint = "put it back from the last backup; where there is none, fill a new one before the start (`registry import` …)"
+        yield Seen(part="store", level=Level.FAILURE, detail=detail, next=hint)
+        return
     if not path.exists():
         yield Seen(part="store", level=Level.OK, detail=f"{path} is not there yet; the first start makes it")
         return
@@ -54,15 +64,41 @@ def _store(settings: Settings) -> Iterator[Seen]:
         finally:
             connection.close()
     except (OSError, sqlite3.Error) as error:
-        yield Seen(part="store", level=Level.FAILURE, detail=f"{path}: {error}", next="restore it from the last backup")
+        yield Seen(part="store", level=Level.FAILURE, detail=f"{path}: {error}", next=_store_hint(error))
         return
     if version > SCHEMA_VERSION:
         detail = f"schema {version} is newer than this program's {SCHEMA_VERSION}"
         yield Seen(part="store", level=Level.FAILURE, detail=detail, next="run the newer version")
     elif health != "ok":
         yield Seen(part="store", level=Level.FAILURE, detail=f"{path} is damaged", next="restore it from the last backup")
+    elif foreign := [each for each in sorted(path.parent.glob(f"{path.name}*")) if not writable(each)]:
+        yield _not_writable("store", foreign[0])
     else:
         yield Seen(part="store", level=Level.OK, detail=f"{path} is whole, schema {version}")
+
+
+def _written(log: Path) -> bool:
+    try:
+        return bool(segments_of(log))
+    except (OSError, LogError):
+        return False  # the log's own line will tell
+
+
+def _store_hint(error: OSError | sqlite3.Error) -> str:
+    """Return what to do about a store that cannot be read. Only a damaged one is to be replaced."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more than is needed
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return "something else holds it (`fuser` names it): end that, and nothing has to be put back"
+    if isinstance(error, PermissionError) or code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}:
+        return AS_SERVICE
+    if isinstance(error, OSError) or code == sqlite3.SQLITE_IOERR:
+        return "look at the disk (`dmesg`), and copy the data folder away"
+    return "restore it from the last backup"
+
+
+def _not_writable(part: str, path: Path) -> Seen:
+    hint = "run as the service's user; where another one made it, give it back: `chown` to that user, folders 0700, files 0600"
+    return Seen(part=part, level=Level.FAILURE, detail=f"{path} cannot be written", next=hint)
 
 
 def _registry(settings: Settings) -> Iterator[Seen]:
@@ -79,8 +115,12 @@ def _registry(settings: Settings) -> Iterator[Seen]:
     except RegistryUnreadable as unreadable:
         yield Seen(part="registry", level=Level.FAILURE, detail=str(unreadable), next="see the runbook, at `registry`")
         return
+    if not counts[0]:
+        hint = "`registry import`; on an instance that has served, see the runbook at ShowcauseRegistryEmpty first"
+        yield Seen(part="registry", level=Level.WARNING, detail="nobody is enrolled, so nobody is protected", next=hint)
+        return
     detail = f"{counts[0]} protected persons and {counts[1]} of personnel open with the registry key"
-    yield Seen(part="registry", level=Level.OK, detail=detail if counts[0] else "nobody is enrolled, so nobody is protected")
+    yield Seen(part="registry", level=Level.OK, detail=detail)
 
 
 def _opened(connection: sqlite3.Connection, name: str, key: Keyring) -> int:
@@ -119,9 +159,7 @@ def _log(settings: Settings) -> Generator[Seen, None, bool]:
         yield Seen(part="log", level=Level.OK, detail="nobody has written to it yet")
         return False
     except OSError as error:
-        yield Seen(
-            part="log", level=Level.FAILURE, detail=f"{folder / LOCK}: {error.strerror}", next="run as the service's user"
-        )
+        yield Seen(part="log", level=Level.FAILURE, detail=f"{folder / LOCK}: {error.strerror}", next=AS_SERVICE)
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -130,6 +168,10 @@ def _log(settings: Settings) -> Generator[Seen, None, bool]:
         return True
     finally:
         os.close(descriptor)
+    kept = [folder, *sorted(folder.iterdir()), *sorted((folder / SEGMENTS).glob("*"))[-1:]]
+    if foreign := [each for each in kept if not writable(each)]:
+        yield _not_writable("log", foreign[0])
+        return False
     yield Seen(part="log", level=Level.OK, detail="no server has it open; `audit verify` reads it through")
     return False
 
@@ -140,7 +182,7 @@ def _disk(settings: Settings) -> Iterator[Seen]:
         folder = folder.parent
     total, _, free = shutil.disk_usage(folder)
     detail = f"{free / (1 << 30):.1f} GiB free of {total / (1 << 30):.1f} at {folder}"
-    if not os.access(folder, os.W_OK):
+    if not writable(folder):
         yield Seen(part="data", level=Level.FAILURE, detail=f"{folder} cannot be written", next="run as the service's user")
     elif free < FREE_BYTES:
         hint = "make room: without it the log stops, and every query with it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import load_pem_x509_certificates
 
-from proxy.tlog.errors import KeyChangeBegun, LogError
+from proxy.tlog.errors import KeyChangeBegun, KeyExposed, KeyForbidden, LogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EXPIRES_SOON: Final = timedelta(days=30)
+AS_SERVICE: Final = "run as the service's user, whose it has to be; nothing is to be put back or made anew for this"
 
 
 class Level(StrEnum):
@@ -49,12 +51,27 @@ def loaded(part: str, load: Callable[[], object], *, made: str = "") -> Seen:
     except KeyChangeBegun as error:
         hint = "with the service stopped run `audit rotate-key checkpoint` again: it goes on where it was; remove neither key"
         return Seen(part=part, level=Level.FAILURE, detail=str(error), next=hint)
+    except KeyForbidden as error:
+        return Seen(part=part, level=Level.FAILURE, detail=str(error), next=AS_SERVICE)
+    except KeyExposed as error:
+        hint = "do that; if others may have read it meanwhile, have it exchanged"
+        return Seen(part=part, level=Level.FAILURE, detail=str(error), next=hint)
     except LogError as error:
         hint = "put back the file that belongs there, owned by the service, mode 0600"
         if made:
             hint += f"; before the very first start, make it: {made}"
         return Seen(part=part, level=Level.FAILURE, detail=str(error), next=hint)
     return Seen(part=part, level=Level.OK, detail=found if isinstance(found, str) else "can be read by its owner only")
+
+
+def readable(path: Path) -> bool:
+    """Tell whether this process, as it runs, may read a file that is there."""
+    return os.access(path, os.R_OK, effective_ids=True)
+
+
+def writable(path: Path) -> bool:
+    """Tell whether this process, as it runs, may write a file or into a folder that is there."""
+    return os.access(path, os.W_OK, effective_ids=True)
 
 
 def dated_by(
@@ -64,7 +81,8 @@ def dated_by(
     try:
         until = end(path.read_bytes())
     except OSError as error:
-        return Seen(part=part, level=Level.FAILURE, detail=f"{path}: {error.strerror}", next="put the file there")
+        hint = AS_SERVICE if isinstance(error, PermissionError) else "put the file there"
+        return Seen(part=part, level=Level.FAILURE, detail=f"{path}: {error.strerror}", next=hint)
     except (ValueError, UnsupportedAlgorithm):
         return Seen(part=part, level=Level.FAILURE, detail=f"{path} is not what it should be, in PEM", next="replace the file")
     if until is None:

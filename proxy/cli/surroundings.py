@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 from proxy.cli.seen import Level, Seen
-from proxy.cli.wire import Answer, ExchangeFailed, client_context, exchange
+from proxy.cli.wire import Answer, ExchangeFailed, FilesUnusable, client_context, exchange
 from proxy.purpose.case_system import NOBODYS, CaseSystem, CaseSystemUnusable
 from proxy.telemetry import Metrics
 from proxy.tlog.errors import LogError
@@ -64,7 +64,11 @@ def examine_upstream(settings: Settings, clock: Clock) -> Iterator[Seen]:
         if chosen.credential is not None:
             headers["Authorization"] = load_secret(chosen.credential).decode("ascii").strip()
         answer = exchange(chosen.url, "HEAD", "/", headers=headers, tls=tls, seconds=chosen.reply_seconds)
-    except (ExchangeFailed, LogError, UnicodeDecodeError) as error:
+    except (LogError, UnicodeDecodeError, FilesUnusable) as error:
+        hint = "nothing was asked: mend that file first"
+        yield Seen(part="upstream", level=Level.FAILURE, detail=str(error), next=hint)
+        return
+    except ExchangeFailed as error:
         hint = "check upstream.url, that the records server runs, and the firewall between"
         yield Seen(part="upstream", level=Level.FAILURE, detail=str(error), next=hint)
         return

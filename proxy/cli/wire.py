@@ -19,6 +19,14 @@ class ExchangeFailed(Exception):  # noqa: N818 -- it says what happened
     """There was no answer; the message says why."""
 
 
+class FilesUnusable(ExchangeFailed):
+    """Nobody was asked: a certificate, key or authority of ours cannot be used."""
+
+
+class CertificateRefused(ExchangeFailed):
+    """Somebody is there, and does not prove to be the one who was meant."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back. Header names are in lower case."""
@@ -32,7 +40,7 @@ def client_context(ca: Path | None, certificate: Path | None, key: Path | None) 
     """Return a verifying TLS context; ``ca`` replaces the system's authorities, the others are our own certificate.
 
     Raises:
-        ExchangeFailed: a file is not usable.
+        FilesUnusable: one is not usable.
     """
     try:
         context = ssl.create_default_context(cafile=ca)
@@ -42,7 +50,19 @@ def client_context(ca: Path | None, certificate: Path | None, key: Path | None) 
     except OSError as error:
         named = ", ".join(str(path) for path in (ca, certificate, key) if path is not None)
         msg = f"{named} cannot be used: {error.strerror or error}"
-        raise ExchangeFailed(msg) from error
+        raise FilesUnusable(msg) from error
+    return context
+
+
+def pinned_context(theirs: Path, certificate: Path | None) -> ssl.SSLContext:
+    """Return a TLS context for one server, whose certificate lies on this machine: whatever names it holds, it is that one.
+
+    Raises:
+        FilesUnusable: a file is not usable.
+    """
+    context = client_context(theirs, certificate, None)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.check_hostname = False
     return context
 
 
@@ -78,7 +98,7 @@ def exchange(
         raise ExchangeFailed(msg) from error
     except ssl.SSLCertVerificationError as error:
         msg = f"the certificate of {url} does not hold: {error.verify_message}"
-        raise ExchangeFailed(msg) from error
+        raise CertificateRefused(msg) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         msg = f"{url} cannot be asked: {reason}"

@@ -9,17 +9,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import ssl
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+from cryptography.x509 import load_pem_x509_certificates, load_pem_x509_crl
 
 from proxy.identity.credential import well_formed_uri
 from proxy.identity.principal import CredentialInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
 THUMBPRINT: Final = "x5t#S256"
+EXPIRES_SOON: Final = timedelta(days=14)
 _PROTOCOLS: Final = ["http/1.1"]
+_OLD_LIST: Final = "the revocation list is past its next update, so no client certificate is taken: put a new one there"
 
 
 class CertificatesUnusable(OSError):  # noqa: N818 -- reads as a sentence where it is raised
@@ -52,14 +59,38 @@ def server_context(
     return context
 
 
-def trouble(context: ssl.SSLContext) -> str | None:
-    """Return why a context of ``server_context`` would fail the next handshake, or None. Clients are not told, so ask."""
+def trouble(context: ssl.SSLContext, now: datetime) -> str | None:
+    """Return why a context of ``server_context`` fails handshakes, or None. Clients are not told by us, so ask."""
+    if not isinstance(context, _FollowingContext):
+        return None
     try:
-        if isinstance(context, _FollowingContext):
-            context.fresh()
+        context.fresh()
     except CertificatesUnusable as unusable:
         return str(unusable)
+    if _past(context.ends, now):
+        return f"the certificate in {context.certificate} expired at {_minute(context.ends)}: renew it, no restart is needed"
+    if context.required and _past(context.list_ends, now):
+        return _OLD_LIST
     return None
+
+
+def notice(context: ssl.SSLContext, now: datetime) -> str:
+    """Return what will fail handshakes soon, or fails some of them, or nothing."""
+    if not isinstance(context, _FollowingContext):
+        return ""
+    if _past(context.list_ends, now):
+        return _OLD_LIST
+    if _past(context.ends, now + EXPIRES_SOON):
+        return f"the certificate in {context.certificate} expires at {_minute(context.ends)}: renew it, no restart is needed"
+    return ""
+
+
+def _past(moment: datetime | None, now: datetime) -> TypeGuard[datetime]:
+    return moment is not None and moment <= now
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def certificate_uris(peer: Mapping[str, Any]) -> tuple[str, ...]:
@@ -90,12 +121,15 @@ class _FollowingContext(ssl.SSLContext):
     begun before a revocation would otherwise outlive it.
     """
 
+    ends: datetime | None = None
+    list_ends: datetime | None = None
+
     def follow(self, certificate: Path, key: Path, client_ca: Path | None, crl: Path | None, *, required: bool) -> None:
-        self._certificate = certificate
+        self.certificate = certificate
+        self.required = required
         self._key = key
         self._client_ca = client_ca
         self._crl = crl
-        self._required = required
         self._state = self._stat()
         self._current = self._build()
 
@@ -122,7 +156,7 @@ class _FollowingContext(ssl.SSLContext):
 
     def _stat(self) -> tuple[tuple[int, int, int], ...]:
         state = []
-        for path in (self._certificate, self._key, self._client_ca, self._crl):
+        for path in (self.certificate, self._key, self._client_ca, self._crl):
             if path is not None:
                 try:
                     found = path.stat()
@@ -139,17 +173,24 @@ class _FollowingContext(ssl.SSLContext):
         context.num_tickets = 0
         context.set_alpn_protocols(_PROTOCOLS)
         try:
-            context.load_cert_chain(self._certificate, self._key)
-        except (OSError, ssl.SSLError) as error:
-            msg = f"{self._certificate} and {self._key} are not a PEM certificate and its key: {error.strerror or error}"
+            context.load_cert_chain(self.certificate, self._key)
+        except ssl.SSLError as error:
+            msg = f"{self.certificate} and {self._key} are not a PEM certificate and its key: {error.reason or error}"
             raise CertificatesUnusable(msg) from error
+        except OSError as error:
+            msg = f"{self.certificate} or {self._key} cannot be read: {error.strerror}"
+            raise CertificatesUnusable(msg) from error
+        with suppress(ValueError):  # OpenSSL reads what cryptography does not; then nobody is told of its end
+            self.ends = load_pem_x509_certificates(self.certificate.read_bytes())[0].not_valid_after_utc
         if self._client_ca is not None:
-            context.verify_mode = ssl.CERT_REQUIRED if self._required else ssl.CERT_OPTIONAL
+            context.verify_mode = ssl.CERT_REQUIRED if self.required else ssl.CERT_OPTIONAL
             context.verify_flags |= ssl.VERIFY_X509_STRICT
             _load(context, self._client_ca, "the clients' authority")
             if self._crl is not None:
                 context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
                 _load(context, self._crl, "a revocation list")
+                with suppress(ValueError):
+                    self.list_ends = load_pem_x509_crl(self._crl.read_bytes()).next_update_utc
         return context
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -27,6 +27,9 @@ from proxy.registry.usps import (
     UNITS,
     WORD_UNITS,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TOKEN: Final = re.compile(r"[A-Z0-9]+(?:[-/][A-Z0-9]+)*|[#,]")
 _NUMBER: Final = re.compile(r"[0-9]+[A-Z]?(?:[-/][0-9A-Z]+)?\Z|[NSEW][0-9]+[NSEW][0-9]+\Z")
@@ -61,6 +64,7 @@ _APARTMENT: Final = "APARTMENT"
 _LEAST_SLIPPED: Final = len(_APARTMENT) - 1
 _MOST_SLIPPED: Final = len(_APARTMENT) + 1
 _MAY_DESIGNATE: Final = frozenset({"#", *UNITS, *WORD_UNITS})
+_HOUSE: Final = re.compile("([1-9][0-9]{0,5}) (?=[A-Za-z])")
 
 
 class Street(NamedTuple):
@@ -90,6 +94,19 @@ def street(text: str) -> Street:
 def address(text: str) -> Street:
     """Return the normal form of a whole address in free text, with or without commas."""
     return _parse(text, whole=True)
+
+
+def by_street(read: Callable[[str], Street]) -> Callable[[str], Street]:
+    """Return ``street`` where ``read`` is ``street`` that remembers: streets come again and again, their houses do not."""
+
+    def of_house(text: str) -> Street:
+        house = _HOUSE.match(text) if len(text) <= normalize.MOST_CHARACTERS else None
+        if house is None:
+            return read(text)
+        found = read(f"1 {text[house.end() :]}")
+        return found._replace(number=house[1]) if found.number == "1" else read(text)
+
+    return of_house
 
 
 def loose(text: str) -> Street:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Word = Callable[[str], int]
     Keys = NDArray[np.int64]
-    Shape = tuple[tuple[int, ...], tuple[bool, bool], bool, bool]
+    Shape = tuple[bool, tuple[bool, bool], bool, bool]
 
 BOTH: Final = (True, True)
 
@@ -51,6 +51,11 @@ _COLUMNS: Final = (
 _PAIR_AND_DATE: Final = _COLUMNS[-5:]
 _BEGUN: Final = ("begun {0}: given_{0} year month day", "begun {0}: surname_{0} year month day")
 _BEGUN_TURNED: Final = ("begun {0}: given_{0} year day month", "begun {0}: surname_{0} year day month")
+_SPELT: Final = ("spelt: first_2 year month day", "spelt: last_2 year month day", "initials: first_1 last_1 year month day")
+_SPELT_TURNED: Final = (
+    "spelt: first_2 year day month", "spelt: last_2 year day month", "initials: first_1 last_1 year day month",
+    "initials: last_1 first_1 year month day", "initials: last_1 first_1 year day month",
+)  # fmt: skip
 _PAIR: Final = ("pair: low high",)
 _PAIR_DATED: Final = ("pair year: low high year", "pair day: low high month day")
 _DATED: Final = (
@@ -71,7 +76,7 @@ def keys(traits: Traits, word: Word) -> list[int]:
 def keys_apart(
     traits: Traits, word: Word, usual: Word, *, enrolled: bool = False, halves: tuple[bool, bool] = BOTH
 ) -> tuple[list[Keys], list[Keys], list[Keys]]:
-    """Return where look-alikes are found: by names and dates of birth, by an SSN or a plate that slipped, by all else.
+    """Return where look-alikes are found: by names with dates, by an address or an SSN or a plate that slipped, by all else.
 
     ``usual`` does what ``word`` does for texts that come again, as names do and numbers do not. ``halves`` are whether to look
     where one name meets beside the beginning of the other, and where both are exchanged.
@@ -80,20 +85,22 @@ def keys_apart(
     if births and not enrolled:
         births += [reading for born in births if born.impossible for reading in born.possible()]
     # Who is told of by more than name and date is met by the rest, too, if both of these are wrong.
-    sounds = (1, 2) if enrolled else (2,) if traits.spots or traits.numbers else (1,)
-    shape = sounds, halves, bool(births), enrolled
+    widely = enrolled or not (traits.spots or traits.numbers)
+    shape = widely, halves, bool(births), enrolled
     of_names: list[Keys] = []
     for name in traits.names:
         of_names += _name_keys(name, births, usual, shape)
         if name.surname and not name.given and traits.births and not enrolled:
             of_names.append(_surname_keys(sound("".join(name.surname)), traits.births, usual))
-    texts = _number_texts(traits.numbers, enrolled=enrolled)
-    for spot in traits.spots:
-        texts += _spot_texts(spot, enrolled=enrolled)
+    of_spots = [text for spot in traits.spots for text in _spot_texts(spot, enrolled=enrolled)]
+    others = _number_texts(traits.numbers, enrolled=enrolled)
     if traits.names or births:
-        texts += _site_texts(traits, births, enrolled=enrolled)
-    others = [np.fromiter(map(word, texts), np.int64, len(texts))] if texts else []
-    return of_names, _slipped(traits.numbers, usual), others
+        others += _site_texts(traits, births, enrolled=enrolled)
+    return of_names, [*_slipped(traits.numbers, usual), *_words(of_spots, word)], _words(others, word)
+
+
+def _words(texts: Sequence[str], word: Word) -> list[Keys]:
+    return [np.fromiter(map(word, texts), np.int64, len(texts))] if texts else []
 
 
 def _factor(kind: str, place: int) -> int:
@@ -123,13 +130,13 @@ def _of_name(shape: Shape) -> Keys:
     With a date of birth they meet on a part of the date, too, so that a common name does not meet all who bear it; those whose
     date is not known meet each other, and everybody.
     """
-    sounds, (straight, exchanged), dated, enrolled = shape
+    widely, (straight, exchanged), dated, enrolled = shape
     half = [*(_HALF if straight else ()), *(_HALF_EXCHANGED if exchanged and not enrolled else ())]
     rows: list[str] = []
     if dated:
-        rows += (row.format(length) for length in sounds for row in _BEGUN)
-        rows += (row.format(length) for length in sounds for row in _BEGUN_TURNED if not enrolled)
-        rows += (*_DATED, *(_DATED_ALONE if 1 in sounds else ()))
+        rows += (row.format(length) for length in ((1, 2) if enrolled else (2,)) for row in _BEGUN)
+        rows += () if enrolled else (row.format(2) for row in _BEGUN_TURNED)
+        rows += (*_DATED, *((*_DATED_ALONE, *_SPELT, *(() if enrolled else _SPELT_TURNED)) if widely else ()))
     if enrolled or not dated:
         rows += half
     if enrolled is not dated:  # of those enrolled without a date, and those who are asked for with one
@@ -152,9 +159,9 @@ def _pair_rows(shape: Shape) -> list[str]:
 @lru_cache(maxsize=64)
 def _of_one_name(shape: Shape) -> Keys:
     """Return what makes the keys of a date of birth with one name, which stands in the place of the given one."""
-    sounds, _, _, enrolled = shape
+    widely, _, _, enrolled = shape
     begun = (_BEGUN[0], *(() if enrolled else _BEGUN_TURNED[:1]))
-    return _product(row.format(length) for length in sounds for row in begun)
+    return _product(row.format(length) for length in ((1, 2) if enrolled else (1,) if widely else (2,)) for row in begun)
 
 
 def _name_keys(name: Name, births: Sequence[Born], word: Word, shape: Shape) -> list[Keys]:

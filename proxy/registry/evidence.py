@@ -137,8 +137,11 @@ def weigh(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evid
 def weigh_in_hope(mine: Traits, theirs: Traits, rarity: Rarity, *, persons: int) -> Evidence | None:
     """Do the same for somebody whom no exact road led to: None as soon as what there is can be enough for no category.
 
-    So it is when a contradiction outweighs whatever the names say, or when so little agrees.
+    So it is when a contradiction outweighs whatever the names say, or when so little agrees: no date of birth outweighs two
+    other names.
     """
+    if not (mine.numbers or mine.spots or mine.sites) and _strangers(mine.names, theirs.names):
+        return None
     return _weigh(mine, theirs, rarity, persons, hopeless=True)
 
 
@@ -227,6 +230,19 @@ def _names(mine: Sequence[Name], theirs: Sequence[Name], rarity: Rarity, feature
     if surname_level:
         features.append(Feature("surname", surname_level, surname_bits))
     return (given_level, surname_level) if given_level and surname_level else None
+
+
+def _strangers(mine: Sequence[Name], theirs: Sequence[Name]) -> bool:
+    """Tell whether no name of either is anything like one of the other's, be it given name or surname."""
+    return bool(mine and theirs) and all(
+        _others(one.given, one.surname, other) and _others(one.surname, one.given, other) for one in mine for other in theirs
+    )
+
+
+def _others(given: tuple[str, ...], surname: tuple[str, ...], other: Name) -> bool:
+    if not (given and surname and other.given and other.surname):
+        return False
+    return likeness.given(given, other.given) is OTHER and likeness.surname(surname, other.surname) is OTHER
 
 
 def _pair(

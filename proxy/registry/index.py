@@ -138,10 +138,11 @@ class Index:
         at_roads = [(roads[place][1], who) for place, who in there.items() if place < ends[0]]
         hits = meant(fields, named, at_roads, self._tokens, self.at) if at_roads else {}
         persons = persons_of(named)
-        by_name, by_slip, others = (
+        by_name, by_slip_or_place, others = (
             [each for place, who in there.items() if begin <= place < end for each in who] for begin, end in pairwise(ends)
         )
-        met = [*((*by_name, *by_slip) if more else self._not_apart(mine, persons, by_name, by_slip)), *others]
+        told_apart = (*by_name, *by_slip_or_place) if more else self._not_apart(mine, persons, by_name, by_slip_or_place)
+        met = [*told_apart, *others]
         found: Findings = {}
         told = bool(mine.numbers or mine.spots or mine.sites)
         for profile in dict.fromkeys((*hits, *_alike(met))):
@@ -154,16 +155,17 @@ class Index:
         return found
 
     def _not_apart(
-        self, mine: Traits, persons: int, by_name: Sequence[Profile], by_slip: Sequence[Profile]
+        self, mine: Traits, persons: int, by_name: Sequence[Profile], by_slip_or_place: Sequence[Profile]
     ) -> Iterable[Profile]:
-        """Yield whom a name or a number that slipped leads to, but for those whom another date of birth or SSN tells apart.
+        """Yield whom all of these lead to, but for those whom another date of birth or SSN tells apart.
 
-        These would be given up on when compared. A number that slipped tells nevertheless where a name beside it sounds alike.
+        They would be given up on when compared. A number that slipped or an address tells nevertheless where a name beside it
+        sounds alike.
         """
-        if by_name or by_slip:
+        if by_name or by_slip_or_place:
             near = Near(mine, persons, self._tokens.word)
             yield from (profile for profile in by_name if near.may(profile.marks))
-            yield from (profile for profile in by_slip if near.may(profile.marks) or near.may_sound(profile.marks))
+            yield from (who for who in by_slip_or_place if near.may(who.marks) or near.may_sound(who.marks))
 
     def _halves(self, mine: Traits, least: Callable[[], float]) -> tuple[bool, bool]:
         """Return whether it is any use to look for who shares half of a name, as it is and exchanged."""

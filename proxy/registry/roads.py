@@ -18,7 +18,7 @@ _MOST: Final = 9
 """So many words are looked at: the longest of these names."""
 
 _SIGN: Final = "(?:# ?|NO |NR |NUMBER )*0*"
-_NUMBER: Final = rf"{_SIGN}(?P<number>[0-9]+[A-Z]?)\b"
+_NUMBER: Final = rf"{_SIGN}(?P<number>[0-9]+(?:-?[A-Z])?)\b"
 _BOX: Final = rf"{_SIGN}(?P<box>[0-9][0-9A-Z-]*)\b"
 
 _POST_OFFICE: Final = re.compile(
@@ -72,12 +72,21 @@ def box(tokens: Sequence[str]) -> Box | None:
         kind = "HC" if found["contract"] else "RR"
         if not (found["number"] or kind == "HC"):
             return None
-        core, number = [kind, *filter(None, [found["number"]])], found["box"]
+        core, number = [kind, *filter(None, [_together(found["number"] or "")])], found["box"]
     elif found := _POST_OFFICE.match(said):
         core, number = ["PO", "BOX"], found["box"]
     else:
         return None
-    return Box(number or "0", core, [*said[found.end() :].split(), *tokens[_MOST:]])
+    return Box(number or "0", core, [*_behind(said, found), *tokens[_MOST:]])
+
+
+def _together(number: str) -> str:
+    return number.replace("-", "")
+
+
+def _behind(said: str, found: re.Match[str]) -> list[str]:
+    """Return the words behind what was found; a number may have ended within one (``12-15``)."""
+    return list(filter(None, (word.strip("-/") for word in said[found.end() :].split())))
 
 
 def boxed(tokens: Sequence[str]) -> int:
@@ -104,4 +113,4 @@ def numbered(tokens: list[str]) -> list[str]:
     if not found:
         return tokens
     kind = next(name for name in _KINDS if found[name] is not None)
-    return [*found["before"].split(), *kind.split("_"), found["number"], *said[found.end() :].split()]
+    return [*found["before"].split(), *kind.split("_"), _together(found["number"]), *_behind(said, found)]

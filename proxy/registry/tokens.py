@@ -76,7 +76,7 @@ class Tokens:
         self.city = remember(self._of("city", self.forms["city"]))
         self.state = remember(self._of("state", self.forms["state"]))
         self.postal_code = remember(self._of("postal_code", self.forms["postal_code"]))
-        self.read_street: Callable[[str], address.Street] = remember(address.street)
+        self.read_street: Callable[[str], address.Street] = address.by_street(remember(address.street))
         self.street: Callable[[str], Place | None] = remember(lambda text: self.place(self.read_street(text)))
         self.read_address: Callable[[str], address.Street] = remember(address.address)
         self.address: Callable[[str], Place | None] = remember(lambda text: self.place(self.read_address(text)))

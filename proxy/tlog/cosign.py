@@ -110,7 +110,7 @@ class WitnessPolicy:
             NoteInvalid: it is about others.
         """
         if self.logs and origin not in {each.name for each in self.logs}:
-            msg = f"the policy of witnesses is about other logs than {origin}: add its line `log VKEY`"
+            msg = f"the policy of witnesses is about other logs than {origin}: put its line `log VKEY` there instead"
             raise NoteInvalid(msg)
 
     @classmethod

@@ -44,5 +44,13 @@ class KeyUnusable(LogError):  # noqa: N818
     """A key file is missing, malformed, or readable by others than its owner."""
 
 
+class KeyForbidden(KeyUnusable):
+    """This user may not read a key file, which may be as it should be."""
+
+
+class KeyExposed(KeyUnusable):
+    """A key file can be read by others than its owner."""
+
+
 class KeyChangeBegun(KeyUnusable):
     """The new key of a change lies beside the log's key: until the change is finished neither signs anything."""

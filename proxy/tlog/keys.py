@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from proxy.tlog.errors import KeyChangeBegun, KeyUnusable
+from proxy.tlog.errors import KeyChangeBegun, KeyExposed, KeyForbidden, KeyUnusable
 from proxy.tlog.files import make_directory, sync_directory, write_all
 from proxy.tlog.note import Signer
 from proxy.tlog.signing import Kind, PrivateKey
@@ -53,6 +53,12 @@ def create_secret(path: Path, content: bytes) -> None:
         raise KeyUnusable(msg) from error
 
 
+def unreadable(path: Path, error: OSError) -> KeyUnusable:
+    """Return what is to be raised when the system does not let a key file, or the folder of some, be read."""
+    msg = f"{path} cannot be read: {error.strerror}"
+    return KeyForbidden(msg) if isinstance(error, PermissionError) else KeyUnusable(msg)
+
+
 def load_secret(path: Path) -> bytes:
     """Return the content of a secret file.
 
@@ -62,8 +68,7 @@ def load_secret(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise KeyUnusable(msg) from error
+        raise unreadable(path, error) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -71,7 +76,7 @@ def load_secret(path: Path) -> bytes:
             raise KeyUnusable(msg)
         if stat.S_IMODE(status.st_mode) & 0o077:
             msg = f"{path} can be read by others than its owner (mode {stat.S_IMODE(status.st_mode):04o}): chmod 600 {path}"
-            raise KeyUnusable(msg)
+            raise KeyExposed(msg)
         content = os.read(descriptor, MAX_SECRET + 1)
     finally:
         os.close(descriptor)

@@ -151,6 +151,11 @@ class Log:
         return self._failure is not None
 
     @property
+    def failure(self) -> BaseException | None:
+        """Return what poisoned it, if anything did."""
+        return self._failure
+
+    @property
     def publish_failure(self) -> OSError | None:
         """Return why tiles lag behind, if they do; no evidence is lost by that."""
         return self._publisher.failure

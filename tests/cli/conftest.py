@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import ctypes
 import http.server
+import os
 import shutil
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -62,6 +65,12 @@ class Office:
         told = self.capsys.readouterr()
         return code, told.out, told.err
 
+    def enroll(self) -> None:
+        """Protect somebody."""
+        file = self.folder / "r.jsonl"
+        file.write_text('{"person_id": "100500", "category": "official", "basis": "KRS 61"}\n', "utf-8")
+        assert self.call("registry", "import", str(file), "--config", str(self.config))[0] == 0
+
     def troubles(self) -> dict[str, tuple[str, str, str]]:
         """Return what `doctor` found, but for what is well: part -> level, detail, next."""
         code, out, err = self.call("doctor", "--config", str(self.config), "--json")
@@ -72,6 +81,26 @@ class Office:
         }
         assert code == bool(found), err
         return found
+
+
+@contextmanager
+def bound_by_modes() -> Iterator[None]:
+    """Let the modes of files bind this thread although it may be root's, as they bind the service's user."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice
+    assert libc.capget(header, sets) == 0
+    whole = sets[0]
+    sets[0] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(header, sets) == 0
+    try:
+        yield
+    finally:
+        sets[0] = whole
+        assert libc.capset(header, sets) == 0
 
 
 @pytest.fixture

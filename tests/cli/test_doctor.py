@@ -17,6 +17,7 @@ from proxy.audit.keys import create_key
 from proxy.tlog.keys import begun, create_signing_key, load_signer
 from proxy.tlog.signing import Kind
 from proxy.tlog.store import LOCK
+from tests.cli.conftest import bound_by_modes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def certificate(folder: Path, *, days: float) -> None:
     made = (
         x509.CertificateBuilder().subject_name(NAME).issuer_name(NAME).public_key(key.public_key())
         .serial_number(1).not_valid_before(now - timedelta(days=400)).not_valid_after(now + timedelta(days=days))
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
     )  # fmt: skip
     revoked = (
         x509.CertificateRevocationListBuilder().issuer_name(NAME)
@@ -93,7 +94,9 @@ def test_each_key_is_tried(office: Office, name: str) -> None:
     """Missing, readable by others, or not a key."""
     path = office.folder / "keys" / name
     path.chmod(0o640)
-    assert "chmod 600" in office.troubles()[f"keys.{name}"][1]
+    _, detail, hint = office.troubles()[f"keys.{name}"]
+    assert "chmod 600" in detail
+    assert "put back" not in hint
 
     path.chmod(0o600)
     path.write_bytes(b"x")
@@ -101,6 +104,40 @@ def test_each_key_is_tried(office: Office, name: str) -> None:
 
     path.unlink()
     assert "No such file" in office.troubles()[f"keys.{name}"][1]
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "index", "body", "registry"])
+def test_a_key_that_this_user_may_not_read_is_not_replaced(office: Office, name: str) -> None:
+    """The way out is another user, and never a new key or an older one."""
+    path = office.folder / "keys" / name
+    path.chmod(0)
+
+    with bound_by_modes():
+        _, detail, hint = office.troubles()[f"keys.{name}"]
+
+    assert "Permission denied" in detail
+    assert "the service's user" in hint
+    assert "openssl" not in hint
+
+
+def test_a_folder_of_keys_that_may_not_be_read_is_not_an_empty_one(office: Office) -> None:
+    """Whoever is told that there is no key makes one, and the log goes on with it."""
+    (office.folder / "keys/bodies").mkdir()
+    (office.folder / "keys/body").rename(office.folder / "keys/bodies/first.key")
+    (office.folder / "keys/store").write_bytes((office.folder / "keys/registry").read_bytes())
+    (office.folder / "keys/store").chmod(0o600)
+    keys = "{checkpoint: keys/checkpoint, index: keys/index, body: keys/bodies, registry: keys/registry, store: keys/store}"
+    office.write("http://127.0.0.1:9", keys=keys)
+    (office.folder / "keys/bodies").chmod(0)
+
+    with bound_by_modes():
+        _, detail, hint = office.troubles()["keys.body"]
+        code, _, err = office.call("identity", "list", "--config", str(office.config))
+    (office.folder / "keys/bodies").chmod(0o700)
+
+    assert "Permission denied" in detail
+    assert "openssl" not in hint
+    assert (code == 0) or "rotate-key" not in err
 
 
 def test_a_change_of_key_that_was_begun_is_to_be_finished(office: Office) -> None:
@@ -136,8 +173,7 @@ def test_a_policy_of_witnesses_with_which_nothing_starts_is_a_failure(office: Of
 
 def test_the_registry_is_opened_with_its_key(office: Office) -> None:
     """With another key than the one the rows were sealed with nothing starts, so it is told here."""
-    (office.folder / "r.jsonl").write_text('{"person_id": "100500", "category": "official", "basis": "KRS 61"}\n', "utf-8")
-    office.call("registry", "import", str(office.folder / "r.jsonl"), "--config", str(office.config))
+    office.enroll()
     assert office.troubles() == {}
 
     key = office.folder / "keys/registry"
@@ -248,6 +284,39 @@ def test_a_certificate_that_is_none(office: Office, records_server: RecordsServe
     assert "No such file" in found["doors.terminals.tls.crl"][1]
 
 
+def test_a_certificate_and_the_key_of_another_one(office: Office, records_server: RecordsServer) -> None:
+    """Each is sound by itself, and with both the start fails."""
+    certificate(office.folder, days=90)
+    kept = (office.folder / "k.pem").read_bytes()
+    certificate(office.folder, days=90)
+    with_tls(office, records_server.url)
+    assert office.troubles() == {}
+
+    (office.folder / "k.pem").write_bytes(kept)
+
+    level, detail, hint = office.troubles()["doors.terminals.tls"]
+    assert (level, "k.pem" in detail, "start fails" in hint) == ("failure", True, True)
+
+
+def test_files_of_ours_that_are_missing_do_not_send_to_the_records_server(
+    office: Office, records_server: RecordsServer
+) -> None:
+    """Nobody was asked, so neither its address nor the firewall is the matter."""
+    office.write(records_server.url, upstream=f"{{url: '{records_server.url}', credential: keys/credential}}")
+
+    assert "firewall" not in office.troubles()["upstream"][2]
+    assert records_server.journal == []
+
+
+def test_a_store_without_anybody_protected_is_a_warning(office: Office) -> None:
+    """It is what the alert ShowcauseRegistryEmpty will ring for."""
+    (office.folder / "c.csv").write_text("number,kind,agency,opened_at\n26-1,case,KY0429900,2026-11-01T00:00:00Z\n", "utf-8")
+    office.call("cases", "import", str(office.folder / "c.csv"), "--config", str(office.config))
+
+    level, _, hint = office.troubles()["registry"]
+    assert (level, "registry import" in hint) == ("warning", True)
+
+
 def test_a_store_that_is_damaged_newer_or_open_to_others(office: Office) -> None:
     """Each with what to do, and none is touched."""
     store = office.folder / "data/store.sqlite3"
@@ -264,6 +333,58 @@ def test_a_store_that_is_damaged_newer_or_open_to_others(office: Office) -> None
 
     store.chmod(0o644)
     assert "chmod 600" in office.troubles()["store"][2]
+
+
+def test_a_store_that_somebody_holds_is_not_to_be_replaced(office: Office) -> None:
+    """It is whole, and a backup in its place would lose what came since."""
+    store = office.folder / "data/store.sqlite3"
+    with sqlite3.connect(store, isolation_level=None) as holder:
+        holder.execute("PRAGMA user_version = 1")
+        store.chmod(0o600)
+        holder.execute("BEGIN EXCLUSIVE")
+        _, detail, hint = office.troubles()["store"]
+    holder.close()
+
+    assert "locked" in detail
+    assert "backup" not in hint
+    assert "holds it" in hint
+
+
+@pytest.mark.parametrize(
+    "name", ["store.sqlite3", "store.sqlite3-wal", "log", "log/acknowledged", "log/segments/000000000000.seg"]
+)
+def test_what_cannot_be_written_is_named(office: Office, name: str) -> None:
+    """A command that root ran leaves files behind which the service cannot write: the start fails, so this says which."""
+    store = office.folder / "data/store.sqlite3"
+    with sqlite3.connect(store) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    (office.folder / "data/log/segments").mkdir(mode=0o700, parents=True)
+    (office.folder / "data/log").chmod(0o700)
+    for each in ("store.sqlite3", "store.sqlite3-wal", "log/lock", "log/acknowledged", "log/segments/000000000000.seg"):
+        (office.folder / "data" / each).touch()
+        (office.folder / "data" / each).chmod(0o600)
+    path = office.folder / "data" / name
+    path.chmod(0o500 if path.is_dir() else 0o400)
+
+    with bound_by_modes():
+        level, detail, hint = office.troubles()[name.partition(".")[0].partition("/")[0]]
+    path.chmod(0o700)
+
+    assert (level, str(path) in detail) == ("failure", True)
+    assert "chown" in hint
+
+
+def test_a_data_folder_that_may_not_be_entered_is_told_with_everything_else(office: Office) -> None:
+    """The look goes on: it is for finding all that is wrong."""
+    (office.folder / "data").chmod(0)
+
+    with bound_by_modes():
+        found = office.troubles()
+    (office.folder / "data").chmod(0o700)
+
+    assert "Permission denied" in found["data"][1]
+    assert "backup" not in found["data"][2]
 
 
 def test_a_log_that_a_server_holds_is_no_trouble_and_its_doors_are_not_tried(office: Office) -> None:

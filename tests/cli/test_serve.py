@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -24,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def serving(office: Office) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, int]]]:
+def serving(office: Office, *before: str) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, int]]]:
     """Run ``serve`` in a process of its own until its three doors are open; yield it and their ports."""
-    command = [sys.executable, "-m", "proxy", "serve", "--config", str(office.config)]
+    command = [*before, sys.executable, "-m", "proxy", "serve", "--config", str(office.config)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         ports: dict[str, int] = {}
@@ -62,6 +63,7 @@ def stopped(process: subprocess.Popen[bytes], signum: signal.Signals) -> int:
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_serve_opens_its_doors_and_ends_in_good_order(office: Office, signum: signal.Signals) -> None:
     """Exit 0 on either signal; beside it and after it `doctor` has nothing to do, and the log verifies."""
+    office.enroll()
     with serving(office) as (process, ports):
         assert get(ports["ops"], "/livez")[0] == 200
         assert office.troubles() == {}
@@ -113,3 +115,44 @@ def test_a_key_that_is_missing_stops_the_start(office: Office) -> None:
     assert done.returncode == 3
     assert "keys/body cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_limit_of_open_files_is_raised_as_far_as_the_doors_need(office: Office) -> None:
+    """A shell's soft limit is no reason to run out of files under load."""
+    with serving(office, "prlimit", "--nofile=256:8192") as (process, _):
+        soft, _ = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        assert stopped(process, signal.SIGTERM) == 0
+
+    assert soft == 8192
+
+
+def test_too_few_files_for_the_doors_stop_the_start(office: Office) -> None:
+    """It says how many, and both ways out."""
+    command = ["prlimit", "--nofile=256:1024", sys.executable, "-m", "proxy", "serve", "--config", str(office.config)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 3
+    assert "1024 files open" in done.stderr
+    assert "LimitNOFILE" in done.stderr
+    assert "limits.connections" in done.stderr
+
+
+def test_a_store_that_is_gone_is_not_begun_anew_beside_its_log(office: Office) -> None:
+    """With an empty one nobody would be protected; only who fills a new one first has decided that it shall be so."""
+    office.enroll()
+    with serving(office) as (process, _):
+        assert stopped(process, signal.SIGTERM) == 0
+    (office.folder / "data/store.sqlite3").rename(office.folder / "aside")
+
+    command = [sys.executable, "-m", "proxy", "serve", "--config", str(office.config)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 3
+    assert "backup" in done.stderr
+    level, detail, hint = office.troubles()["store"]
+    assert (level, "is gone" in detail, "backup" in hint) == ("failure", True, True)
+    assert not (office.folder / "data/store.sqlite3").exists()
+
+    office.enroll()
+    with serving(office) as (process, _):
+        assert stopped(process, signal.SIGTERM) == 0

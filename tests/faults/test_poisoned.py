@@ -21,6 +21,7 @@ async def assert_poisoned(served: Served) -> None:
             assert (answer.status, answer.problem, answer.entry) == (503, "audit-unavailable", "")
     status, ready = await served.ops("/readyz")
     assert (status, b"restart this node" in ready) == (503, True)
+    assert any(why in ready for why in (b"Input/output error", b"the disk is full"))
     assert (await served.ops("/livez"))[0] == 200
     metrics = (await served.ops("/metrics"))[1]
     assert b"showcause_audit_poisoned 1.0" in metrics

@@ -78,3 +78,14 @@ def fill(connection: sqlite3.Connection, table: str) -> None:
     columns = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
     values = [f"'{name}'" if kind.startswith(("VARCHAR", "BLOB")) else "1" for _, name, kind, *_ in columns]
     connection.execute(f'INSERT INTO "{table}" VALUES ({", ".join(values)})')
+
+
+async def test_a_file_that_is_no_store_is_told_of_in_one_sentence(tmp_path: Path) -> None:
+    """What is wrong with which file; no statement, and no address of anybody's manual."""
+    store = tmp_path / "store.sqlite3"
+    store.write_bytes(b"not a database at all" * 100)
+
+    with pytest.raises(DatabaseUnusable) as refused:
+        await Database(store).open()
+
+    assert str(refused.value) == f"{store} cannot be opened as the store: file is not a database"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from proxy.identity.desk import EnrollmentRefused
 from proxy.identity.principal import CredentialInvalid, CredentialMissing
-from proxy.identity.tls import CertificatesUnusable, certificate_uris, server_context, trouble
+from proxy.identity.tls import CertificatesUnusable, certificate_uris, notice, server_context, trouble
 from proxy.refusal import Refusal
 from tests.identity.conftest import Authority, holder
 
@@ -239,17 +240,42 @@ async def test_a_broken_list_stops_handshakes_until_it_is_whole_again(
             crl.write_bytes(broken)
             with pytest.raises(aiohttp.ClientError):
                 await server.ask(pair)
-            assert str(crl) in (trouble(context) or "")
+            assert str(crl) in (trouble(context, datetime.now(UTC)) or "")
         crl.unlink()
         with pytest.raises(aiohttp.ClientError):
             await server.ask(pair)
         crl.write_bytes(whole)
         assert await server.ask(pair) == (200, "badge-1 certificate")
-        assert trouble(context) is None
+        assert trouble(context, datetime.now(UTC)) is None
         authority.revoke([certificate])
         with pytest.raises(aiohttp.ClientError):
             await server.ask(pair)
     assert "badge" not in caplog.text
+
+
+async def test_a_certificate_says_when_it_ends_before_and_after(authority: Authority) -> None:
+    """Clients refuse it without a word to us, so nothing that they ask would tell."""
+    pair, crl = authority.server(), authority.revoke(days=(-1, 90))
+    today = datetime.now(UTC)
+    context = server_context(pair, pair, authority.path, crl)
+
+    assert (trouble(context, today), notice(context, today)) == (None, "")
+    assert "expires at" in notice(context, today + timedelta(days=20))
+    assert trouble(context, today + timedelta(days=20)) is None
+    assert "expired at" in (trouble(context, today + timedelta(days=31)) or "")
+
+
+async def test_a_revocation_list_past_its_next_update_is_told_of(authority: Authority) -> None:
+    """No client certificate is taken with it: trouble where one is needed, a notice where a key will do."""
+    pair, crl = authority.server(), authority.revoke(days=(-1, 7))
+    later = datetime.now(UTC) + timedelta(days=8)
+
+    optional = server_context(pair, pair, authority.path, crl)
+    required = server_context(pair, pair, authority.path, crl, required=True)
+
+    assert trouble(optional, later) is None
+    assert "next update" in notice(optional, later)
+    assert "next update" in (trouble(required, later) or "")
 
 
 async def test_old_protocol_versions_are_not_spoken(authority: Authority) -> None:

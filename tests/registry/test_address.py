@@ -168,3 +168,21 @@ def test_respelling_changes_nothing(number: int, direction: str, name: str, suff
 
     assert address.address(full)[:3] == address.address(short)[:3]
     assert address.street(full)[:3] == address.street(short)[:3]
+
+
+@given(
+    number=st.integers(0, 2_000_000).map(str) | st.from_regex("[0-9]{1,7}", fullmatch=True),
+    rest=st.lists(
+        st.sampled_from(
+            [*"#,-/12", "Elm", "St", "N", "CT", "Apt", "3B", "1/2", "FL", "2nd", "NY", "12345", "Rd", "County", "é"]
+        )
+        | st.text(max_size=4),
+        max_size=8,
+    ).map(" ".join),
+)
+@settings(max_examples=500)
+def test_a_street_that_is_remembered_is_read_as_if_it_were_new(number: str, rest: str) -> None:
+    """Whichever house of a street came first, every other of its houses has the form that it would have by itself."""
+    text = f"{number} {rest}"
+
+    assert address.by_street(address.street)(text) == address.street(text)

@@ -138,6 +138,18 @@ async def test_a_strangers_number_that_is_one_slip_away_is_not_compared(office: 
     assert office.roads(given_name="James", surname="Whitcombe", ssn="219-09-9998") == {"likeness"}
 
 
+async def test_a_stranger_in_a_street_of_that_sound_is_not_compared(office: Office) -> None:
+    """An address beside another date of birth tells where one name sounds alike; whose is another lives in another town."""
+    home = {"street": "12 Elm Street", "city": "Springfield", "state": "NY", "postal_code": "12345"}
+    person = {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09"}
+    await office.enroll({**person, "category": "official", "basis": "law", **home})
+
+    there = {"street": "12 Elmm Street", "city": "Springfield", "state": "NY", "postal_code": "12345"}
+    assert office.roads(given_name="Elanor", surname="Whitcomb", dob="1984-10-24", **there) == {"likeness"}
+    assert office.protections(given_name="James", surname="Carter", dob="1984-10-24", **there) == ()
+    assert office.roads(**there) == {"likeness"}
+
+
 @given(
     given_name=st.text("abcdefghijklmnop", min_size=3, max_size=9), surname=st.text("abcdefghijklmnop", min_size=3, max_size=9)
 )

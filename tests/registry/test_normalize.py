@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.registry import address, normalize
 from proxy.registry.name_keys import enrolled_keys, parts_keys, text_keys
+from proxy.registry.usps import DIRECTIONS, ORDINALS, STATE_CODES, SUFFIXES, TENS, UNITS, WORD_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,16 @@ HOSTILE = st.one_of(
     st.text(max_size=40),
     st.text(st.characters(), max_size=300),
     st.text("0123456789+-() .,#/xX'ABNSEW\u0301\u200b\uff11", max_size=40),
+)
+ADDRESSES = st.builds(
+    lambda number, words, between: f"{number} {between.join(words)}",
+    st.integers(0, 99_999),
+    st.lists(
+        st.sampled_from([*SUFFIXES, *UNITS, *WORD_UNITS, *DIRECTIONS, *STATE_CODES, *ORDINALS, *TENS])
+        | st.sampled_from(["Elm", "Box", "Co", "US", "#", "12", "3B", "1/2", "30-32", "12-A", "c/o", "", "é", "12345"]),
+        max_size=8,
+    ),
+    st.sampled_from([" ", "", "-", "/", ", "]),
 )
 FORMS: list[Callable[[str], str]] = [
     normalize.fold, normalize.surname, normalize.moniker, normalize.dob, normalize.ssn, normalize.phone, normalize.email,
@@ -42,10 +53,13 @@ def test_a_normal_form_is_its_own_normal_form(form: Callable[[str], str], text: 
     assert len(once) <= normalize.MOST_CHARACTERS
 
 
-@given(text=HOSTILE)
-@settings(max_examples=200)
+@given(text=HOSTILE | ADDRESSES)
+@example(text="415 Hwy 30-32")
+@example(text="12 CT1-N")
+@settings(max_examples=500)
 def test_hostile_addresses_and_names_are_read_or_not(text: str) -> None:
     """No text makes the parsers of addresses and names raise, and what they find is bounded."""
+    assert not address.loose(text).number
     for found in (address.street(text), address.address(text)):
         assert bool(found.number) == bool(found.core)
     assert len(text_keys(text)) <= 6

@@ -27,6 +27,9 @@ def test_a_highway_is_its_number(written: str) -> None:
         ("415 County Road 12", "COUNTY RD 12", ""),
         ("415 Co Rd 12", "COUNTY RD 12", ""),
         ("415 CR-12", "COUNTY RD 12", ""),
+        ("415 County Rd 12-A", "COUNTY RD 12A", ""),
+        ("415 CR 12A", "COUNTY RD 12A", ""),
+        ("415 Hwy 30-32", "HWY 30", "32"),
         ("415 C.R. 12", "COUNTY RD 12", ""),
         ("415 County Rd. #12", "COUNTY RD 12", ""),
         ("415 County Hwy 12 Lot 3", "COUNTY RD 12", "LOT3"),
@@ -61,7 +64,7 @@ def test_roads_of_other_keepers_are_others(written: str, core: str, unit: str) -
         ("RR #2 Box 152", "RR 2"), ("Rural Route 2 Box 152", "RR 2"), ("Rt 2 Box 152", "RR 2"), ("RFD 2 Box 152", "RR 2"),
         ("RD 02 Bx 152", "RR 2"), ("RR 2 #152", "RR 2"), ("Box 152 RR 2", "RR 2"), ("RR 2 Box 152 Bryan Dairy Rd", "RR 2"),
         ("HC 2 Box 152", "HC 2"), ("HCR 2 Box 152", "HC 2"), ("Highway Contract Route 2 Box 152", "HC 2"),
-        ("Star Route 2 Box 152", "HC 2"),
+        ("Star Route 2 Box 152", "HC 2"), ("RR 2-B Box 152", "RR 2B"), ("PO Box 152/3", "PO BOX"),
     ],
 )  # fmt: skip
 def test_a_box_is_one_home(written: str, core: str) -> None:

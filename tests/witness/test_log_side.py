@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -160,6 +161,24 @@ async def test_without_a_quorum_an_answer_leaves_or_not_as_the_settings_say(coun
         entries = [(entry.kind, dict(entry.facts)) for entry in AuditReader(county.log).entries()]
 
     assert entries == [("heartbeat", {"every": 1}), ("unwitnessed", {"entry": 0, "released": release})]
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+async def test_a_node_on_which_no_answer_waits_for_witnesses_is_ready_without_them(county: County, awaited: bool) -> None:
+    """Nothing is held back then, so nothing is to be taken out of service; it is told all the same."""
+    ticks = itertools.count(step=100.0)
+    async with county.open() as (log, witnesses):
+        audit = AuditTrail(log, Sealer(index_key=bytes(32), body_key=bytes(32)), utc_now)
+        gate = ReleaseGate(audit, witnesses, wait_seconds=0.0, monotonic=lambda: next(ticks), awaited=lambda: awaited)
+        await audit.record(Heartbeat(every=1))
+        assert not await witnesses.covers(0, 0.1)
+        await gate.tend()
+        trouble, notice = gate.trouble, gate.notice
+        [opened] = [dict(entry.facts) for entry in AuditReader(county.log).entries() if entry.kind == "unwitnessed-since"]
+
+    assert bool(trouble) is awaited
+    assert bool(notice)
+    assert opened["released"] is not awaited
 
 
 async def test_after_a_contradiction_nothing_leaves_on_any_route(county: County) -> None:
