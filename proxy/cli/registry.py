@@ -189,15 +189,15 @@ def tell(report: Report, file: Path, *, as_json: bool) -> None:
         raise done(Code.FOUND)
 
 
-def progress_over(doing: str, file: Path) -> AbstractContextManager[Callable[[int], None]]:
-    """Return a progress bar over a file's bytes."""
-    return progress(f"{doing} {file.name}", file.stat().st_size if file.is_file() else None)
+def progress_over(file: Path) -> AbstractContextManager[Callable[[int], None]]:
+    """Return a progress bar over the bytes of a file that is read."""
+    return progress(f"reading {file.name}", file.stat().st_size if file.is_file() else None)
 
 
 async def _import(settings: Settings, file: Path) -> Report:
     words, concealed = words_of(settings), risky_by(settings)
     async with opened(settings) as registry:
-        with progress_over("reading", file) as read, progress("enrolling") as wrote:
+        with progress_over(file) as read, progress("enrolling") as wrote:
             return await import_registry(
                 registry, file, **words, concealed=concealed, by=operator(), now=utc_now(), read=read, wrote=wrote
             )
