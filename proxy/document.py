@@ -7,6 +7,8 @@ person edits (configuration, routes, purposes, fields, vocabulary) comes through
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -18,7 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 M = TypeVar("M", bound=BaseModel)
@@ -31,8 +33,18 @@ YAML_HINTS: Final = {
     "character '\\t'": "indent with spaces, not with tabs",
     "mapping values are not allowed": "put a text with a colon in it into quotes",
     "duplicate key": "keep one of the two",
+    "expected <block end>": "this line, or one of those above it, is indented otherwise than those beside it",
+    "bad indentation": "this line, or one of those above it, is indented otherwise than those beside it",
+    "could not find expected ':'": "a key is followed by a colon and a space",
+    "expected ',' or ": "is a bracket not closed, or a comma missing?",
 }
 """What people mean when YAML says what it thinks."""
+TYPED_HINTS: Final = {
+    "list_type": "write it in brackets: [one, another]",
+    "int_type": "digits alone, as in 240; a comment behind it needs a space before its #",
+    "bool_type": "true or false",
+}
+_TYPOGRAPHIC: Final = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +153,9 @@ def load_with_positions(path: Path, model: type[M]) -> tuple[M, Positions]:
     """
     text = _read(path)
     root = _parse(path, text)
+    if root is None:
+        help_ = "an empty file says nothing at all; restore it"
+        raise DocumentInvalid([Mistake(file=path, line=1, column=1, message="the file is empty", help=help_)])
     return validate(_plain(root), model, Positions(path, text, root))
 
 
@@ -150,10 +165,18 @@ def validate(data: object, model: type[M], positions: Positions) -> tuple[M, Pos
     Raises:
         DocumentInvalid: with every mistake found.
     """
+    mistakes = [
+        positions.mistake(path, f"{value[0]} is no quote here: it would be part of the text", hint="type quotes straight")
+        for path, value in _texts(data, ())
+        if value.startswith(tuple(_TYPOGRAPHIC))
+    ]
     try:
-        return model.model_validate(data), positions
+        validated = model.model_validate(data)
     except ValidationError as error:
-        raise DocumentInvalid(_mistake(detail, model, positions) for detail in error.errors()) from None
+        mistakes += [_mistake(detail, model, positions) for detail in error.errors()]
+    if mistakes:
+        raise DocumentInvalid(mistakes)
+    return validated, positions
 
 
 def read_mapping(path: Path) -> tuple[dict[str, Any], Positions]:
@@ -184,12 +207,39 @@ def _read(path: Path) -> str:
             [Mistake(file=path, line=1, column=1, message="byte order mark", help="save the file without one")]
         )
     try:
-        return raw.decode("utf-8")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
         raise DocumentInvalid([Mistake(file=path, line=line, column=column, message=message, help="save as UTF-8")]) from None
+    unseen = list(_unseen(path, text))
+    if unseen:
+        raise DocumentInvalid(unseen)
+    return text
+
+
+def _unseen(path: Path, text: str) -> Iterator[Mistake]:
+    """Yield the characters that nobody sees.
+
+    In comments, too: YAML ends a line at a lone carriage return, so that a key may hide behind what an editor and a reviewer
+    take for a comment, and marks of direction turn around what is read (CVE-2021-42574).
+    """
+    for number, line in enumerate(re.split(r"\r?\n", text), start=1):
+        for offset, character in enumerate(line):
+            if character not in " \t" and unicodedata.category(character)[0] in "CZ":
+                name = unicodedata.name(character, "control character")
+                message = f"invisible character U+{ord(character):04X} ({name})"
+                yield Mistake(file=path, line=number, column=offset + 1, message=message, help="delete it")
+
+
+def _texts(data: object, at: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield every text of plain data, with its path."""
+    if isinstance(data, str):
+        yield at, data
+    elif isinstance(data, (dict, list)):
+        for step, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _texts(value, (*at, step))
 
 
 def _parse(path: Path, text: str) -> object:
@@ -240,11 +290,26 @@ def _mistake(detail: Any, model: type[BaseModel], positions: Positions) -> Mista
     if detail["type"] == "missing":
         return positions.mistake(path, f"'{path[-1]}' is missing", value=False, hint="add it under this key")
     message = str(detail["msg"]).removeprefix("Value error, ")
-    hint = "write it in brackets: [one, another]" if detail["type"] == "list_type" else None
+    hint = TYPED_HINTS.get(detail["type"])
+    if detail["type"] in {"model_type", "dict_type"}:
+        message, known = "names and values belong here", _known(model, path)
+        hint = f"known here: {', '.join(sorted(known))}" if known else None
+    if detail["type"] == "string_pattern_mismatch":
+        message, hint = _misspelt(message, str(detail["input"]))
     expected = (detail.get("ctx") or {}).get("expected")
     if detail["type"] in {"literal_error", "enum"} and isinstance(detail["input"], str) and isinstance(expected, str):
         hint = suggest(detail["input"], [word.strip("' ") for word in expected.replace(" or ", ",").split(",")])
     return positions.mistake(path, message, hint=hint)
+
+
+def _misspelt(message: str, said: str) -> tuple[str, str | None]:
+    """Return what is wrong with a word that has another form than its kind of word, and what to do."""
+    strange = next((character for character in said if ord(character) > 126), None)
+    if strange is not None:
+        name = unicodedata.name(strange, "?")
+        return f"'{said}' holds {name} (U+{ord(strange):04X}), which only looks right", "type the word again"
+    small = "^[a-z]" in message
+    return message, "a small letter, then small letters, digits and what else the pattern names" if small else None
 
 
 def _known(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:

@@ -159,13 +159,14 @@ class _Composition:
         sign_in = await parts.open_sign_in(database, outbox)
         identities = Identities(
             database=database,
+            key=store_key,
             presence=timedelta(seconds=settings.presence_seconds),
             tokens=sign_in.tokens if sign_in is not None else None,
             people=sign_in.people if sign_in is not None else None,
             keys=settings.oidc is None or settings.oidc.embedded_keys,
         )
         cases = await stack.enter_async_context(
-            case_directory(settings.cases.system, database, metrics=metrics, monotonic=time.perf_counter)
+            case_directory(settings.cases.system, database, store_key, metrics=metrics, monotonic=time.perf_counter)
         )
         purposes = Purposes(
             catalogue=lambda: live.policies.catalogue,
@@ -280,6 +281,7 @@ class _Composition:
 
         sessions = Sessions(
             database=database,
+            key=store_key,
             audit=audit,
             outbox=outbox,
             identities=identities,

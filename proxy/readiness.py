@@ -78,6 +78,7 @@ async def readiness(
     beside = [
         Check(name="oversight", ok=not oversight, reason=oversight),
         Check(name="locks", ok=not locks, reason=locks),
+        _noted("credentials", rooms.identities.trouble),
         _case_check(rooms.cases, checks[0]),
         _step_up_check(keys_alone=keys_alone),
     ]

@@ -1,9 +1,16 @@
-"""Columns of the store that only this house can read: AES-256-GCM, each value bound to its row and its column."""
+"""What of the store only this house can read, or write.
+
+Sealed columns are AES-256-GCM, each value bound to its row and its column. A row whose columns lie open is under a MAC as a
+whole, so that who can write the file but has no key makes none that is believed. Either can be removed, or put back as it was.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
 
+import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -33,3 +40,19 @@ class SealedColumns:
             # A row that was moved, altered, or sealed under another key: trust none of it.
             msg = f"{self._what} {row} cannot be opened: it was altered, or the key is another"
             raise ValueError(msg) from error
+
+
+class RowMacs:
+    """MACs over the rows of one kind of thing."""
+
+    def __init__(self, key: bytes, what: str) -> None:
+        """Take a 32-byte key from which this kind's own is derived."""
+        self._key = hmac.digest(key, f"showcause row {what}".encode(), hashlib.sha256)
+
+    def of(self, *facts: object) -> bytes:
+        """Return the MAC of everything that a row says: texts, numbers, nothing, and lists of them."""
+        return hmac.digest(self._key, orjson.dumps(facts), hashlib.sha256)
+
+    def holds(self, mac: bytes | None, *facts: object) -> bool:
+        """Tell whether a row says what was written here."""
+        return mac is not None and hmac.compare_digest(mac, self.of(*facts))

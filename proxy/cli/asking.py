@@ -94,7 +94,7 @@ async def asking(settings: Settings, log: AskedLog) -> AsyncIterator[Questions]:
             async with cases_of(settings, store) as cases:
                 search = LogSearch(index, sealer, QueuedLog(settings, store), log.older)
                 # Whom only the provider's tokens name has come by, and is in the log.
-                identities = Identities(database=store.database)
+                identities = Identities(database=store.database, key=store.key)
                 yield Questions(search=search, cases=cases, registry=registry, sealer=sealer, persons=identities.persons)
     finally:
         index.close()
@@ -117,9 +117,10 @@ class Asked:
         asker = Asker(person=operator(), role=OPERATOR)
         async with asking(self.settings, self.log) as questions:
             pages = [page async for page in self._pages(questions, asker)]
+            if self.answer is not None:  # before anything is printed: whoever reads may have read enough (`| head`)
+                self.answer.write_bytes((await self._complete(questions, asker)).document())
             self._print(pages)
             if self.answer is not None:
-                self.answer.write_bytes((await self._complete(questions, asker)).document())
                 say(f"{self.answer}: check it with `audit verify-answer`") if not self.as_json else None
 
     async def _pages(self, questions: Questions, asker: Asker) -> AsyncIterator[Found]:

@@ -102,7 +102,7 @@ def list_(
 
 async def _import(settings: Settings, file: Path, step: Callable[[int, int], None]) -> Imported:
     async with recording(settings) as opened:
-        return await import_cases(opened.database, file, actor=operator(), outbox=opened.outbox, progress=step)
+        return await import_cases(opened.database, opened.key, file, actor=operator(), outbox=opened.outbox, progress=step)
 
 
 async def _listed(settings: Settings, kind: str | None, agency: str | None, most: int) -> Sequence[Case]:

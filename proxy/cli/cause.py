@@ -28,7 +28,7 @@ async def cases_of(settings: Settings, store: Recording) -> AsyncIterator[CaseDi
     from proxy.telemetry import Metrics  # noqa: PLC0415 -- likewise
 
     system = settings.cases.system
-    async with case_directory(system, store.database, metrics=Metrics(), monotonic=time.perf_counter) as cases:
+    async with case_directory(system, store.database, store.key, metrics=Metrics(), monotonic=time.perf_counter) as cases:
         yield cases
 
 

@@ -179,7 +179,12 @@ def _at_desk(settings: Settings, use: Callable[[IdentityDesk], Awaitable[T]]) ->
     async def work() -> T:
         async with recording(settings) as opened:
             desk = IdentityDesk(
-                database=opened.database, outbox=opened.outbox, clock=utc_now, randomness=os.urandom, actor=operator()
+                database=opened.database,
+                key=opened.key,
+                outbox=opened.outbox,
+                clock=utc_now,
+                randomness=os.urandom,
+                actor=operator(),
             )
             return await use(desk)
 

@@ -21,7 +21,7 @@ from proxy.cli.common import (
     settings_of,
     warn,
 )
-from proxy.cli.recording import operator, recording, sealer_of
+from proxy.cli.recording import operator, recording
 from proxy.clock import stamp, utc_now
 from proxy.identity.passkey_desk import PasskeyDesk
 from proxy.identity.passkeys import PasskeyRefused, StepUpFailed, passkey_key
@@ -93,7 +93,7 @@ def _at_desk(settings: Settings, use: Callable[[PasskeyDesk], Awaitable[T]]) -> 
         async with recording(settings) as opened:
             desk = PasskeyDesk(
                 database=opened.database,
-                key=passkey_key(sealer_of(settings).store_key),
+                key=passkey_key(opened.key),
                 outbox=opened.outbox,
                 clock=utc_now,
                 randomness=os.urandom,

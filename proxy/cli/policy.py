@@ -51,8 +51,9 @@ def check(
     Every question that can be asked is decided by our reading of the rows and by an independent one, and one question of
     each kind by stock Casbin; all have to agree. Exit 1 when there is anything to tell.
     """
-    from proxy.policy.gate import disagreements  # noqa: PLC0415 -- Casbin takes its time
-    from proxy.policy.service import load_policies, review  # noqa: PLC0415
+    from proxy.policy.advice import review  # noqa: PLC0415 -- Casbin takes its time
+    from proxy.policy.gate import disagreements  # noqa: PLC0415
+    from proxy.policy.service import load_policies  # noqa: PLC0415
 
     folder = folder_of(config, policies)
     mistakes: tuple[Mistake, ...] = ()

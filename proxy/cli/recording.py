@@ -37,10 +37,11 @@ OPERATOR: Final = "operator"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """An open store, and the outbox to put events into within ``database.begin()``."""
+    """An open store with its key, and the outbox to put events into within ``database.begin()``."""
 
     database: Database
     outbox: Outbox
+    key: bytes
 
 
 def sealer_of(settings: Settings) -> Sealer:
@@ -69,7 +70,7 @@ async def recording(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
     await database.open()
     try:
         outbox = Outbox(database, sealer, clock, os.urandom)
-        yield Recording(database=database, outbox=outbox)
+        yield Recording(database=database, outbox=outbox, key=sealer.store_key)
         await deliver(settings, outbox, sealer, clock=clock)
     finally:
         await database.close()

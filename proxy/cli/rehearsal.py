@@ -12,7 +12,7 @@ from proxy.clock import utc_now
 from proxy.registry.keyring import Keyring
 
 if TYPE_CHECKING:
-    from proxy.database import Database
+    from proxy.cli.recording import Recording
     from proxy.identity.principal import Principal
     from proxy.policy.decision import Facts
     from proxy.policy.service import PolicySet
@@ -38,11 +38,12 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
 
     now = utc_now()
     async with recording(settings) as store:
-        principal = await _principal(store.database, person)
+        principal = await _principal(store, person)
         inbound = Inbound(query_id="rehearsal", source="", method="GET", target=target, headers=(("Query-Purpose", purpose),))
         inquiry = inquire(policies.routes, inbound)
         metrics, monotonic = Metrics(), time.perf_counter
-        async with case_directory(settings.cases.system, store.database, metrics=metrics, monotonic=monotonic) as cases:
+        system = settings.cases.system
+        async with case_directory(system, store.database, store.key, metrics=metrics, monotonic=monotonic) as cases:
             purposes = Purposes(
                 catalogue=lambda: policies.catalogue,
                 directory=cases,
@@ -74,12 +75,13 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
     return facts
 
 
-async def _principal(database: Database, person: str) -> Principal:
+async def _principal(store: Recording, person: str) -> Principal:
     from proxy.identity.principal import Principal  # noqa: PLC0415
     from proxy.identity.store import CredentialStore  # noqa: PLC0415
 
-    async with database.begin() as connection:
-        found = [each for each in await CredentialStore(database).listed(connection, person=person) if each.revoked_at is None]
+    async with store.database.begin() as connection:
+        listed = await CredentialStore(store.database, store.key).listed(connection, person=person)
+    found = [each for each in listed if each.revoked_at is None]
     if not found:
         raise CommandFailed(f"nobody is enrolled as {person}", help="`identity list` shows who is", code=Code.WRONG_USE)
     holder = found[0].holder

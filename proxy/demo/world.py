@@ -62,26 +62,26 @@ async def make_world(home: Home, clock: Clock) -> Town:
     for name in ("index", "body", "registry"):
         create_key(home.keys / f"{name}.key")
     home.imports.mkdir(mode=0o700, exist_ok=True)
-    async with _store(home, clock) as (database, outbox):
-        await _import_cases(home, database, outbox, clock)
+    async with _store(home, clock) as (database, key, outbox):
+        await _import_cases(home, database, key, outbox, clock)
         await _import_people(home, town, database, outbox, clock)
-        home.write_keys(await _enroll(database, outbox, clock))
+        home.write_keys(await _enroll(database, key, outbox, clock))
     home.mark(complete=True)
     return town
 
 
 @asynccontextmanager
-async def _store(home: Home, clock: Clock) -> AsyncIterator[tuple[Database, Outbox]]:
+async def _store(home: Home, clock: Clock) -> AsyncIterator[tuple[Database, bytes, Outbox]]:
     database = Database(home.data / "store.sqlite3")
     await database.open()
     try:
         sealer = Sealer.load(index=home.keys / "index.key", body=home.keys / "body.key")
-        yield database, Outbox(database, sealer, clock, os.urandom)
+        yield database, sealer.store_key, Outbox(database, sealer, clock, os.urandom)
     finally:
         await database.close()
 
 
-async def _import_cases(home: Home, database: Database, outbox: Outbox, clock: Clock) -> None:
+async def _import_cases(home: Home, database: Database, store_key: bytes, outbox: Outbox, clock: Clock) -> None:
     path = home.imports / "cases.csv"
     rows = [
         {
@@ -97,7 +97,7 @@ async def _import_cases(home: Home, database: Database, outbox: Outbox, clock: C
         for case in docket.cases(clock())
     ]
     write_csv(path, list(rows[0]), rows)
-    imported = await import_cases(database, path, actor=ACTOR, outbox=outbox)
+    imported = await import_cases(database, store_key, path, actor=ACTOR, outbox=outbox)
     accepted(path, [f"line {each.line}: {each.reason}" for each in imported.rejected])
 
 
@@ -126,10 +126,10 @@ def _lines(path: Path, keys: Sequence[str]) -> Iterator[tuple[int, Mapping[str, 
             yield number, raw
 
 
-async def _enroll(database: Database, outbox: Outbox, clock: Clock) -> Mapping[str, str]:
+async def _enroll(database: Database, store_key: bytes, outbox: Outbox, clock: Clock) -> Mapping[str, str]:
     """Give each of the cast a key; return the keys."""
     keys: dict[str, str] = {}
-    store = CredentialStore(database)
+    store = CredentialStore(database, store_key)
     for sign_in in docket.SIGN_INS:
         key = keys[sign_in.key] = make_key(os.urandom(KEY_BYTES))
         holder = Holder(person=sign_in.person, agency=AGENCY, role=sign_in.role, unit=sign_in.unit, terminal=sign_in.terminal)

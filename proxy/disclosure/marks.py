@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.disclosure.splice import Number
 from proxy.registry.forms import form, joined, kind_of
+from proxy.registry.meant import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -125,7 +126,7 @@ def _fields(value: object, declared: Shape) -> Iterator[tuple[Field, object]]:
 
 
 def _marked(field: Field, content: object, marking: Marker) -> str:
-    text = content if isinstance(content, str) else str(content)
+    text = meant(content) if isinstance(content, str) else str(content)
     if field.kind is not None:
         return marking(field.kind, text)
-    return marking(field.field_class, text) if len(text) >= LEAST_TEXT and type(text) is not Number else ""
+    return marking(field.field_class, text) if len(text) >= LEAST_TEXT and type(content) is not Number else ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.disclosure.splice import Number
 from proxy.inquiry.inquiry import TEXT
+from proxy.registry.meant import meant
 from proxy.registry.normalize import MOST_CHARACTERS
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def _identifiers(content: object, values: list[str], most: int) -> bool:
         # The registry reads no longer text: a name with a kilobyte of blanks behind it would be nobody's.
         if len(content) > most or not (content.isprintable() or _readable(content)):
             return False
-        values.append(content)
+        if (text := meant(content)) is not content and not _readable(text):
+            return False
+        values.append(text)
         return True
     if type(content) is Number:
         values.append(str(content))

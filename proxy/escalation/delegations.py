@@ -33,14 +33,15 @@ class Delegations:
         self,
         *,
         database: Database,
+        key: bytes,
         audit: AuditLog,
         holders: Holders | None,
         approvers: Callable[[], frozenset[str]],
         clock: Clock,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        """Take the store, the log, whoever knows who there is, and the roles that decide on anything."""
-        self._store = DelegationStore(database)
+        """Take the store with a 32-byte key, the log, whoever knows who there is, and the roles that decide on anything."""
+        self._store = DelegationStore(database, key)
         self._audit = audit
         self._holders = holders
         self._approvers = approvers
@@ -91,7 +92,7 @@ class Delegations:
         found = await self._store.get(delegation_id)
         if found is None or principal.person not in {found.delegator, found.delegate}:
             raise DelegationUnknown("There is no such delegation of yours, or to you.")
-        async with self._store.ending(delegation_id, by=principal.person, now=self._clock()) as ended:
+        async with self._store.ending(found, by=principal.person, now=self._clock()) as ended:
             if not ended:
                 raise DelegationUnknown("This delegation is over already.")
             await self._audit.record(DelegationEnded(delegation=found, actor=principal.person))

@@ -54,6 +54,7 @@ class Moves:
         self._clock = clock
         self._metrics = metrics
         self._grant = grant
+        self._ended: dict[str, datetime] = {}
         self.lock = asyncio.Lock()
         self.changed = asyncio.Condition()
 
@@ -121,6 +122,9 @@ class Moves:
     ) -> tuple[Escalation, Escalation]:
         for _ in range(ATTEMPTS):
             current = await self._store.get(escalation.id) or escalation
+            if current.state is State.APPROVED and current.id in self._ended:
+                # Somebody has put the row back as it was: an approval has one end.
+                raise EscalationMoved("This approval has ended already, whatever the store says. Tell the operator.")
             if confirmed is not None and approval_of(current, reason, by) != confirmed.thing:
                 raise EscalationMoved("It was changed while you confirmed it. Look at it again, and confirm anew.")
             moved, approval = self._after(current, move, actor=actor, by=by, reason=reason, amendments=amendments)
@@ -140,8 +144,17 @@ class Moves:
             with suppress(Stale):
                 async with self._store.moving(current, moved, approval):
                     await self._audit.record(event)
+                self._remember(current, moved)
                 return current, moved
         raise EscalationMoved("Somebody else was faster; look at it again.")
+
+    def _remember(self, before: Escalation, after: Escalation) -> None:
+        """Remember which approvals have ended, for as long as they would have been good."""
+        now = self._clock()
+        for ended in [id_ for id_, until in self._ended.items() if until <= now]:
+            del self._ended[ended]
+        if before.state is State.APPROVED and after.state is not State.APPROVED and before.grant_expires_at is not None:
+            self._ended[before.id] = before.grant_expires_at
 
     def _after(
         self, current: Escalation, move: Move, *, actor: str, by: Authority, reason: str, amendments: int

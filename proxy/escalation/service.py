@@ -104,7 +104,9 @@ class Escalations:
         self._expires = expires
         self._informative = informative
         self._randomness = randomness
-        self.delegations = Delegations(database=database, audit=audit, holders=holders, approvers=approvers, clock=clock)
+        self.delegations = Delegations(
+            database=database, key=key, audit=audit, holders=holders, approvers=approvers, clock=clock
+        )
         self._panel = Panel(
             store=self._store,
             database=database,

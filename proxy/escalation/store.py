@@ -1,4 +1,8 @@
-"""Escalations in the store: who asked lies open, what was asked is sealed (AES-256-GCM, the id as associated data)."""
+"""Escalations in the store: who asked lies open, what was asked is sealed (AES-256-GCM, the id as associated data).
+
+Each is under a MAC as a whole: its state, its times, who agreed and what was said. Who can write the store but has no key
+could else approve a query by a word in a column, or take an addition back that voided an approval.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from proxy.database import METADATA
 from proxy.escalation.lifecycle import Approval, Asked, Escalation, Move, Said, State
 from proxy.escalation.pattern import returned
 from proxy.policy.decision import Demand
-from proxy.sealed_columns import SealedColumns
+from proxy.sealed_columns import RowMacs, SealedColumns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -41,6 +45,7 @@ _escalations: Final = Table(
     Column("grant_expires_at", String),
     Column("sealed", LargeBinary, nullable=False),
     Column("sealed_reason", LargeBinary),
+    Column("mac", LargeBinary, nullable=False),
     Index("escalations_by_fingerprint", "fingerprint", "created_at"),
     Index("escalations_by_state", "state", "agency", "created_at"),
 )
@@ -81,6 +86,7 @@ class EscalationStore:
         """Take the store and a 32-byte key."""
         self._database = database
         self._sealed = SealedColumns(key, "escalation")
+        self._macs = RowMacs(key, "escalation")
 
     def generation(self) -> int:
         """Return the number of commits that changed an escalation, of any process."""
@@ -97,6 +103,7 @@ class EscalationStore:
             "created_at": in_order(escalation.created_at),
             "expires_at": in_order(escalation.expires_at),
             "sealed": self._sealed.seal(orjson.dumps(asdict(escalation.asked), default=sorted), escalation.id, "asked"),
+            "mac": self._macs.of(*self._facts(escalation)),
         }
         async with self._database.begin() as connection:
             await connection.execute(_escalations.insert().values(values))
@@ -144,20 +151,13 @@ class EscalationStore:
         Raises:
             Stale: it is not, or no longer, as ``before`` has it; nothing is written.
         """
-        spoken = select(func.count()).where(_words.c.escalation == before.id).scalar_subquery()
-        statement = update(_escalations).where(
-            _escalations.c.id == before.id,
-            _escalations.c.state == str(before.state),
-            spoken == len(before.words),  # who agrees in one process while something is added in another agrees to other words
-        )
+        # The MAC is over all of it: of two who agree at once in two processes, or agree and add to the statement, one is stale.
+        stood = self._macs.of(*self._facts(before))
+        statement = update(_escalations).where(_escalations.c.id == before.id, _escalations.c.mac == stood)
         async with self._database.begin() as connection:
             if (await connection.execute(statement.values(self._changed(after)))).rowcount != 1:
                 raise Stale
             if approval is not None:
-                # Under the write lock that the update took: of two who agree at once in two processes, the later counts both.
-                given = select(_agreements.c.person).where(_agreements.c.escalation == before.id)
-                if set((await connection.execute(given)).scalars()) != {each.person for each in before.approvals}:
-                    raise Stale
                 await connection.execute(_agreements.insert().values(self._written(before.id, approval)))
             for number, said in enumerate(after.words[len(before.words) :], len(before.words)):
                 await connection.execute(_words.insert().values(self._spoken(before.id, number, said)))
@@ -173,6 +173,7 @@ class EscalationStore:
             "decided_at": in_order(after.decided_at) if after.decided_at else None,
             "sealed_reason": self._sealed.seal(after.reason.encode(), after.id, "reason") if after.reason is not None else None,
             "grant_expires_at": in_order(after.grant_expires_at) if after.grant_expires_at else None,
+            "mac": self._macs.of(*self._facts(after)),
         }
 
     async def reciprocal(self, person: str, since: datetime, each: int, ring: int = 2) -> frozenset[str]:
@@ -224,8 +225,18 @@ class EscalationStore:
         facts = orjson.loads(self._sealed.open(row.sealed, row.escalation, f"words/{row.number}/{row.move}/{row.person}"))
         return Said(move=Move(row.move), person=row.person, at=datetime.fromisoformat(row.at), **facts)
 
+    @staticmethod
+    def _facts(escalation: Escalation) -> tuple[object, ...]:
+        given = sorted([in_order(each.at), each.person, each.on_behalf_of] for each in escalation.approvals)
+        said = [[in_order(each.at), each.move, each.person] for each in escalation.words]
+        times = (escalation.created_at, escalation.expires_at, escalation.decided_at, escalation.grant_expires_at)
+        return (
+            escalation.id, escalation.fingerprint, escalation.state, escalation.decided_by, escalation.reason, given, said,
+            [in_order(each) if each is not None else None for each in times],
+        )  # fmt: skip
+
     async def _select(self, statement: Select[Any]) -> list[Escalation]:
-        async with self._database.begin() as connection:
+        async with self._database.moment(SUBJECT) as (connection, _):
             rows = (await connection.execute(statement)).all()
             ids = [row.id for row in rows]
             wanted = select(_agreements).where(_agreements.c.escalation.in_(ids))
@@ -248,7 +259,7 @@ class EscalationStore:
             Demand(**each | {"roles": frozenset(each["roles"]), "ranks": tuple(each.get("ranks", ()))})
             for each in asked.get("demands", ())
         )
-        return Escalation(
+        found = Escalation(
             id=row.id,
             asked=Asked(**asked),
             fingerprint=row.fingerprint,
@@ -262,3 +273,9 @@ class EscalationStore:
             approvals=tuple(approvals),
             words=tuple(words),
         )
+        theirs = (row.person, row.agency) == (found.asked.person, found.asked.agency)
+        if not theirs or not self._macs.holds(row.mac, *self._facts(found)):
+            # Not passed over: what an approval is worth has to be found out before anybody relies on the next one.
+            msg = f"escalation {row.id} was altered in the store, or the key is another"
+            raise ValueError(msg)
+        return found

@@ -29,11 +29,11 @@ class IdentityDesk:
     """Enrolls and revokes. ``actor`` is who does it, as the operating system or the console knows them."""
 
     def __init__(
-        self, *, database: Database, outbox: Outbox, clock: Clock, randomness: Callable[[int], bytes], actor: str
+        self, *, database: Database, key: bytes, outbox: Outbox, clock: Clock, randomness: Callable[[int], bytes], actor: str
     ) -> None:
-        """Take the store, where events go, and ``randomness``, which must be fit for secrets (``os.urandom``)."""
+        """Take the store with its key, where events go, and ``randomness``, which must be fit for secrets (``os.urandom``)."""
         self._database = database
-        self._store = CredentialStore(database)
+        self._store = CredentialStore(database, key)
         self._outbox = outbox
         self._clock = clock
         self._randomness = randomness

@@ -52,24 +52,27 @@ class Identities:
         self,
         *,
         database: Database,
+        key: bytes,
         presence: timedelta = WINDOW,
         tokens: Tokens | None = None,
         people: People | None = None,
         keys: bool = True,
     ) -> None:
-        """Take the store, how close in time two terminals of one person are noticed, and who knows the provider's people.
+        """Take the store and its key, how close two terminals of one person are noticed, and who knows a provider's people.
 
         ``keys`` is false where tokens alone are taken, and an enrolled certificate only beside one.
         """
         self._tokens = tokens
         self._people = people
         self.takes_keys = keys
-        self._store = CredentialStore(database)
+        self._store = CredentialStore(database, key)
         self._presence = Presence(presence)
         self._notices: list[SimultaneousUse] = []
         self._generation = -1
         self._credentials: dict[tuple[Kind, str], Credential] = {}
         self._by_id: dict[str, Credential] = {}
+        self._revoked: frozenset[str] = frozenset()
+        self._restored: frozenset[str] = frozenset()
 
     async def identify(self, authorization: str | None, peer: Mapping[str, Any], now: datetime) -> Principal:
         """Return who asks, by whatever was sent; waits only for a provider's key that is not known yet.
@@ -177,6 +180,12 @@ class Identities:
         self._refresh()
         return list(self._by_id.values())
 
+    @property
+    def trouble(self) -> str:
+        """Return what is wrong with the credentials in the store, as of the last look, or nothing."""
+        ids = sorted(self._store.altered | self._restored)
+        return f"altered in the store, and good for nobody: {', '.join(ids)}; `identity add` makes new ones" if ids else ""
+
     def take_notices(self) -> list[SimultaneousUse]:
         """Return what was noticed since the last call, for the caller to count and record."""
         taken, self._notices = self._notices, []
@@ -203,6 +212,10 @@ class Identities:
             # The number is read before the rows: a commit in between costs one more load, never a missed revocation.
             # Oldest first, so that of a URI that was revoked and enrolled again the newest enrollment counts.
             loaded = self._store.load()
+            # What was revoked and is not any more was put back by somebody who has no key: nothing here takes it back.
+            self._restored = frozenset(each.id for each in loaded if each.revoked_at is None and each.id in self._revoked)
+            loaded = [each for each in loaded if each.id not in self._restored]
+            self._revoked |= {each.id for each in loaded if each.revoked_at is not None}
             self._credentials = {(each.kind, each.mark): each for each in loaded}
             self._by_id = {each.id: each for each in loaded}
             self._generation = generation

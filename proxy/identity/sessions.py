@@ -54,6 +54,7 @@ class Sessions:
         self,
         *,
         database: Database,
+        key: bytes,
         audit: AuditLog,
         outbox: Outbox,
         identities: Identities,
@@ -61,13 +62,13 @@ class Sessions:
         randomness: Callable[[int], bytes],
         provider: OidcLogin | None = None,
     ) -> None:
-        """Wire the room; ``randomness`` must be fit for secrets (``os.urandom``).
+        """Wire the room; ``key`` is the store's, and ``randomness`` must be fit for secrets (``os.urandom``).
 
         ``provider`` tells which of the sessions begun there have been ended.
         """
         self._provider = provider
         self._database = database
-        self._store = SessionStore(database)
+        self._store = SessionStore(database, key)
         self._audit = audit
         self._outbox = outbox
         self._identities = identities
@@ -118,8 +119,10 @@ class Sessions:
             await self.end(session, why)
             raise SignInNeeded(_SAYS[why], why=str(why))
         if seen and abs(now - session.seen_at) >= TOUCH:
-            await self._store.touch(session, now)
-            return replace(session, seen_at=now)
+            session = replace(session, seen_at=now)
+            digest = mark(token)
+            assert digest is not None
+            await self._store.touch(digest, session)
         return session
 
     async def end(self, session: Session, why: Ending) -> bool:

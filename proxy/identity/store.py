@@ -1,21 +1,27 @@
-"""Credentials in the store: keys as digests, certificates as URIs. The server reads them all and keeps them in memory."""
+"""Credentials in the store: keys as digests, certificates as URIs. The server reads them all and keeps them in memory.
+
+Each row is under a MAC: who can write the store but has no key would else enroll themselves, as anybody. A row that was altered
+is passed over, as if it were gone.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from sqlalchemy import Column, Index, String, Table, select, update
+from sqlalchemy import Column, Index, LargeBinary, String, Table, select, update
 
 from proxy.clock import in_order
 from proxy.database import METADATA, DatabaseUnusable
 from proxy.identity.credential import Credential, Holder, Kind
+from proxy.sealed_columns import RowMacs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -38,11 +44,12 @@ _credentials: Final = Table(
     Column("created_at", String, nullable=False),
     Column("expires_at", String),
     Column("revoked_at", String),
+    Column("mac", LargeBinary, nullable=False),
     Index("credentials_by_mark", "mark"),
     Index("credentials_by_person", "person"),
 )
 _SELECT_ALL: Final = (
-    "SELECT id, kind, mark, person, agency, role, unit, terminal, created_at, expires_at, revoked_at"
+    "SELECT id, kind, mark, person, agency, role, unit, terminal, created_at, expires_at, revoked_at, mac"
     " FROM credentials ORDER BY created_at, id"
 )
 
@@ -50,9 +57,12 @@ _SELECT_ALL: Final = (
 class CredentialStore:
     """Reads without waiting for the server's memory; writes inside the command line's transaction."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the store."""
+    def __init__(self, database: Database, key: bytes) -> None:
+        """Take the store and its 32-byte key."""
         self._database = database
+        self._macs = RowMacs(key, "credential")
+        self.altered: frozenset[str] = frozenset()
+        """The ids of the rows that the last load passed over."""
 
     def generation(self) -> int:
         """Return the number of commits that changed a credential, of any process."""
@@ -68,10 +78,13 @@ class CredentialStore:
         try:
             with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
                 connection.row_factory = sqlite3.Row
-                return [_read(row) for row in connection.execute(_SELECT_ALL)]
+                rows = connection.execute(_SELECT_ALL).fetchall()
         except sqlite3.Error as error:
             msg = f"{self._database.path} cannot be read: {error}"
             raise DatabaseUnusable(msg) from error
+        believed = self._believed(rows)
+        self.altered = frozenset(row["id"] for row in rows) - {each.id for each in believed}
+        return believed
 
     async def insert(self, connection: AsyncConnection, credential: Credential) -> None:
         """Add a credential."""
@@ -88,17 +101,20 @@ class CredentialStore:
                 terminal=holder.terminal,
                 created_at=_text(credential.created_at),
                 expires_at=_text(credential.expires_at),
+                mac=self._macs.of(*_facts(credential)),
             ),
         )
         await self._database.bump(connection, SUBJECT)
 
     async def revoke(self, connection: AsyncConnection, credential_id: str, now: datetime) -> bool:
         """Revoke a credential; False when it is unknown or was revoked before."""
-        statement = update(_credentials).where(_credentials.c.id == credential_id, _credentials.c.revoked_at.is_(None))
-        revoked = (await connection.execute(statement.values(revoked_at=_text(now)))).rowcount == 1
-        if revoked:
-            await self._database.bump(connection, SUBJECT)
-        return revoked
+        for credential in await self.listed(connection, credential_id=credential_id):
+            mac = self._macs.of(*_facts(replace(credential, revoked_at=now)))
+            statement = update(_credentials).where(_credentials.c.id == credential_id, _credentials.c.revoked_at.is_(None))
+            if (await connection.execute(statement.values(revoked_at=_text(now), mac=mac))).rowcount == 1:
+                await self._database.bump(connection, SUBJECT)
+                return True
+        return False
 
     async def listed(
         self,
@@ -117,7 +133,22 @@ class CredentialStore:
         ):
             if wanted is not None:
                 statement = statement.where(column == wanted)
-        return [_read(row) for row in (await connection.execute(statement)).mappings()]
+        return self._believed((await connection.execute(statement)).mappings().all())
+
+    def _believed(self, rows: Iterable[sqlite3.Row | RowMapping]) -> list[Credential]:
+        found = []
+        for row in rows:
+            with suppress(ValueError):  # a holder of no form was not written here either
+                credential = _read(row)
+                if self._macs.holds(row["mac"], *_facts(credential)):
+                    found.append(credential)
+        return found
+
+
+def _facts(credential: Credential) -> tuple[object, ...]:
+    holder, times = credential.holder, (credential.created_at, credential.expires_at, credential.revoked_at)
+    who = (holder.person, holder.agency, holder.role, holder.unit, holder.terminal)
+    return (credential.id, credential.kind, credential.mark, *who, *map(_text, times))
 
 
 def _read(row: sqlite3.Row | RowMapping) -> Credential:

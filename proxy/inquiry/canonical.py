@@ -36,7 +36,7 @@ _DOTS: Final = frozenset({".", ".."})
 _FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f%\\]")
 _UNSEEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
 # Letters and marks by category, but with nothing to see (Unicode Default_Ignorable_Code_Point, and the blank Braille cell).
-_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(
+UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(
     chr(point) for start, end in ((0xFE00, 0xFE10), (0xE0100, 0xE01F0)) for point in range(start, end)
 )
 
@@ -97,7 +97,7 @@ def text_of(text: str, what: str) -> str:
 
 def _unseen(character: str) -> bool:
     category = unicodedata.category(character)
-    return category in _UNSEEN_CATEGORIES or character in _UNSEEN or (category == "Zs" and character != " ")
+    return category in _UNSEEN_CATEGORIES or character in UNSEEN or (category == "Zs" and character != " ")
 
 
 def _segment(piece: str) -> str:

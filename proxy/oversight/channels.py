@@ -22,6 +22,8 @@ from standardwebhooks.webhooks import Webhook as Signature
 
 from proxy.oversight.notification import SENTENCES, Kind
 from proxy.oversight.notification_file import Chat, Email, Webhook
+from proxy.tlog.errors import KeyUnusable
+from proxy.tlog.keys import load_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -227,8 +229,10 @@ def _alike(delivery: Delivery) -> str:
 
 def _secret(path: Path) -> str:
     try:
-        return path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        return load_secret(path).decode("utf-8").strip()
+    except KeyUnusable as unusable:
+        raise ChannelUnusable(str(unusable)) from None
+    except UnicodeDecodeError:
         raise ChannelUnusable(f"{path} cannot be read") from None
 
 

@@ -60,7 +60,10 @@ class PolicyActivated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyHeld(Event):
-    """The folder holds another policy, and it does not rule. ``why`` is ``mistakes`` or ``loosens``, ``count`` how many."""
+    """The folder, or the store, holds another policy, and it does not rule.
+
+    ``why`` is ``mistakes`` or ``loosens``, and ``count`` how many; or ``put-back``, for one that the store holds again.
+    """
 
     kind: ClassVar[str] = "policy-held"
     before: str

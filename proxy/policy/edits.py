@@ -226,7 +226,7 @@ def _vocabulary(before: PolicySet, after: PolicySet) -> Iterator[Told]:
         for word in sorted(now.keys() - was.keys()):
             yield False, f"a new {what} {word}; rulings say what it may"
     # The groups of categories are labels in metrics, and those of the columns are shorthand in rows.
-    yield from _others(old, new, {"roles", "categories", "category_groups", "groups"}, "vocabulary")
+    yield from _others(old, new, {"roles", "categories", "category_groups", "groups", "positions"}, "vocabulary")
 
 
 def _routes(before: PolicySet, after: PolicySet) -> Iterator[Told]:

@@ -26,6 +26,7 @@ from proxy.policy.shadow import Shadow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from proxy.document import Mistake
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 MISTAKES: Final = "mistakes"
 LOOSENS: Final = "loosens"
+PUT_BACK: Final = "put-back"
 POLICY: Final = (*FILES, PATTERN)
 """Every file that may be of a policy."""
 
@@ -81,6 +83,8 @@ class LivePolicy:
         self._live: PolicySet | None = None
         self._shadow: Shadow | None = None
         self._generation = -1
+        self._since: datetime | None = None
+        self._put_back = ""
         self._followers: list[Callable[[PolicySet], None]] = []
         self._held = ""
         self._candidate_trouble = ""
@@ -99,7 +103,7 @@ class LivePolicy:
     @property
     def reason(self) -> str:
         """Return what the operator has to know: which version rules, and why the folder's does not."""
-        words = [f"version {self.policies.version}", self._held, self._candidate_trouble]
+        words = [f"version {self.policies.version}", self._put_back, self._held, self._candidate_trouble]
         if self._shadow is not None:
             words.insert(1, f"version {self._shadow.version} rules beside it")
         return "; ".join(word for word in words if word)
@@ -155,6 +159,7 @@ class LivePolicy:
         """Begin with what was activated; what else the folder holds is judged once it has stood still, as at any time."""
         digest = await asyncio.to_thread(self._watch.begin)
         self._exchange(await self._activations.loaded(active, self._folder, self._load))
+        self._since = active.at
         if digest != active.digest:
             self._watch.forget()
             self._hold("the folder holds another policy, which is about to be judged")
@@ -165,6 +170,13 @@ class LivePolicy:
         if generation == self._generation:
             return
         active = await self._activations.store.active()
+        if active is not None and self._since is not None and active.at < self._since:
+            # Genuine, and of an earlier time: whoever can write the store, and cannot seal, put back what was looser.
+            await self._hold_put_back(active)
+            self._generation = generation
+            return
+        self._put_back = ""
+        self._since = active.at if active is not None else self._since
         if active is not None and active.digest != self.policies.digest:
             self._exchange(await self._activations.loaded(active, self._folder, self._load))
             # What the folder holds is judged by another policy now.
@@ -190,7 +202,11 @@ class LivePolicy:
 
     async def _take(self, judged: Judged, live: PolicySet) -> None:
         """Activate what loosens nothing, and put it in force."""
-        loaded = await asyncio.to_thread(self._load, self._folder)
+        try:
+            loaded = await asyncio.to_thread(self._load, self._folder)
+        except DocumentInvalid:
+            self._watch.forget()  # spoiled meanwhile: told at the next turns
+            return
         same = loaded.digest == judged.digest
         if same and await self._activations.take(loaded, judged.edits, instead_of=live.digest):
             self._exchange(loaded)
@@ -231,6 +247,15 @@ class LivePolicy:
         for edit in needing[:MOST_TOLD]:
             self._tell("policy waits for two persons", version=version, file=edit.file, reason=edit.what)
         await self._note(digest, LOOSENS, count)
+
+    async def _hold_put_back(self, active: Active) -> None:
+        self._put_back = (
+            f"the store holds version {active.version} again, which was activated before; it does not rule. Put the store back "
+            "as it was, or have a policy activated anew"
+        )
+        self._metrics.policy_waiting.set(1)
+        self._tell("policy was put back in the store", version=active.version, reason=self._put_back)
+        await self._note(active.digest, PUT_BACK, 1)
 
     def _hold(self, why: str) -> None:
         self._held = why

@@ -22,13 +22,11 @@ from proxy.policy.decision import Demand
 from proxy.policy.engine import CasbinPolicy
 from proxy.policy.exigent import concealed
 from proxy.policy.fields import load_fields
-from proxy.policy.lattice import Lattice
 from proxy.policy.model import check_model
 from proxy.policy.nearest import nearest
 from proxy.policy.overlays import load_overlays, loosened
 from proxy.policy.parser import parse_overlay, parse_policy
-from proxy.policy.review import dead_rows, idle_groupings, losses, unanswered
-from proxy.policy.rows import SHEET, make_sheet, only, overlay_file
+from proxy.policy.rows import SHEET, make_sheet, overlay_file
 from proxy.policy.vocabulary import ANY, NONE, Vocabulary, load_vocabulary
 from proxy.purpose.catalogue import load_catalogue
 from proxy.registry.thresholds import load_thresholds
@@ -42,8 +40,8 @@ if TYPE_CHECKING:
     from proxy.policy.budgets import Budgets
     from proxy.policy.decision import Facts, Policy, Ruling
     from proxy.policy.fields import FieldClass
+    from proxy.policy.lattice import Lattice
     from proxy.policy.nearest import Nearest
-    from proxy.policy.review import Loss
     from proxy.policy.rows import Row, Sheet
     from proxy.policy.vocabulary import Words
     from proxy.purpose.catalogue import Catalogue
@@ -142,6 +140,8 @@ def load_policies(
     known = frozenset(fields) if fields is not None else said
     path = directory / "policy.csv"
     sheet = _attempt(mistakes, lambda: parse_policy(path, contents["policy.csv"], words=words, fields=known))
+    if sheet is not None and vocabulary is not None:
+        mistakes.extend(_ungrouped(vocabulary, sheet))
     overlays = _attempt(mistakes, lambda: load_overlays(directory)) or ()
     rows: list[Row] = []
     for file in (overlay_file(name) for name in overlays if sheet is not None):
@@ -201,42 +201,6 @@ def explain(policies: PolicySet, facts: Facts) -> Explanation:
     return Explanation(facts=facts, ruling=ruling, deciding=deciding, others=others, nearest=nearest(policies.lattice, facts))
 
 
-def review(policies: PolicySet) -> tuple[Mistake, ...]:
-    """Return what is not wrong but should be known: dead rows, lines whose loss opens access, useless routes, idle groups."""
-    actions = policies.words.words["action"]
-    # An overlay is there to take the place of rows, and to be missed: so policy.csv is looked at by itself.
-    base = only(policies.sheet, SHEET)
-    dead = [row for row in dead_rows(policies.lattice) if row.file != SHEET]
-    found = [
-        (row.file, row.line, f"rule {row.rule} never decides: stricter rows match wherever it does")
-        for row in (*dead, *dead_rows(Lattice(base, policies.words)))
-    ]
-    found += [(SHEET, loss.line.line, _told(loss)) for loss in losses(base, policies.words)]
-    found += [(SHEET, 1, f"no row ever answers the action '{action}'") for action in unanswered(policies.lattice, actions)]
-    found += [
-        (SHEET, 1, f"no row ever answers {action} under code {code}, which purposes.yaml offers")
-        for code, action in _vain(policies)
-    ]
-    found += [(SHEET, idle.line, f"no row names the group '{idle.group}'") for idle in idle_groupings(policies.sheet)]
-    return tuple(
-        Mistake(file=policies.directory / file, line=line, column=1, message=message) for file, line, message in sorted(found)
-    )
-
-
-def _vain(policies: PolicySet) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of code and action that the catalogue offers and every row denies."""
-    idle = set(unanswered(policies.lattice, policies.words.words["action"]))
-    for code in policies.catalogue.codes.values():
-        for action in sorted(code.actions - idle) if code.refused is None else ():
-            if unanswered(policies.lattice, frozenset({action}), purpose=code.name):
-                yield code.name, action
-
-
-def _told(loss: Loss) -> str:
-    asked = ", ".join(loss.facts)
-    return f"without this line ({asked}) would be {loss.after.outcome}, by {loss.after.rule}; it is {loss.before.outcome} now"
-
-
 def policy_files(directory: Path) -> tuple[str, ...]:
     """Return the names of the files that together are the policy of a folder: those of the overlays switched on come last."""
     try:
@@ -275,6 +239,21 @@ def _unchecked(anything: frozenset[str]) -> Vocabulary:
     meanings = dict.fromkeys(anything, "")
     columns = ("role", "category", "purpose", "action", "standing", "relation")
     return Vocabulary(roles=meanings, categories=meanings, category_groups={}, groups=dict.fromkeys(columns, meanings))
+
+
+def _ungrouped(vocabulary: Vocabulary, sheet: Sheet) -> Iterator[Mistake]:
+    """Find categories that are declared to be of a group and are not in it.
+
+    No row and no invariant of the group holds of them then: an informant of a new kind would be refused, where those of the
+    others are not there, and the refusal would tell.
+    """
+    members = sheet.members()
+    for category, group in vocabulary.category_groups.items():
+        others = members.get(("category", group), frozenset())
+        if others and category not in others and vocabulary.positions is not None:
+            message = f"the category '{category}' is of the group '{group}', and policy.csv does not put it there"
+            place = ("categories", category, "group")
+            yield vocabulary.positions.mistake(place, message, hint=f"add to policy.csv: g2, {category}, {group}")
 
 
 def _crossed(

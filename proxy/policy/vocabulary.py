@@ -65,7 +65,7 @@ class Words:
 class Vocabulary:
     """``vocabulary.yaml``: meanings by word. ``category_groups`` maps a category to its label in metrics.
 
-    ``locks`` says which roles may lock and lift, and how far they reach.
+    ``locks`` says which roles may lock and lift, and how far they reach. ``positions`` lets other files' checks point into it.
     """
 
     roles: Mapping[str, str]
@@ -73,6 +73,7 @@ class Vocabulary:
     category_groups: Mapping[str, str]
     groups: Mapping[str, Mapping[str, str]]
     locks: Mapping[str, Reach] = field(default_factory=dict)
+    positions: Positions | None = field(default=None, compare=False, repr=False)
 
     def category_group(self, category: str) -> str:
         """Return the label that metrics may carry for a category (never the category itself), or ``none``."""
@@ -121,6 +122,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
         category_groups=MappingProxyType({name: entry.group for name, entry in document.categories.items()}),
         groups=MappingProxyType({column: MappingProxyType(dict(names)) for column, names in document.groups.items()}),
         locks=MappingProxyType({role: Reach(reach) for role, reach in document.locks.items()}),
+        positions=positions,
     )
 
 

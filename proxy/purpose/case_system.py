@@ -295,16 +295,18 @@ def _failure(error: Exception, options: CaseSystemOptions) -> _Failed:
 
 @asynccontextmanager
 async def case_directory(
-    mapping: Path | None, database: Database, *, metrics: Metrics, monotonic: Callable[[], float]
+    mapping: Path | None, database: Database, key: bytes, *, metrics: Metrics, monotonic: Callable[[], float]
 ) -> AsyncIterator[StoredCases | CaseSystem]:
     """Yield the case system that a mapping file describes, open; without such a file the cases in the store.
+
+    ``key`` is the store's.
 
     Raises:
         DocumentInvalid: the mapping file is wrong.
         CaseSystemUnusable: a file that it names cannot be used.
     """
     if mapping is None:
-        yield StoredCases(database)
+        yield StoredCases(database, key)
         return
     system = CaseSystem(load_case_system(mapping), metrics=metrics, monotonic=monotonic)
     await system.open()

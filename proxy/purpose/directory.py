@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from proxy.database import DatabaseUnusable
 from proxy.purpose.header import normal_case
 from proxy.purpose.purpose import Case, CaseDirectoryUnavailable
-from proxy.purpose.store import SUBJECT, read_case
+from proxy.purpose.store import SUBJECT, case_macs, read_case
 
 if TYPE_CHECKING:
     from proxy.database import Database
@@ -34,9 +34,10 @@ class CaseDirectory(Protocol):
 class StoredCases:
     """The cases that ``showcause cases import`` put into the store. The last used are kept until any case changes."""
 
-    def __init__(self, database: Database, *, most: int = KEPT) -> None:
-        """Take the store and how many cases to keep in memory."""
+    def __init__(self, database: Database, key: bytes, *, most: int = KEPT) -> None:
+        """Take the store with its key, and how many cases to keep in memory."""
         self._database = database
+        self._macs = case_macs(key)
         self._most = most
         self._generation = -1
         self._kept: OrderedDict[str, Case] = OrderedDict()
@@ -45,7 +46,7 @@ class StoredCases:
         """Return the case of a number; some microseconds when it is kept, about a millisecond when it is not.
 
         Raises:
-            CaseDirectoryUnavailable: the store cannot be read.
+            CaseDirectoryUnavailable: the store cannot be read, or what it says of this case was altered.
         """
         number = normal_case(number)
         try:
@@ -58,7 +59,7 @@ class StoredCases:
                 self._kept.move_to_end(number)
                 return case
             async with self._database.begin() as connection:
-                case = await read_case(connection, number)
+                case = await read_case(connection, self._macs, number)
         except (DatabaseUnusable, SQLAlchemyError, ValueError) as error:
             # Not ``down``: where the store cannot be read, nobody's revocation or lock can be either, and nothing goes on.
             detail = "The case directory does not answer. Nothing was released. Try again."

@@ -29,6 +29,7 @@ ROOT_PATTERN: Final = re.compile(r"[!-.0-~][!-~]{0,254}/(?:0|[1-9][0-9]{0,18})\Z
 
 # Outside of strings a comma in a valid dictionary always stands between two members; a display string holds no bare quote.
 _MEMBER: Final = re.compile(rb'%"[^"]*"|"(?:[^"\\]|\\.)*"|(?:^|,)[ \t]*(?P<key>[a-z*][a-z0-9_.*-]*)')
+_NUMBER_ALONE: Final = re.compile(rb'\s*"?[A-Za-z0-9][A-Za-z0-9./:_#-]*[0-9]"?\s*')
 _EXAMPLE: Final = 'code=C, case="26-004217", statement="stopped for no plates, driver has no licence"'
 # Control, bidirectional and invisible characters make a statement read otherwise in the log than it was written. The two
 # joiners are letters' business in Persian and Hindi.
@@ -178,7 +179,11 @@ def _refuse_syntax(data: bytes, error: http_sf.StructuredFieldError) -> NoReturn
     said = str(error.args[0]) if error.args else "not readable"
     name = error.context if error.context in MEMBERS else None
     hint = f"Send: {_EXAMPLE}."
-    if name is not None and name != "code":
+    if "percent encoding" in said.lower():
+        hint = 'Percent signs of a display string are followed by two digits or small letters: statement=%"caf%c3%a9".'
+    elif _NUMBER_ALONE.fullmatch(data):
+        hint = 'The number of a call to which you are dispatched is enough, sent so: case="CAD-26-118842".'
+    elif name is not None and name != "code":
         hint = f'Put the value of {name} in double quotes: {name}="…".'
     elif re.search(rb"\bcase=[0-9]", data):
         hint = 'Put the case number in double quotes: case="26-004217".'

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from proxy.audit.event import Event
 from proxy.purpose.casefile import Rejected, read_cases_file
-from proxy.purpose.store import SUBJECT, read_cases, write_cases
+from proxy.purpose.store import SUBJECT, case_macs, read_cases, write_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,13 +51,14 @@ class Imported:
 
 async def import_cases(
     database: Database,
+    key: bytes,
     path: Path,
     *,
     actor: str,
     outbox: Outbox,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Imported:
-    """Import a file of cases and return what became of each line.
+    """Import a file of cases, under the store's key, and return what became of each line.
 
     A line is imported whole or rejected; a batch of lines commits with its event. Importing a file again changes nothing.
     ``progress`` is called with bytes read and bytes in all.
@@ -66,7 +67,7 @@ async def import_cases(
         CaseFileUnusable: the file as a whole cannot be read.
         DatabaseUnusable: the store is not open.
     """
-    run = _Run(database, actor, outbox)
+    run = _Run(database, key, actor, outbox)
     for line, found in read_cases_file(path, progress):
         await run.take(line, found)
     return await run.finish()
@@ -75,8 +76,9 @@ async def import_cases(
 class _Run:
     """One import under way."""
 
-    def __init__(self, database: Database, actor: str, outbox: Outbox) -> None:
+    def __init__(self, database: Database, key: bytes, actor: str, outbox: Outbox) -> None:
         self._database = database
+        self._macs = case_macs(key)
         self._actor = actor
         self._outbox = outbox
         self._batch: dict[str, tuple[int, Case]] = {}
@@ -116,12 +118,12 @@ class _Run:
         async with self._database.begin() as connection:
             # Take the write lock before reading: two imports at once must not both believe that a number is free.
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
-            stored = await read_cases(connection, self._batch)
+            stored = await read_cases(connection, self._macs, self._batch)
             foreign = [number for number, (_, case) in self._batch.items() if _is_foreign(case, stored.get(number))]
             fresh = [case for number, (_, case) in self._batch.items() if number not in foreign and stored.get(number) != case]
             if fresh:
                 added = sum(1 for case in fresh if case.number not in stored)
-                await write_cases(connection, fresh)
+                await write_cases(connection, self._macs, fresh)
                 event = CasesImported(added=added, changed=len(fresh) - added, actor=self._actor)
                 await self._outbox.put(connection, event)
                 await self._database.bump(connection, SUBJECT)

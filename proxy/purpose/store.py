@@ -1,17 +1,22 @@
-"""Cases in the store. What is read often is kept in memory by ``directory.py``."""
+"""Cases in the store. What is read often is kept in memory by ``directory.py``.
+
+Each is under a MAC, its parties included: who can write the store but has no key puts nobody on a case.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Column, Index, String, Table, Text, delete, select
+from sqlalchemy import Column, Index, LargeBinary, String, Table, Text, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.purpose.purpose import Case, Party
+from proxy.sealed_columns import RowMacs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +39,7 @@ _cases: Final = Table(
     Column("assigned", Text, nullable=False),
     Column("units", Text, nullable=False),
     Column("dispatched", Text, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
     Index("cases_by_opened", "opened_at"),
 )
 
@@ -50,16 +56,36 @@ _known: Final = select(_cases, _parties.c.parties).join_from(
 )
 
 
-async def read_case(connection: AsyncConnection, number: str) -> Case | None:
-    """Return one case by its normalized number, or None."""
+def case_macs(key: bytes) -> RowMacs:
+    """Return what the rows are under, given the store's key."""
+    return RowMacs(key, "case")
+
+
+async def read_case(connection: AsyncConnection, macs: RowMacs, number: str) -> Case | None:
+    """Return one case by its normalized number, or None.
+
+    Raises:
+        ValueError: it was altered.
+    """
     row = (await connection.execute(_known.where(_cases.c.number == number))).mappings().one_or_none()
-    return None if row is None else _read(row)
+    if row is None:
+        return None
+    case = _read(row)
+    if not macs.holds(row["mac"], *_facts(case)):
+        raise ValueError("this case was altered in the store, or the key is another")
+    return case
 
 
-async def read_cases(connection: AsyncConnection, numbers: Iterable[str]) -> Mapping[str, Case]:
-    """Return those of the numbers that there are, at most a batch of them."""
+async def read_cases(connection: AsyncConnection, macs: RowMacs, numbers: Iterable[str]) -> Mapping[str, Case]:
+    """Return those of the numbers that there are, at most a batch of them; one that was altered is as if it were not there."""
     rows = (await connection.execute(_known.where(_cases.c.number.in_(list(numbers))))).mappings()
-    return {row["number"]: _read(row) for row in rows}
+    found = {}
+    for row in rows:
+        with suppress(ValueError):
+            case = _read(row)
+            if macs.holds(row["mac"], *_facts(case)):
+                found[case.number] = case
+    return found
 
 
 async def newest_cases(
@@ -73,12 +99,12 @@ async def newest_cases(
     return [_read(row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def write_cases(connection: AsyncConnection, cases: Sequence[Case]) -> None:
+async def write_cases(connection: AsyncConnection, macs: RowMacs, cases: Sequence[Case]) -> None:
     """Add cases, or replace what is stored under their numbers."""
     statement = insert(_cases)
     replaced = {column.name: statement.excluded[column.name] for column in _cases.c if column.name != "number"}
     await connection.execute(
-        statement.on_conflict_do_update(index_elements=["number"], set_=replaced), [_row(case) for case in cases]
+        statement.on_conflict_do_update(index_elements=["number"], set_=replaced), [_row(case, macs) for case in cases]
     )
     await connection.execute(delete(_parties).where(_parties.c.number.in_([case.number for case in cases])))
     told = [
@@ -88,7 +114,7 @@ async def write_cases(connection: AsyncConnection, cases: Sequence[Case]) -> Non
         await connection.execute(_parties.insert(), told)
 
 
-def _row(case: Case) -> dict[str, Any]:
+def _row(case: Case, macs: RowMacs) -> dict[str, Any]:
     return {
         "number": case.number,
         "kind": case.kind,
@@ -100,7 +126,17 @@ def _row(case: Case) -> dict[str, Any]:
         "assigned": orjson.dumps(sorted(case.assigned)).decode(),
         "units": orjson.dumps(sorted(case.units)).decode(),
         "dispatched": orjson.dumps(sorted(case.dispatched)).decode(),
+        "mac": macs.of(*_facts(case)),
     }
+
+
+def _facts(case: Case) -> tuple[object, ...]:
+    people = (case.assigned, case.units, case.dispatched)
+    times = (case.opened_at, case.closed_at)
+    return (
+        case.number, case.kind, case.agency, case.code, case.summary, [sorted(each) for each in people], case.parties,
+        [in_order(each) if each is not None else None for each in times],
+    )  # fmt: skip
 
 
 def _read(row: RowMapping) -> Case:

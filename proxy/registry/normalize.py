@@ -15,6 +15,7 @@ from typing import Final
 
 from anyascii import anyascii
 
+from proxy.inquiry.canonical import UNSEEN
 from proxy.registry.usps import STATES
 
 MOST_CHARACTERS: Final = 256
@@ -35,6 +36,8 @@ _APOSTROPHES: Final = "'\u2019\u2018\u02bc\u02bb`\u00b4\u2032\uff07"
 ASCII_NAME: Final = {
     code: (None if chr(code) in _APOSTROPHES else chr(code) if chr(code).isalnum() else " ") for code in range(128)
 }
+_DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212", "-"))
+"""What a word processor makes of a hyphen."""
 GENERATIONS: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "junior", "senior", "2nd", "3rd", "4th", "esq", "md", "phd"})
 _GENERATION: Final = {
     "jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "2nd": "ii", "iii": "iii", "3rd": "iii", "iv": "iv",
@@ -369,12 +372,18 @@ def _plain(text: str) -> str:
     """
     if len(text) > MOST_CHARACTERS:
         return ""
-    if not text.isascii():
-        kept = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
-        # Once more, since what is not seen may have kept a mark from its letter.
-        text = unicodedata.normalize("NFKC", "".join(kept))[:MOST_CHARACTERS]
-    text = text.strip()
+    text = seen(text)[:MOST_CHARACTERS].strip()
     return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
+
+
+def seen(text: str) -> str:
+    """Return compatibility forms as ordinary ones, any dash as a hyphen, and nothing of what is not seen."""
+    if text.isascii():
+        return text
+    letters = unicodedata.normalize("NFKC", text).translate(_DASHES)
+    kept = [letter for letter in letters if unicodedata.category(letter) != "Cf" and letter not in UNSEEN]
+    # Once more, since what is not seen may have kept a mark from its letter.
+    return unicodedata.normalize("NFKC", "".join(kept))
 
 
 def _marks(text: str) -> str:

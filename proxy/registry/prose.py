@@ -8,7 +8,6 @@ in a text is worth is ``recognition.enough``'s.
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from proxy.registry import normalize
@@ -24,8 +23,8 @@ _POSSESSIVE: Final = re.compile("['\u2019]s\\b")
 _DIGITS: Final = re.compile(r"[0-9(+][0-9()+./ -]{7,}")
 _DATE: Final = re.compile(r"(?<![0-9])(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})(?![0-9])")
 _MOST_DATES: Final = 32
-_SSN: Final = re.compile(r"(?<![0-9])[0-9]{3}[-. ]?[0-9]{2}[-. ]?[0-9]{4}(?![0-9])")
-_PHONE: Final = re.compile(r"(?<![0-9])(?:\+?1[-. ]?)?\(?[0-9]{3}\)?[-./ ]{0,2}[0-9]{3}[-. ]?[0-9]{4}(?![0-9])")
+_SSN: Final = re.compile(r"(?<![0-9])[0-9]{3}[-./ ]{0,3}[0-9]{2}[-./ ]{0,3}[0-9]{4}(?![0-9])")
+_PHONE: Final = re.compile(r"(?<![0-9])(?:\+?1[-. ]{0,3})?\(?[0-9]{3}\)?[-./ ]{0,3}[0-9]{3}[-./ ]{0,3}[0-9]{4}(?![0-9])")
 _LOCAL: Final = re.compile(r"[\w.+-]+\Z")
 _HOST: Final = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _MOST_LOCAL: Final = 64
@@ -38,10 +37,7 @@ _JOINED: Final = 5
 
 def plain(text: str) -> str:
     """Return a text with compatibility forms as ordinary ones and without what is not seen."""
-    if text.isascii():
-        return text
-    kept = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
-    return "".join(kept)
+    return normalize.seen(text)
 
 
 def words(text: str) -> list[str]:

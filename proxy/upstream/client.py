@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from yarl import URL
 
 from proxy.inquiry.route import JSON
+from proxy.tlog.keys import load_secret
 from proxy.upstream.reply import Overloaded, ReplyUnreadable, UpstreamFailed, UpstreamTimeout, UpstreamUnavailable
 from proxy.upstream.wire import Connection
 
@@ -86,13 +87,14 @@ class Upstream:
 
         Raises:
             OSError: a file cannot be read (``ssl.SSLError`` when it is not what it should be).
+            KeyUnusable: the credential's file is missing, or others than its owner may read it.
             ValueError: the credential is not one line of visible ASCII.
         """
         options = self._options
         if self._origin.startswith("https:"):
             self._tls = await asyncio.to_thread(_tls, options)
         if options.credential is not None:
-            text = (await asyncio.to_thread(options.credential.read_text, "utf-8")).strip()
+            text = (await asyncio.to_thread(load_secret, options.credential)).decode("utf-8", "replace").strip()
             if not text or not text.isascii() or not text.isprintable():
                 raise ValueError("the records server's credential is not one line of visible ASCII")
             self._credential = f"Authorization: {text}\r\n"

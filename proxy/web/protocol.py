@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp.http_exceptions import LineTooLong
 
 from proxy.gateway.answer import InternalError
 from proxy.web.problems import BadRequest
@@ -134,11 +135,14 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """Answer what aiohttp could not parse; never repeat what was sent, since it may hold a name."""
-        del request, exc, message
+        del request, message
         if status >= 500:
             return refuse(InternalError("Something went wrong here; nothing was released."), instance=None)
         self._refused = True
-        return refuse(BadRequest("The request is not HTTP as we read it; nothing was done."), instance=None)
+        said = "is not HTTP as we read it"
+        if isinstance(exc, LineTooLong):
+            said = "has an address or a header that is too long; send less of it"
+        return refuse(BadRequest(f"The request {said}; nothing was done."), instance=None)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

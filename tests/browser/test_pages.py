@@ -139,6 +139,21 @@ async def test_every_page_is_accessible_fits_and_loads_without_a_complaint(
             assert visitor.noise == []
 
 
+async def test_a_long_statement_leaves_room_for_what_else_waits(
+    visiting: Callable[..., AbstractAsyncContextManager[Visitor]], asked: str
+) -> None:
+    """In the queue it takes four lines of a phone; its page has all of it."""
+    async with visiting(viewport={"width": 360, "height": 740}) as visitor:
+        words = visitor.page.locator(f"#e{asked} .words")
+        lines = await words.evaluate("e => e.getBoundingClientRect().height / parseFloat(getComputedStyle(e).lineHeight)")
+        await visitor.open(f"/escalations/{asked}")
+        quoted = visitor.page.locator("blockquote").first
+
+        assert round(lines) == 4
+        assert await quoted.evaluate("e => e.scrollHeight <= e.clientHeight")
+        assert "porch <b>today</b>" in await quoted.inner_text()
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 360), ("light", 1280)])
 async def test_reviews_findings_and_what_a_search_finds_are_accessible_with_something_on_them(
     visiting: Callable[..., AbstractAsyncContextManager[Visitor]], judged: dict[str, str], scheme: str, width: int

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from proxy.audit.keys import load_key
 from proxy.clock import utc_now
 from proxy.database import Database
 from proxy.identity.principal import CredentialInvalid, Principal
@@ -35,7 +36,8 @@ def who(office: Office, key: str | None = None, *uris: str, at: datetime | None 
         await database.open()
         try:
             authorization = f"Bearer {key}" if key else None
-            return Identities(database=database).authenticate(authorization, uris, at or utc_now())
+            key_of_store = load_key(office.folder / "keys/body")
+            return Identities(database=database, key=key_of_store).authenticate(authorization, uris, at or utc_now())
         finally:
             await database.close()
 

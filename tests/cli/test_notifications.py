@@ -39,6 +39,7 @@ def taken() -> Iterator[tuple[str, list[bytes]]]:
 def configured(office: Office, records_server: RecordsServer, url: str) -> None:
     """Write a file with one channel, and name it in the configuration."""
     (office.folder / "pager.key").write_text(SECRET)
+    (office.folder / "pager.key").chmod(0o600)
     (office.folder / "notifications.yaml").write_text(
         f"console: https://console.example.gov\nchannels:\n  pager: {{kind: webhook, url: '{url}', secret: pager.key}}\n"
         "chains:\n  supervisor:\n    - channels: [pager]\n"

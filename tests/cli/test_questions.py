@@ -181,6 +181,16 @@ def test_the_index_is_made_anew(asked: Office) -> None:
     assert found(asked, "who-saw", "100123") == before
 
 
+def test_the_file_is_there_before_anything_is_printed(asked: Office) -> None:
+    """Whoever reads may stop reading (`| head`), and the program then ends: the file to check was never written."""
+    file = asked.folder / "nowhere" / "answer.json"
+
+    code, out, err = asked.call("audit", "who-saw", "100123", *CAUSE, "--answer", str(file), "--config", str(asked.config))
+
+    assert (code != 0, out) == (True, "")
+    assert "No such file or directory" in err
+
+
 def test_who_left_is_found_and_who_did_nothing_is_answered(asked: Office) -> None:
     """What the log has of somebody is told of, whatever days were asked; to have been asked about does not make one known."""
     days = ("--since", "2020-01-01", "--until", "2020-01-31")

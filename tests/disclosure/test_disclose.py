@@ -67,6 +67,17 @@ async def test_the_judge_is_given_every_identifier_by_kind(world: World) -> None
     ]
 
 
+async def test_the_judge_is_given_what_a_screen_shows_and_the_terminal_what_came(world: World) -> None:
+    """A name that was written for a page is judged as it reads there; the bytes that leave are those that came."""
+    body = json.dumps([person(name="Sean O&#39;Brien", narrative=r"seen with\nSean O\u0027Brien")]).encode()
+
+    left = await world.disclose(body)
+
+    assert world.journal[0]["name"] == ["Sean O'Brien"]
+    assert world.journal[0]["text"] == ["seen with Sean O'Brien"]
+    assert left.body is body
+
+
 async def test_masked_classes_are_replaced_and_told(world: World) -> None:
     """Text becomes the class's mask and anything else null; classes that the record does not hold are not called masked."""
     world.rule("2", Outcome.MASK, "phone", "home_address", "photo", "ssn")

@@ -24,6 +24,7 @@ async def test_a_notification_on_its_way_survives_kill_9(served: Served) -> None
     async with receiving(pager):
         folder = served.home.config.parent
         (folder / "pager.key").write_text(SECRET)
+        (folder / "pager.key").chmod(0o600)
         (folder / "notifications.yaml").write_text(
             "console: https://console.example.gov\ntimeout_seconds: 2\n"
             f"channels:\n  pager: {{kind: webhook, url: 'http://127.0.0.1:{pager.port}/hook', secret: pager.key}}\n"

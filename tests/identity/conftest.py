@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
+STORE_KEY = b"s" * 32
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 
@@ -61,8 +62,10 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     await desks.open()
     made: list[Office] = []
     outbox = Outbox(desks, Sealer(index_key=b"i" * 32, body_key=b"b" * 32), lambda: made[0].now, os.urandom)
-    desk = IdentityDesk(database=desks, outbox=outbox, clock=lambda: made[0].now, randomness=os.urandom, actor="login:clerk")
-    made.append(Office(desk=desk, identities=Identities(database=servers), database=desks))
+    desk = IdentityDesk(
+        database=desks, key=STORE_KEY, outbox=outbox, clock=lambda: made[0].now, randomness=os.urandom, actor="login:clerk"
+    )
+    made.append(Office(desk=desk, identities=Identities(database=servers, key=STORE_KEY), database=desks))
     yield made[0]
     await desks.close()
     await servers.close()

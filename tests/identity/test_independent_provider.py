@@ -36,7 +36,7 @@ from proxy.identity.principal import AuthenticationInsufficient, CredentialInval
 from proxy.identity.service import Identities
 from proxy.identity.sign_in import SignIn
 from proxy.identity.tls import THUMBPRINT
-from tests.identity.conftest import Authority
+from tests.identity.conftest import STORE_KEY, Authority
 from tests.identity.idp import AUDIENCE, SECRET, options, public
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ async def world(process: Process, folder: Path, office: Office, **changes: objec
         await web.SockSite(runner, process.listening.dup()).start()
         client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls), cookie_jar=aiohttp.CookieJar(unsafe=True))
         await stack.enter_async_context(client)
-        identities = Identities(database=database, tokens=sign_in.tokens, people=sign_in.people, keys=False)
+        identities = Identities(database=database, key=STORE_KEY, tokens=sign_in.tokens, people=sign_in.people, keys=False)
         yield World(sign_in, identities, Browser(client), lines)
 
 
@@ -260,7 +260,7 @@ async def test_the_provider_s_people_are_known_in_every_role_once_they_have_come
             await running.enter("account-2")
         await running.sign_in.people.write()
 
-        there = Identities(database=office.database, people=People(office.database, clock=utc_now), keys=False)
+        there = Identities(database=office.database, key=STORE_KEY, people=People(office.database, clock=utc_now), keys=False)
         for identities in (running.identities, there):
             found = {(each.person, each.role, each.agency) for each in identities.holders(utc_now())}
             assert found == {("badge-1", "patrol", "MO0950000"), ("badge-3", "supervisor", "MO0950000")}

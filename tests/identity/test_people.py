@@ -13,7 +13,7 @@ from proxy.database import Database, DatabaseUnusable
 from proxy.identity.claims import Identity
 from proxy.identity.people import PAUSE, WITHIN, People
 from proxy.identity.service import Identities
-from tests.identity.conftest import NOW, holder
+from tests.identity.conftest import NOW, STORE_KEY, holder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -151,5 +151,5 @@ async def test_who_holds_a_key_is_known_only_where_keys_are_taken(office: Office
     async with process(office) as people:
         people.saw(SERGEANT, NOW, NOW)
         await people.write()
-        identities = Identities(database=office.database, people=people, keys=keys)
+        identities = Identities(database=office.database, key=STORE_KEY, people=people, keys=keys)
         assert {each.person for each in identities.holders(office.now)} == expected

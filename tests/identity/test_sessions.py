@@ -14,7 +14,7 @@ from proxy.audit.sealing import Sealer
 from proxy.identity.session import ABSOLUTE, IDLE, SignInNeeded, form_token
 from proxy.identity.sessions import Sessions
 from tests.escalation.conftest import Journal
-from tests.identity.conftest import holder
+from tests.identity.conftest import STORE_KEY, holder
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -57,6 +57,7 @@ def console(office: Office) -> Console:
     sealer = Sealer(index_key=b"i" * 32, body_key=b"b" * 32)
     sessions = Sessions(
         database=office.database,
+        key=STORE_KEY,
         audit=journal,
         outbox=Outbox(office.database, sealer, lambda: office.now, os.urandom),
         identities=office.identities,

@@ -29,7 +29,7 @@ from proxy.identity.tokens import Tokens
 from proxy.settings.oidc import ALGORITHMS
 from proxy.web.problems import render
 from tests.identity import idp as provider
-from tests.identity.conftest import holder
+from tests.identity.conftest import STORE_KEY, holder
 from tests.identity.idp import EC, ED, OTHER, RSA, Idp, options, public, sealed, signed
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ async def door(office: Office, folder: Path, *, keys: bool = True, **changes: ob
         people=People(database, clock=lambda: idp.now),
         tell=lambda *each: told.append(each),
     )
-    made.append(Door(idp=idp, identities=Identities(database=database, tokens=tokens, keys=keys), denylist=denylist, told=told))
+    identities = Identities(database=database, key=STORE_KEY, tokens=tokens, keys=keys)
+    made.append(Door(idp=idp, identities=identities, denylist=denylist, told=told))
     yield made[0]
     await source.close()
     await database.close()

@@ -316,6 +316,7 @@ async def receiving(pager: Pager) -> AsyncIterator[None]:
 @pytest.fixture
 async def telling(tmp_path: Path) -> AsyncIterator[Telling]:
     (tmp_path / "pager.key").write_text(f"{SECRET}\n")
+    (tmp_path / "pager.key").chmod(0o600)
     mailbox, pager = Mailbox(), Pager()
     database = Database(tmp_path / "store.sqlite3")
     await database.open()

@@ -323,6 +323,14 @@ async def test_a_wrong_file_says_where_and_what(telling: Telling, right: str, wr
     assert any(told in f"{each.message} {each.help}" and each.line > 1 for each in caught.value.mistakes)
 
 
+async def test_a_channel_whose_secret_others_may_read_stops_the_start(telling: Telling) -> None:
+    """Whoever reads it signs in our name; it is held to the same as our keys."""
+    (telling.folder / "pager.key").chmod(0o644)
+
+    with pytest.raises(ChannelUnusable, match="chmod 600"):
+        telling.open()
+
+
 @pytest.mark.parametrize("content", ["", "whsec_", "whsec_!", "whsec_c2hvcnQ=", None])
 async def test_a_channel_without_its_secret_stops_the_start(telling: Telling, content: str | None) -> None:
     """A key file that is missing, empty or no key is told before anything is served."""
@@ -330,6 +338,7 @@ async def test_a_channel_without_its_secret_stops_the_start(telling: Telling, co
     key.unlink()
     if content is not None:
         key.write_text(content)
+        key.chmod(0o600)
 
     with pytest.raises(ChannelUnusable, match=r"pager\.key"):
         telling.open()
@@ -343,6 +352,7 @@ async def test_apprise_speaks_for_chat_services(telling: Telling) -> None:
         "  pager: {kind: webhook", "  chat: {kind: apprise, urls: chat.urls}\n  pager: {kind: webhook"
     )
     (telling.folder / "chat.urls").write_text("# the desk\nntfy://ntfy.example.gov/desk\n")
+    (telling.folder / "chat.urls").chmod(0o600)
     assert "chat" in telling.open(text).channels
 
     (telling.folder / "chat.urls").write_text("ntfy://ntfy.example.gov/desk\nnonsense://token@host\n")

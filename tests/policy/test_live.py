@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -213,6 +213,32 @@ async def test_a_query_that_began_keeps_the_policy_that_it_began_with(office: Of
     assert before.budgets.queries == 900
 
 
+async def test_a_file_that_is_spoiled_while_the_one_before_is_judged_is_judged_as_well(office: Office) -> None:
+    """It is a mistake of the folder like any other, told with its place, and no error of the server's."""
+
+    async def slowly(folder: Path, files: Mapping[str, bytes]) -> Judged:
+        judged = await quick(folder, files)
+        if judged.edits:
+            office.edit("budgets.yaml", "queries: 800", "queries: 8OO")
+        return judged
+
+    async with office.database() as database:
+        activations = office.activations(database)
+        live = LivePolicy(
+            folder=office.folder, candidate=None, activations=activations, load=load_policies, metrics=office.metrics,
+            tell=office.tell, judge=slowly,
+        )  # fmt: skip
+        await live.start()
+        before = live.policies
+        office.tighten()
+        await turns(live)
+        await turns(live)
+
+        assert live.policies is before
+        assert "budgets.yaml:" in live.reason
+    assert [event for event, _ in office.told] == ["policy file has a mistake"]
+
+
 async def test_a_bad_file_leaves_the_old_policy_live_and_says_where(office: Office, live: LivePolicy) -> None:
     """The metric moves once, the operator reads file, line and column, and readiness has the reason. Then it is put right."""
     before = live.policies
@@ -351,6 +377,28 @@ async def test_two_persons_activate_what_loosens(office: Office, live: LivePolic
     ]  # fmt: skip
     async with office.database() as database:
         assert await office.activations(database).proposals() == []
+
+
+async def test_a_policy_that_is_put_back_in_the_store_does_not_rule(office: Office, live: LivePolicy) -> None:
+    """Its row is genuine, and older than the one in force: the stricter one rules on, and log and operator are told."""
+    with closing(sqlite3.connect(office.path / "store.sqlite3")) as connection:
+        before = connection.execute("SELECT * FROM policy_active").fetchone()
+    office.now += timedelta(minutes=5)
+    office.tighten()
+    await turns(live)
+    await turns(live)
+    strict = live.policies
+    with closing(sqlite3.connect(office.path / "store.sqlite3", isolation_level=None)) as connection:
+        connection.execute(f"REPLACE INTO policy_active VALUES ({', '.join('?' * len(before))})", before)
+        connection.execute("UPDATE generations SET number = number + 1")
+
+    await turns(live)
+
+    assert live.policies is strict
+    assert "does not rule" in live.reason
+    kind, facts = (await office.queued())[-1]
+    assert kind == "policy-held"
+    assert '"why":"put-back"' in facts
 
 
 async def test_one_person_is_not_two(office: Office, live: LivePolicy) -> None:

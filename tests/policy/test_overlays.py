@@ -8,12 +8,13 @@ import pytest
 
 from proxy.__main__ import run
 from proxy.document import DocumentInvalid
+from proxy.policy.advice import review
 from proxy.policy.cases import uncovered
 from proxy.policy.decision import Facts, Outcome
 from proxy.policy.edits import edits, loosening
 from proxy.policy.gate import failed_cases, load_promises
 from proxy.policy.lattice import ruling_of
-from proxy.policy.service import PolicySet, load_policies, review
+from proxy.policy.service import PolicySet, load_policies
 from proxy.policy.strictness import loosens
 from proxy.policy.violations import violations
 from tests.policy.conftest import SHIPPED

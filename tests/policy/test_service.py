@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from proxy.document import DocumentInvalid
+from proxy.policy.advice import review
 from proxy.policy.decision import Facts, Outcome
-from proxy.policy.service import FILES, PolicySet, explain, load_policies, review
+from proxy.policy.service import FILES, PolicySet, explain, load_policies
 
 SHIPPED = Path(__file__).parents[2] / "policies"
 
@@ -141,6 +142,69 @@ def test_files_are_held_against_one_another(folder: Path, file: str, old: str, n
     assert any(message in mistake.message for mistake in caught.value.mistakes), str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("place", "old", "new", "told"),
+    [
+        ("budgets.yaml:13:5", "  fruitless: 240", "    fruitless: 240", ("block", "indented otherwise")),
+        ("budgets.yaml:14:3", "  fruitless: 240", "fruitless: 240", ("block", "or one of those above it, is indented")),
+        ("budgets.yaml:12:12", "queries: 900 ", "queries: 900# ", ("integer", "needs a space before its #")),
+        ("budgets.yaml:14:12", "records: 5000", "records: 5,000", ("integer", "digits alone")),
+        ("fields.yaml:15:11", 'mask: "[masked]"', "mask: \u201c[masked]\u201d", ("is no quote here", "straight")),
+        ("vocabulary.yaml:12:3", "  auditor:", "  \u0430uditor:", ("CYRILLIC SMALL LETTER A", "type the word again")),
+        ("vocabulary.yaml:12:3", "  auditor:", "  Auditor:", ("pattern", "small letters")),
+        ("recognition.yaml:18:15", "undercover: {bits: 10}", "undercover: 10", ("names and values", "known here: bits")),
+        ("purposes.yaml:177:33", "required: false", "required: \u200bfalse", ("U+200B (ZERO WIDTH SPACE)", "delete it")),
+        ("budgets.yaml:1:11", "# How much", "# How much\rmore: 1 #", ("U+000D", "delete it")),
+        ("budgets.yaml:1:6", "# How much", "# How\u202emuch", ("RIGHT-TO-LEFT OVERRIDE", "delete it")),
+    ],
+)
+def test_a_slip_of_the_keyboard_is_told_with_its_place_and_what_to_do(
+    folder: Path, place: str, old: str, new: str, told: tuple[str, str]
+) -> None:
+    """Whoever edits is no programmer: a message of the YAML library's alone says nothing to them."""
+    path = folder / place.partition(":")[0]
+    path.write_bytes(path.read_bytes().replace(old.encode(), new.encode(), 1))
+
+    with pytest.raises(DocumentInvalid) as caught:
+        load_policies(folder)
+
+    first = caught.value.mistakes[0]
+    assert f"{first.file.name}:{first.line}:{first.column}" == place, str(caught.value)
+    assert told[0] in first.message
+    assert told[1] in (first.help or "")
+
+
+@pytest.mark.parametrize("file", [name for name in FILES if name.endswith(".yaml")])
+@pytest.mark.parametrize("content", ["", "# nothing but a comment\n"])
+def test_an_empty_file_is_called_empty(folder: Path, file: str, content: str) -> None:
+    """Half a save or a full disk leaves one; it is one mistake, and says so."""
+    (folder / file).write_text(content)
+
+    with pytest.raises(DocumentInvalid) as caught:
+        load_policies(folder)
+
+    assert [each.message for each in caught.value.mistakes if each.file.name == file] == ["the file is empty"]
+
+
+def test_a_category_is_in_the_group_that_it_is_declared_to_be_of(folder: Path) -> None:
+    """Else none of the group's rows and promises holds of it, and a refusal tells of somebody who is not to be there."""
+    _edit(
+        folder / "vocabulary.yaml",
+        "  undercover:\n",
+        "  source:\n    meaning: Somebody who talks to us; confirming the person can kill.\n    group: hidden\n  undercover:\n",
+    )
+
+    with pytest.raises(DocumentInvalid) as caught:
+        load_policies(folder)
+    [mistake] = caught.value.mistakes
+    _edit(folder / "policy.csv", "g2, undercover, hidden\n", "g2, undercover, hidden\ng2, source, hidden\n")
+
+    assert (mistake.file.name, mistake.help) == ("vocabulary.yaml", "add to policy.csv: g2, source, hidden")
+    assert "'source' is of the group 'hidden'" in mistake.message
+    facts = Facts("patrol", "person.read", "C", "source", "assigned", "none", "none")
+    assert load_policies(folder).policy.rule(facts).outcome is Outcome.CONCEAL
+
+
 def test_a_truncated_policy_opens_nothing(folder: Path, loaded: PolicySet) -> None:
     """Wherever the file is cut between lines, what still loads answers nothing that the whole does not."""
     lines = (SHIPPED / "policy.csv").read_text().splitlines(keepends=True)
@@ -176,17 +240,39 @@ def test_rulings_are_counted(folder: Path) -> None:
 
 
 def test_review_finds_what_is_risky(folder: Path) -> None:
-    """Dead rows, leaning rows, idle groups and purposes that nobody is answered under are told."""
+    """Dead rows, leaning rows, idle groups and purposes that nobody is answered under are told, with what to do."""
     with (folder / "policy.csv").open("a") as file:
         file.write("deny, Z1, patrol, any, any, any, any, self, any, none, said already\n")
         file.write("permit, Z2, patrol, query, operational, protected, present, none, none, none, too broad\n")
+        file.write("permit, Z3, records, vehicle.read, administrative, none, held, none, none, none, no code offers it\n")
     _edit(folder / "policy.csv", "g3, H, administrative\n", "")
 
-    told = [mistake.message for mistake in review(load_policies(folder))]
+    found = review(load_policies(folder))
+    told = [mistake.message for mistake in found]
 
-    assert any(message.startswith("rule Z1 never decides") for message in told)
+    assert told[:3] == [
+        "rule Z1 never decides: wherever it matches, D01 does",
+        "rule Z2 never decides: wherever it matches, E01 does",
+        "rule Z3 never decides: purposes.yaml offers none of its actions under its codes",
+    ]
     assert any("would be permit, by Z2; it is escalate now" in message for message in told)
-    assert any("no row ever answers person.read under code H" in message for message in told)
+    [vain] = [mistake for mistake in found if "under code H" in mistake.message]
+    assert (vain.file.name, vain.source) == ("purposes.yaml", "    actions: [person.read, person.search, warrant.search]")
+    assert all(mistake.help for mistake in found)
+
+
+def test_review_tells_what_lies_in_the_folder_and_is_read_by_nothing(folder: Path) -> None:
+    """A copy, another ending, a folder within cases: what somebody believes to be in force, and is not."""
+    (folder / "cases" / "old").mkdir(parents=True)
+    for name in ("budgets.yml", "policy (1).csv", "policy.csv.bak", "cases/old/ordinary.yaml", "README.md", "notes.txt"):
+        (folder / name).write_text("per_hour: {queries: 1}\n")
+
+    found = [(each.file.relative_to(folder).as_posix(), each.message) for each in review(load_policies(folder))]
+
+    assert [file for file, message in found if message == "nothing reads this file"] == [
+        "budgets.yml", "policy (1).csv", "policy.csv.bak", "cases/old/ordinary.yaml",
+    ]  # fmt: skip
+    assert [file for file, message in found if message.startswith("there is no invariants.yaml")] == ["invariants.yaml"]
 
 
 def test_metrics_know_categories_by_group_only(loaded: PolicySet) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 POLICIES = Path(__file__).parents[2] / "policies"
 ORI = "MO0950000"
+STORE_KEY = b"s" * 32
 GOOD = "stopped for no plates, driver has no licence"
 
 
@@ -93,13 +94,13 @@ class Room:
         self.now += timedelta(**kwargs)
 
     async def cases(self, *cases: Case) -> Imported:
-        run = _Run(self.others, "login:clerk", self.outbox)
+        run = _Run(self.others, STORE_KEY, "login:clerk", self.outbox)
         for line, case in enumerate(cases, start=1):
             await run.take(line, case)
         return await run.finish()
 
     async def import_file(self, path: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Imported:
-        return await import_cases(self.others, path, actor="login:clerk", outbox=self.outbox, progress=progress)
+        return await import_cases(self.others, STORE_KEY, path, actor="login:clerk", outbox=self.outbox, progress=progress)
 
     async def verify(
         self,
@@ -125,7 +126,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         database=database,
         others=others,
         outbox=outbox,
-        directory=StoredCases(database),
+        directory=StoredCases(database, STORE_KEY),
         metrics=Metrics(),
         catalogue=load_catalogue(POLICIES / "purposes.yaml"),
     )

@@ -20,7 +20,7 @@ from proxy.purpose.directory import StoredCases
 from proxy.purpose.imports import BATCH
 from proxy.purpose.purpose import Case, CaseDirectoryUnavailable
 from proxy.purpose.standing import KINDS
-from tests.purpose.conftest import NOW, ORI, case
+from tests.purpose.conftest import NOW, ORI, STORE_KEY, case
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -107,7 +107,7 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it(room: Room) ->
     await room.cases(case(), case("26-2"))
     database = HeldDatabase(room.database.path)
     await database.open()
-    directory = StoredCases(database)
+    directory = StoredCases(database, STORE_KEY)
     overtaken = asyncio.create_task(directory.look_up("26-004217"))
     await database.has_read.wait()
 
@@ -120,10 +120,37 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it(room: Room) ->
     await database.close()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE cases SET assigned = '[\"badge-2\"]'",
+        "UPDATE cases SET agency = 'MO0960000'",
+        "UPDATE cases SET number = '26-2'",
+        "UPDATE cases SET closed_at = NULL",
+        "UPDATE case_parties SET parties = '[]'",
+        "DELETE FROM case_parties",
+    ],
+)
+async def test_nobody_is_put_on_a_case_by_a_row_in_the_store(room: Room, change: str) -> None:
+    """What was not imported gives no standing: the case cannot be told until it is imported anew."""
+    genuine = case(closed_at=NOW, parties=((("dob", "1970-01-02"), ("surname", "QUIMBY")),))
+    await room.cases(genuine)
+    with sqlite3.connect(room.database.path) as meddler:
+        meddler.execute(change)
+    meddler.close()
+
+    with pytest.raises(CaseDirectoryUnavailable) as refused:
+        await room.directory.look_up("26-2" if "26-2" in change else "26-004217")
+    assert not refused.value.down
+
+    await room.cases(genuine)
+    assert await room.directory.look_up("26-004217") == genuine
+
+
 async def test_memory_is_bounded(room: Room) -> None:
     """Only the last used are kept."""
     await room.cases(*(case(f"26-{number}") for number in range(5)))
-    directory = StoredCases(room.database, most=2)
+    directory = StoredCases(room.database, STORE_KEY, most=2)
     for number in (0, 1, 0, 2):
         await directory.look_up(f"26-{number}")
 

@@ -254,3 +254,36 @@ async def test_the_other_end_of_a_street_is_another_home(office: Office) -> None
         assert met(office, street=street, **town), street
     for street in ("17 S Magnolia Court", "17 Southeast Magnolia Court", "17 Magnolia Ct S", "19 N Magnolia Court"):
         assert not met(office, street=street, **town), street
+
+
+SEAN: Final = {
+    **ENROLLED, "given_name": "Sean", "surname": "O'Brien", "dob": "1970-01-02", "ssn": "412-33-9876",
+    "phone": "+1 502 555 0147", "email": "sean.obrien@example.org",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dash", "\u2010\u2011\u2012\u2013\u2014\u2212\uff0d\u00ad", ids=ascii)
+async def test_a_word_processor_s_dash_is_a_hyphen(office: Office, dash: str) -> None:
+    """A number in a report, or a date of birth, is found whatever dash it is written with."""
+    await office.enroll(SEAN)
+
+    assert met(office, text=f"his number is 412{dash}33{dash}9876")
+    assert met(office, text=f"call 502{dash}555{dash}0147 or (502) 555{dash}0147")
+    assert met(office, given_name="Sean", surname="Brian", dob=f"1970{dash}01{dash}02")
+
+
+@pytest.mark.parametrize("number", ["412 - 33 - 9876", "412  33  9876", "412/33/9876", "502 - 555 - 0147"])
+async def test_a_number_in_a_report_may_be_spaced_out(office: Office, number: str) -> None:
+    """What stands between the groups of a number is up to three blanks, hyphens, points and slashes."""
+    await office.enroll(SEAN)
+
+    assert met(office, text=f"He said {number} and left.")
+
+
+@pytest.mark.parametrize("unseen", "\u034f\u115f\u3164\uffa0\u17b4\u180b\ufe0f\U000e0100\u200b\u2060", ids=ascii)
+async def test_what_nobody_sees_hides_no_number_and_no_address(office: Office, unseen: str) -> None:
+    """A letter or mark without anything to see is left out of numbers in texts and of e-mail addresses."""
+    await office.enroll(SEAN)
+
+    assert met(office, text=f"his number is 41{unseen}2-33-9876")
+    assert met(office, email=f"se{unseen}an.obrien@example.org")

@@ -154,7 +154,7 @@ def test_a_section_of_comments_alone_takes_its_defaults(configuration: Configura
         ("  conections: 3\n", (7, 3), "unknown key 'conections'", "did you mean 'connections'?"),
         ("  certificate: c.pem\n", (7, 16), "https URL only", None),
         ("  url: http://127.0.0.1:1\n", (7, 3), "duplicate key", None),
-        ("limits: [1]\n", (7, 9), "valid dictionary", None),
+        ("limits: [1]\n", (7, 9), "names and values belong here", None),
         ("limits: {\n", (8, 1), "", None),
     ],
 )

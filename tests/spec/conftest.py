@@ -217,7 +217,7 @@ class Street:
         database = Database(self.home.data / "store.sqlite3")
         await database.open()
         async with database.begin() as connection:
-            await CredentialStore(database).insert(connection, credential)
+            await CredentialStore(database, load_key(self.home.keys / "body.key")).insert(connection, credential)
         await database.close()
         return secret, credential_id
 
@@ -259,7 +259,7 @@ class Street:
         database = Database(self.home.data / "store.sqlite3")
         await database.open()
         async with database.begin() as connection:
-            await CredentialStore(database).revoke(connection, credential_id, utc_now())
+            await CredentialStore(database, load_key(self.home.keys / "body.key")).revoke(connection, credential_id, utc_now())
         await database.close()
 
 

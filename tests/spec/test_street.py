@@ -486,6 +486,7 @@ async def test_readiness_names_what_is_missing(street: Street) -> None:
         "policy",
         "registry",
         "upstream",
+        "credentials",
         "case_directory",
         "oversight",
         "locks",

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientSession
 
 from proxy.inquiry.inquiry import Outbound
+from proxy.tlog.errors import KeyUnusable
 from proxy.upstream.client import ReceiptMismatch
 from proxy.upstream.options import UpstreamOptions
 from proxy.upstream.reply import Overloaded, ReplyUnreadable, UpstreamFailed, UpstreamTimeout, UpstreamUnavailable
@@ -362,6 +363,7 @@ async def test_the_credential_comes_from_a_file(world: World, well_formed: Reply
     """Its one line is sent in the header that the configuration names."""
     file = tmp_path / "credential"
     file.write_text("Bearer abc\n")
+    file.chmod(0o600)
     server = await world.server(well_formed())
 
     await world.ask(await world.upstream(server, credential=file))
@@ -374,8 +376,19 @@ async def test_a_credential_that_is_no_line_is_refused(world: World, tmp_path: P
     """A file with a second line would be a second header."""
     file = tmp_path / "credential"
     file.write_text(text)
+    file.chmod(0o600)
 
     with pytest.raises(ValueError, match="one line"):
+        await world.upstream("http://127.0.0.1:9", credential=file)
+
+
+async def test_a_credential_that_others_may_read_is_refused(world: World, tmp_path: Path) -> None:
+    """Whoever has it asks the records server without us; it is held to the same as our keys."""
+    file = tmp_path / "credential"
+    file.write_text("Bearer abc\n")
+    file.chmod(0o640)
+
+    with pytest.raises(KeyUnusable, match="chmod 600"):
         await world.upstream("http://127.0.0.1:9", credential=file)
 
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from proxy import main
 from proxy.audit.entry import decode
+from proxy.audit.keys import load_key
 from proxy.audit.pairing import Pairing
 from proxy.clock import utc_now
 from proxy.database import Database
@@ -204,6 +205,7 @@ class House:
     supervisor: str
     mayor: str
     keys: Mapping[str, str]
+    secret: bytes
 
     @property
     def door(self) -> Door:
@@ -267,7 +269,7 @@ class House:
         database = Database(self.store)
         await database.open()
         async with database.begin() as connection:
-            await CredentialStore(database).insert(connection, credential)
+            await CredentialStore(database, self.secret).insert(connection, credential)
         await database.close()
 
 
@@ -314,7 +316,8 @@ def opened(
             keys = home.read_keys()
             records.ready.set()
             mayor = town.cast["mayor"].person_id
-            yield House(servers, records, data / "store.sqlite3", keys["officer"], keys["supervisor"], mayor, keys)
+            secret = load_key(home.keys / "body.key")
+            yield House(servers, records, data / "store.sqlite3", keys["officer"], keys["supervisor"], mayor, keys, secret)
 
     return run
 

@@ -256,10 +256,11 @@ async def test_headers_are_bounded(house: House, name: str) -> None:
 
 @pytest.mark.parametrize("size", [9000, 3_000_000])
 async def test_a_target_is_bounded(house: House, size: int) -> None:
-    """The refusal reaches a client that is still sending."""
+    """The refusal reaches a client that is still sending, and says what was too much."""
     reply, rest = await house.ask(house.request(target="/records/persons?surname=" + "a" * size))
 
     assert (reply.status, reply.problem, rest) == (400, "bad-request", b"")
+    assert b"too long" in reply.body
     assert_says_nothing(reply)
 
 

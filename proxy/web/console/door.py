@@ -152,7 +152,7 @@ class Console:
             came.session = await self._sessions.resume(came.cookie, seen=not path.endswith(LIVE))
             return await self._visited(request, path, came, came.session)
         except SignInNeeded as needed:
-            return _to_sign_in(request, path, needed)
+            return self._to_sign_in(request, path, needed)
         except (Refusal, DatabaseUnusable) as error:
             return await self._refused(request, came, error if isinstance(error, Refusal) else store_unusable())
         except Exception as error:  # noqa: BLE001 -- whatever it is, the reader gets a page of ours and nothing else
@@ -189,6 +189,20 @@ class Console:
             allowed = sorted({each.method for each, _ in found})
             raise MethodNotAllowed("Open this page from the menu.", allow=allowed)
         raise RouteUnknown("There is no such page here, or it is not for your role.")
+
+    def _to_sign_in(self, request: web.BaseRequest, path: str, needed: SignInNeeded) -> web.StreamResponse:
+        if path.endswith(LIVE):
+            return web.Response(body=OVER, headers={"Content-Type": "text/event-stream"})
+        why = str(needed.extras.get("why", "" if request.method in _SAFE else "ended"))
+        back = path if request.method in _SAFE else self._form_of(path)
+        said = f"&said={why}" if why in NOTES else ""
+        return go(f"/sign-in?next={quote(back)}{said}" if back != "/" or said else "/sign-in")
+
+    def _form_of(self, path: str) -> str:
+        """Return the page whose form is sent to ``path``: the nearest one above it."""
+        while path and not any(each.method == "GET" and pattern.match(path) for pattern, each in self._routes):
+            path = path.rpartition("/")[0]
+        return path or "/"
 
     async def _refused(self, request: web.BaseRequest, came: _Came, refusal: Refusal) -> web.Response:
         principal = came.session.principal if came.session is not None else None
@@ -264,15 +278,6 @@ def _for_program(request: web.BaseRequest, path: str) -> bool:
 
 def _matching(pattern: re.Pattern[str], found: Page, path: str, role: str) -> re.Match[str] | None:
     return pattern.match(path) if found.roles is None or role in found.roles else None
-
-
-def _to_sign_in(request: web.BaseRequest, path: str, needed: SignInNeeded) -> web.StreamResponse:
-    if path.endswith(LIVE):
-        return web.Response(body=OVER, headers={"Content-Type": "text/event-stream"})
-    why = str(needed.extras.get("why", "" if request.method in _SAFE else "ended"))
-    back = path if request.method in _SAFE else "/"
-    said = f"&said={why}" if why in NOTES else ""
-    return go(f"/sign-in?next={quote(back)}{said}" if back != "/" or said else "/sign-in")
 
 
 def _inbound(request: web.BaseRequest) -> Inbound:

@@ -66,6 +66,7 @@ async def test_a_search_of_the_log_is_recorded_before_it_is_answered(desk: Desk)
     assert found.status == 200
     assert f"case {docket.PORCH}" in found.words
     assert "person.search" in found.words
+    assert '<span class="words"><bdi class="typed">' in found.body
     assert desk.house.mayor not in found.body
     entries = [entry for entry in desk.house.entries()[before:] if entry.kind == "log-searched"]
     assert [entry.facts["by"] for entry in entries] == ["officer"]

@@ -33,6 +33,23 @@ async def test_a_key_from_the_command_line_opens_the_console(desk: Desk) -> None
     assert "session-begun" in desk.kinds()[before:]
 
 
+@pytest.mark.parametrize(
+    ("sent", "back"),
+    [
+        ("/escalations/0123abcd/check", "/escalations/0123abcd"),
+        ("/queue/refuse/check", "/queue/refuse"),
+        ("/locks", "/locks"),
+        ("/stay", "/"),
+        ("//elsewhere.example/check", "/"),
+    ],
+)
+async def test_a_form_that_the_session_did_not_outlive_leads_back_to_its_page(desk: Desk, sent: str, back: str) -> None:
+    """Whoever was about to decide signs in again and stands before the same question, not before the whole queue."""
+    answer = await desk.stranger().post(sent, {"reason": "the owner has to be told before the lab comes"})
+
+    assert (answer.status, answer.headers["Location"]) == (303, f"/sign-in?next={back}&said=ended")
+
+
 @pytest.mark.parametrize("key", ["", "sc_", "sc_" + "A" * 43, "secret\r\nX-Evil: 1", "<script>alert(1)</script>", "x" * 5000])
 async def test_a_wrong_key_is_told_so_and_never_shown_again(desk: Desk, key: str) -> None:
     """The form comes back with a sentence; what was typed does not, and the log remembers the failure."""
