@@ -75,6 +75,18 @@ def test_names_meet_in_either_order_with_the_date_or_without(given_name: str, su
     assert met({**names, "dob": f"{year}-{day}-{month}"}, person)
 
 
+@given(names=st.tuples(WORDS, WORDS), other=WORDS, dob=DATES, at=st.integers(2, 9), letter=st.sampled_from("aeknrst"))
+@settings(max_examples=200, deadline=None)
+def test_names_meet_on_a_birthday_whatever_slipped(names: tuple[str, str], other: str, dob: str, at: int, letter: str) -> None:
+    """With the same date, a slip behind two letters is enough beside another name, or one in either, exchanged too."""
+    person = {"given_name": names[0], "surname": names[1], "dob": dob}
+
+    for first, last in zip(*(slips(name, at, letter).values() for name in names), strict=True):
+        for one, two in ((first, other), (other, last), (first, last)):
+            assert met({"given_name": one, "surname": two, "dob": dob}, person)
+            assert met({"given_name": two, "surname": one, "dob": dob}, person)
+
+
 @pytest.mark.parametrize(
     ("asked", "known"),
     [
@@ -84,6 +96,10 @@ def test_names_meet_in_either_order_with_the_date_or_without(given_name: str, su
         (
             {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09"},
             {"given_name": "Eleanor", "surname": "Carter", "dob": "1984-10-24"},
+        ),
+        (
+            {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09"},
+            {"given_name": "Ethan", "surname": "Carter", "dob": "1961-03-09"},
         ),
     ],
 )
