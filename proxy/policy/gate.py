@@ -25,7 +25,7 @@ from proxy.policy.violations import violations
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from proxy.policy.agreement import Agreement
@@ -44,19 +44,14 @@ class Promises:
     overlaid: Mapping[str, tuple[Case, ...]] = field(default_factory=dict)  # those cases that an overlay brought, by its name
 
 
-def load_gated(
-    directory: Path,
-    *,
-    on_error: Callable[[Exception], None] | None = None,
-    on_lookup: Callable[[str], None] | None = None,
-) -> PolicySet:
+def load_gated(directory: Path) -> PolicySet:
     """Load a policy aside and pass it through every gate; some seconds of computing.
 
     Raises:
         DocumentInvalid: with every mistake, or every gate it failed.
         EngineUnsafe: the installed Casbin is not the one this program is safe with.
     """
-    policies = load_policies(directory, on_error=on_error, on_lookup=on_lookup)
+    policies = load_policies(directory)
     failed = list(failed_gates(policies))
     if failed:
         raise DocumentInvalid(failed)

@@ -98,14 +98,7 @@ def parse_policy(path: Path, raw: bytes, *, words: Words, fields: AbstractSet[st
         DocumentInvalid: with every mistake found.
     """
     reading = _Reading(path=path, words=words, fields=fields)
-    for number, line in enumerate(policy_lines(path, raw), start=1):
-        reading.number, reading.source = number, line
-        if _characters(reading, line):
-            _line(reading, line)
-    if not reading.mistakes:
-        _whole(reading)
-    if reading.mistakes:
-        raise DocumentInvalid(reading.mistakes)
+    _read(reading, raw)
     return make_sheet(reading.rows, reading.groupings)
 
 
@@ -116,7 +109,12 @@ def parse_overlay(path: Path, raw: bytes, *, name: str, words: Words, fields: Ab
         DocumentInvalid: with every mistake found.
     """
     reading = _Reading(path=path, words=words, fields=fields, groupings=list(base.groupings), overlay=name)
-    for number, line in enumerate(policy_lines(path, raw), start=1):
+    _read(reading, raw)
+    return tuple(reading.rows)
+
+
+def _read(reading: _Reading, raw: bytes) -> None:
+    for number, line in enumerate(policy_lines(reading.path, raw), start=1):
         reading.number, reading.source = number, line
         if _characters(reading, line):
             _line(reading, line)
@@ -124,7 +122,6 @@ def parse_overlay(path: Path, raw: bytes, *, name: str, words: Words, fields: Ab
         _whole(reading)
     if reading.mistakes:
         raise DocumentInvalid(reading.mistakes)
-    return tuple(reading.rows)
 
 
 def read_obligations(
