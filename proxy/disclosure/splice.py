@@ -96,7 +96,8 @@ class Splice:
     """One reply on its way out: read once from front to back, record by record, and edited at spans.
 
     ``path`` are the steps to a record: the name of a member, or None for every element of an array (at most once).
-    ``envelope`` maps each member that may stand beside that path, dotted from the root, to whether it is kept.
+    ``envelope`` maps each member that may stand beside that path, dotted from the root, to whether it is kept: a single value
+    then, since records could stand in anything else.
     """
 
     def __init__(self, body: bytes, *, path: tuple[str | None, ...], envelope: Mapping[str, bool]) -> None:
@@ -186,7 +187,9 @@ class Splice:
             if key == name:
                 end, keep = (yield from self._walk(value, depth + 1)), True
             elif above + key in self._envelope:
-                end, keep = _DECODE(self._text, value)[1], self._envelope[above + key]
+                (beside, end), keep = _DECODE(self._text, value), self._envelope[above + key]
+                if keep and isinstance(beside, (dict, list)):
+                    raise ReplyUnreadable(_UNREADABLE)  # it could hold records, and nobody would judge them
             else:
                 raise ReplyUnreadable(_UNREADABLE)
             cuts.end(position, end, drop=not keep)

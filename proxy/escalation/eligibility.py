@@ -1,8 +1,8 @@
 """Who may decide an escalation: by which role, agency and rank, and who never does.
 
-Never: the requester; who stands in for the requester, or for whom the requester stands in; the subject; who is close to either
-(``OWN_CAUSE``); and who is in a reciprocal pattern with the requester. No role is excepted. Where somebody stands in for
-another, all of it holds of both.
+Never: the requester, and on whose behalf they ask or who will be given the answer, as far as they say so; who stands in for any
+of these, or for whom they stand in; the subject; who is close to either (``OWN_CAUSE``); and who is in a reciprocal pattern
+with the requester. No role is excepted. Where somebody stands in for another, all of it holds of both.
 
 That one is asked about nobody learns, nor that one's own people are: to them there is no such escalation.
 """
@@ -201,14 +201,16 @@ class Eligibility:
         told: bool = False,
     ) -> str:
         """Return why somebody never decides this one, or nothing."""
-        requester = escalation.asked.person
-        if requester in authority.people:
-            return "Nobody decides on their own query, nor on that of whom they stand in for; another person has to."
-        if not _partners(around.delegations, requester).isdisjoint(authority.people):
+        askers = escalation.asked.askers
+        if not set(askers).isdisjoint(authority.people):
+            return "Nobody decides on their own query, one asked for them, or that of whom they stand in for; another has to."
+        if any(not _partners(around.delegations, each).isdisjoint(authority.people) for each in askers):
             return "One of you stands in for the other, or did when this was asked. Another person has to decide."
         if not around.reciprocal.isdisjoint(authority.people):
             return "You and the one who asked approve too many of one another's queries, or in a ring. Another has to decide."
-        if self._colleagues is not None and any(self._colleagues.close(requester, each) for each in authority.people):
+        if self._colleagues is not None and any(
+            self._colleagues.close(asker, each) for asker in askers for each in authority.people
+        ):
             return "You are close to the one who asked. Another person has to decide."
         if not told and self._own_cause(escalation, principal, authority):
             return "Another person has to decide this one."

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from proxy.identity.principal import persons_said
 from proxy.policy.decision import seats, suffice
 from proxy.policy.seats import filled
 from proxy.refusal import Refusal
@@ -120,6 +121,7 @@ class Asked:
 
     ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about;
     ``recognized`` says why each subject is taken to be meant (``protection.explained``).
+    ``requestor`` is on whose behalf it is asked, and ``recipient`` who will be given the answer, as the officer said.
     ``partial`` what narrowed the query and is no criterion, by parameter. All of ``demands`` have to be met. ``fields`` are the
     names of what would be released, and nothing else is.
     """
@@ -144,6 +146,13 @@ class Asked:
     partial: Mapping[str, str] = field(default_factory=dict)
     demands: tuple[Demand, ...] = ()
     fields: tuple[str, ...] = ()
+    requestor: str = ""
+    recipient: str = ""
+
+    @property
+    def askers(self) -> tuple[str, ...]:
+        """Return who asks, and whom they name as the ones for whom."""
+        return tuple(dict.fromkeys((self.person, *persons_said(self.requestor, self.recipient))))
 
     def fingerprint(self, key: bytes) -> str:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""
@@ -235,10 +244,11 @@ class Escalation:
         return self.state
 
     def fits(self, asked: Asked) -> bool:
-        """Tell whether a grant still covers the query: same policy, same words, nobody and nothing more than was approved."""
+        """Tell whether a grant still covers the query: same policy, words and recipients, nobody and nothing more."""
         return (
             self.asked.policy_version == asked.policy_version
             and self.asked.statement == asked.statement
+            and (self.asked.requestor, self.asked.recipient) == (asked.requestor, asked.recipient)
             and set(asked.fields) <= set(self.asked.fields)
             and set(asked.subjects) <= set(self.asked.subjects)
             and set(asked.relations) <= set(self.asked.relations)

@@ -75,6 +75,8 @@ def supervisor_view(escalation: Escalation, now: datetime) -> dict[str, object]:
     asked = escalation.asked
     return view(escalation, now) | {
         "requested_by": asked.person,
+        "requestor": asked.requestor,
+        "recipient": asked.recipient,
         "terminal": asked.terminal,
         "case": asked.case,
         "purpose": asked.purpose,

@@ -215,6 +215,8 @@ class Asking:
             recognized=explained(self.recognition.protections),
             demands=ruling.demands,
             fields=tuple(sorted(self.releasing if self.releasing is not None else self._releasable(self.recognition))),
+            requestor=self.verified.purpose.requestor or "",
+            recipient=self.verified.purpose.recipient or "",
         )
 
 

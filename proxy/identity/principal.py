@@ -41,6 +41,14 @@ def require_person(person: str, agency: str) -> None:
         raise ValueError(msg)
 
 
+def persons_said(*texts: str) -> tuple[str, ...]:
+    """Return whom an officer's texts name by their personnel id: one each, or nobody.
+
+    Not every word that could be one: who lists all the strict sergeants as recipients would choose who decides.
+    """
+    return tuple(person for text in texts if PERSON_PATTERN.match(person := text.strip().casefold()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A person, never a shared account.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.audit.lot import SAMPLE
 from proxy.audit.owed import Duty, Owed
+from proxy.identity.principal import persons_said
 from proxy.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -67,13 +68,15 @@ _SAMPLED: Final = frozenset({Outcome.ATTESTED, Outcome.QUESTIONED})
 class Matter:
     """The query that is to be looked at, as its entries have it: who asked, why, and what came of it.
 
-    ``emergency`` is what the officer stated who broke the glass, ``disclosed`` the field classes that left, ``shown`` the
-    outcome that the terminal saw. ``criteria``, ``records`` and the registry's ``entries`` say whom it concerns, and are shown
-    to nobody: by them it is known whose own cause it is, and what is alike.
+    ``asked_for`` is who was named as the one for whom it was asked, or who was given the answer. ``emergency`` is what
+    the officer stated who broke the glass, ``disclosed`` the field classes that left, ``shown`` the outcome that the terminal
+    saw. ``criteria``, ``records`` and the registry's ``entries`` say whom it concerns, and are shown to nobody: by them it is
+    known whose own cause it is, and what is alike.
     """
 
     person: str
     approved_by: Sequence[str] = ()
+    asked_for: Sequence[str] = ()
     terminal: str = ""
     unit: str = ""
     case: str = ""
@@ -207,6 +210,7 @@ def matter_of(
     return Matter(
         person=str(sealed.get("operator") or ""),
         approved_by=_words(sealed.get("approved_by")),
+        asked_for=persons_said(str(sealed.get("requestor") or ""), str(sealed.get("recipient") or "")),
         terminal=str(sealed.get("terminal") or ""),
         unit=str(sealed.get("unit") or ""),
         case=str(sealed.get("case") or ""),

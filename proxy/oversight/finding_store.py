@@ -91,8 +91,16 @@ class FindingStore:
 
     async def of(self, connection: AsyncConnection, person: str, why: str) -> Sequence[str]:
         """Return the reviews of somebody that opened a finding which is open."""
-        wanted = (_findings.c.officer == self._tasks.token(person), _findings.c.why == why, _findings.c.disposition.is_(None))
-        return [row.task for row in await connection.execute(select(_findings.c.task).where(*wanted))]
+        wanted = (_findings.c.officer == self._tasks.token(person), _findings.c.why == why)
+        rows = await connection.execute(select(_findings.c.id, _findings.c.task, _findings.c.sealed_words).where(*wanted))
+        return [task for finding, task, words in rows if not self._closed(finding, words)]
+
+    def _closed(self, finding: str, words: str | None) -> bool:
+        """Tell whether somebody closed a finding: by their words, which were sealed here, and not by what a column says."""
+        if words is None:
+            return False
+        self._tasks.sealed.open(bytes.fromhex(words), finding, "words")
+        return True
 
     async def get(self, finding: str) -> Finding | None:
         """Return one, or None."""

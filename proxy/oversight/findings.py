@@ -68,6 +68,6 @@ class Findings:
         task = finding.task
         if principal.role != OVERSEER or principal.agency != task.agency:
             return False
-        if principal.person in {task.matter.person, task.done_by, *task.matter.approved_by}:
+        if principal.person in {task.matter.person, task.done_by, *task.matter.approved_by, *task.matter.asked_for}:
             return False
         return not self._oversight.own_cause(task, principal)

@@ -274,14 +274,15 @@ class Oversight:
     def _theirs(self, task: Task, principal: Principal) -> bool:
         """Tell whether it is this person's to do: their role's, not their own query, and about nobody of theirs.
 
-        The oversight desk stands in where nobody has reviewed broken glass in time. Nobody reviews what they agreed to. Where
-        an entry does not hold who asked, nobody can be told apart from them.
+        The oversight desk stands in where nobody has reviewed broken glass in time. Nobody reviews what they agreed to, or what
+        was asked for them. Where an entry does not hold who asked, nobody can be told apart from them.
         """
         matter = task.matter
         instead = principal.role == OVERSEER and task.overdue and task.duty is Duty.REVIEW and task.why == BREAK_GLASS
         if (principal.role != task.role and not instead) or principal.agency != task.agency or not matter.person:
             return False
-        if principal.person == matter.person or (task.duty is Duty.REVIEW and principal.person in matter.approved_by):
+        involved = (*matter.approved_by, *matter.asked_for)
+        if principal.person == matter.person or (task.duty is Duty.REVIEW and principal.person in involved):
             return False
         return not self.own_cause(task, principal)
 

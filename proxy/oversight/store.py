@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from proxy.audit.owed import BREAK_GLASS, Duty
 from proxy.clock import in_order
 from proxy.database import METADATA
 from proxy.oversight.duty import Matter, Outcome, Task, told_apart
-from proxy.sealed_columns import SealedColumns
+from proxy.sealed_columns import RowMacs, SealedColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,7 @@ _tasks: Final = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("sealed_words", LargeBinary),
     Column("alike", String),
+    Column("mac", LargeBinary, nullable=False),
     Index("oversight_by_role", "done", "role", "agency", "opened_at"),
 )
 
@@ -95,6 +96,7 @@ class TaskStore:
         self._database = database
         self._key = key
         self.sealed = SealedColumns(key, "duty")
+        self._macs = RowMacs(key, "duty")
 
     def token(self, person: str) -> str:
         """Return by what a person is found here."""
@@ -125,6 +127,7 @@ class TaskStore:
         if known is not None and known.done:
             return
         due = min((each for each in (task.due_at, known.due_at if known else None) if each is not None), default=None)
+        stands = replace(task, opened_at=known.opened_at if known else task.opened_at, due_at=due)
         values = {
             "id": task.id,
             "duty": str(task.duty),
@@ -132,10 +135,11 @@ class TaskStore:
             "role": task.role,
             "agency": task.agency,
             "reference": task.reference,
-            "opened_at": in_order(known.opened_at if known else task.opened_at),
+            "opened_at": in_order(stands.opened_at),
             "due_at": in_order(due) if due is not None else None,
             "alike": self._alike(task.matter),
             "sealed": self.sealed.seal(orjson.dumps(asdict(task.matter)), task.id, "matter"),
+            "mac": self._macs.of(*_facts(stands)),
         }
         statement = insert(_tasks).values(**values, done=False)
         await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
@@ -148,9 +152,13 @@ class TaskStore:
         self, connection: AsyncConnection, task_id: str, *, outcome: Outcome, at: datetime, by: str, words: str
     ) -> bool:
         """Mark a duty done; False when it was already, or is not there."""
+        known = await self.one(connection, task_id)
+        if known is None:
+            return False
+        stands = replace(known, done=True, outcome=outcome, done_at=at, done_by=by, words=words)
         statement = update(_tasks).where(_tasks.c.id == task_id, _tasks.c.done.is_(False))
         values: dict[str, Any] = {"done": True, "outcome": str(outcome), "done_at": in_order(at), "done_by": by}
-        values["sealed_words"] = self.sealed.seal(words.encode(), task_id, "words")
+        values |= {"sealed_words": self.sealed.seal(words.encode(), task_id, "words"), "mac": self._macs.of(*_facts(stands))}
         changed = (await connection.execute(statement.values(values))).rowcount == 1
         if changed:
             await self._database.bump(connection, SUBJECT)
@@ -229,7 +237,7 @@ class TaskStore:
 
     async def _task(self, connection: AsyncConnection, row: Row[Any]) -> Task:
         late = (await connection.execute(select(_late.c.task).where(_late.c.task == row.id))).scalar()
-        return Task(
+        task = Task(
             id=row.id,
             duty=Duty(row.duty),
             why=row.why,
@@ -246,3 +254,14 @@ class TaskStore:
             words=self.sealed.open(row.sealed_words, row.id, "words").decode() if row.sealed_words else None,
             overdue=late is not None,
         )
+        if not self._macs.holds(row.mac, *_facts(task)):
+            # A review that nobody did must not count as done, nor one that is due as due later.
+            msg = f"duty {row.id} was altered in the store, or the key is another"
+            raise ValueError(msg)
+        return task
+
+
+def _facts(task: Task) -> tuple[object, ...]:
+    times = [in_order(each) if each is not None else None for each in (task.opened_at, task.due_at, task.done_at)]
+    what = (task.id, task.duty, task.why, task.role, task.agency, task.reference)
+    return (*what, times, task.done, task.outcome, task.done_by, task.words)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 DERIVED: Final = "derived"
 SECRET_BYTES: Final = 32
 SOURCES: Final = (
-    "address", "blocking", "bonds", "likeness", "name_keys", "nearness", "normalize", "person", "profile", "rarity", "roads",
-    "sites", "tokens", "traits", "usps",
+    "address", "blocking", "bonds", "likeness", "meant", "name_keys", "nearness", "normalize", "person", "profile", "rarity",
+    "roads", "sites", "tokens", "traits", "usps",
 )  # fmt: skip
 """The modules that derive: when any of them changes, everything is derived anew. Nobody has to remember to say so."""
 LIBRARIES: Final = ("anyascii", "jellyfish", "nicknames", "xxhash")

@@ -16,6 +16,7 @@ from proxy.document import suggest
 from proxy.identity.principal import ORI_PATTERN, PERSON_PATTERN
 from proxy.inquiry.inquiry import TEXT
 from proxy.registry import name_keys, normalize
+from proxy.registry.meant import meant
 from proxy.registry.person import MOST_VALUES, NORMAL_FORMS, Declared, Home, Identifiers, street_of
 from proxy.registry.sites import SITES, site_of
 
@@ -195,7 +196,7 @@ def _text(value: object) -> str | None:
         return ""
     if isinstance(value, str):
         # What cannot be written cannot be sealed, and matches nothing (RFC 8259 §8.2).
-        return value.strip() if value.isascii() or value.encode("utf-8", "ignore").decode() == value else None
+        return meant(value).strip() if value.isascii() or value.encode("utf-8", "ignore").decode() == value else None
     if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
         value = int(value)  # a spreadsheet's 42903.0
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from proxy.registry import address, name_keys, normalize
+from proxy.registry.meant import meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -219,9 +220,14 @@ def identifiers_of(values: Mapping[str, Any]) -> Identifiers:
     """Return the identifiers that ``pack`` made an object of."""
     if values == NO_VALUES:
         return NOBODY
-    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    plain["homes"] = tuple(Home(**home) for home in values["homes"])
-    return Identifiers(**plain)
+    # As a record's text is read: what was enrolled from an old system's export is spelled as its records are.
+    plain: dict[str, Any] = {
+        name: tuple(map(meant, value)) if isinstance(value, list) else meant(value)
+        for name, value in values.items()
+        if name != "homes"
+    }
+    homes = tuple(Home(**{part: meant(text) for part, text in home.items()}) for home in values["homes"])
+    return Identifiers(**plain, homes=homes)
 
 
 NORMAL_FORMS: Final[Mapping[str, tuple[str, Callable[[str], str]]]] = {

@@ -228,6 +228,16 @@ def test_only_declared_members_leave_beside_the_records() -> None:
     assert left == b'{"rows": [{"a": 1}], "next": "x" }'
 
 
+@pytest.mark.parametrize("beside", ['{"name": "QUIMBY"}', '["QUIMBY"]', "[]", "{}"])
+def test_a_kept_member_is_a_single_value(beside: str) -> None:
+    """Records in it would be judged by nobody, so the reply does not leave; what is cut may be anything."""
+    body = f'{{"rows": [1], "took": {beside}}}'.encode()
+
+    with pytest.raises(ReplyUnreadable):
+        exhausted(body, "rows", None, envelope={"took": True})
+    assert exhausted(body, "rows", None, envelope={"took": False}) == b'{"rows": [1]}'
+
+
 def test_an_undeclared_member_beside_the_records_refuses_the_reply() -> None:
     """Nobody knows what an unknown member of the envelope tells, so nothing leaves."""
     with pytest.raises(ReplyUnreadable):

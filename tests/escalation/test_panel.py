@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.escalation.delegation import DelegationInvalid, DelegationUnknown
 from proxy.escalation.events import Escalated, EscalationMove
-from proxy.escalation.lifecycle import ApproverIneligible, EscalationUnknown, Move, State
+from proxy.escalation.lifecycle import ApproverIneligible, EscalationUnknown, GrantMismatch, Move, State
 from proxy.escalation.panel_events import Delegated, DelegationEnded
 from proxy.escalation.pattern import returned
 from proxy.escalation.roster import Shift
@@ -220,6 +220,40 @@ async def test_nobody_decides_on_whom_they_are_close_to(office: Office) -> None:
 
     with pytest.raises(ApproverIneligible, match="close to the one who asked"):
         await office.approve(escalation, wife)
+
+
+@pytest.mark.parametrize(
+    "said", [{"requestor": "Sergeant"}, {"recipient": " sergeant"}, {"requestor": "SERGEANT", "recipient": "unit 3"}]
+)
+async def test_nobody_decides_on_what_is_asked_for_them(office: Office, said: dict[str, str]) -> None:
+    """On whose behalf somebody asks, or who will be given the answer, does not decide; nor does who stands in for them."""
+    sergeant, clerk, chief = office.hire("sergeant"), office.hire("clerk", "records"), office.hire("chief")
+    await office.stand_in(sergeant, "clerk")
+    escalation = await office.open(**said)
+
+    for each in (sergeant, clerk):
+        with pytest.raises(ApproverIneligible):
+            await office.approve(escalation, each)
+    assert [each.person for each in await office.escalations.deciders(escalation)] == ["chief"]
+    assert await office.approve(escalation, chief) is State.APPROVED
+
+
+async def test_an_officer_does_not_choose_who_decides_by_naming_the_others(office: Office) -> None:
+    """A list of names is nobody's: else whoever is strict would be a recipient, and the friend would be left."""
+    office.hire("friend")
+    strict = office.hire("sergeant")
+    escalation = await office.open(recipient="sergeant, lieutenant, chief")
+
+    assert await office.approve(escalation, strict) is State.APPROVED
+
+
+async def test_an_approval_is_for_whom_it_was_asked(office: Office) -> None:
+    """Who agreed is not named afterwards as the one who will be given the answer."""
+    escalation = await office.open()
+    await office.approve(escalation, office.hire("sergeant"))
+
+    with pytest.raises(GrantMismatch):
+        await office.escalations.current(asked(recipient="sergeant"), "q")
 
 
 async def test_nobody_who_stands_in_decides_what_the_other_could_not(office: Office) -> None:

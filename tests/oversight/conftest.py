@@ -55,6 +55,7 @@ class Query(Event):
     person: str = "officer-1"
     agency: str = "MO0950000"
     approved_by: tuple[str, ...] = ()
+    requestor: str | None = None
     subject: str = ""
     criteria: str = "100123"
 
@@ -79,6 +80,7 @@ class Query(Event):
             "criteria": {"person_id": [self.criteria]},
             "recognized": [{"entry": self.subject}] if self.subject else [],
             "approved_by": list(self.approved_by),
+            "requestor": self.requestor,
         }
 
 

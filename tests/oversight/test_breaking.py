@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -346,3 +348,38 @@ async def test_an_overdue_lot_is_told_and_blocks_nobody(room: Room) -> None:
 
     await breaks(room)
     assert timedelta(days=8) == room.office.now - (await reviews(room))[0].opened_at
+
+
+def write(office: Office, statement: str) -> None:
+    """Write the store's file as root would, without a key."""
+    with closing(sqlite3.connect(office.folder / "store.sqlite3", isolation_level=None)) as connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE oversight SET done = 1, outcome = 'justified', done_by = 'sergeant', done_at = opened_at WHERE duty = 'review'",
+        "UPDATE oversight SET due_at = '2099-01-01T00:00:00.000000+00:00' WHERE duty = 'review'",
+        "UPDATE oversight SET opened_at = '2001-01-01T00:00:00.000000+00:00' WHERE duty = 'review'",
+    ],
+)
+async def test_a_review_is_not_done_and_not_due_later_by_a_row_in_the_store(room: Room, change: str) -> None:
+    """Whoever can write the store but has no key accounts for no emergency: none is answered until it is cleared up."""
+    await breaks(room)
+    await room.oversight.follow()
+    write(room.office, change)
+
+    with pytest.raises(ReviewsUnreadable):
+        await breaks(room)
+
+
+async def test_a_finding_is_not_closed_by_a_row_in_the_store(room: Room) -> None:
+    """What an unjustified emergency opened stays open while nobody's own words close it."""
+    await breaks(room)
+    await found(room, "unjustified")
+    await room.oversight.follow()
+    write(room.office, "UPDATE oversight_findings SET disposition = 'counseled', closed_by = 'desk', closed_at = opened_at")
+
+    with pytest.raises(BreakGlassBlocked, match="unjustified"):
+        await breaks(room)

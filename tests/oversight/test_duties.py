@@ -159,6 +159,7 @@ async def test_a_notice_is_acknowledged_without_many_words(room: Room) -> None:
     [
         person("officer-1", "supervisor"),
         person("approver", "supervisor"),
+        person("lieutenant", "supervisor"),
         person("officer-2"),
         person("chief", "supervisor", "KS0870000"),
         person("auditor", "auditor"),
@@ -166,8 +167,8 @@ async def test_a_notice_is_acknowledged_without_many_words(room: Room) -> None:
     ids=lambda who: who.person,
 )
 async def test_who_asked_or_agreed_or_has_another_role_or_agency_is_shown_nothing(room: Room, who: Principal) -> None:
-    """Nobody reviews their own query or approval; for everybody else it does not exist, in the words for an unknown id."""
-    await room.record(Query(approved_by=("approver",)))
+    """Nobody reviews their own query or approval, or what was asked for them: to them it is as an id that is unknown."""
+    await room.record(Query(approved_by=("approver",), requestor="Lieutenant"))
     (task,) = await ids(room)
 
     assert await ids(room, who=who) == []

@@ -3,10 +3,12 @@
 # ruff: noqa: RUF001 -- letters that are taken for others are the point
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from proxy.registry.person import Entry, Home, Identifiers, pack, unpack_entry
 from tests.registry.conftest import person
 
 if TYPE_CHECKING:
@@ -256,6 +258,11 @@ async def test_the_other_end_of_a_street_is_another_home(office: Office) -> None
         assert not met(office, street=street, **town), street
 
 
+OLD: Final = Entry(
+    id="old", category="victim", basis="order", household="", enrolled_by="steward",
+    enrolled_at=datetime(2026, 1, 1, tzinfo=UTC),
+    expires=None, identifiers=Identifiers(surname="OBRIEN", homes=(Home(street="17 MAGNOLIA &amp; ELM"),)),
+)  # fmt: skip
 SEAN: Final = {
     **ENROLLED, "given_name": "Sean", "surname": "O'Brien", "dob": "1970-01-02", "ssn": "412-33-9876",
     "phone": "+1 502 555 0147", "email": "sean.obrien@example.org",
@@ -287,3 +294,19 @@ async def test_what_nobody_sees_hides_no_number_and_no_address(office: Office, u
 
     assert met(office, text=f"his number is 41{unseen}2-33-9876")
     assert met(office, email=f"se{unseen}an.obrien@example.org")
+
+
+async def test_who_was_enrolled_as_an_old_system_spells_it_is_found(office: Office) -> None:
+    """A line of an import that was written for a page means whom the records, which were too, mean."""
+    await office.enroll({**ENROLLED, "given_name": "Sean", "surname": "O&#39;Brien", "street": "17&nbsp;Magnolia Court"})
+
+    assert met(office, name="O'Brien, Sean")
+    assert met(office, street="17 Magnolia Court")
+
+
+def test_who_was_enrolled_before_is_read_so_too() -> None:
+    """What lies sealed since an earlier version means the same."""
+    entry = unpack_entry(pack(OLD).replace(b"OBRIEN", b"O&#39;BRIEN"))
+
+    assert entry.identifiers.surname == "O'BRIEN"
+    assert entry.identifiers.homes[0].street == "17 MAGNOLIA & ELM"
