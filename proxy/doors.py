@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from proxy.identity.tls import server_context
-from proxy.tlog.keys import load_secret
+from proxy.tlog.keys import load_line
 from proxy.web.limits import Limits
 from proxy.web.ops import Ops
 from proxy.web.server import Door
@@ -85,7 +85,7 @@ class Doors:
             OSError, CertificatesUnusable, KeyUnusable: one cannot be opened; the message says which and what to do.
         """
         doors = self._settings.doors
-        token = load_secret(doors.ops.token).decode("utf-8", "replace").strip() if doors.ops.token else None
+        token = load_line(doors.ops.token) if doors.ops.token else None
 
         def cosigned() -> str | None:
             return witnesses.newest.text if witnesses is not None and witnesses.newest is not None else None

@@ -68,6 +68,8 @@ from proxy.web.terminals import Terminals
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    import structlog
+
     from proxy.audit.service import AuditTrail
     from proxy.clock import Clock
     from proxy.doors import Ready, Servers
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS: Final = 0.0005
 GC_ALLOCATIONS: Final = 20_000
+AHEAD_TOLERATED: Final = timedelta(seconds=2)
 
 
 async def serve(settings: Settings) -> None:
@@ -185,7 +188,7 @@ class _Composition:
             recognizer=registry.recognizer,
             step_up=parts.step_up(database, store_key, audit),
             locks=locks,
-            clock=await asyncio.to_thread(_never_back, clock, audit),
+            clock=await asyncio.to_thread(_never_back, clock, audit, parts.logger),
             metrics=metrics,
             expires=timedelta(seconds=settings.escalations.expires_seconds),
             grant=timedelta(seconds=settings.escalations.grant_seconds),
@@ -380,7 +383,7 @@ async def _say_goodbye(audit: AuditTrail) -> None:
         await audit.stop("stopped in good order")
 
 
-def _never_back(clock: Clock, audit: AuditTrail) -> Clock:
+def _never_back(clock: Clock, audit: AuditTrail, logger: structlog.typing.FilteringBoundLogger) -> Clock:
     """Return a clock that does not go back behind the newest entry: what has expired stays so, over a restart, too.
 
     Where that entry is of more than a day from now its clock was wrong, and nobody waits for it.
@@ -388,7 +391,11 @@ def _never_back(clock: Clock, audit: AuditTrail) -> Clock:
     lasting, size = steady(clock, time.monotonic), audit.log.head.size
     if size:
         newest = datetime.fromisoformat(AuditReader(audit.log.directory).read(size - 1).at)
-        lasting.reach(newest if newest - clock() < timedelta(days=1) else None)
+        ahead = newest - clock()
+        if ahead > AHEAD_TOLERATED:
+            reason = "the newest entry is later than now: this clock is wrong, or was when that entry was written"
+            logger.warning("clock", seconds=round(ahead.total_seconds()), index=size - 1, reason=reason)
+        lasting.reach(newest if ahead < timedelta(days=1) else None)
     return lasting
 
 

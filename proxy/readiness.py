@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from proxy.audit.gate import ReleaseGate
     from proxy.purpose.directory import StoredCases
+    from proxy.registry.service import Registry
     from proxy.rooms import Rooms
     from proxy.telemetry import Metrics
     from proxy.tlog.log import Log
@@ -129,6 +130,13 @@ def _step_up_check(*, keys_alone: bool) -> Check:
     return Check(name="step_up", ok=True, reason=reason)
 
 
+def _registry_check(registry: Registry) -> Check:
+    """Return how the registry is. An empty one may be right for an hour; in a folder that was not mounted it is not."""
+    if not registry.recognizer.ready:
+        return Check(name="registry", ok=False, reason="not loaded: check the registry key and the store")
+    return _noted("registry", "" if registry.enrolled else "nobody is enrolled, so nobody is protected")
+
+
 def _parts(store_trouble: str, rooms: Rooms, upstream_trouble: str) -> Sequence[Check]:
     store = Check(name="store", ok=not store_trouble, reason=store_trouble)
     return (
@@ -136,10 +144,6 @@ def _parts(store_trouble: str, rooms: Rooms, upstream_trouble: str) -> Sequence[
         _log_check(rooms.audit.log),
         _witness_check(rooms.gate),
         Check(name="policy", ok=True, reason=rooms.live.reason),  # ready whatever the folder holds: a good policy rules
-        Check(
-            name="registry",
-            ok=rooms.registry.recognizer.ready,
-            reason="" if rooms.registry.recognizer.ready else "not loaded: check the registry key and the store",
-        ),
+        _registry_check(rooms.registry),
         Check(name="upstream", ok=not upstream_trouble, reason=upstream_trouble),
     )

@@ -37,7 +37,7 @@ class Untimely:
 class Timeline:
     """Walks the log in order."""
 
-    def __init__(self, cosigned: Iterable[tuple[int, int]] = (), *, skew: float = SKEW_SECONDS) -> None:
+    def __init__(self, cosigned: Iterable[tuple[int, int]], *, skew: float) -> None:
         """Take what witnesses have signed: sizes, and POSIX times."""
         self._cosigned = sorted(cosigned)
         self._skew = skew

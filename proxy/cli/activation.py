@@ -20,6 +20,7 @@ from proxy.cli.common import (
     say,
     settings_of,
 )
+from proxy.cli.policies import counted
 from proxy.cli.recording import operator, recording, sealer_of
 from proxy.clock import stamp, utc_now
 from proxy.policy.activation import (
@@ -93,6 +94,7 @@ async def _run(settings: Settings, reason: str, approve: str, refuse: str, *, as
         if not as_json:
             for edit in compared.edits:
                 say(str(edit))
+            say(_promised(compared.loaded))
         if approve:
             agreed = await activations.approve(approve, compared.loaded, compared.edits, by=operator())
             words = f"version {version_of(agreed.after)} is activated, as {agreed.by} proposed; {SOON}"
@@ -121,6 +123,19 @@ async def _compare(settings: Settings, activations: Activations) -> _Compared:
         unknown = "the activated policy cannot be loaded by this version of the program, so nothing is shown to be as strict"
         return _Compared(active=active, loaded=loaded, edits=[Edit("all files", loosens=True, what=unknown)])
     return _Compared(active=active, loaded=loaded, edits=await asyncio.to_thread(edits, before, loaded))
+
+
+def _promised(loaded: PolicySet) -> str:
+    """Return what the folder's policy is held against: no part of it, so that an edit there shows in no difference.
+
+    Raises:
+        DocumentInvalid: it cannot be read.
+    """
+    from proxy.policy.gate import load_promises  # noqa: PLC0415 -- Casbin takes its time
+
+    promises = load_promises(loaded)
+    cases, invariants = counted(len(promises.cases), "case"), counted(len(promises.invariants), "invariant")
+    return f"held against {cases} and {invariants}; `policy diff` tells which of them are gone"
 
 
 async def _propose(settings: Settings, activations: Activations, compared: _Compared, reason: str, *, as_json: bool) -> None:

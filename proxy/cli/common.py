@@ -106,6 +106,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         _write("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n")
 
 
+def listing(columns: Sequence[str], rows: Sequence[Mapping[str, object]], *, nothing: str, as_json: bool) -> None:
+    """Print rows as JSON or as a table, in which a dash stands for what is not there; ``nothing`` says that there are none."""
+    if as_json:
+        emit(rows)
+    elif rows:
+        table(columns, [[row[column] or "-" for column in columns] for row in rows])
+    else:
+        say(nothing)
+
+
 def _write(text: str, *, flush: bool = False) -> None:
     try:
         sys.stdout.write(text)

@@ -25,18 +25,19 @@ def diff(
 ) -> None:
     """Tell which decisions change from one policy to another, of all that there are: what loosens first, one example each.
 
-    Then what changes beside the rulings: budgets, purposes, routes, recognition.
+    Then what changes beside the rulings: budgets, purposes, routes, recognition; cases and invariants that are gone or other.
 
     Exit 1 when anything changes.
     """
     from proxy.policy.differences import differences, joint_size  # noqa: PLC0415 -- Casbin takes its time
     from proxy.policy.edits import edits  # noqa: PLC0415
+    from proxy.policy.gate import promise_edits  # noqa: PLC0415
     from proxy.policy.rows import SHEET  # noqa: PLC0415
     from proxy.policy.service import load_policies  # noqa: PLC0415
 
     one, other = load_policies(before), load_policies(after)
     found = differences(one.lattice, other.lattice)
-    others = [each for each in edits(one, other) if each.file != SHEET]
+    others = [each for each in (*edits(one, other), *promise_edits(one, other)) if each.file != SHEET]
     questions = joint_size(one.lattice, other.lattice)
     if as_json:
         emit(

@@ -20,16 +20,18 @@ from proxy.cli.witness_check import policy_trouble, witness_troubles
 from proxy.clock import stamp
 from proxy.document import DocumentInvalid
 from proxy.identity.tls import CertificatesUnusable, server_context
+from proxy.oversight.channels import ChannelUnusable, make_channel
+from proxy.oversight.notification_file import load_notifying
 from proxy.policy.activation import PolicyUnreadable, version_of
 from proxy.policy.service import load_policies
 from proxy.policy.store import opened_active
 from proxy.purpose.mapping import load_case_system
 from proxy.registry.keyring import load_keys
 from proxy.tlog.errors import LogError
-from proxy.tlog.keys import load_secret, load_signer
+from proxy.tlog.keys import load_line, load_secret, load_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -47,6 +49,7 @@ def examine(settings: Settings, clock: Clock, *, network: bool = True) -> Iterat
     if not running:
         yield from examine_ports(settings)
     cases = yield from _case_mapping(settings, clock())
+    yield from _channels(settings)
     if (trouble := policy_trouble(settings)) is not None:
         yield Seen(part="witnesses", level=Level.FAILURE, detail=trouble[0], next=trouble[1])
     if network:
@@ -126,14 +129,16 @@ def _keys(settings: Settings) -> Iterator[Seen]:
     if keys.store is not None:
         yield loaded("keys.store", partial(load_key, keys.store), made="openssl rand -hex 32")
     yield loaded("keys.registry", lambda: _rotating(keys.registry), made="openssl rand -hex 32")
-    secrets = {
-        "upstream.credential": settings.upstream.credential,
-        "upstream.key": settings.upstream.key,
-        "doors.ops.token": settings.doors.ops.token,
-    } | {f"doors.{name}.tls.key": tls.key for name, tls in _tls_of(settings)}
-    for part, path in secrets.items():
-        if path is not None:
-            yield loaded(part, partial(load_secret, path))
+    secrets = {"upstream.key": settings.upstream.key} | {f"doors.{name}.tls.key": tls.key for name, tls in _tls_of(settings)}
+    lines = {"upstream.credential": settings.upstream.credential, "doors.ops.token": settings.doors.ops.token}
+    for load, paths in ((load_line, lines), (load_secret, secrets)):
+        for part, path in paths.items():
+            if path is not None:
+                yield loaded(part, partial(_said_nothing, load, path))
+
+
+def _said_nothing(load: Callable[[Path], object], path: Path) -> None:
+    load(path)
 
 
 def _rotating(path: Path) -> str | None:
@@ -195,6 +200,28 @@ def _case_mapping(settings: Settings, now: datetime) -> Generator[Seen, None, Ca
         if path is not None:
             yield dated(f"{part}.{name}", path, now)
     return options
+
+
+def _channels(settings: Settings) -> Iterator[Seen]:
+    """Make each channel that people are told by, as a start does; none is asked anything."""
+    if settings.notifications is None:
+        return
+    part = "notifications"
+    try:
+        notifying = load_notifying(settings.notifications)
+    except DocumentInvalid as invalid:
+        count = len(invalid.mistakes)
+        detail = f"{count} mistake{'s' if count > 1 else ''} in {settings.notifications}"
+        yield Seen(part=part, level=Level.FAILURE, detail=detail, next="run `check`, which shows each with its line")
+        return
+    for name, options in notifying.channels.items():
+        try:
+            make_channel(options, notifying)
+        except ChannelUnusable as unusable:
+            hint = f"put right what it names, in {settings.notifications} or beside it; then `notifications test {name}`"
+            yield Seen(part=f"{part}.{name}", level=Level.FAILURE, detail=str(unusable), next=hint)
+        else:
+            yield Seen(part=f"{part}.{name}", level=Level.OK, detail=f"can be made; `notifications test {name}` tries it")
 
 
 def _tls_of(settings: Settings) -> Iterator[tuple[str, Tls]]:

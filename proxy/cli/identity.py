@@ -18,9 +18,9 @@ from proxy.cli.common import (
     ConfigOption,
     JsonOption,
     emit,
+    listing,
     say,
     settings_of,
-    table,
     warn,
 )
 from proxy.cli.recording import operator, recording
@@ -109,12 +109,7 @@ def list_(
     """List credentials. Never a key: they are stored nowhere."""
     found = _at_desk(settings_of(config), lambda desk: desk.listed(person=person))
     rows = [row for row in map(_row, found) if everything or row["state"] == "good"]
-    if as_json:
-        emit(rows)
-    elif rows:
-        table(COLUMNS, [[row[column] or "-" for column in COLUMNS] for row in rows])
-    else:
-        say("no credentials; `identity add` enrolls one")
+    listing(COLUMNS, rows, nothing="no credentials; `identity add` enrolls one", as_json=as_json)
 
 
 @app.command()

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from proxy.cli.common import DEFAULT_CONFIG, Code, CommandFailed, ConfigOption, JsonOption, emit, say, settings_of, table, warn
+from proxy.cli.common import (
+    DEFAULT_CONFIG,
+    Code,
+    CommandFailed,
+    ConfigOption,
+    JsonOption,
+    emit,
+    listing,
+    say,
+    settings_of,
+    warn,
+)
 from proxy.cli.recording import operator, recording
 from proxy.clock import stamp, utc_now
 from proxy.identity.passkey_desk import PasskeyDesk
@@ -58,12 +69,7 @@ def list_(
     """List passkeys."""
     found = _at_desk(settings_of(config), lambda desk: desk.listed(person))
     rows = [row for row in map(_row, found) if everything or row["state"] == "good"]
-    if as_json:
-        emit(rows)
-    elif rows:
-        table(COLUMNS, [[row[column] or "-" for column in COLUMNS] for row in rows])
-    else:
-        say("no passkeys; `identity passkey invite` lets a person register one")
+    listing(COLUMNS, rows, nothing="no passkeys; `identity passkey invite` lets a person register one", as_json=as_json)
 
 
 @app.command()

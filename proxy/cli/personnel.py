@@ -48,5 +48,5 @@ def import_(
 
 async def _import(settings: Settings, file: Path, *, whole: bool) -> Report:
     async with opened(settings) as registry:
-        with progress_over("reading", file) as read, progress("writing") as wrote:
+        with progress_over(file) as read, progress("writing") as wrote:
             return await import_personnel(registry, file, by=operator(), whole=whole, read=read, wrote=wrote)

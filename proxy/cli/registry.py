@@ -22,10 +22,10 @@ from proxy.cli.common import (
     JsonOption,
     done,
     emit,
+    listing,
     progress,
     say,
     settings_of,
-    table,
     warn,
 )
 from proxy.cli.recognizing import recognized
@@ -114,13 +114,8 @@ def list_(
     """List the entries: id, category, legal basis, household, dates. Nobody is named without --reveal."""
     found = asyncio.run(_listed(settings_of(config), reveal=reveal))
     columns = (*COLUMNS, *REVEALED) if reveal else COLUMNS
-    rows = [_row(entry) for entry in found]
-    if as_json:
-        emit([{column: row[column] for column in columns} for row in rows])
-    elif rows:
-        table(columns, [[row[column] or "-" for column in columns] for row in rows])
-    else:
-        say("nobody is enrolled; `registry import FILE` enrolls everybody in a file")
+    rows = [{column: row[column] for column in columns} for row in map(_row, found)]
+    listing(columns, rows, nothing="nobody is enrolled; `registry import FILE` enrolls everybody in a file", as_json=as_json)
 
 
 @app.command()
@@ -194,15 +189,15 @@ def tell(report: Report, file: Path, *, as_json: bool) -> None:
         raise done(Code.FOUND)
 
 
-def progress_over(doing: str, file: Path) -> AbstractContextManager[Callable[[int], None]]:
-    """Return a progress bar over a file's bytes."""
-    return progress(f"{doing} {file.name}", file.stat().st_size if file.is_file() else None)
+def progress_over(file: Path) -> AbstractContextManager[Callable[[int], None]]:
+    """Return a progress bar over the bytes of a file that is read."""
+    return progress(f"reading {file.name}", file.stat().st_size if file.is_file() else None)
 
 
 async def _import(settings: Settings, file: Path) -> Report:
     words, concealed = words_of(settings), risky_by(settings)
     async with opened(settings) as registry:
-        with progress_over("reading", file) as read, progress("enrolling") as wrote:
+        with progress_over(file) as read, progress("enrolling") as wrote:
             return await import_registry(
                 registry, file, **words, concealed=concealed, by=operator(), now=utc_now(), read=read, wrote=wrote
             )

@@ -27,7 +27,7 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
         CommandFailed: nobody of that name is enrolled.
     """
     from proxy.gateway.asking import Asking  # noqa: PLC0415 -- Casbin takes its time
-    from proxy.gateway.understanding import must_say_enough  # noqa: PLC0415
+    from proxy.gateway.understanding import must_concern_a_party, must_say_enough  # noqa: PLC0415
     from proxy.inquiry.inquiry import Inbound  # noqa: PLC0415
     from proxy.inquiry.service import inquire  # noqa: PLC0415
     from proxy.policy.events import Explained  # noqa: PLC0415
@@ -56,6 +56,7 @@ async def rehearse(settings: Settings, policies: PolicySet, *, person: str, purp
         registry = Registry(store.database, key, utc_now, thresholds=policies.thresholds)
         await registry.refresh()
         must_say_enough(inquiry, registry.recognizer, policies.thresholds)
+        must_concern_a_party(inquiry, verified)
         recognition = registry.recognizer.recognize(inquiry.criteria, principal)
         asking = Asking(policies=policies, principal=principal, inquiry=inquiry, verified=verified, recognition=recognition)
         facts, ruling = asking.ruled(recognition, approval="none")

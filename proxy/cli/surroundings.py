@@ -15,7 +15,7 @@ from proxy.cli.wire import Answer, ExchangeFailed, FilesUnusable, client_context
 from proxy.purpose.case_system import NOBODYS, CaseSystem, CaseSystemUnusable
 from proxy.telemetry import Metrics
 from proxy.tlog.errors import LogError
-from proxy.tlog.keys import load_secret
+from proxy.tlog.keys import load_line
 
 if TYPE_CHECKING:
     import ssl
@@ -62,9 +62,9 @@ def examine_upstream(settings: Settings, clock: Clock) -> Iterator[Seen]:
             tls = client_context(chosen.ca, chosen.certificate, chosen.key)
         headers = {"User-Agent": "showcause-doctor", "Accept": "application/json"}
         if chosen.credential is not None:
-            headers["Authorization"] = load_secret(chosen.credential).decode("ascii").strip()
+            headers["Authorization"] = load_line(chosen.credential)
         answer = exchange(chosen.url, "HEAD", "/", headers=headers, tls=tls, seconds=chosen.reply_seconds)
-    except (LogError, UnicodeDecodeError, FilesUnusable) as error:
+    except (LogError, FilesUnusable) as error:
         hint = "nothing was asked: mend that file first"
         yield Seen(part="upstream", level=Level.FAILURE, detail=str(error), next=hint)
         return

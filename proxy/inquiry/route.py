@@ -158,9 +158,9 @@ class RouteMap:
         self,
         routes: Iterable[Route],
         *,
-        actions: Iterable[tuple[str, Place]] = (),
-        classes: Iterable[tuple[str, Place]] = (),
-        positions: Positions | None = None,
+        actions: Iterable[tuple[str, Place]],
+        classes: Iterable[tuple[str, Place]],
+        positions: Positions | None,
     ) -> None:
         """Index the routes, which ``load_routes`` has found free of ambiguity."""
         self.routes: Final = tuple(routes)

@@ -233,7 +233,7 @@ def _secret(path: Path) -> str:
     except KeyUnusable as unusable:
         raise ChannelUnusable(str(unusable)) from None
     except UnicodeDecodeError:
-        raise ChannelUnusable(f"{path} cannot be read") from None
+        raise ChannelUnusable(f"{path} is not text in UTF-8") from None
 
 
 def _webhook_key(path: Path) -> bytes:

@@ -251,7 +251,7 @@ class Questions:
 
 
 async def resolved(
-    registry: Registry, sealer: Sealer, *, by: str, value: str, dob: str = "", principal: Principal | None = None
+    registry: Registry, sealer: Sealer, *, by: str, value: str, dob: str = "", principal: Principal | None
 ) -> tuple[Sought, bool]:
     """Return somebody as the log names them, and whether they are whoever asks, or close to them.
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from proxy.document import Strict, load
+from proxy.document import DocumentInvalid, Strict, load_with_positions, suggest
 from proxy.policy.obligations import read_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 DAY: Final = 86_400
@@ -103,14 +103,23 @@ class _Document(Strict):
     sample: _Sample | None = None
 
 
-def load_budgets(path: Path) -> Budgets:
-    """Read ``budgets.yaml``.
+def load_budgets(path: Path, *, codes: Collection[str] | None = None, actions: Collection[str] | None = None) -> Budgets:
+    """Read ``budgets.yaml``; ``codes`` and ``actions`` are those that there are, or None when they cannot be known.
 
     Raises:
         DocumentInvalid: with every mistake found.
     """
-    document = load(path, _Document)
+    document, positions = load_with_positions(path, _Document)
     glass, sample = document.break_glass, document.sample
+    rated = (("by_purpose", "code", codes), ("by_action", "action", actions))
+    mistakes = [
+        positions.mistake(("sample", key, name), f"there is no {what} '{name}'", value=False, hint=suggest(name, known))
+        for key, what, known in rated
+        for name in (getattr(sample, key) if sample and known is not None else ())
+        if known is not None and name not in known
+    ]
+    if mistakes:
+        raise DocumentInvalid(mistakes)
     return Budgets(
         **document.per_hour.model_dump(),
         broad_counts=document.broad_counts,

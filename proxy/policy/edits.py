@@ -225,7 +225,13 @@ def _vocabulary(before: PolicySet, after: PolicySet) -> Iterator[Told]:
             yield False, f"the {what} {word} is gone; rulings say what comes of that"
         for word in sorted(now.keys() - was.keys()):
             yield False, f"a new {what} {word}; rulings say what it may"
-    # The groups of categories are labels in metrics, and those of the columns are shorthand in rows.
+    for category in sorted(new.categories):
+        group = old.category_group(category), new.category_group(category)
+        if new.nameable(category) and not old.nameable(category):
+            yield True, f"{category}: whoever decides on a query may be told the name"
+        elif category in old.categories and group[0] != group[1]:
+            yield False, f"{category}: group: {group[0]} becomes {group[1]}"
+    # The groups of the columns are shorthand in rows.
     yield from _others(old, new, {"roles", "categories", "category_groups", "groups", "positions"}, "vocabulary")
 
 

@@ -92,18 +92,22 @@ def review_within(ruling: Ruling) -> int:
     return min(each.within or 0 for each in ruling.owed if each.duty is Duty.REVIEW and each.why == BREAK_GLASS)
 
 
+def meant(row: Row, sheet: Sheet, words: Words) -> frozenset[str]:
+    """Return the categories that a row is about."""
+    said, every = row.conditions.category, words.words["category"]
+    return every if said == ANY else sheet.members().get(("category", said), frozenset()) | ({said} & every)
+
+
+def secret(sheet: Sheet, words: Words) -> frozenset[str]:
+    """Return the categories that some row conceals from somebody."""
+    return frozenset().union(*(meant(row, sheet, words) for row in sheet.rows if row.outcome is Outcome.CONCEAL))
+
+
 def concealed(directory: Path, sheet: Sheet, words: Words) -> Iterator[Mistake]:
     """Yield each row that lets an emergency open a category which some row conceals from somebody."""
-    members = sheet.members()
-
-    def meant(row: Row) -> frozenset[str]:
-        said = row.conditions.category
-        every = words.words["category"]
-        return every if said == ANY else members.get(("category", said), frozenset()) | ({said} & every)
-
-    secret = frozenset().union(*(meant(row) for row in sheet.rows if row.outcome is Outcome.CONCEAL))
+    hidden = secret(sheet, words)
     for row in sheet.rows:
-        if row.exigent is not None and (opened := meant(row) & secret):
+        if row.exigent is not None and (opened := meant(row, sheet, words) & hidden):
             yield Mistake(
                 file=directory / row.file,
                 line=row.line,

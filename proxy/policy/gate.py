@@ -7,13 +7,16 @@ and the policy that is live stays.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from proxy.document import DocumentInvalid, Mistake
 from proxy.policy.agreement import agreement
 from proxy.policy.cases import failures, load_cases
+from proxy.policy.edits import Edit
 from proxy.policy.invariants import load_invariants
 from proxy.policy.lattice import Read
 from proxy.policy.rows import SHEET, obligations, only, overlay_file
@@ -22,7 +25,7 @@ from proxy.policy.violations import violations
 from proxy.policy.vocabulary import ANY, COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from proxy.policy.agreement import Agreement
@@ -41,19 +44,14 @@ class Promises:
     overlaid: Mapping[str, tuple[Case, ...]] = field(default_factory=dict)  # those cases that an overlay brought, by its name
 
 
-def load_gated(
-    directory: Path,
-    *,
-    on_error: Callable[[Exception], None] | None = None,
-    on_lookup: Callable[[str], None] | None = None,
-) -> PolicySet:
+def load_gated(directory: Path) -> PolicySet:
     """Load a policy aside and pass it through every gate; some seconds of computing.
 
     Raises:
         DocumentInvalid: with every mistake, or every gate it failed.
         EngineUnsafe: the installed Casbin is not the one this program is safe with.
     """
-    policies = load_policies(directory, on_error=on_error, on_lookup=on_lookup)
+    policies = load_policies(directory)
     failed = list(failed_gates(policies))
     if failed:
         raise DocumentInvalid(failed)
@@ -83,6 +81,34 @@ def load_promises(policies: PolicySet) -> Promises:
     if mistakes:
         raise DocumentInvalid(mistakes)
     return Promises(cases=tuple(chain(*found.values())), invariants=tuple(invariants), overlaid=found)
+
+
+def promise_edits(before: PolicySet, after: PolicySet) -> Iterator[Edit]:
+    """Yield what one folder promises and another does not, or otherwise: who takes a promise away has less to keep.
+
+    It is no part of a policy, so nothing else tells of it to whoever compares the two.
+    """
+    try:
+        old, new = (load_promises(replace(each, overlays=())) for each in (before, after))
+    except DocumentInvalid as invalid:
+        first = invalid.mistakes[0]
+        what = f"cannot be read, so nothing is known of what it promises: {first.message}"
+        yield Edit(first.file.name, loosens=True, what=what)
+        return
+    stated = {each.name: each.form for each in new.invariants}
+    with suppress(DocumentInvalid):  # it has words of its own
+        # By the words of before: that a group has one member more is no other promise.
+        read = partial(load_invariants, words=before.words, sheet=before.sheet, fields=frozenset(before.fields))
+        stated |= {each.name: each.form for each in read(after.directory)}
+    for each in old.invariants:
+        if stated.get(each.name) != each.form:
+            what = "says something else" if each.name in stated else "is gone"
+            yield Edit(each.file.name, loosens=True, what=f"the invariant {each.name} {what}")
+    asked = {each.case: (each.facts, each.expected) for each in new.cases}
+    for case in old.cases:
+        if asked.get(case.case) != (case.facts, case.expected):
+            what = "expects something else" if case.case in asked else "is gone"
+            yield Edit(case.file.name, loosens=True, what=f"the case '{case.case}' {what}")
 
 
 def failed_cases(policies: PolicySet, promises: Promises) -> tuple[Failure, ...]:

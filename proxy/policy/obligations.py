@@ -127,6 +127,8 @@ class Reading:
                 hint = HELP
                 if name in _FIXED and equals:
                     hint = f"{name} is one of: {', '.join(f'{name}={value}' for value in _FIXED[name])}"
+                elif name in {"until", "expires", "from", "since"}:
+                    hint = "no row begins or ends by itself: write the day into 'because', and take the row out then"
                 elif name not in _GOES_WITH:
                     hint = self.near(name, _GOES_WITH) or HELP
                 self.wrong(f"unknown obligation '{clause.strip(' ')}'", hint)

@@ -98,14 +98,7 @@ def parse_policy(path: Path, raw: bytes, *, words: Words, fields: AbstractSet[st
         DocumentInvalid: with every mistake found.
     """
     reading = _Reading(path=path, words=words, fields=fields)
-    for number, line in enumerate(policy_lines(path, raw), start=1):
-        reading.number, reading.source = number, line
-        if _characters(reading, line):
-            _line(reading, line)
-    if not reading.mistakes:
-        _whole(reading)
-    if reading.mistakes:
-        raise DocumentInvalid(reading.mistakes)
+    _read(reading, raw)
     return make_sheet(reading.rows, reading.groupings)
 
 
@@ -116,7 +109,12 @@ def parse_overlay(path: Path, raw: bytes, *, name: str, words: Words, fields: Ab
         DocumentInvalid: with every mistake found.
     """
     reading = _Reading(path=path, words=words, fields=fields, groupings=list(base.groupings), overlay=name)
-    for number, line in enumerate(policy_lines(path, raw), start=1):
+    _read(reading, raw)
+    return tuple(reading.rows)
+
+
+def _read(reading: _Reading, raw: bytes) -> None:
+    for number, line in enumerate(policy_lines(reading.path, raw), start=1):
         reading.number, reading.source = number, line
         if _characters(reading, line):
             _line(reading, line)
@@ -124,7 +122,6 @@ def parse_overlay(path: Path, raw: bytes, *, name: str, words: Words, fields: Ab
         _whole(reading)
     if reading.mistakes:
         raise DocumentInvalid(reading.mistakes)
-    return tuple(reading.rows)
 
 
 def read_obligations(
@@ -239,7 +236,9 @@ def _complete(reading: _Reading, cells: list[_Cell], columns: tuple[str, ...]) -
         return False
     empty = [(cell, column) for cell, column in zip(cells, columns, strict=True) if not cell.text]
     for cell, column in empty:
-        reading.wrong(cell.column, f"'{column}' is empty", "write 'any' or 'none' where nothing else is meant")
+        names = column in {"rule", "because"}
+        hint = f"each row has a {column} of its own" if names else "write 'any' or 'none' where nothing else is meant"
+        reading.wrong(cell.column, f"'{column}' is empty", hint)
     return not empty
 
 

@@ -20,14 +20,14 @@ from proxy.policy.approvals import load_approvals
 from proxy.policy.budgets import load_budgets
 from proxy.policy.decision import Demand
 from proxy.policy.engine import CasbinPolicy
-from proxy.policy.exigent import concealed
+from proxy.policy.exigent import concealed, secret
 from proxy.policy.fields import load_fields
 from proxy.policy.model import check_model
 from proxy.policy.nearest import nearest
 from proxy.policy.overlays import load_overlays, loosened
 from proxy.policy.parser import parse_overlay, parse_policy
 from proxy.policy.rows import SHEET, make_sheet, overlay_file
-from proxy.policy.vocabulary import ANY, NONE, Vocabulary, load_vocabulary
+from proxy.policy.vocabulary import ANY, NAMEABLE, NONE, Vocabulary, load_vocabulary
 from proxy.purpose.catalogue import load_catalogue
 from proxy.registry.thresholds import load_thresholds
 
@@ -118,13 +118,15 @@ def load_policies(
     """
     contents = _contents(directory)
     mistakes: list[Mistake] = []
-    budgets = _attempt(mistakes, lambda: load_budgets(directory / "budgets.yaml"))
     fields = _attempt(mistakes, lambda: load_fields(directory / "fields.yaml"))
     vocabulary = _attempt(mistakes, lambda: load_vocabulary(directory / "vocabulary.yaml"))
     routes = _attempt(mistakes, lambda: load_routes(directory / "routes.yaml"))
     roles = vocabulary.roles if vocabulary else None
     approvals = _attempt(mistakes, lambda: load_approvals(directory / "approvals.yaml", roles=roles))
     catalogue = _attempt(mistakes, lambda: load_catalogue(directory / "purposes.yaml"))
+    codes = catalogue.codes if catalogue else None
+    asked = {action for action, _ in routes.actions} if routes else None
+    budgets = _attempt(mistakes, lambda: load_budgets(directory / "budgets.yaml", codes=codes, actions=asked))
     categories = vocabulary.categories if vocabulary else None
     thresholds = _attempt(mistakes, lambda: load_thresholds(directory / "recognition.yaml", categories=categories))
     _attempt(mistakes, lambda: check_model(directory / "model.conf", contents["model.conf"]))
@@ -133,7 +135,7 @@ def load_policies(
     anything = frozenset(re.split(r"[,\s]+", contents["policy.csv"].decode("utf-8", "replace")))
     said = frozenset(re.split(r"[,;+=\s]+", " ".join(anything)))
     words = (vocabulary or _unchecked(anything)).words(
-        actions={action for action, _ in routes.actions} if routes else anything,
+        actions=anything if asked is None else asked,
         purposes=catalogue.codes if catalogue else anything,
         stages=approvals.stages if approvals else {each: Demand(quorum=1, roles=frozenset(), name=each) for each in said},
     )
@@ -166,7 +168,7 @@ def load_policies(
     if overlays:
         rules = make_sheet((*sheet.rows, *rows), sheet.groupings)
         mistakes.extend(loosened(directory, sheet, rules, words))
-    mistakes.extend(concealed(directory, rules, words))
+    mistakes.extend((*concealed(directory, rules, words), *_named(vocabulary, secret(rules, words))))
     if mistakes:
         raise DocumentInvalid(mistakes)
     policy = CasbinPolicy(sheet=rules, words=words, version=version_of(digest), on_error=on_error, on_lookup=on_lookup)
@@ -254,6 +256,14 @@ def _ungrouped(vocabulary: Vocabulary, sheet: Sheet) -> Iterator[Mistake]:
             message = f"the category '{category}' is of the group '{group}', and policy.csv does not put it there"
             place = ("categories", category, "group")
             yield vocabulary.positions.mistake(place, message, hint=f"add to policy.csv: g2, {category}, {group}")
+
+
+def _named(vocabulary: Vocabulary, hidden: frozenset[str]) -> Iterator[Mistake]:
+    """Find categories that a row conceals, and whose names the console would show to whoever decides."""
+    for category in sorted(hidden & vocabulary.categories.keys()):
+        if vocabulary.nameable(category) and vocabulary.positions is not None:
+            message = f"a row conceals '{category}', and of the group '{NAMEABLE}' names are shown to whoever decides"
+            yield vocabulary.positions.mistake(("categories", category, "group"), message, hint="group: hidden, or no such row")
 
 
 def _crossed(

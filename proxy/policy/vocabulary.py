@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 ANY: Final = "any"
 NONE: Final = "none"
+NAMEABLE: Final = "protected"
+"""The group of categories of whom it is no secret that they are known to us."""
 GRANTED: Final = "granted"
 COLUMNS: Final = Facts._fields
 STANDINGS: Final = frozenset(
@@ -63,9 +65,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """``vocabulary.yaml``: meanings by word. ``category_groups`` maps a category to its label in metrics.
+    """``vocabulary.yaml``: meanings by word.
 
-    ``locks`` says which roles may lock and lift, and how far they reach. ``positions`` lets other files' checks point into it.
+    ``category_groups`` maps a category to its label in metrics; the label says, too, whom the console may name. ``locks`` says
+    which roles may lock and lift, and how far they reach. ``positions`` lets other files' checks point into it.
     """
 
     roles: Mapping[str, str]
@@ -78,6 +81,10 @@ class Vocabulary:
     def category_group(self, category: str) -> str:
         """Return the label that metrics may carry for a category (never the category itself), or ``none``."""
         return self.category_groups.get(category, NONE)
+
+    def nameable(self, category: str) -> bool:
+        """Tell whether somebody of a category may be named to whoever decides on a query about them."""
+        return self.category_groups.get(category) == NAMEABLE
 
     def words(self, *, actions: Iterable[str], purposes: Iterable[str], stages: Mapping[str, Demand] = _NO_STAGES) -> Words:
         """Join in the actions of the routes, the codes of the catalogue, and the stages of the approvals."""

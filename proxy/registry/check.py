@@ -71,7 +71,7 @@ def findings(
     return [*_lapsing(entries, now), *_broken(current, categories, classes), *risks(current, concealed)]
 
 
-def risks(entries: Iterable[Entry], concealed: Collection[str] = ()) -> list[Finding]:
+def risks(entries: Iterable[Entry], concealed: Collection[str]) -> list[Finding]:
     """Return which entries are there twice, or would match too little or too much."""
     people = [_Person.of(entry) for entry in entries]
     return [

@@ -43,7 +43,7 @@ def plan_entries(
     by: str,
     now: datetime,
     new_id: Callable[[], str],
-    concealed: Collection[str] = (),
+    concealed: Collection[str],
 ) -> dict[str, Entry]:
     """Return the entries to write by id, and count into ``report``; ``concealed`` are the categories that policy conceals."""
     entries = {entry.id: entry for entry in existing}

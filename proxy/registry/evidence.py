@@ -13,18 +13,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.registry import likeness, sites
+from proxy.registry.housing import another_home, homes
 from proxy.registry.likeness import INITIAL, NICKNAME, OTHER, PART, PARTIAL, PHONETIC, SAME, SIMILAR, SLIP, SWAPPED, UNHEARD
 from proxy.registry.protection import Feature
 from proxy.registry.sites import SITES
 from proxy.registry.thresholds import LEAST_BITS
-from proxy.registry.usps import DIRECTION_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from proxy.registry.likeness import Name
     from proxy.registry.rarity import Rarity
-    from proxy.registry.traits import Spot, Traits
+    from proxy.registry.traits import Traits
 
 
 class Evidence(NamedTuple):
@@ -103,24 +103,6 @@ PARTS: Final = frozenset({"plate", "vin"})
 _MARK: Final = 3.6
 """Bits of each letter or digit of a part of a plate or VIN."""
 
-_HOUSE: Final = (5.0, 7.0, 9.0, 10.0)  # by the number's digits
-_HOUSE_AGAINST: Final = -6.0
-_UNIT: Final = 2.0
-_UNIT_AGAINST: Final = -6.0
-_STREET: Final[Mapping[str, float]] = {PART: -2.5, SLIP: -2.5, SIMILAR: -4.5}
-_STREET_AGAINST: Final = -5.0
-_OPPOSITE: Final = (frozenset("NS"), frozenset("EW"))
-_PLACE: Final[Mapping[str, float]] = {SLIP: -1.0, SIMILAR: -3.0}
-_HOUSE_KINDS: Final = frozenset({"number", "street"})
-_TOWN: Final = frozenset({"city", "postal_code"})
-_TOWN_AND_STATE: Final = _TOWN | {"state"}
-_CITY_AGAINST: Final = -2.0
-_POSTAL_AGAINST: Final = -2.5
-_STATE_AGAINST: Final = -1.5
-_MOVED: Final = -6.0
-_MOVED_FAR: Final = -8.0
-"""Of those who move, few go to another state."""
-
 _SITE: Final[Mapping[str, float]] = {PART: -1.5, SLIP: -1.0, SIMILAR: -3.0}
 _MOST_SITE: Final = 6.0
 """Bits of a place of work or a school, however rare: hundreds share it."""
@@ -152,7 +134,7 @@ def _weigh(mine: Traits, theirs: Traits, rarity: Rarity, persons: int, *, hopele
     place: tuple[Feature, ...] = ()
     placed = 0.0
     if mine.spots and theirs.spots:
-        place = _places(mine.spots, theirs.spots, rarity)
+        place = homes(mine.spots, theirs.spots, rarity)
         placed = sum([feature.bits for feature in place])
         if not mine.at_home and placed < 0:
             place, placed = (), 0.0  # that it happened elsewhere says nothing of who it happened to
@@ -182,7 +164,7 @@ def _weigh(mine: Traits, theirs: Traits, rarity: Rarity, persons: int, *, hopele
         contradicted=contradicted,
         other_birth=born is OTHER or born is SIMILAR,
         alike=alike,
-        elsewhere=bool(place) and (placed < 0 or _another_home(place)),
+        elsewhere=bool(place) and (placed < 0 or another_home(place)),
         aside=bits - placed,
         single=len(speaking) < 2 and _SHARED.issuperset(speaking),
         placed=site is not None and born not in {OTHER, SIMILAR} and _named(features),
@@ -340,23 +322,6 @@ def _number(kind: str, values: Sequence[str], known: Sequence[str]) -> tuple[str
     return best
 
 
-def _places(mine: Sequence[Spot], theirs: Sequence[Spot], rarity: Rarity) -> tuple[Feature, ...]:
-    best: tuple[Feature, ...] = ()
-    most = float("-inf")
-    for one in mine:
-        for other in theirs:
-            found = _place(one, other, rarity)
-            bits = sum([feature.bits for feature in found])
-            if bits > most:
-                best, most = found, bits
-    if most >= _MOVED:
-        return best
-    # People move: another home says little against, however different it is.
-    far = {feature.kind for feature in best if feature.level is OTHER} >= _TOWN_AND_STATE
-    against = _MOVED_FAR if far else _MOVED
-    return best if most >= against else (Feature("address", OTHER, against),)
-
-
 def _sites(mine: Traits, theirs: Traits, rarity: Rarity) -> tuple[Feature | None, bool]:
     """Return what a place of work or a school says, if anything, and whether an address that is asked for is one.
 
@@ -375,65 +340,3 @@ def _sites(mine: Traits, theirs: Traits, rarity: Rarity) -> tuple[Feature | None
                 best = Feature(their.kind, level, bits)
         there |= here
     return best, there
-
-
-def _another_home(found: Sequence[Feature]) -> bool:
-    """Tell whether it is another home, however much of the rest agrees: another unit, number, street or town."""
-    others = {feature.kind for feature in found if feature.level is OTHER}
-    if not others:
-        return False
-    agreeing = {feature.kind for feature in found if feature.level is not OTHER}
-    if "unit" in others or (others & _HOUSE_KINDS and "place" not in agreeing):
-        return True
-    return bool(others & _TOWN and not agreeing & _TOWN) or ("state" in others and "postal_code" not in agreeing)
-
-
-def _place(one: Spot, other: Spot, rarity: Rarity) -> tuple[Feature, ...]:
-    found: list[Feature] = []
-    if one.number and other.number:
-        level = likeness.house(one.number, other.number)
-        bits = _HOUSE_AGAINST if level is OTHER else _HOUSE[min(len(one.number), len(other.number), 4) - 1]
-        found.append(Feature("number", level, bits if level is not PART else bits - 1))
-    if one.unit and other.unit:
-        level = likeness.unit(one.unit, other.unit)
-        found.append(Feature("unit", level, _UNIT_AGAINST if level is OTHER else _UNIT if level is not PART else _UNIT - 1))
-    if one.street and other.street:
-        level = _street(one, other)
-        bits = _STREET_AGAINST
-        if level is not OTHER:
-            bits = max(1.0, rarity.of("street", other.street) + _STREET.get(level, 0.0))
-        found.append(Feature("street", level, bits))
-    if one.place and other.place:
-        level = likeness.words(one.place, other.place)
-        bits = -1.0 if level is OTHER else max(0.5, rarity.of("place", other.place) + _PLACE.get(level, 0.0))
-        found.append(Feature("place", level, bits))
-    if one.city and other.city:
-        level = likeness.words(one.city, other.city)
-        bits = _CITY_AGAINST if level is OTHER else rarity.of("city", other.city) * (1.0 if level is SAME else 0.75)
-        found.append(Feature("city", level, bits))
-    if one.postal_code and other.postal_code:
-        same = one.postal_code == other.postal_code
-        level = SAME if same else likeness.marks(f"{one.postal_code:>6}", f"{other.postal_code:>6}")
-        rare = 0.0 if level is OTHER else rarity.of("postal_code", other.postal_code)
-        bits = _POSTAL_AGAINST if level is OTHER else rare if level is SAME else max(0.5, rare - 3)
-        found.append(Feature("postal_code", level, bits))
-    if one.state and other.state and one.state != other.state:
-        found.append(Feature("state", OTHER, _STATE_AGAINST))
-    return tuple(found)
-
-
-def _opposed(one: Spot, other: Spot) -> bool:
-    """Tell whether one street is the north of which the other is the south, or east and west."""
-    mine, theirs = (frozenset("".join(DIRECTION_CODES.intersection(spot.street.split()))) for spot in (one, other))
-    return any(pair <= mine | theirs and not (pair <= mine or pair <= theirs) for pair in _OPPOSITE)
-
-
-def _street(one: Spot, other: Spot) -> str:
-    level = likeness.words(one.street, other.street)
-    if level is SAME:
-        return SAME
-    if one.name == other.name:
-        return OTHER if _opposed(one, other) else PART  # another suffix, or none
-    if level is OTHER:
-        level = likeness.words(one.name, other.name)
-    return level

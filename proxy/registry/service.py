@@ -138,6 +138,11 @@ class Registry:
                 self.recognizer.trust(None)
                 raise
 
+    @property
+    def enrolled(self) -> int:
+        """Return how many are protected, as far as it is loaded."""
+        return sum(self._sizes.values())
+
     async def entries(self) -> list[Entry]:
         """Return every entry in clear, in the order of their ids, expired ones too. Raises as ``refresh``."""
         return await _everything(self._entries)

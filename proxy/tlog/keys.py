@@ -86,6 +86,19 @@ def load_secret(path: Path) -> bytes:
     return content
 
 
+def load_line(path: Path) -> str:
+    """Return the one line of a secret file, as it can be sent in a header.
+
+    Raises:
+        KeyUnusable: as ``load_secret``, or it is not one line of visible ASCII.
+    """
+    text = load_secret(path).decode("utf-8", "replace").strip()
+    if not text or not text.isascii() or not text.isprintable():
+        msg = f"{path} is not one line of visible ASCII"
+        raise KeyUnusable(msg)
+    return text
+
+
 def create_signing_key(path: Path, kind: Kind = Kind.ED25519) -> None:
     """Make a new key, by default of Ed25519, as PKCS #8 PEM in a file of mode 0600.
 

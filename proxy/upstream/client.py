@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from yarl import URL
 
 from proxy.inquiry.route import JSON
-from proxy.tlog.keys import load_secret
+from proxy.tlog.keys import load_line
 from proxy.upstream.reply import Overloaded, ReplyUnreadable, UpstreamFailed, UpstreamTimeout, UpstreamUnavailable
 from proxy.upstream.wire import Connection
 
@@ -86,18 +86,14 @@ class Upstream:
         """Read the certificates and the credential, and make the pool; connections are made when they are needed.
 
         Raises:
-            OSError: a file cannot be read (``ssl.SSLError`` when it is not what it should be).
-            KeyUnusable: the credential's file is missing, or others than its owner may read it.
-            ValueError: the credential is not one line of visible ASCII.
+            OSError: a certificate cannot be used; the message says which.
+            KeyUnusable: the credential is not one line of visible ASCII in a file that only its owner reads.
         """
         options = self._options
         if self._origin.startswith("https:"):
             self._tls = await asyncio.to_thread(_tls, options)
         if options.credential is not None:
-            text = (await asyncio.to_thread(load_secret, options.credential)).decode("utf-8", "replace").strip()
-            if not text or not text.isascii() or not text.isprintable():
-                raise ValueError("the records server's credential is not one line of visible ASCII")
-            self._credential = f"Authorization: {text}\r\n"
+            self._credential = f"Authorization: {await asyncio.to_thread(load_line, options.credential)}\r\n"
         self._written.clear()  # what was written before had no credential
         self._open = True
 
@@ -257,11 +253,16 @@ def _media_type(values: Sequence[str]) -> tuple[str, str]:
 
 
 def _tls(options: UpstreamOptions) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=options.ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if options.certificate is not None:
-        context.load_cert_chain(options.certificate, options.key)
+    try:
+        context = ssl.create_default_context(cafile=options.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        if options.certificate is not None:
+            context.load_cert_chain(options.certificate, options.key)
+    except OSError as error:  # which file it was, Python does not say
+        named = ", ".join(str(path) for path in (options.ca, options.certificate, options.key) if path is not None)
+        msg = f"upstream: {named} cannot be used: {error.strerror or error}"
+        raise OSError(msg) from error
     return context
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,18 @@ def test_what_loosens_is_shown_to_whoever_asks_and_proposed_by_whoever_says_why(
     assert activate(active)[1]["active"] == version
     kinds = [entry.kind for entry in AuditReader(active.folder / "data/log").entries()]
     assert kinds == ["policy-adopted", "policy-proposed", "policy-refused", "policy-proposed", "policy-activated"]
+
+
+def test_whoever_agrees_sees_how_much_the_change_is_held_against(active: Office) -> None:
+    """Cases and invariants are no part of a policy: that they are gone would show in no difference."""
+    policies = active.folder / "policies"
+    assert (policies / "invariants.yaml").is_file()
+    shutil.rmtree(policies / "cases")
+    queries(active, 1000)
+
+    _, out, _ = active.call("policy", "activate", "--config", str(active.config))
+
+    assert re.search(r"^held against 0 cases and [1-9]\d* invariants; `policy diff`", out, re.MULTILINE), out
 
 
 def test_doctor_says_which_version_rules_where_it_is_not_the_folder_s(active: Office) -> None:

@@ -308,6 +308,15 @@ def test_files_of_ours_that_are_missing_do_not_send_to_the_records_server(
     assert records_server.journal == []
 
 
+def test_a_credential_that_cannot_be_sent_is_found(office: Office, records_server: RecordsServer) -> None:
+    """Empty, or of two lines: the start fails on it."""
+    office.write(records_server.url, upstream=f"{{url: '{records_server.url}', credential: keys/credential}}")
+    for text in ("", "Bearer a\nb"):
+        (office.folder / "keys/credential").write_text(text, "utf-8")
+        (office.folder / "keys/credential").chmod(0o600)
+        assert "one line" in office.troubles()["upstream.credential"][1]
+
+
 def test_a_store_without_anybody_protected_is_a_warning(office: Office) -> None:
     """It is what the alert ShowcauseRegistryEmpty will ring for."""
     (office.folder / "c.csv").write_text("number,kind,agency,opened_at\n26-1,case,KY0429900,2026-11-01T00:00:00Z\n", "utf-8")

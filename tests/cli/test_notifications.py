@@ -47,6 +47,20 @@ def configured(office: Office, records_server: RecordsServer, url: str) -> None:
     office.write(records_server.url, notifications="notifications.yaml")
 
 
+def test_doctor_finds_a_channel_with_which_nothing_starts(office: Office, records_server: RecordsServer) -> None:
+    """A secret that is missing, or that others can read: the start says no more than to ask `doctor`."""
+    configured(office, records_server, "http://127.0.0.1:9/hook")
+    assert office.troubles() == {}
+
+    (office.folder / "pager.key").chmod(0o644)
+    exposed = office.troubles()["notifications.pager"]
+    (office.folder / "pager.key").unlink()
+    missing = office.troubles()["notifications.pager"]
+
+    assert (exposed[0], "chmod 600" in exposed[1]) == ("failure", True)
+    assert (missing[0], "pager.key" in missing[1]) == ("failure", True)
+
+
 def test_a_channel_is_tried(office: Office, records_server: RecordsServer, taken: tuple[str, list[bytes]]) -> None:
     """A test message arrives, says that it is one, and the command says that it was taken."""
     url, bodies = taken

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
@@ -11,14 +12,20 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.clock import utc_now
+from proxy.main import running
+from proxy.settings import load_settings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from proxy.clock import Clock
     from tests.cli.conftest import Office, RecordsServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,6 +124,20 @@ def test_a_key_that_is_missing_stops_the_start(office: Office) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_an_empty_registry_is_told_of_from_the_first_moment(office: Office) -> None:
+    """A start on a data folder that was not mounted looks like this."""
+    with serving(office) as (process, ports):
+        [empty] = [json.loads(get(ports["ops"], "/readyz")[1])["checks"]["registry"]]
+        office.enroll()
+        while (told := json.loads(get(ports["ops"], "/readyz")[1])["checks"]["registry"])["warns"]:
+            pass
+        assert stopped(process, signal.SIGTERM) == 0
+
+    assert (empty["ok"], empty["warns"]) == (True, True)
+    assert "nobody is protected" in empty["reason"]
+    assert told["reason"] == ""
+
+
 def test_a_limit_of_open_files_is_raised_as_far_as_the_doors_need(office: Office) -> None:
     """A shell's soft limit is no reason to run out of files under load."""
     with serving(office, "prlimit", "--nofile=256:8192") as (process, _):
@@ -156,3 +177,22 @@ def test_a_store_that_is_gone_is_not_begun_anew_beside_its_log(office: Office) -
     office.enroll()
     with serving(office) as (process, _):
         assert stopped(process, signal.SIGTERM) == 0
+
+
+def test_a_clock_that_is_behind_the_log_is_told_of_at_the_start(office: Office) -> None:
+    """Either it is wrong now or it was then: somebody has to look, since entries have to tell one time (CJIS AU-8)."""
+
+    async def once(clock: Clock) -> None:
+        async with running(load_settings(office.config, {}), clock=clock):
+            pass
+
+    asyncio.run(once(lambda: utc_now() + timedelta(hours=30)))
+    command = [sys.executable, "-m", "proxy", "serve", "--config", str(office.config)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        said = next(each for each in map(json.loads, process.stderr) if each["event"] in {"clock", "door open"})
+        process.kill()
+
+    assert said["event"] == "clock"
+    assert said["level"] == "warning"
+    assert 30 * 3600 - 300 < said["seconds"] <= 30 * 3600

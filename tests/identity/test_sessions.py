@@ -2,42 +2,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from sqlalchemy import text
 
 from proxy.audit.errors import AuditUnavailable
-from proxy.audit.event import Receipt
 from proxy.audit.outbox import Outbox
 from proxy.audit.sealing import Sealer
 from proxy.identity.session import ABSOLUTE, IDLE, SignInNeeded, form_token
 from proxy.identity.sessions import Sessions
+from tests.escalation.conftest import Journal
 from tests.identity.conftest import STORE_KEY, holder
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from proxy.audit.event import Event
     from proxy.identity.principal import Principal
     from proxy.identity.session import Session
     from tests.identity.conftest import Office
-
-
-@dataclass
-class Journal:
-    """A log that keeps its events, and can be told to fail."""
-
-    events: list[Event] = field(default_factory=list)
-    down: bool = False
-
-    async def record(self, event: Event) -> Receipt:
-        """Keep an event."""
-        if self.down:
-            raise AuditUnavailable("The log is not available.")
-        self.events.append(event)
-        return Receipt(origin="log.test", index=len(self.events), kind=event.kind, about=event.about)
 
 
 class Provider:

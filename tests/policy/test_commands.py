@@ -197,20 +197,42 @@ def test_diff_tells_what_loosens_first(folder: Path, capsys: pytest.CaptureFixtu
     assert told.index("mask by M01") < told.index("deny by D01 -> deny by D01")
 
 
-def test_diff_of_a_policy_and_itself_is_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_of_a_policy_and_itself_is_nothing(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A copy differs in nothing, and the command ends with 0."""
-    code, told = _json(capsys, "diff", str(SHIPPED), str(folder))
+    code, told = _json(capsys, "diff", str(SHIPPED), str(whole))
 
     assert (code, told["changed"], told["loosens"], told["differences"]) == (0, 0, False, [])
 
 
-def test_diff_tells_of_what_changes_beside_the_rulings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_tells_which_promises_are_taken_away(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever agrees to a change sees that less is held against it; a group with one member more is no other promise."""
+    _edit(whole / "invariants.yaml", "  hidden-never-whole:", "  hidden-not-whole:")
+    _edit(whole / "invariants.yaml", "when: {category: hidden, approval: none}", "when: {category: informant, approval: none}")
+    _edit(whole / "cases" / "dispatch.yaml", "obligations: mask=financial+photo+ssn", "obligations: mask=photo+ssn")
+    _edit(
+        whole / "vocabulary.yaml",
+        "  victim:\n",
+        "  clergy:\n    meaning: Clergy under threat.\n    group: protected\n  victim:\n",
+    )
+    _edit(whole / "policy.csv", "g2, victim, protected\n", "g2, victim, protected\ng2, clergy, protected\n")
+
+    code, told = _json(capsys, "diff", str(SHIPPED), str(whole))
+
+    assert (code, told["loosens"]) == (1, True)
+    assert [each["what"] for each in told["beside"] if each["file"] in {"invariants.yaml", "dispatch.yaml"}] == [
+        "the invariant hidden-only-with-approval says something else",
+        "the invariant hidden-never-whole is gone",
+        "the case 'A dispatcher looks up the caller while the car is on its way' expects something else",
+    ]
+
+
+def test_diff_tells_of_what_changes_beside_the_rulings(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A higher budget changes no ruling, and loosens all the same; a comment is told and loosens nothing."""
-    _edit(folder / "budgets.yaml", "queries: 900", "queries: 1000")
-    with (folder / "fields.yaml").open("a") as file:
+    _edit(whole / "budgets.yaml", "queries: 900", "queries: 1000")
+    with (whole / "fields.yaml").open("a") as file:
         file.write("# changed\n")
 
-    code, told = _json(capsys, "diff", str(SHIPPED), str(folder))
+    code, told = _json(capsys, "diff", str(SHIPPED), str(whole))
 
     assert (code, told["changed"], told["loosens"]) == (1, 0, True)
     assert [(each["file"], each["loosens"]) for each in told["beside"]] == [("budgets.yaml", True), ("fields.yaml", False)]

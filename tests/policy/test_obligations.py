@@ -52,6 +52,7 @@ WRONG: dict[str, tuple[bytes, str]] = {
     "approvers nobody knows": (_swap(DENY, ESCALATE.replace("none, e", "approvers=chief, e")), "unknown role 'chief'"),
     "approvers on a mask": (_swap("notify=patrol", "approvers=patrol"), "asks nobody"),
     "exigent perhaps": (_swap(DENY, ESCALATE.replace("none, e", "exigent=maybe, e")), "unknown obligation 'exigent=maybe'"),
+    "an end by itself": (_swap("notify=patrol", "until=2026-12-31"), "no row begins or ends by itself"),
     "exigent on a mask": (_swap("notify=patrol", "exigent=never"), "refuses nothing that an emergency could need"),
     "an emergency without a review": (
         _swap(DENY, ESCALATE.replace("none, e", "exigent=allowed; shows=ssn, e")),

@@ -130,6 +130,8 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
         ("vocabulary.yaml", "  patrol: Officer", "  Patrol: Officer", "pattern"),
         ("vocabulary.yaml", "  patrol: Officer", "  patrol: Officer\n  patrol: Officer", "patrol"),
         ("fields.yaml", 'mask: "***-**-****"', "mask: 0", "string"),
+        ("budgets.yaml", "by_purpose: {F: 100", "by_purpose: {Q: 100", "there is no code 'Q'"),
+        ("budgets.yaml", "by_action: {person.browse", "by_action: {person.brows", "there is no action 'person.brows'"),
     ],
 )
 def test_files_are_held_against_one_another(folder: Path, file: str, old: str, new: str, message: str) -> None:
@@ -203,6 +205,20 @@ def test_a_category_is_in_the_group_that_it_is_declared_to_be_of(folder: Path) -
     assert "'source' is of the group 'hidden'" in mistake.message
     facts = Facts("patrol", "person.read", "C", "source", "assigned", "none", "none")
     assert load_policies(folder).policy.rule(facts).outcome is Outcome.CONCEAL
+
+
+def test_nobody_whom_a_row_conceals_can_be_named_at_the_console(folder: Path) -> None:
+    """The group in vocabulary.yaml says whose name a supervisor is told: one word there must not undo what the rows hide."""
+    _edit(folder / "vocabulary.yaml", "can kill.\n    group: hidden", "can kill.\n    group: protected")
+    _edit(folder / "policy.csv", "g2, informant, hidden\n", "g2, informant, hidden\ng2, informant, protected\n")
+    _edit(folder / "policy.csv", "none,     exigent=allowed/4h; shows", "none,     exigent=never, because\n#")
+
+    with pytest.raises(DocumentInvalid) as caught:
+        load_policies(folder)
+
+    [mistake] = caught.value.mistakes
+    assert mistake.file.name == "vocabulary.yaml"
+    assert mistake.message.startswith("a row conceals 'informant'")
 
 
 def test_a_truncated_policy_opens_nothing(folder: Path, loaded: PolicySet) -> None:

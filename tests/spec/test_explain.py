@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from proxy.cli.rehearsal import rehearse
+from proxy.demo.home import shipped_policies
+from proxy.policy.service import load_policies
+from proxy.purpose.purpose import SubjectNotOnCase
+from proxy.settings import load_settings
 
 if TYPE_CHECKING:
     from tests.spec.conftest import Street
@@ -50,6 +58,24 @@ async def test_a_query_that_would_not_come_to_a_decision_says_why(street: Street
 
     assert code == 1
     assert json.loads(out)["refused"] == "case-unknown"
+
+
+async def test_who_is_not_on_the_case_is_refused_as_at_the_terminal(street: Street, tmp_path: Path) -> None:
+    """Under a code that demands a party to the case, a query about anybody else does not come to a decision."""
+    policies = Path(shutil.copytree(shipped_policies(), tmp_path / "policies"))
+    purposes = policies / "purposes.yaml"
+    demanding = "    closed_grace_days: 14\n    subject_on_case: [person.search]\n"
+    purposes.write_text(purposes.read_text().replace("    closed_grace_days: 14\n", demanding, 1))
+    driver = street.town.cast["driver"]
+
+    with pytest.raises(SubjectNotOnCase):
+        await rehearse(
+            load_settings(street.home.config, {}),
+            load_policies(policies),
+            person=street.person("officer"),
+            purpose=f'code=C, case="{street.case("stop")}", statement="stopped for no plates, driver has no licence on him"',
+            target=street.path("/records/persons", surname=driver.surname, dob=driver.dob.isoformat()),
+        )
 
 
 async def test_nobody_is_explained_who_is_not_enrolled(street: Street) -> None:

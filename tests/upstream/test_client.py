@@ -378,18 +378,27 @@ async def test_a_credential_that_is_no_line_is_refused(world: World, tmp_path: P
     file.write_text(text)
     file.chmod(0o600)
 
-    with pytest.raises(ValueError, match="one line"):
+    with pytest.raises(KeyUnusable, match="credential is not one line"):
         await world.upstream("http://127.0.0.1:9", credential=file)
 
 
-async def test_a_credential_that_others_may_read_is_refused(world: World, tmp_path: Path) -> None:
-    """Whoever has it asks the records server without us; it is held to the same as our keys."""
+async def test_a_credential_that_others_can_read_is_refused(world: World, tmp_path: Path) -> None:
+    """As every secret; `doctor` and the start say the same."""
     file = tmp_path / "credential"
     file.write_text("Bearer abc\n")
-    file.chmod(0o640)
+    file.chmod(0o644)
 
     with pytest.raises(KeyUnusable, match="chmod 600"):
         await world.upstream("http://127.0.0.1:9", credential=file)
+
+
+async def test_an_authority_that_is_none_is_named(world: World, tmp_path: Path) -> None:
+    """Python says what is wrong, and not with which file."""
+    file = tmp_path / "ca.pem"
+    file.write_text("garbage\n")
+
+    with pytest.raises(OSError, match=str(file)):
+        await world.upstream("https://127.0.0.1:9", ca=file)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.tlog.errors import KeyUnusable
 from tests.web.conftest import Reply, until, wired
 
 if TYPE_CHECKING:
@@ -93,6 +94,18 @@ async def test_metrics_come_in_the_form_that_is_asked_for(house: House) -> None:
     assert plain.header("Content-Type").startswith("text/plain")
     assert modern.header("Content-Type").startswith("application/openmetrics-text")
     assert modern.body.endswith(b"# EOF\n")
+
+
+@pytest.mark.parametrize(("text", "mode"), [("", 0o600), ("two\nlines", 0o600), ("a-token", 0o644)])
+async def test_a_token_that_guards_nothing_opens_no_door(opened: Opened, tmp_path: Path, text: str, mode: int) -> None:
+    """An empty one, one that no header can hold, and one that others can read."""
+    file = tmp_path / "token"
+    file.write_text(text)
+    file.chmod(mode)
+
+    with pytest.raises(KeyUnusable, match=str(file)):
+        async with opened(doors__ops__token=file):
+            pass
 
 
 async def test_a_token_guards_everything_but_the_probes(opened: Opened, tmp_path: Path) -> None:

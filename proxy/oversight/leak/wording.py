@@ -58,7 +58,7 @@ def unmarked(claims: Iterable[Claim]) -> Iterator[str]:
             yield f"Item {number} is a number. Records that hold it as a number, and not as a text, were not looked at."
 
 
-def verdict_words(trace: Trace, unseen: Sequence[str] = ()) -> str:
+def verdict_words(trace: Trace, unseen: Sequence[str]) -> str:
     """Return what a trace comes to, in one or two sentences; ``unseen`` is what could not be looked at."""
     match trace.verdict:
         case Verdict.NOBODY:

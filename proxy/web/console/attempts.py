@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 MOST_SOURCES: Final = 4096
 BURST: Final = 20
+"""Failures at once."""
 SECONDS_EACH: Final = 5
+"""After so long one is forgiven."""
 
 
 class Attempts:
     """A leaky bucket for each address; the longest quiet is forgotten when there are too many."""
 
-    def __init__(self, burst: int = BURST, seconds_each: float = SECONDS_EACH) -> None:
-        """Take how many failures at once, and in how many seconds one is forgiven."""
-        self._burst = burst
-        self._seconds_each = seconds_each
+    def __init__(self) -> None:
+        """Start with nobody."""
         self._failed: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
     def require_left(self, source: str, now: datetime) -> None:
@@ -30,10 +30,10 @@ class Attempts:
         Raises:
             BudgetSpent: it failed too often.
         """
-        if self._level(source, now) >= self._burst:
+        if self._level(source, now) >= BURST:
             raise BudgetSpent(
                 "Too many sign-ins from this address failed. Wait a minute, and copy the key anew.",
-                retry_after=round(self._seconds_each) + 1,
+                retry_after=SECONDS_EACH + 1,
             )
 
     def failed(self, source: str, now: datetime) -> None:
@@ -45,4 +45,4 @@ class Attempts:
 
     def _level(self, source: str, now: datetime) -> float:
         level, at = self._failed.get(source, (0.0, now))
-        return max(level - abs((now - at).total_seconds()) / self._seconds_each, 0.0)
+        return max(level - abs((now - at).total_seconds()) / SECONDS_EACH, 0.0)

@@ -67,6 +67,10 @@ _STRANGERS: Final = frozenset({"/sign-in", BEGIN, CALLBACK, LEAVE})
 _OWN_PATHS: Final = _STRANGERS | {"/", "/favicon.ico"}
 
 
+class _OnlySent(Exception):  # noqa: N818 -- never leaves this file
+    """There is no such page; forms are sent there."""
+
+
 @dataclass(slots=True)
 class _Came:
     """What is known of a request so far."""
@@ -160,7 +164,10 @@ class Console:
             return await self._refused(request, came, InternalError("Nobody foresaw this. Nothing was done."))
 
     async def _visited(self, request: web.BaseRequest, path: str, came: _Came, session: Session) -> web.StreamResponse:
-        found, names = self._page(request.method, path, session.principal.role)
+        try:
+            found, names = self._page(request.method, path, session.principal.role)
+        except _OnlySent:  # the browser's way back, an address that was kept, a sign-in in the middle of it
+            return go(self._form_of(path))
         if found.handler not in self._ways_out:
             self._admit(session.principal)
         if request.method not in _SAFE:
@@ -185,6 +192,8 @@ class Console:
         for each, match in found:
             if each.method == method:
                 return each, match.groupdict()
+        if found and method == "GET":
+            raise _OnlySent
         if found:
             allowed = sorted({each.method for each, _ in found})
             raise MethodNotAllowed("Open this page from the menu.", allow=allowed)

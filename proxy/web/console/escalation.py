@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from proxy.web.console.visit import Visit
 
 DECISIONS: Final[Mapping[str, Move]] = {"approve": Move.APPROVE, "refuse": Move.REFUSE}
-NAMEABLE: Final = "protected"
-"""The group of categories of whom it is no secret that they are known to us; of others no name is shown here."""
 
 
 class EscalationRoom:
@@ -143,10 +141,10 @@ class EscalationRoom:
     async def _reveal(self, visit: Visit) -> web.StreamResponse:
         """Show whom it is about. It answers a POST with a page, for once: opened anew, it asks for the reason anew."""
         escalation = await self._escalations.reveal(visit.names["id"], visit.principal, visit.form.text("reason"))
-        group = self._policies().vocabulary.category_group
+        nameable = self._policies().vocabulary.nameable
         entries = [
             {
-                "name": entry.identifiers.name if group(entry.category) == NAMEABLE else "",
+                "name": entry.identifiers.name if nameable(entry.category) else "",
                 "category": entry.category or "household of a protected person",
                 "basis": entry.basis,
                 "expires": entry.expires,

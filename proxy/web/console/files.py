@@ -29,14 +29,14 @@ class _File(NamedTuple):
 class Files:
     """What lies in ``static/``, and nothing else: a path is looked up, never opened."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self) -> None:
         """Read the folder."""
         self._by_path: dict[str, _File] = {}
         self._paths: dict[str, str] = {}
-        for file in sorted(folder.rglob("*")):
+        for file in sorted(FOLDER.rglob("*")):
             if file.suffix in _TYPES and file.is_file():
                 body = file.read_bytes()
-                name = file.relative_to(folder).as_posix()
+                name = file.relative_to(FOLDER).as_posix()
                 path = f"{PREFIX}{hashlib.sha256(body).hexdigest()[:16]}/{name}"
                 self._by_path[path] = _File(body, _TYPES[file.suffix])
                 self._paths[name] = path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import async_playwright
 
 from proxy.audit.bundle.page import viewer
 from proxy.audit.continuity import Unwitnessed
@@ -22,7 +20,7 @@ from proxy.audit.service import AuditTrail
 from proxy.tlog.log import Log
 from tests.audit.bundle.conftest import HOSTILE, World
 from tests.audit.bundle.forgeries import FORGERIES, relist
-from tests.browser.conftest import ARGUMENTS
+from tests.browser.conftest import launched
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -39,14 +37,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
     """Return a browser."""
-    found = shutil.which("chromium")
-    if found is None:
-        assert not os.environ.get("CI"), "chromium is missing"
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

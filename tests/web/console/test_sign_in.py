@@ -50,6 +50,16 @@ async def test_a_form_that_the_session_did_not_outlive_leads_back_to_its_page(de
     assert (answer.status, answer.headers["Location"]) == (303, f"/sign-in?next={back}&said=ended")
 
 
+async def test_where_forms_are_sent_leads_to_their_page(desk: Desk) -> None:
+    """Whom the clock signed out before the last step, or who comes by the browser's history, stands before the question."""
+    browser = await desk.signed_in()
+
+    answer = await browser.get("/escalations/0123abcd/check")
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/escalations/0123abcd")
+    assert (await browser.get("/stay")).headers["Location"] == "/"
+
+
 @pytest.mark.parametrize("key", ["", "sc_", "sc_" + "A" * 43, "secret\r\nX-Evil: 1", "<script>alert(1)</script>", "x" * 5000])
 async def test_a_wrong_key_is_told_so_and_never_shown_again(desk: Desk, key: str) -> None:
     """The form comes back with a sentence; what was typed does not, and the log remembers the failure."""
