@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, event, inspect, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event, inspect, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -282,14 +282,32 @@ def _missing(connection: Connection) -> Iterator[tuple[str, Column[Any]]]:
     """Yield each column that the file does not have, with its table's name."""
     there = inspect(connection)
     for table in METADATA.sorted_tables:
+        if not there.has_table(table.name):
+            continue
         found = {column["name"] for column in there.get_columns(table.name)}
         yield from ((table.name, column) for column in table.c if column.name not in found)
 
 
+def differences(path: Path) -> list[str]:
+    """Return why a store could not be opened by this version; it is read and never written. Only tables known here count.
+
+    Raises:
+        SQLAlchemyError: it cannot be read.
+    """
+    engine = create_engine(f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&uri=true")
+    try:
+        with engine.connect() as connection:
+            return sorted(_differences(connection))
+    finally:
+        engine.dispose()
+
+
 def _differences(connection: Connection) -> Iterator[str]:
-    """Yield what of the file's tables cannot be brought up to ours by adding an empty column."""
+    """Yield what of the file's tables cannot be brought up to ours by adding an empty column; one that is not there is made."""
     there = inspect(connection)
     for table in METADATA.sorted_tables:
+        if not there.has_table(table.name):
+            continue
         if set(there.get_pk_constraint(table.name)["constrained_columns"]) != {each.name for each in table.primary_key}:
             yield f"{table.name} has another primary key"
         for found in there.get_columns(table.name):

@@ -8,11 +8,14 @@ import shutil
 import sqlite3
 import stat
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from proxy.cli.seen import AS_SERVICE, Level, Seen, writable
-from proxy.database import SCHEMA_VERSION, Database
+from proxy.database import SCHEMA_VERSION, Database, differences
 from proxy.registry.keyring import Keyring
 from proxy.registry.store import RegistryUnreadable, SealedTable
 from proxy.registry.tables import SEALED
@@ -71,10 +74,22 @@ def _store(settings: Settings) -> Iterator[Seen]:
         yield Seen(part="store", level=Level.FAILURE, detail=detail, next="run the newer version")
     elif health != "ok":
         yield Seen(part="store", level=Level.FAILURE, detail=f"{path} is damaged", next="restore it from the last backup")
+    elif older := _differing(path):
+        detail = f"{path} was made by another version: {'; '.join(older[:4])}{' …' if len(older) > 4 else ''}"
+        hint = "start the version that made it; the start of this one says how a new store is begun"
+        yield Seen(part="store", level=Level.FAILURE, detail=detail, next=hint)
     elif foreign := [each for each in sorted(path.parent.glob(f"{path.name}*")) if not writable(each)]:
         yield _not_writable("store", foreign[0])
     else:
         yield Seen(part="store", level=Level.OK, detail=f"{path} is whole, schema {version}")
+
+
+def _differing(path: Path) -> list[str]:
+    import_module("proxy.main")  # whose rooms say which tables there are
+    try:
+        return differences(path)
+    except SQLAlchemyError:
+        return []
 
 
 def _written(log: Path) -> bool:

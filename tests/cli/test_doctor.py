@@ -344,6 +344,18 @@ def test_a_store_that_is_damaged_newer_or_open_to_others(office: Office) -> None
     assert "chmod 600" in office.troubles()["store"][2]
 
 
+def test_a_store_of_another_version_that_would_not_start_is_told_of(office: Office) -> None:
+    """The start refuses it and sends here."""
+    office.enroll()
+    with sqlite3.connect(office.folder / "data/store.sqlite3") as connection:
+        connection.execute("ALTER TABLE cases RENAME COLUMN kind TO sort")
+    connection.close()
+
+    level, detail, _ = office.troubles()["store"]
+
+    assert (level, "cases.kind is missing" in detail) == ("failure", True)
+
+
 def test_a_store_that_somebody_holds_is_not_to_be_replaced(office: Office) -> None:
     """It is whole, and a backup in its place would lose what came since."""
     store = office.folder / "data/store.sqlite3"
