@@ -51,11 +51,13 @@ _COLUMNS: Final = (
 _PAIR_AND_DATE: Final = _COLUMNS[-5:]
 _BEGUN: Final = ("begun {0}: given_{0} year month day", "begun {0}: surname_{0} year month day")
 _BEGUN_TURNED: Final = ("begun {0}: given_{0} year day month", "begun {0}: surname_{0} year day month")
-_SPELT: Final = ("spelt: first_2 year month day", "spelt: last_2 year month day", "initials: first_1 last_1 year month day")
-_SPELT_TURNED: Final = (
-    "spelt: first_2 year day month", "spelt: last_2 year day month", "initials: first_1 last_1 year day month",
-    "initials: last_1 first_1 year month day", "initials: last_1 first_1 year day month",
+_SPELT: Final = (
+    "spelt: first_2 year month day", "spelt: last_2 year month day",
+    "ends: first_ends year month day", "ends: last_ends year month day",
+    "initials: first_1 last_1 year month day",
 )  # fmt: skip
+_SPELT_EXCHANGED: Final = "initials: last_1 first_1 year month day"
+_SPELT_TURNED: Final = tuple(row.replace("month day", "day month") for row in (*_SPELT, _SPELT_EXCHANGED))
 _PAIR: Final = ("pair: low high",)
 _PAIR_DATED: Final = ("pair year: low high year", "pair day: low high month day")
 _DATED: Final = (
@@ -136,7 +138,10 @@ def _of_name(shape: Shape) -> Keys:
     if dated:
         rows += (row.format(length) for length in ((1, 2) if enrolled else (2,)) for row in _BEGUN)
         rows += () if enrolled else (row.format(2) for row in _BEGUN_TURNED)
-        rows += (*_DATED, *((*_DATED_ALONE, *_SPELT, *(() if enrolled else _SPELT_TURNED)) if widely else ()))
+        rows += (
+            *_DATED,
+            *((*_DATED_ALONE, *_SPELT, *(() if enrolled else (_SPELT_EXCHANGED, *_SPELT_TURNED))) if widely else ()),
+        )
     if enrolled or not dated:
         rows += half
     if enrolled is not dated:  # of those enrolled without a date, and those who are asked for with one
