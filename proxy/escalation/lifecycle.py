@@ -122,6 +122,7 @@ class Asked:
     ``records`` are the identifiers of the reply's records that wait, by kind, where only the reply told whom it is about;
     ``recognized`` says why each subject is taken to be meant (``protection.explained``).
     ``requestor`` is on whose behalf it is asked, and ``recipient`` who will be given the answer, as the officer said.
+    ``route`` is the id of what it asks of the records server: two routes may serve one action.
     ``partial`` what narrowed the query and is no criterion, by parameter. All of ``demands`` have to be met. ``fields`` are the
     names of what would be released, and nothing else is.
     """
@@ -141,6 +142,7 @@ class Asked:
     rule: str
     because: str
     policy_version: str
+    route: str
     records: Sequence[Mapping[str, Sequence[str]]] = ()
     recognized: Sequence[Json] = ()
     partial: Mapping[str, str] = field(default_factory=dict)
@@ -158,7 +160,7 @@ class Asked:
         """Return the keyed digest by which the same query is known again (criteria are guessable, so never a plain hash)."""
         criteria = {kind: sorted(values) for kind, values in self.criteria.items()}
         material = orjson.dumps(
-            [self.person, self.agency, self.role, self.case, self.purpose, self.action, criteria, self.partial],
+            [self.person, self.agency, self.role, self.case, self.purpose, self.route, self.action, criteria, self.partial],
             option=orjson.OPT_SORT_KEYS,
         )
         return hmac.digest(key, material, hashlib.sha256).hex()

@@ -202,6 +202,7 @@ class Asking:
             case=self.verified.purpose.case,
             purpose=self.verified.purpose.code,
             statement=self.verified.purpose.statement,
+            route=self.inquiry.route.id,
             action=self.inquiry.action,
             criteria={kind: list(values) for kind, values in self.inquiry.criteria.items()},
             partial=dict(self.inquiry.partial),

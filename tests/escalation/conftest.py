@@ -142,6 +142,7 @@ def asked(**changes: object) -> Asked:
         "case": "26-004217",
         "purpose": "C",
         "statement": "threats reported against the mayor's family",
+        "route": "person-read",
         "action": "person.read",
         "criteria": {"person_id": ["100123"]},
         "categories": ("official",),

@@ -177,13 +177,14 @@ async def test_a_grant_lapses(desk: Desk) -> None:
         {"case": "26-004218"},
         {"purpose": "F"},
         {"action": "person.search"},
+        {"route": "archive-read"},
         {"criteria": {"person_id": ["100124"]}},
         {"criteria": {"person_id": ["100123"], "surname": ["doe"]}},
         {"role": "detective"},
     ],
 )
 async def test_a_grant_is_bound_to_the_very_query(desk: Desk, changed: dict[str, object]) -> None:
-    """Another person, case, purpose, action or criterion finds no grant."""
+    """Another person, case, purpose, action, route or criterion finds no grant."""
     await in_state(desk, State.APPROVED)
 
     assert await desk.escalations.current(asked(**changed), "q") is None
