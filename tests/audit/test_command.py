@@ -246,9 +246,9 @@ def test_an_entry_whose_record_of_reading_fails_is_not_shown(office: Office) -> 
 def test_an_altered_sealed_part_is_a_finding(office: Office) -> None:
     """With another body key nothing opens, and that is said."""
     office.record(Asked())
-    import_cases(office.config, "26-1")
     office.settings.keys.body.unlink()
     create_key(office.settings.keys.body, os.urandom)
+    import_cases(office.config, "26-1")
     code, out = office.call("show", "0", "--decrypt", *WHY)
     assert code == 1
     assert "PEMBERTON" not in out
