@@ -49,7 +49,7 @@ class StandardError(io.RawIOBase):
             else:
                 self._blocks.append(content)
                 self._size += len(content)
-                self._changed.notify()
+            self._changed.notify()
         return len(content)
 
     def close(self) -> None:
@@ -72,10 +72,10 @@ class StandardError(io.RawIOBase):
     def _take(self) -> list[bytes]:
         """Wait for blocks; none at the end."""
         with self._changed:
-            while not self._blocks and not self._ending:
+            while not (self._blocks or self._dropped or self._ending):
                 self._changed.wait()
             blocks, self._blocks = self._blocks, []
-            if blocks and self._dropped:
+            if self._dropped:
                 note = b'{"event":"lines dropped","level":"warning","count":%d}\n' % self._dropped
                 blocks.append(note)
                 self._size += len(note)

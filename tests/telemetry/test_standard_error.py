@@ -81,6 +81,17 @@ def test_a_reader_that_stalls_holds_up_nobody(pipe: tuple[BinaryIO, int]) -> Non
     assert dropped > 50_000
 
 
+def test_what_was_dropped_is_said_although_nothing_follows(pipe: tuple[BinaryIO, int]) -> None:
+    """A block that is too large for what waits is told of at once, and does not stay untold until somebody writes again."""
+    reader, writing = pipe
+    out = StandardError(writing, most_bytes=200_000)
+
+    out.write(b"x" * 200_001)
+
+    assert json.loads(read_until(reader, rb"\n\Z")) == {"event": "lines dropped", "level": "warning", "count": 1}
+    out.close()
+
+
 def test_closing_does_not_wait_for_a_reader_that_stalls(pipe: tuple[BinaryIO, int]) -> None:
     """A stop takes a second longer, not for ever."""
     _, writing = pipe
