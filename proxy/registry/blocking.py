@@ -77,8 +77,8 @@ def keys(traits: Traits, word: Word) -> list[int]:
 
 def keys_apart(
     traits: Traits, word: Word, usual: Word, *, enrolled: bool = False, halves: tuple[bool, bool] = BOTH
-) -> tuple[list[Keys], list[Keys], list[Keys]]:
-    """Return where look-alikes are found: by names with dates, by an address or an SSN or a plate that slipped, by all else.
+) -> tuple[list[Keys], list[Keys], list[Keys], list[Keys]]:
+    """Return where look-alikes are found: by names with dates, by an SSN or a plate that slipped, by an address, by all else.
 
     ``usual`` does what ``word`` does for texts that come again, as names do and numbers do not. ``halves`` are whether to look
     where one name meets beside the beginning of the other, and where both are exchanged.
@@ -98,7 +98,7 @@ def keys_apart(
     others = _number_texts(traits.numbers, enrolled=enrolled)
     if traits.names or births:
         others += _site_texts(traits, births, enrolled=enrolled)
-    return of_names, [*_slipped(traits.numbers, usual), *_words(of_spots, word)], _words(others, word)
+    return of_names, _slipped(traits.numbers, usual), _words(of_spots, word), _words(others, word)
 
 
 def _words(texts: Sequence[str], word: Word) -> list[Keys]:

@@ -138,11 +138,17 @@ class Index:
         at_roads = [(roads[place][1], who) for place, who in there.items() if place < ends[0]]
         hits = meant(fields, named, at_roads, self._tokens, self.at) if at_roads else {}
         persons = persons_of(named)
-        by_name, by_slip_or_place, others = (
+        by_name, by_slip, by_place, others = (
             [each for place, who in there.items() if begin <= place < end for each in who] for begin, end in pairwise(ends)
         )
-        told_apart = (*by_name, *by_slip_or_place) if more else self._not_apart(mine, persons, by_name, by_slip_or_place)
-        met = [*told_apart, *others]
+        if not more and (by_name or by_slip or by_place):
+            near = Near(mine, persons, word)
+            # Whom another date of birth or SSN tells apart would be given up on when compared. A number that slipped tells
+            # nevertheless where a name beside it sounds alike; an address does, too, and where only one of both is another.
+            by_name = [who for who in by_name if near.may(who.marks)]
+            by_slip = [who for who in by_slip if near.may(who.marks) or near.may_sound(who.marks)]
+            by_place = [who for who in by_place if near.may_by_one(who.marks) or near.may_sound(who.marks)]
+        met = [*by_name, *by_slip, *by_place, *others]
         found: Findings = {}
         told = bool(mine.numbers or mine.spots or mine.sites)
         for profile in dict.fromkeys((*hits, *_alike(met))):
@@ -153,19 +159,6 @@ class Index:
             elif evidence := weigh_in_hope(mine, theirs, self.rarity, persons=persons):
                 found[profile] = (), evidence
         return found
-
-    def _not_apart(
-        self, mine: Traits, persons: int, by_name: Sequence[Profile], by_slip_or_place: Sequence[Profile]
-    ) -> Iterable[Profile]:
-        """Yield whom all of these lead to, but for those whom another date of birth or SSN tells apart.
-
-        They would be given up on when compared. A number that slipped or an address tells nevertheless where a name beside it
-        sounds alike.
-        """
-        if by_name or by_slip_or_place:
-            near = Near(mine, persons, self._tokens.word)
-            yield from (profile for profile in by_name if near.may(profile.marks))
-            yield from (who for who in by_slip_or_place if near.may(who.marks) or near.may_sound(who.marks))
 
     def _halves(self, mine: Traits, least: Callable[[], float]) -> tuple[bool, bool]:
         """Return whether it is any use to look for who shares half of a name, as it is and exchanged."""

@@ -61,11 +61,11 @@ class Near:
 
     def may(self, marks: int) -> bool:
         """Tell whether somebody with these marks may be of a date and an SSN near these; who has none may."""
-        if self._said and marks & _BORN and not self._may_be_born(marks & _BORN):
-            return False
-        if not (self._ssns and marks & _SSN):
-            return True
-        return any(not (said ^ marks) & part for said in self._ssns for part in _PARTS)
+        return not (self._born_apart(marks) or self._ssn_apart(marks))
+
+    def may_by_one(self, marks: int) -> bool:
+        """Tell whether one of the two may be near, or is not known."""
+        return not (self._born_apart(marks) and self._ssn_apart(marks))
 
     def may_sound(self, marks: int) -> bool:
         """Tell whether a name of somebody with these marks may sound like one of these, be it given name or surname."""
@@ -74,6 +74,14 @@ class Near:
         if self._sounds is None:
             self._sounds = frozenset(said for name in self._names for said in _of_name(name, self._word))
         return (marks >> 48) & _MARK in self._sounds or marks >> 56 in self._sounds
+
+    def _born_apart(self, marks: int) -> bool:
+        return bool(self._said and marks & _BORN) and not self._may_be_born(marks & _BORN)
+
+    def _ssn_apart(self, marks: int) -> bool:
+        if not (self._ssns and marks & _SSN):
+            return False
+        return all((said ^ marks) & part for said in self._ssns for part in _PARTS)
 
     def _may_be_born(self, marks: int) -> bool:
         # One slip within a part leaves the two others; so does another value of one part.

@@ -139,15 +139,30 @@ async def test_a_strangers_number_that_is_one_slip_away_is_not_compared(office: 
 
 
 async def test_a_stranger_in_a_street_of_that_sound_is_not_compared(office: Office) -> None:
-    """An address beside another date of birth tells where one name sounds alike; whose is another lives in another town."""
+    """An address beside another date of birth and another SSN tells where one name sounds alike; else one of both is enough."""
     home = {"street": "12 Elm Street", "city": "Springfield", "state": "NY", "postal_code": "12345"}
-    person = {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09"}
+    person = {"given_name": "Eleanor", "surname": "Whitcombe", "dob": "1961-03-09", "ssn": "219-09-9999"}
     await office.enroll({**person, "category": "official", "basis": "law", **home})
 
-    there = {"street": "12 Elmm Street", "city": "Springfield", "state": "NY", "postal_code": "12345"}
-    assert office.roads(given_name="Elanor", surname="Whitcomb", dob="1984-10-24", **there) == {"likeness"}
-    assert office.protections(given_name="James", surname="Carter", dob="1984-10-24", **there) == ()
+    there = {**home, "street": "12 Elmm Street"}
+    other = {"dob": "1984-10-24", "ssn": "541-89-2803"}
     assert office.roads(**there) == {"likeness"}
+    assert office.protections(given_name="James", surname="Carter", **other, **there) == ()
+    assert office.roads(given_name="Elinor", surname="Wzitcombe", dob="1961-03-09", ssn="541-89-2803", **there) == {"likeness"}
+
+
+def test_one_of_date_and_ssn_may_be_near() -> None:
+    """Whose date and SSN are both another is told apart by either; whoever lacks one, or has one that is near, is not."""
+    mine = told(Born(1961, 3, 9), "219099999")
+
+    def by_one(theirs: Traits) -> bool:
+        return Near(mine, 1, WORD).may_by_one(marked(theirs, WORD))
+
+    assert not by_one(told(Born(1984, 10, 24), "541892803"))
+    assert by_one(told(Born(1961, 3, 9), "541892803"))
+    assert by_one(told(Born(1984, 10, 24), "219099998"))
+    assert by_one(told(Born(1984, 10, 24)))
+    assert by_one(told(ssn="541892803"))
 
 
 @given(
