@@ -61,11 +61,11 @@ _SPELT_TURNED: Final = tuple(row.replace("month day", "day month") for row in (*
 _PAIR: Final = ("pair: low high",)
 _PAIR_DATED: Final = ("pair year: low high year", "pair day: low high month day")
 _DATED: Final = (
-    "given day: given surname_1 month day",
+    "given day: given surname_2 month day", "given day ends: given last_ends month day",
     "surname year: surname given_1 year",
     "surname day: surname given_1 month day",
 )
-_DATED_ALONE: Final = ("given year: given surname_1 year",)
+_DATED_ALONE: Final = ("given year: given surname_2 year", "given year ends: given last_ends year")
 _HALF: Final = ("given: given last_2", "given: given last_ends", "surname: surname first_1")
 _HALF_EXCHANGED: Final = ("given: surname first_2", "given: surname first_ends", "surname: given last_1")
 
@@ -202,7 +202,7 @@ def _with(words: list[int], births: Sequence[Born]) -> Keys:
 
 def _surname_keys(surname: str, births: Sequence[Born], word: Word) -> Keys:
     """Return where a surname meets beside a date that slipped or is told in part: any sound may begin the given name."""
-    year_or_day = _product(_DATED[1:], ("surname", "given_1", "year", "month", "day"))
+    year_or_day = _product(_DATED[2:], ("surname", "given_1", "year", "month", "day"))
     found = []
     for initial in map(word, _INITIALS):
         for born in births:
