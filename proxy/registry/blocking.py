@@ -61,7 +61,8 @@ _SPELT_TURNED: Final = tuple(row.replace("month day", "day month") for row in (*
 _PAIR: Final = ("pair: low high",)
 _PAIR_DATED: Final = ("pair year: low high year", "pair day: low high month day")
 _DATED: Final = (
-    "given day: given surname_2 month day", "given day ends: given last_ends month day",
+    "given day: given surname_2 month day",
+    "given day ends: given last_ends month day",
     "surname year: surname given_1 year",
     "surname day: surname given_1 month day",
 )

@@ -216,15 +216,17 @@ def _names(mine: Sequence[Name], theirs: Sequence[Name], rarity: Rarity, feature
 
 def _strangers(mine: Sequence[Name], theirs: Sequence[Name]) -> bool:
     """Tell whether no name of either is anything like one of the other's, be it given name or surname."""
-    return bool(mine and theirs) and all(
-        _others(one.given, one.surname, other) and _others(one.surname, one.given, other) for one in mine for other in theirs
-    )
+    for one in mine:
+        for other in theirs:
+            if not (_others(one.given, one.surname, other) and _others(one.surname, one.given, other)):
+                return False
+    return bool(mine and theirs)
 
 
 def _others(given: tuple[str, ...], surname: tuple[str, ...], other: Name) -> bool:
     if not (given and surname and other.given and other.surname):
         return False
-    return likeness.given(given, other.given) is OTHER and likeness.surname(surname, other.surname) is OTHER
+    return likeness.surname(surname, other.surname) is OTHER and likeness.given(given, other.given) is OTHER
 
 
 def _pair(

@@ -135,14 +135,14 @@ def given(mine: Sequence[str], theirs: Sequence[str]) -> str:
     if mine[0] == theirs[0]:
         return SAME
     several = len(mine) + len(theirs) > 2
-    if several and "".join(mine) == "".join(theirs):
+    if several and mine[0][0] == theirs[0][0] and "".join(mine) == "".join(theirs):
         return SAME
     best = _given(mine[0], theirs[0])
     if best is OTHER and several:
         for one in mine[:3]:
             if len(one) > 1 and one in theirs[:3]:
                 return PART
-        if _initials(mine, theirs) or _initials(theirs, mine):
+        if 2 in {len(mine[0]), len(theirs[0])} and (_initials(mine, theirs) or _initials(theirs, mine)):
             return INITIAL
     if best is SIMILAR and several and sound("".join(mine)) == sound("".join(theirs)):
         return PHONETIC
