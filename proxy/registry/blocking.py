@@ -139,10 +139,10 @@ def _of_name(shape: Shape) -> Keys:
     if dated:
         rows += (row.format(length) for length in ((1, 2) if enrolled else (2,)) for row in _BEGUN)
         rows += () if enrolled else (row.format(2) for row in _BEGUN_TURNED)
-        rows += (
-            *_DATED,
-            *((*_DATED_ALONE, *_SPELT, *(() if enrolled else (_SPELT_EXCHANGED, *_SPELT_TURNED))) if widely else ()),
-        )
+        rows += _DATED
+        if widely:
+            rows += (*_DATED_ALONE, *_SPELT)
+            rows += () if enrolled else (_SPELT_EXCHANGED, *_SPELT_TURNED)
     if enrolled or not dated:
         rows += half
     if enrolled is not dated:  # of those enrolled without a date, and those who are asked for with one
